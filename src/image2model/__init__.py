@@ -1,0 +1,1 @@
+"""Turn batches of pictures into 3D models."""

@@ -1,0 +1,1 @@
+"""Ports over real storage, queues and processes."""

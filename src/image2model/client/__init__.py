@@ -1,0 +1,1 @@
+"""The Python SDK: talks to a server over HTTP."""

@@ -1,0 +1,1 @@
+"""What the product is about: jobs, items, states, money, errors. Standard library only."""

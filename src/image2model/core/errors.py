@@ -1,0 +1,651 @@
+"""Every error the product raises on purpose, with a stable code each.
+
+The tree::
+
+    Image2ModelError
+    ├── InvalidInputError              what was sent cannot be used; sending it again will not help
+    │   ├── InvalidPictureError
+    │   │   ├── NotAPicture            not_a_picture
+    │   │   ├── PictureTypeUnsupported picture_type_unsupported
+    │   │   ├── PictureDamaged         picture_damaged
+    │   │   ├── PictureTooSmall        picture_too_small
+    │   │   ├── PictureTooManyPixels   picture_too_many_pixels
+    │   │   ├── PictureEmpty           picture_empty
+    │   │   └── SubjectNotFound        subject_not_found
+    │   ├── InvalidRequest             invalid_request
+    │   ├── InvalidOptions             invalid_options
+    │   ├── InvalidViews               invalid_views
+    │   ├── NoPictures                 no_pictures
+    │   ├── TooManyItems               too_many_items
+    │   ├── UploadTooLarge             upload_too_large
+    │   ├── FormatUnsupported          format_unsupported
+    │   └── InvalidMesh                invalid_mesh
+    ├── NotFoundError
+    │   ├── JobNotFound                job_not_found
+    │   ├── ItemNotFound               item_not_found
+    │   ├── ViewNotFound               view_not_found
+    │   ├── FileNotInResult            file_not_found
+    │   ├── GeneratorNotFound          generator_not_found
+    │   └── ArtifactNotFound           artifact_not_found
+    ├── ConflictError
+    │   ├── WrongState                 wrong_state
+    │   ├── IdempotencyKeyReused       idempotency_key_reused
+    │   ├── AlreadyRunning             already_running
+    │   └── LeaseLost                  lease_lost
+    ├── AccessError
+    │   ├── NotAuthenticated           not_authenticated
+    │   └── CrossSiteRequest           cross_site_request
+    ├── LimitError
+    │   ├── BudgetExceeded             budget_exceeded
+    │   └── TooManyJobs                too_many_jobs
+    ├── ProviderError
+    │   ├── ProviderRejected           provider_rejected       never retried
+    │   ├── ProviderUnavailable        provider_unavailable    retried
+    │   ├── ProviderAccountBlocked     provider_account_blocked  stops the job
+    │   ├── ProviderResultInvalid      provider_result_invalid
+    │   └── SubmissionUncertain        submission_uncertain    a person decides
+    ├── StorageError
+    │   ├── ArtifactTooLarge           artifact_too_large
+    │   ├── StorageFull                storage_full
+    │   └── StorageUnavailable         storage_unavailable
+    ├── ComputeError
+    │   ├── ComputeCrashed             compute_crashed
+    │   └── ComputeTimedOut            compute_timed_out
+    └── ConfigurationError
+        ├── InvalidSetting             invalid_setting
+        └── ExtraMissing               extra_missing
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+JsonValue = Any
+"""A value that `json.dumps` accepts."""
+
+
+class Image2ModelError(Exception):
+    """
+    Base of every error raised on purpose.
+
+    Attributes:
+        code: The stable word a program can branch on.
+        message: One sentence for people: what is wrong and what to do.
+        details: Further facts, as JSON values.
+    """
+
+    code: ClassVar[str]
+    message: str
+    details: Mapping[str, JsonValue]
+
+    def __init__(self, message: str, /, **details: JsonValue) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Constructors take keywords only, which the default pickling of
+        # exceptions cannot call; errors do cross process borders.
+        return _rebuild, (type(self), self.__dict__.copy())
+
+    @classmethod
+    def _restore(cls, state: Mapping[str, Any]) -> Self:
+        error = cls.__new__(cls)
+        error.args = (state["message"],)
+        error.__dict__.update(state)
+        return error
+
+
+def _rebuild(cls: type[Image2ModelError], state: Mapping[str, Any]) -> Image2ModelError:
+    return cls._restore(state)
+
+
+# --- What was sent cannot be used -------------------------------------------------------------
+
+
+class InvalidInputError(Image2ModelError):
+    """What was sent cannot be used; sending it again unchanged will not help."""
+
+
+class InvalidPictureError(InvalidInputError):
+    """One picture cannot be used; the other items of its job go on."""
+
+
+class NotAPicture(InvalidPictureError):
+    """The bytes are no picture, whatever the file is called."""
+
+    code = "not_a_picture"
+
+    def __init__(self, *, looks_like: str | None = None) -> None:
+        seen = f" It looks like {looks_like}." if looks_like else ""
+        super().__init__(
+            f"This file is not a picture.{seen} Send a JPEG, PNG, WebP or AVIF file.",
+            looks_like=looks_like,
+        )
+
+
+class PictureTypeUnsupported(InvalidPictureError):
+    """A picture, but of a type that is not accepted."""
+
+    code = "picture_type_unsupported"
+
+    def __init__(self, *, type_name: str, advice: str) -> None:
+        super().__init__(f"{type_name} pictures are not accepted. {advice}", type_name=type_name)
+
+
+class PictureDamaged(InvalidPictureError):
+    """The picture stops in the middle or cannot be decoded."""
+
+    code = "picture_damaged"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"The picture cannot be read to its end ({reason}). "
+            "Export or download it again and send the new file.",
+            reason=reason,
+        )
+
+
+class PictureTooSmall(InvalidPictureError):
+    """The picture, or the object in it, has too few pixels to build from."""
+
+    code = "picture_too_small"
+
+    def __init__(self, *, width_px: int, height_px: int, minimum_px: int) -> None:
+        super().__init__(
+            f"The picture is {width_px} × {height_px} pixels; at least "
+            f"{minimum_px} × {minimum_px} are needed. Send a larger one.",
+            width_px=width_px,
+            height_px=height_px,
+            minimum_px=minimum_px,
+        )
+
+
+class PictureTooManyPixels(InvalidPictureError):
+    """The picture's header promises more pixels than are decoded here."""
+
+    code = "picture_too_many_pixels"
+
+    def __init__(self, *, width_px: int, height_px: int, limit_px: int) -> None:
+        super().__init__(
+            f"The picture is {width_px} × {height_px} pixels "
+            f"({width_px * height_px / 1e6:.0f} megapixels); the limit is "
+            f"{limit_px / 1e6:.0f} megapixels. Scale it down and send it again.",
+            width_px=width_px,
+            height_px=height_px,
+            limit_px=limit_px,
+        )
+
+
+class PictureEmpty(InvalidPictureError):
+    """There is nothing to see: fully transparent, or one single colour."""
+
+    code = "picture_empty"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"There is no object in this picture: {reason}. Send a picture that shows the object.",
+            reason=reason,
+        )
+
+
+class SubjectNotFound(InvalidPictureError):
+    """The object could not be told from its background."""
+
+    code = "subject_not_found"
+
+    def __init__(self, *, confidence: float, needed: float) -> None:
+        super().__init__(
+            "The object cannot be told from its background "
+            f"(confidence {confidence:.2f}, needed {needed:.2f}). Send a PNG with a transparent "
+            "background, or a photo on a plain background with the whole object in the frame.",
+            confidence=round(confidence, 4),
+            needed=needed,
+        )
+
+
+class InvalidRequest(InvalidInputError):
+    """A field of the request is missing, malformed or out of range."""
+
+    code = "invalid_request"
+
+    def __init__(self, *, field: str, reason: str) -> None:
+        super().__init__(f"'{field}' {reason}", field=field, reason=reason)
+
+
+class InvalidOptions(InvalidInputError):
+    """An option is unknown to the generator or out of its range."""
+
+    code = "invalid_options"
+
+    def __init__(self, *, generator: str, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"The options do not fit {generator}: {'; '.join(problems)}. "
+            f"`image2model generators show {generator}` lists every option.",
+            generator=generator,
+            problems=list(problems),
+        )
+
+
+class InvalidViews(InvalidInputError):
+    """An item's pictures are not the views that its generator takes."""
+
+    code = "invalid_views"
+
+    def __init__(self, *, reason: str, item: int | None = None) -> None:
+        where = "" if item is None else f"Item {item}: "
+        super().__init__(f"{where}{reason}", item=item, reason=reason)
+
+
+class NoPictures(InvalidInputError):
+    """A job without a single picture."""
+
+    code = "no_pictures"
+
+    def __init__(self, *, where: str = "The job") -> None:
+        super().__init__(
+            f"{where} has no pictures. Give at least one JPEG, PNG, WebP or AVIF file.",
+            where=where,
+        )
+
+
+class TooManyItems(InvalidInputError):
+    """More items than one job may have."""
+
+    code = "too_many_items"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"A job takes at most {limit} items. Split the pictures over several jobs, "
+            "or raise IMAGE2MODEL_LIMITS__ITEMS_PER_JOB.",
+            limit=limit,
+        )
+
+
+class UploadTooLarge(InvalidInputError):
+    """A picture, or all of a request, is over the byte limit."""
+
+    code = "upload_too_large"
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        super().__init__(
+            f"The upload is larger than {limit_bytes / 1e6:g} MB. Scale the picture down "
+            "or save it as JPEG or WebP.",
+            limit_bytes=limit_bytes,
+        )
+
+
+class FormatUnsupported(InvalidInputError):
+    """No way to make that format here."""
+
+    code = "format_unsupported"
+
+    def __init__(self, *, format_name: str, supported: Sequence[str]) -> None:
+        super().__init__(
+            f"The format '{format_name}' is not available; choose from {', '.join(supported)}.",
+            format_name=format_name,
+            supported=list(supported),
+        )
+
+
+class InvalidMesh(InvalidInputError):
+    """A 3D file cannot be read, or is not what its header says."""
+
+    code = "invalid_mesh"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"The 3D file cannot be used: {reason}.", reason=reason)
+
+
+# --- Not there --------------------------------------------------------------------------------
+
+
+class NotFoundError(Image2ModelError):
+    """What was asked for does not exist, or belongs to somebody else."""
+
+
+class JobNotFound(NotFoundError):
+    """No such job of this owner."""
+
+    code = "job_not_found"
+
+    def __init__(self, *, job: str) -> None:
+        super().__init__(f"There is no job {job} here.", job=job)
+
+
+class ItemNotFound(NotFoundError):
+    """The job has no item of that index."""
+
+    code = "item_not_found"
+
+    def __init__(self, *, job: str, index: int) -> None:
+        super().__init__(f"Job {job} has no item {index}.", job=job, index=index)
+
+
+class ViewNotFound(NotFoundError):
+    """The item has no picture of that view."""
+
+    code = "view_not_found"
+
+    def __init__(self, *, job: str, index: int, view: str) -> None:
+        super().__init__(
+            f"Item {index} of job {job} has no view '{view}'.", job=job, index=index, view=view
+        )
+
+
+class FileNotInResult(NotFoundError):
+    """The item has no result yet, or the result has no such file."""
+
+    code = "file_not_found"
+
+    def __init__(self, *, job: str, index: int, name: str) -> None:
+        super().__init__(
+            f"Item {index} of job {job} has no file '{name}'.", job=job, index=index, name=name
+        )
+
+
+class GeneratorNotFound(NotFoundError):
+    """No provider offers a generator of that id."""
+
+    code = "generator_not_found"
+
+    def __init__(self, *, generator: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"There is no generator '{generator}'. Available: {', '.join(known) or 'none'}.",
+            generator=generator,
+            known=list(known),
+        )
+
+
+class ArtifactNotFound(NotFoundError):
+    """The store holds nothing under that id."""
+
+    code = "artifact_not_found"
+
+    def __init__(self, *, artifact: str) -> None:
+        super().__init__(f"There is no stored file {artifact}.", artifact=artifact)
+
+
+# --- Not now ----------------------------------------------------------------------------------
+
+
+class ConflictError(Image2ModelError):
+    """The request does not fit the present state."""
+
+
+class WrongState(ConflictError):
+    """The job or item is not in a state that allows this."""
+
+    code = "wrong_state"
+
+    def __init__(self, *, what: str, state: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"{what} is {state}; this is possible only while it is {' or '.join(allowed)}.",
+            what=what,
+            state=state,
+            allowed=list(allowed),
+        )
+
+
+class IdempotencyKeyReused(ConflictError):
+    """The same Idempotency-Key came with another request."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, *, key: str) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for a different request. Use a new key.", key=key
+        )
+
+
+class AlreadyRunning(ConflictError):
+    """The same pictures are being made by jobs that are still running."""
+
+    code = "already_running"
+
+    def __init__(self, *, jobs: Sequence[str]) -> None:
+        super().__init__(
+            "Some of these pictures are being made with the same settings right now. "
+            "Wait for those jobs, then ask again; nothing is made twice.",
+            jobs=list(jobs),
+        )
+
+
+class LeaseLost(ConflictError):
+    """Somebody else works on the item now; nothing was written."""
+
+    code = "lease_lost"
+
+    def __init__(self, *, job: str, index: int) -> None:
+        super().__init__(
+            f"Another worker has taken over item {index} of job {job}.", job=job, index=index
+        )
+
+
+# --- Not you ----------------------------------------------------------------------------------
+
+
+class AccessError(Image2ModelError):
+    """Who asks is not known, or must not ask this way."""
+
+
+class NotAuthenticated(AccessError):
+    """The API key is unknown or revoked, or one is needed and was not sent."""
+
+    code = "not_authenticated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A valid API key is needed: send 'Authorization: Bearer KEY'. "
+            "`image2model keys create` makes one."
+        )
+
+
+class CrossSiteRequest(AccessError):
+    """A browser sent this from another site."""
+
+    code = "cross_site_request"
+
+    def __init__(self) -> None:
+        super().__init__("Requests that change something must come from this site's own pages.")
+
+
+# --- Too much ---------------------------------------------------------------------------------
+
+
+class LimitError(Image2ModelError):
+    """A limit set by the owner or the operator is reached."""
+
+
+class BudgetExceeded(LimitError):
+    """The next submission would go over the budget."""
+
+    code = "budget_exceeded"
+
+    def __init__(self, *, budget_usd: float, needed_usd: float, period: str) -> None:
+        super().__init__(
+            f"This needs ${needed_usd:.2f} but the {period} budget is ${budget_usd:.2f}. "
+            "Raise the budget or choose a cheaper generator.",
+            budget_usd=budget_usd,
+            needed_usd=needed_usd,
+            period=period,
+        )
+
+
+class TooManyJobs(LimitError):
+    """The owner has as many unfinished jobs as allowed."""
+
+    code = "too_many_jobs"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"You already have {limit} unfinished jobs. Wait for one to finish or cancel one.",
+            limit=limit,
+        )
+
+
+# --- The model maker --------------------------------------------------------------------------
+
+
+class ProviderError(Image2ModelError):
+    """A provider could not make the model."""
+
+
+class ProviderRejected(ProviderError):
+    """The provider refuses this work for good; the same again would be refused again."""
+
+    code = "provider_rejected"
+
+    def __init__(self, *, provider: str, reason: str) -> None:
+        super().__init__(f"{provider} refused this item: {reason}", provider=provider)
+
+
+class ProviderUnavailable(ProviderError):
+    """
+    The provider cannot be reached or is busy; nothing was started there.
+
+    Attributes:
+        retry_after_s: How long the provider asked us to wait, in seconds; None: it did not say.
+    """
+
+    code = "provider_unavailable"
+
+    def __init__(self, *, provider: str, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(
+            f"{provider} is not available now: {reason}. It is tried again by itself.",
+            provider=provider,
+            retry_after_s=retry_after_s,
+        )
+        self.retry_after_s = retry_after_s
+
+
+class ProviderAccountBlocked(ProviderError):
+    """The account cannot be used (bad key, no credit): nothing of the job can go on."""
+
+    code = "provider_account_blocked"
+
+    def __init__(self, *, provider: str, reason: str, advice: str) -> None:
+        super().__init__(f"{provider}: {reason}. {advice}", provider=provider)
+
+
+class ProviderResultInvalid(ProviderError):
+    """The provider says it is done, but what it delivered is no 3D model."""
+
+    code = "provider_result_invalid"
+
+    def __init__(self, *, provider: str, reason: str) -> None:
+        super().__init__(
+            f"{provider} delivered something that is not usable: {reason}. Retry the item.",
+            provider=provider,
+        )
+
+
+class SubmissionUncertain(ProviderError):
+    """The request may or may not have reached the provider; it is never sent again by itself."""
+
+    code = "submission_uncertain"
+
+    def __init__(self, *, provider: str, reason: str) -> None:
+        super().__init__(
+            f"{provider} may have accepted (and charged for) this item, but its answer was lost: "
+            f"{reason}. Check your account there, then choose to submit it again or to give it up.",
+            provider=provider,
+        )
+
+
+# --- Our own parts ----------------------------------------------------------------------------
+
+
+class StorageError(Image2ModelError):
+    """Files could not be kept."""
+
+
+class ArtifactTooLarge(StorageError):
+    """
+    More bytes came than accepted; nothing was stored.
+
+    Attributes:
+        limit_bytes: The largest size accepted, in bytes.
+    """
+
+    code = "artifact_too_large"
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        super().__init__(
+            f"The file is larger than {limit_bytes / 1e6:g} MB.", limit_bytes=limit_bytes
+        )
+        self.limit_bytes = limit_bytes
+
+
+class StorageFull(StorageError):
+    """No space is left; nothing half-written was left behind."""
+
+    code = "storage_full"
+
+    def __init__(self, *, where: str) -> None:
+        super().__init__(f"No space is left on {where}. Free some space and retry.", where=where)
+
+
+class StorageUnavailable(StorageError):
+    """The place files are kept cannot be read or written."""
+
+    code = "storage_unavailable"
+
+    def __init__(self, *, where: str, reason: str) -> None:
+        super().__init__(f"Cannot use {where}: {reason}.", where=where, reason=reason)
+
+
+class ComputeError(Image2ModelError):
+    """A computation did not come to its end."""
+
+
+class ComputeCrashed(ComputeError):
+    """The process that computed died (out of memory, killed, a bug in native code)."""
+
+    code = "compute_crashed"
+
+    def __init__(self, *, function: str) -> None:
+        super().__init__(
+            f"The process that ran '{function}' died, most likely for lack of memory. "
+            "Try a smaller picture or fewer faces.",
+            function=function,
+        )
+
+
+class ComputeTimedOut(ComputeError):
+    """The computation took longer than allowed and was stopped."""
+
+    code = "compute_timed_out"
+
+    def __init__(self, *, function: str, limit_s: float) -> None:
+        super().__init__(
+            f"'{function}' took longer than {limit_s:g} s and was stopped. "
+            "Try a smaller picture or fewer faces.",
+            function=function,
+            limit_s=limit_s,
+        )
+
+
+class ConfigurationError(Image2ModelError):
+    """The product is not set up for what was asked."""
+
+
+class InvalidSetting(ConfigurationError):
+    """A setting has a value that cannot work."""
+
+    code = "invalid_setting"
+
+    def __init__(self, *, setting: str, reason: str) -> None:
+        super().__init__(f"{setting}: {reason}", setting=setting, reason=reason)
+
+
+class ExtraMissing(ConfigurationError):
+    """A part that is installed on request only is needed."""
+
+    code = "extra_missing"
+
+    def __init__(self, *, feature: str, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs an extra part. Install it: pip install 'image2model[{extra}]'",
+            feature=feature,
+            extra=extra,
+        )

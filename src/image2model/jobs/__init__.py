@@ -1,0 +1,1 @@
+"""Use cases: all that happens to a job, in terms of ports."""

@@ -1,0 +1,1 @@
+"""Adapters that run families of image-to-3D generators."""

@@ -1,0 +1,1 @@
+"""Request and response models of the HTTP API, shared by server and client."""
