@@ -1,0 +1,280 @@
+"""Jobs, their items, the attempts to make them and what came of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from image2model.core.errors import JsonValue
+from image2model.core.generator import GeneratorId, Options, View
+from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
+from image2model.core.states import AttemptState, ItemState, JobState
+
+
+class KeepPolicy(StrEnum):
+    """`keep`: results are copied into our store. `links`: only the provider's URLs are."""
+
+    KEEP = "keep"
+    LINKS = "links"
+
+
+class FileRole(StrEnum):
+    """What a file of a result is for."""
+
+    MESH = "mesh"
+    PREVIEW = "preview"
+    TEXTURE = "texture"
+    ORIGINAL = "original"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """
+    One picture of an item, checked and kept.
+
+    Attributes:
+        view: Which side of the object it shows.
+        artifact: Where its bytes are.
+        media_type: `image/png`, `image/jpeg`, `image/webp` or `image/avif`.
+        size_bytes: Length of the bytes.
+        sha256: Of the bytes as uploaded, hex: says whether two pictures are the same.
+        width_px: Width, upright.
+        height_px: Height, upright.
+    """
+
+    view: View
+    artifact: ArtifactId
+    media_type: str
+    size_bytes: int
+    sha256: str
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """
+    How far an item is.
+
+    Attributes:
+        fraction: 0.0–1.0; never falls while the item runs.
+        phase: What happens now, for people; "" when nothing does.
+        queue_position: Requests ahead at the provider, from 0; None: not queued there.
+        eta_s: Seconds left, or None: not known.
+    """
+
+    fraction: float = 0.0
+    phase: str = ""
+    queue_position: int | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """
+    Why an item failed or needs a look: an error as data.
+
+    Attributes:
+        code: The error's stable word.
+        message: One sentence: what is wrong and what to do.
+        details: Further facts.
+    """
+
+    code: str
+    message: str
+    details: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFile:
+    """
+    One file of a result.
+
+    Attributes:
+        name: Safe, unique within the result, with its extension.
+        role: What it is for.
+        format: By its bytes: `glb`, `webp`, `png`, …
+        size_bytes: Length, or None: known only to the provider.
+        sha256: Hex, or None: not fetched.
+        artifact: Where we keep it, or None: only the provider has it.
+        provider_url: Where the provider offers it, or None.
+        expires_at: When *provider_url* ends, or None: not known, or no URL.
+    """
+
+    name: str
+    role: FileRole
+    format: str
+    size_bytes: int | None = None
+    sha256: str | None = None
+    artifact: ArtifactId | None = None
+    provider_url: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """
+    What an item became.
+
+    Attributes:
+        files: The mesh first.
+        facts: Faces, size and the like, as JSON values.
+    """
+
+    files: Sequence[ResultFile]
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handle:
+    """
+    What a provider gave for accepted work; plain data that outlives any process.
+
+    Attributes:
+        request_id: The provider's name for it.
+        data: URLs and whatever else the provider needs to find it again.
+    """
+
+    request_id: str
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """
+    What is about to be sent to a provider; written down before it is sent.
+
+    Attributes:
+        endpoint: Where it goes, in the provider's own words.
+        data: The request itself, as JSON values; enough to find it again later.
+        estimated_usd: What it should cost, in US dollars.
+    """
+
+    endpoint: str
+    data: Mapping[str, JsonValue] = field(default_factory=dict)
+    estimated_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """
+    One try of an item: a line of the ledger.
+
+    Attributes:
+        number: From 1.
+        submit_key: Unique for ever.
+        provider: Who was asked.
+        state: What became of it.
+        submission: What was sent.
+        handle: What came back; None: no answer (yet).
+        submitted_at: When the intent was written down, just before sending.
+        finished_at: When it ended; None: open.
+        cost_usd: Booked cost in US dollars; None: not known (yet).
+    """
+
+    number: int
+    submit_key: SubmitKey
+    provider: str
+    state: AttemptState
+    submission: Submission
+    handle: Handle | None = None
+    submitted_at: datetime
+    finished_at: datetime | None = None
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """
+    One object to make.
+
+    Attributes:
+        job: The job it belongs to.
+        index: Its place in the job, from 0.
+        name: For people, and for file names; unique within the job.
+        state: Where it stands.
+        pictures: Its views, the front first.
+        made_key: Same key, same model: a hash over pictures, generator and options.
+        progress: How far it is.
+        problem: Why it failed or needs a look; None: nothing is wrong.
+        result: What it became, or None.
+        attempts: The ledger, oldest first.
+        cancel_requested: Somebody wants it to stop; its worker will.
+        version: The job's version that last touched it.
+    """
+
+    job: JobId
+    index: int
+    name: str
+    state: ItemState
+    pictures: Sequence[Picture] = ()
+    made_key: str = ""
+    progress: Progress = field(default_factory=Progress)
+    problem: Problem | None = None
+    result: Result | None = None
+    attempts: Sequence[Attempt] = ()
+    cancel_requested: bool = False
+    version: int = 0
+
+    def file(self, name: str) -> ResultFile | None:
+        """Find the result's file called *name*."""
+        files = self.result.files if self.result else ()
+        return next((file for file in files if file.name == name), None)
+
+    @property
+    def mesh(self) -> ResultFile | None:
+        """The result's mesh."""
+        files = self.result.files if self.result else ()
+        return next((file for file in files if file.role is FileRole.MESH), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """
+    One submission.
+
+    Attributes:
+        id: Ours.
+        owner: Whose it is.
+        name: For people.
+        state: Where it stands.
+        generator: What makes the items.
+        options: With every default filled in.
+        keep: What happens to results.
+        budget_usd: The most it may cost, in US dollars; None: no limit.
+        starred: Kept beyond the retention.
+        idempotency_key: The caller's name for this submission, or None.
+        fingerprint: Hash over what was asked; tells a repeated request from another one.
+        created_at: When it came.
+        started_at: When it left the draft state; None: still a draft.
+        finished_at: When its last item became final; None: not yet.
+        expires_at: When it will be deleted; None: never.
+        version: Grows with every visible change.
+        counts: Items by state; states without items may be missing.
+        items: In order of their index.
+    """
+
+    id: JobId
+    owner: OwnerId
+    name: str
+    state: JobState
+    generator: GeneratorId
+    options: Options
+    keep: KeepPolicy = KeepPolicy.KEEP
+    budget_usd: Decimal | None = None
+    starred: bool = False
+    idempotency_key: str | None = None
+    fingerprint: str = ""
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    expires_at: datetime | None = None
+    version: int = 1
+    counts: Mapping[ItemState, int] = field(default_factory=dict)
+    items: Sequence[Item] = ()
+
+    @property
+    def total(self) -> int:
+        """How many items it has."""
+        return sum(self.counts.values())

@@ -1,0 +1,32 @@
+"""Port: have items run somewhere, soon."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from image2model.core.generator import RunsOn
+from image2model.core.ids import JobId
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ItemRef:
+    """Names one item: its job and its place in it, from 0."""
+
+    job: JobId
+    index: int
+
+
+class Dispatcher(Protocol):
+    """Sends items to whoever runs them. A lost message only delays: the sweeper sends again."""
+
+    async def dispatch(self, items: Sequence[ItemRef], *, runs_on: RunsOn) -> None:
+        """
+        Ask for *items* to be run, in this order where possible.
+
+        Sending an item again is harmless: its lease lets only one run count.
+
+        Args:
+            items: What to run.
+            runs_on: What their generator needs.
+        """
+        ...

@@ -1,0 +1,515 @@
+"""Port: the one truth about jobs, items, attempts and leases."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
+from image2model.core.job import (
+    Attempt,
+    Handle,
+    Item,
+    Job,
+    Picture,
+    Problem,
+    Progress,
+    Result,
+    Submission,
+)
+from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.ports.dispatcher import ItemRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """
+    Which jobs to list, newest first.
+
+    Attributes:
+        owner: Only this owner's.
+        text: Only those whose name contains it, ignoring case; "": all.
+        state: Only those in this state; None: all.
+        starred: Only (un)starred ones; None: all.
+        after: Only jobs older than this position (`JobPage.next`); None: from the newest.
+        limit: The most to return.
+    """
+
+    owner: OwnerId
+    text: str = ""
+    state: JobState | None = None
+    starred: bool | None = None
+    after: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """
+    One page of jobs.
+
+    Attributes:
+        jobs: Without their items, newest first.
+        next: Pass it as `JobQuery.after` for more; None: this was the last page.
+    """
+
+    jobs: Sequence[Job]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """
+    The right to work on one item for a while.
+
+    Attributes:
+        ref: The item.
+        worker: Who holds the lease.
+        fence: Grows with every claim; every write carries it.
+        job: The job, without its items.
+        item: The item as of the last write made with this claim.
+    """
+
+    ref: ItemRef
+    worker: WorkerId
+    fence: int
+    job: Job
+    item: Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStart:
+    """A new line of the ledger, written before anything is sent."""
+
+    submit_key: SubmitKey
+    provider: str
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptChange:
+    """
+    What became of the latest attempt.
+
+    Attributes:
+        state: Its new state.
+        handle: What the provider answered; None: unchanged.
+        cost_usd: Booked cost; None: unchanged.
+    """
+
+    state: AttemptState
+    handle: Handle | None = None
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """
+    Limits checked in the same transaction that starts an attempt.
+
+    Attributes:
+        day_usd: The most all attempts started within the last 24 hours may cost; None: no limit.
+    """
+
+    day_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """
+    One change of one item, written as a whole or not at all.
+
+    Attributes:
+        to: The new state; the present one to change only what is below.
+        progress: New progress; None: unchanged.
+        problem: New problem; None clears it.
+        result: The result; None: unchanged.
+        start: A new attempt to write down.
+        budget: Checked against the job's and the day's costs when *start* is given.
+        attempt: What became of the latest attempt; None: unchanged.
+        delay_s: With `to` queued: seconds before the item may be claimed again.
+    """
+
+    to: ItemState
+    progress: Progress | None = None
+    problem: Problem | None = None
+    result: Result | None = None
+    start: AttemptStart | None = None
+    budget: Budget = Budget()
+    attempt: AttemptChange | None = None
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobChanges:
+    """
+    What is new since a version.
+
+    Attributes:
+        job: As it is now, without its items.
+        items: The items touched since, by index.
+    """
+
+    job: Job
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """A lease that was prolonged, and whether somebody wants its item to stop."""
+
+    ref: ItemRef
+    fence: int
+    cancel_requested: bool
+
+
+class Resolution(StrEnum):
+    """What a person decided about an uncertain item."""
+
+    RESUBMIT = "resubmit"
+    GIVE_UP = "give_up"
+
+
+class JobStore(Protocol):
+    """
+    Keeps jobs. Every method is atomic, and times are taken from the store's own clock.
+
+    Every visible change of a job or of its items raises the job's version by one and marks the
+    items it touched with it. Whenever the last item of a running or paused job becomes final, the
+    same transaction finishes the job.
+    """
+
+    # --- jobs -------------------------------------------------------------------------------
+
+    async def add_job(self, job: Job, *, reuse: bool = False) -> Job:
+        """
+        Add a draft or running *job* with its items.
+
+        An owner's idempotency key names one job for ever: the same key and fingerprint again
+        return that job as it is now and add nothing.
+
+        Args:
+            job: The new job; its items are queued, or failed where their picture was refused.
+            reuse: Take over the result of an earlier succeeded item of the same owner and
+                `made_key` instead of making it again.
+
+        Returns:
+            The job as stored, with its items; finished at once when every item is final.
+
+        Raises:
+            IdempotencyKeyReused: The key belongs to a job with another fingerprint.
+            AlreadyRunning: With *reuse*: unfinished items of this owner have the same `made_key`;
+                nothing was added.
+        """
+        ...
+
+    async def get_job(self, job: JobId) -> Job:
+        """
+        Read *job* with its items.
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        ...
+
+    async def get_item(self, ref: ItemRef) -> Item:
+        """
+        Read one item.
+
+        Raises:
+            JobNotFound: There is no such job.
+            ItemNotFound: It has no such item.
+        """
+        ...
+
+    async def list_jobs(self, query: JobQuery) -> JobPage:
+        """
+        List jobs, newest first, without their items.
+
+        Raises:
+            InvalidRequest: `query.after` is no position.
+        """
+        ...
+
+    async def count_unfinished(self, owner: OwnerId) -> int:
+        """Count *owner*'s running and paused jobs."""
+        ...
+
+    async def changes_since(self, job: JobId, version: int) -> JobChanges:
+        """
+        Read what is new in *job* since *version*; 0: everything.
+
+        Raises:
+            JobNotFound: There is none (any more).
+        """
+        ...
+
+    async def update_job(
+        self, job: JobId, *, name: str | None = None, starred: bool | None = None
+    ) -> Job:
+        """
+        Change what is given; None leaves it. A starred job has no `expires_at`.
+
+        Returns:
+            The job with its items.
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        ...
+
+    async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
+        """
+        Remove *job* and all about it; leases on its items are lost.
+
+        Attempts that may have cost money stay in the ledger.
+
+        Returns:
+            The artifacts that nothing names any more.
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        ...
+
+    # --- drafts -----------------------------------------------------------------------------
+
+    async def put_picture(
+        self, ref: ItemRef, picture: Picture, *, name: str | None, item_limit: int
+    ) -> Sequence[ArtifactId]:
+        """
+        Set one view of an item of a draft; index = number of items adds one.
+
+        Args:
+            ref: The item.
+            picture: The checked picture; replaces an earlier one of the same view.
+            name: The item's name; None: unchanged, or `item-N` for a new item. A name that
+                another item has gets a number.
+            item_limit: The most items the job may have.
+
+        Returns:
+            The artifacts that nothing names any more.
+
+        Raises:
+            JobNotFound: There is no such job.
+            WrongState: It is not a draft.
+            ItemNotFound: The index lies beyond the next free one.
+            TooManyItems: The job is full.
+        """
+        ...
+
+    async def remove_item(self, ref: ItemRef) -> Sequence[ArtifactId]:
+        """
+        Remove an item from a draft; later ones move up.
+
+        Returns:
+            The artifacts that nothing names any more.
+
+        Raises:
+            JobNotFound, ItemNotFound: It is not there.
+            WrongState: The job is not a draft.
+        """
+        ...
+
+    async def move_item(self, ref: ItemRef, *, to: int) -> None:
+        """
+        Put an item of a draft at index *to*; those between move by one.
+
+        Raises:
+            JobNotFound, ItemNotFound: It, or the index *to*, is not there.
+            WrongState: The job is not a draft.
+        """
+        ...
+
+    async def start_job(self, job: Job) -> Job:
+        """
+        Turn the draft of the same id and version into the running *job* given.
+
+        Args:
+            job: The draft as read, with what starting it settles: generator, options, keep,
+                budget, `made_key`s, and problems of items that cannot run (those are failed).
+
+        Returns:
+            The job with its items.
+
+        Raises:
+            JobNotFound: There is none.
+            WrongState: It is no draft, or has changed since it was read.
+        """
+        ...
+
+    # --- what people do to running jobs -----------------------------------------------------
+
+    async def cancel_items(
+        self, job: JobId, indexes: Collection[int] | None = None
+    ) -> Sequence[ItemRef]:
+        """
+        Cancel items: queued ones at once; those under way are asked to stop.
+
+        A draft is finished with all its items cancelled. Final and uncertain items stay.
+
+        Args:
+            job: The job.
+            indexes: Which items; None: all.
+
+        Returns:
+            The items that are still under way.
+
+        Raises:
+            JobNotFound, ItemNotFound: One of them is not there.
+        """
+        ...
+
+    async def retry_items(
+        self, job: JobId, indexes: Collection[int] | None = None
+    ) -> Sequence[ItemRef]:
+        """
+        Queue items again; the job runs again.
+
+        Args:
+            job: The job.
+            indexes: Failed or cancelled items; None: all failed ones (there may be none).
+
+        Returns:
+            The items queued.
+
+        Raises:
+            JobNotFound, ItemNotFound: One of them is not there.
+            WrongState: A named item is neither failed nor cancelled; nothing changed.
+        """
+        ...
+
+    async def pause_job(self, job: JobId) -> None:
+        """
+        Let no further items of a running job be claimed; a paused one stays paused.
+
+        Raises:
+            JobNotFound: There is none.
+            WrongState: It is neither running nor paused.
+        """
+        ...
+
+    async def resume_job(self, job: JobId) -> Sequence[ItemRef]:
+        """
+        Let a paused job go on; a running one goes on.
+
+        Returns:
+            Its queued items.
+
+        Raises:
+            JobNotFound: There is none.
+            WrongState: It is neither running nor paused.
+        """
+        ...
+
+    async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
+        """
+        Queue an uncertain item again, or fail it with *problem*.
+
+        Raises:
+            JobNotFound, ItemNotFound: It is not there.
+            WrongState: It is not uncertain.
+        """
+        ...
+
+    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
+        """
+        Fail every queued item of *job* with *problem* (account blocked, budget used up).
+
+        Raises:
+            JobNotFound: There is none.
+        """
+        ...
+
+    # --- work -------------------------------------------------------------------------------
+
+    async def due_items(self, *, limit: int) -> Sequence[ItemRef]:
+        """List items that may be claimed now, those waiting longest first."""
+        ...
+
+    async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
+        """
+        Take the lease of an item that is queued and due, or under way with its lease run out.
+
+        The item's state stays; its fence grows, so whoever held the lease before can write no more.
+
+        Args:
+            ref: The item.
+            worker: Who asks.
+            lease_s: How long the lease holds without being renewed, in seconds.
+
+        Returns:
+            The claim, or None: it is held, not due, final, uncertain, paused or gone.
+        """
+        ...
+
+    async def renew_leases(
+        self, worker: WorkerId, claims: Collection[tuple[ItemRef, int]], *, lease_s: float
+    ) -> Sequence[Renewed]:
+        """
+        Prolong the leases of *claims* (item and fence); those not in the answer are lost.
+
+        A lease that ran out but that nobody else took is prolonged too.
+        """
+        ...
+
+    async def release_leases(
+        self, worker: WorkerId, claims: Collection[tuple[ItemRef, int]]
+    ) -> None:
+        """Give leases back, so that another worker may claim the items at once."""
+        ...
+
+    async def step(self, claim: Claim, step: Step) -> Claim:
+        """
+        Write *step*, if the lease still holds and the item is in the state the claim says.
+
+        A step to queued, to a final state or to uncertain ends the lease.
+
+        Returns:
+            The claim with the item and job as written.
+
+        Raises:
+            LeaseLost: Somebody else has the item, or it is gone; nothing was written.
+            BudgetExceeded: With `step.start`: over a budget; nothing was written.
+        """
+        ...
+
+    async def book_late_answer(
+        self, submit_key: SubmitKey, change: AttemptChange
+    ) -> Attempt | None:
+        """
+        Write what became of an attempt whose item has gone on without it.
+
+        Returns:
+            The attempt, or None: the ledger has no such key.
+        """
+        ...
+
+    # --- keeping house ----------------------------------------------------------------------
+
+    async def set_expiry(self, job: JobId, expires_at: datetime | None) -> None:
+        """Set when a finished job is deleted; None: never. A starred job ignores it."""
+        ...
+
+    async def expired_jobs(self, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
+        """List jobs past their `expires_at`, and drafts untouched for *draft_life_s* seconds."""
+        ...
+
+    async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
+        """Tell which of *artifacts* no job names."""
+        ...
+
+    async def check(self) -> None:
+        """
+        Write and read, to say whether the store works.
+
+        Raises:
+            StorageUnavailable: It does not.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections. May be called twice."""
+        ...

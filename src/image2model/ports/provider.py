@@ -1,0 +1,191 @@
+"""Port: somebody who makes 3D models from pictures."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from image2model.core.errors import JsonValue
+from image2model.core.generator import GeneratorCard, GeneratorId, Options, View
+from image2model.core.ids import SubmitKey
+from image2model.core.job import FileRole, Handle, Progress, Submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkPicture:
+    """
+    One picture to work from.
+
+    Attributes:
+        view: Which side it shows.
+        media_type: Its type, by its bytes.
+        sha256: Of its bytes, hex.
+        read: Reads the bytes; may be called any number of times.
+    """
+
+    view: View
+    media_type: str
+    sha256: str
+    read: Callable[[], Awaitable[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """
+    One item, as a provider sees it.
+
+    Attributes:
+        generator: Which generator to use.
+        options: Validated, with every default filled in.
+        name: The object's name, for names inside the files.
+        pictures: Front first.
+    """
+
+    generator: GeneratorId
+    options: Options
+    name: str
+    pictures: Sequence[WorkPicture]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvidedFile:
+    """
+    One file a provider delivers.
+
+    Attributes:
+        name: As the provider calls it; made safe before use.
+        role: What it is for.
+        content: Its bytes, or None: fetch them from *url*.
+        url: Where it is offered, or None: there is only *content*.
+        expires_at: When *url* ends; None: not known, or no URL.
+    """
+
+    name: str
+    role: FileRole
+    content: bytes | None = None
+    url: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """
+    Everything that came of one submission.
+
+    Attributes:
+        files: The mesh first.
+        facts: What the provider says of it (seed, sizes), as JSON values.
+        cost_usd: What it cost, in US dollars; None: the provider does not say.
+    """
+
+    files: Sequence[ProvidedFile]
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    cost_usd: Decimal | None = None
+
+
+class Provider(Protocol):
+    """
+    Runs a family of generators.
+
+    What is sent and what comes back are plain data which the caller writes down before the next
+    step, so any process can go on where another one died.
+    """
+
+    @property
+    def name(self) -> str:
+        """The first part of its generators' ids."""
+        ...
+
+    def cards(self) -> Sequence[GeneratorCard]:
+        """List its generators, the default one first."""
+        ...
+
+    def card(self, generator: GeneratorId) -> GeneratorCard | None:
+        """Describe *generator*, listed or not; None: it has no such one."""
+        ...
+
+    async def prepare(self, work: Work) -> Submission:
+        """
+        Do all that is free and repeatable before the submission (upload pictures, build the body).
+
+        Raises:
+            ProviderRejected: The work can never be accepted.
+            ProviderUnavailable: Not now.
+            ProviderAccountBlocked: The account cannot be used.
+            InvalidPictureError: A picture cannot be used.
+        """
+        ...
+
+    async def submit(self, submission: Submission, *, submit_key: SubmitKey) -> Handle:
+        """
+        Start the work; this is where money is spent. Called once for each *submit_key*.
+
+        Raises:
+            ProviderRejected: Refused for good; nothing was charged.
+            ProviderUnavailable: It certainly did not start.
+            ProviderAccountBlocked: The account cannot be used; it did not start.
+            SubmissionUncertain: It may have started.
+        """
+        ...
+
+    async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
+        """
+        Find out what became of a submission whose answer was lost.
+
+        Returns:
+            The handle of the work that did start, or None: it certainly did not start.
+
+        Raises:
+            SubmissionUncertain: It cannot be found out.
+            ProviderUnavailable: Not now; ask again later.
+        """
+        ...
+
+    def follow(self, work: Work, handle: Handle) -> AsyncIterator[Progress]:
+        """
+        Report progress until the work is done; may be started again after a crash.
+
+        Faults on the way are retried inside; cancelling leaves the work running there.
+
+        Raises:
+            ProviderRejected: The work failed for good.
+            ProviderUnavailable: The work is lost there through no fault of the request.
+            ProviderAccountBlocked: The account cannot be used.
+            InvalidPictureError: The picture cannot be used after all.
+        """
+        ...
+
+    async def collect(self, work: Work, handle: Handle) -> Delivery:
+        """
+        Fetch what the finished work made; may be called again.
+
+        Raises:
+            ProviderRejected: It turns out to have failed.
+            ProviderResultInvalid: There is no mesh in it.
+            ProviderUnavailable: Not now; ask again later.
+        """
+        ...
+
+    async def cancel(self, handle: Handle) -> bool:
+        """
+        Ask for the work to be stopped.
+
+        Returns:
+            True: it will not be delivered. False: it is done already; collect it.
+        """
+        ...
+
+    async def check(self) -> None:
+        """
+        Say whether the provider can be used now, without spending anything.
+
+        Raises:
+            ProviderUnavailable: It cannot be reached.
+            ProviderAccountBlocked: The account cannot be used.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections. May be called twice."""
+        ...
