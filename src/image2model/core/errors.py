@@ -165,14 +165,18 @@ class PictureTooManyPixels(InvalidPictureError):
 
     code = "picture_too_many_pixels"
 
-    def __init__(self, *, width_px: int, height_px: int, limit_px: int) -> None:
+    def __init__(
+        self, *, width_px: int, height_px: int, limit_px: int, limit_side_px: int | None = None
+    ) -> None:
+        side = "" if limit_side_px is None else f" and {limit_side_px} pixels a side"
         super().__init__(
             f"The picture is {width_px} × {height_px} pixels "
             f"({width_px * height_px / 1e6:.0f} megapixels); the limit is "
-            f"{limit_px / 1e6:.0f} megapixels. Scale it down and send it again.",
+            f"{limit_px / 1e6:.0f} megapixels{side}. Scale it down and send it again.",
             width_px=width_px,
             height_px=height_px,
             limit_px=limit_px,
+            limit_side_px=limit_side_px,
         )
 
 

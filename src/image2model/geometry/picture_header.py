@@ -1,0 +1,63 @@
+"""What a picture file says about itself before any pixel is decoded."""
+
+import struct
+from dataclasses import dataclass
+
+ORIENTATION_TAG = 0x0112
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StrippedPicture:
+    """
+    A picture file reduced to what its pixels need, and what its metadata said about them.
+
+    Attributes:
+        data: The same pixels, losslessly, without metadata.
+        width_px: Width as stored, before *orientation* is applied.
+        height_px: Height as stored, before *orientation* is applied.
+        orientation: 1–8 as in Exif 2.32, table 6; 1 is upright.
+        icc_profile: The embedded colour profile, or None: sRGB.
+        gamma: Exponent from samples to light that differs from sRGB's (PNG gAMA), or None.
+        browser_ready: Whether any browser shows *data* right as it is, orientation and
+            colours apart.
+        lossless: Whether the pixels were stored without loss, so keep them so.
+        libpng_only: Whether only libpng decodes this kind exactly (deep or keyed PNG).
+    """
+
+    data: bytes
+    width_px: int
+    height_px: int
+    orientation: int = 1
+    icc_profile: bytes | None = None
+    gamma: float | None = None
+    browser_ready: bool = True
+    lossless: bool = False
+    libpng_only: bool = False
+
+
+def read_orientation(exif: bytes) -> int:
+    """
+    Read the orientation from an Exif block.
+
+    Args:
+        exif: A TIFF structure, with or without the six bytes that lead it in a JPEG.
+
+    Returns:
+        1–8; 1 (upright) when absent or unreadable, as every viewer does.
+    """
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (count,) = struct.unpack_from(f"{order}H", tiff, start)
+        for index in range(count):
+            tag, kind, number, value = struct.unpack_from(
+                f"{order}HHIH", tiff, start + 2 + 12 * index
+            )
+            if tag == ORIENTATION_TAG and kind == 3 and number == 1:
+                return int(value) if 1 <= value <= 8 else 1
+    except struct.error:
+        return 1
+    return 1
