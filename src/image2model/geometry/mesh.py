@@ -1,9 +1,12 @@
 """Triangles with their material: what the shapes make and the file formats carry."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+AlphaMode = Literal["OPAQUE", "MASK", "BLEND"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +35,10 @@ class Material:
         metallic: 0.0 (dielectric) to 1.0 (metal).
         roughness: 0.0 (mirror) to 1.0 (matte).
         double_sided: Whether back faces are drawn.
+        alpha_mode: What alpha means, as in glTF: nothing (`OPAQUE`), a cut at *alpha_cutoff*
+            (`MASK`), or transparency (`BLEND`).
+        alpha_cutoff: Least alpha that is drawn when *alpha_mode* is `MASK`.
+        unlit: Whether the base colour is shown as it is (KHR_materials_unlit).
     """
 
     name: str = "material"
@@ -40,6 +47,9 @@ class Material:
     metallic: float = 0.0
     roughness: float = 0.9
     double_sided: bool = False
+    alpha_mode: AlphaMode = "OPAQUE"
+    alpha_cutoff: float = 0.5
+    unlit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

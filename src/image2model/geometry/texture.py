@@ -1,0 +1,113 @@
+"""Pictures inside 3D files: decoding them safely and reading colours from them."""
+
+import io
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from image2model.core.errors import InvalidMesh
+from image2model.geometry.mesh import EncodedImage
+
+_LARGEST_PX = 8192 * 8192
+"""More pixels than any generator's texture has; refused before decoding."""
+
+_COLUMNS = 1024
+_REDUCED = {
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+def texture_size_px(image: EncodedImage) -> tuple[int, int]:
+    """
+    Read a texture's width and height from its header.
+
+    Args:
+        image: The texture as it stands in the file.
+
+    Returns:
+        Width and height, in pixels.
+
+    Raises:
+        InvalidMesh: The bytes are no picture that can be read.
+    """
+    try:
+        with PIL.Image.open(io.BytesIO(image.data), formats=["JPEG", "PNG", "WEBP"]) as opened:
+            return opened.size
+    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise InvalidMesh(reason="a texture is no JPEG, PNG or WebP picture") from error
+
+
+def decode_texture(image: EncodedImage, *, longest_px: int) -> NDArray[np.uint8]:
+    """
+    Decode a texture no finer than needed.
+
+    JPEG data is scaled down while it is decoded, which is several times faster.
+
+    Args:
+        image: The texture as it stands in the file.
+        longest_px: Longest side wanted, in pixels; the result may be up to twice as long.
+
+    Returns:
+        uint8 sRGB and alpha, shape (height, width, 4).
+
+    Raises:
+        InvalidMesh: The bytes are no picture that can be read, or it is too large.
+    """
+    width_px, height_px = texture_size_px(image)
+    if width_px * height_px > _LARGEST_PX:
+        raise InvalidMesh(reason=f"a texture of {width_px} × {height_px} pixels is too large")
+    fitting = [by for by in _REDUCED if max(width_px, height_px) >= by * longest_px]
+    is_jpeg = image.data.startswith(b"\xff\xd8")
+    how = _REDUCED[fitting[-1]] if is_jpeg and fitting else cv2.IMREAD_UNCHANGED
+    try:
+        found = cv2.imdecode(np.frombuffer(image.data, np.uint8), how)
+    except cv2.error as error:
+        raise InvalidMesh(reason="a texture is damaged") from error
+    if found is None:
+        raise InvalidMesh(reason="a texture is damaged")
+    if found.dtype != np.uint8:
+        found = np.right_shift(found.astype(np.uint16), 8).astype(np.uint8)
+    if max(found.shape[:2]) >= 2 * longest_px:
+        shrink = longest_px / max(found.shape[:2])
+        found = cv2.resize(found, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    return _as_rgba(np.asarray(found, np.uint8))
+
+
+def _as_rgba(found: NDArray[np.integer]) -> NDArray[np.uint8]:
+    channels = 1 if found.ndim == 2 else found.shape[2]
+    convert = {1: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}
+    if channels == 2:
+        gray, alpha = found[..., 0], found[..., 1]
+        return np.stack([gray, gray, gray, alpha], axis=-1).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(found, convert[channels]), np.uint8)
+
+
+def sample_texture(
+    texture: NDArray[np.uint8], u: NDArray[np.float32], v: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """
+    Read colours at texture coordinates, blending the four nearest texels; the texture repeats.
+
+    Args:
+        texture: uint8, shape (height, width, 4).
+        u: float32, shape (n,): 0.0 left to 1.0 right.
+        v: float32, shape (n,): 0.0 top to 1.0 bottom.
+
+    Returns:
+        uint8, shape (n, 4).
+    """
+    height_px, width_px = texture.shape[:2]
+    # Maps are pictures too, and a picture's side is limited: fold the list into rows.
+    rows = -(-len(u) // _COLUMNS)
+    at = np.zeros((2, rows * _COLUMNS), np.float32)
+    at[0, : len(u)] = (u - np.floor(u)) * np.float32(width_px) - np.float32(0.5)
+    at[1, : len(v)] = (v - np.floor(v)) * np.float32(height_px) - np.float32(0.5)
+    if not rows:
+        return np.zeros((0, 4), np.uint8)
+    x, y = at.reshape(2, rows, _COLUMNS)
+    found = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    return np.asarray(found, np.uint8).reshape(-1, 4)[: len(u)]
