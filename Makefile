@@ -1,0 +1,94 @@
+# Works with nothing but make and Python 3.11 or newer. Everything it makes stays in this folder:
+# .venv (the program), .tools (uv, node), .cache (downloads), .data (jobs), demo-output.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+export npm_config_cache ?= $(CURDIR)/.cache/npm
+export PYTHON
+
+TEST_PROCESSES ?= 2
+PYTEST_ARGS ?=
+BENCH ?=
+
+runtime := .venv/.runtime
+dev := .venv/.dev
+node := .tools/node/bin/node
+npm := PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
+khronos := tests/khronos/node_modules/.installed
+
+checks := lock format lint types imports
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Jobs stay in this checkout, unless a variable set outside says where.
+demo run: export IMAGE2MODEL_DATA_DIR ?= $(CURDIR)/.data
+
+.PHONY: demo
+demo: $(runtime) ## Turn the example pictures into 3D models, without any key or account
+	.venv/bin/image2model generate examples/pictures -o demo-output --generator local/puff
+	.venv/bin/image2model generate examples/views/* -o demo-output --generator local/hull
+	@echo
+	@echo "The models are in $(CURDIR)/demo-output: open a .glb with any 3D viewer."
+	@echo "To use the web app: make run"
+
+.PHONY: run
+run: $(runtime) ## Start the web app and the API
+	.venv/bin/image2model serve
+
+.PHONY: test
+test: set-up check ## Set everything up, check, and run all tests (PYTEST_ARGS="-k …")
+	.venv/bin/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS) < /dev/null
+
+.PHONY: set-up
+set-up: $(dev) $(khronos)
+
+.PHONY: check $(checks:%=check-%)
+check: $(checks:%=check-%) ## Check format, lint, types, imports and generated files
+
+check-lock: $(dev)
+	tools/bootstrap check-lock
+
+check-format: $(dev)
+	.venv/bin/ruff format --check
+
+check-lint: $(dev)
+	.venv/bin/ruff check
+
+check-types: $(dev)
+	.venv/bin/mypy
+
+check-imports: $(dev)
+	.venv/bin/lint-imports --no-logo
+
+.PHONY: fix
+fix: $(dev) ## Format, and mend what the linter can mend
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+.PHONY: bench
+bench: $(dev) ## Measure (BENCH="name …" for some only)
+	.venv/bin/python -m bench $(BENCH)
+
+.PHONY: clean
+clean: ## Remove all that make made, except jobs (.data)
+	rm -rf .venv .tools .cache demo-output tests/khronos/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(runtime): pyproject.toml uv.lock
+	tools/bootstrap runtime
+	@touch $@
+
+$(dev): pyproject.toml uv.lock
+	tools/bootstrap dev
+	@touch $(runtime) $@
+
+# Missing, too, when the link leads nowhere any more; its time says nothing.
+$(node): | $(dev) tools/link_node.py
+	.venv/bin/python tools/link_node.py
+
+$(khronos): tests/khronos/package-lock.json | $(node)
+	cd tests/khronos && $(npm) ci --no-audit --no-fund --no-update-notifier
+	@touch $@
