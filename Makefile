@@ -5,6 +5,8 @@
 SHELL := /bin/sh
 
 export npm_config_cache ?= $(CURDIR)/.cache/npm
+# Trust what the machine trusts, as pip does.
+export NODE_USE_SYSTEM_CA ?= 1
 export PYTHON
 
 TEST_PROCESSES ?= 2

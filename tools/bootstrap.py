@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -110,6 +111,10 @@ def check_lock(uv: Path) -> None:
 def uv_environment() -> dict[str, str]:
     """Keep uv to this Python and to this checkout."""
     env = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    # The machine may trust more than uv brings along (a company's own proxy), or nothing at all.
+    trusted = ssl.get_default_verify_paths()
+    if trusted.cafile or trusted.capath:
+        env.setdefault("UV_SYSTEM_CERTS", "true")
     return env | {
         "UV_CACHE_DIR": env.get("UV_CACHE_DIR") or str(ROOT / ".cache" / "uv"),
         "UV_PROJECT_ENVIRONMENT": str(ROOT / ".venv"),
