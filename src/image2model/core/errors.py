@@ -47,7 +47,8 @@ The tree::
     ├── StorageError
     │   ├── ArtifactTooLarge           artifact_too_large
     │   ├── StorageFull                storage_full
-    │   └── StorageUnavailable         storage_unavailable
+    │   ├── StorageUnavailable         storage_unavailable
+    │   └── DatabaseUnavailable        database_unavailable   the job store itself
     ├── ComputeError
     │   ├── ComputeCrashed             compute_crashed
     │   └── ComputeTimedOut            compute_timed_out
@@ -596,6 +597,18 @@ class StorageUnavailable(StorageError):
 
     def __init__(self, *, where: str, reason: str) -> None:
         super().__init__(f"Cannot use {where}: {reason}.", where=where, reason=reason)
+
+
+class DatabaseUnavailable(StorageError):
+    """The job store cannot be read or written now; what was under way goes on later."""
+
+    code = "database_unavailable"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"The database cannot be used now: {reason}. Nothing is lost; try again.",
+            reason=reason,
+        )
 
 
 class ComputeError(Image2ModelError):

@@ -45,7 +45,15 @@ FINAL_STATES = frozenset({ItemState.SUCCEEDED, ItemState.FAILED, ItemState.CANCE
 OPEN_ATTEMPTS = frozenset({AttemptState.SUBMITTING, AttemptState.ACCEPTED})
 
 _NEXT: dict[ItemState, frozenset[ItemState]] = {
-    ItemState.QUEUED: frozenset({ItemState.SUBMITTING, ItemState.FAILED, ItemState.CANCELLED}),
+    ItemState.QUEUED: frozenset(
+        {
+            ItemState.SUBMITTING,
+            # A retried item whose accepted attempt is still open goes on with that one.
+            ItemState.GENERATING,
+            ItemState.FAILED,
+            ItemState.CANCELLED,
+        }
+    ),
     ItemState.SUBMITTING: frozenset(
         {
             ItemState.GENERATING,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import (
     Attempt,
@@ -19,6 +20,7 @@ from image2model.core.job import (
     Result,
     Submission,
 )
+from image2model.core.rules import IllegalStep
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 
@@ -30,7 +32,7 @@ class JobQuery:
 
     Attributes:
         owner: Only this owner's.
-        text: Only those whose name contains it, ignoring case; "": all.
+        text: Only those whose name contains it, ignoring case in every script; "": all.
         state: Only those in this state; None: all.
         starred: Only (un)starred ones; None: all.
         after: Only jobs older than this position (`JobPage.next`); None: from the newest.
@@ -121,12 +123,14 @@ class Step:
     """
     One change of one item, written as a whole or not at all.
 
+    A step that contradicts itself or the states' order raises `IllegalStep`.
+
     Attributes:
         to: The new state; the present one to change only what is below.
-        progress: New progress; None: unchanged.
+        progress: New progress; None: unchanged. Its fraction never falls but with `to` queued.
         problem: New problem; None clears it.
         result: The result; None: unchanged.
-        start: A new attempt to write down.
+        start: A new attempt to write down, with `to` submitting.
         budget: Checked against the job's and the day's costs when *start* is given.
         attempt: What became of the latest attempt; None: unchanged.
         delay_s: With `to` queued: seconds before the item may be claimed again.
@@ -140,6 +144,14 @@ class Step:
     budget: Budget = Budget()
     attempt: AttemptChange | None = None
     delay_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.to is not ItemState.SUBMITTING:
+            raise IllegalStep(f"an attempt cannot start in a step to {self.to}")
+        if self.start is not None and self.attempt is not None:
+            raise IllegalStep("a step starts an attempt or changes the latest one, not both")
+        if self.delay_s and self.to is not ItemState.QUEUED:
+            raise IllegalStep("only a step to queued can delay the next claim")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,9 +188,12 @@ class JobStore(Protocol):
     """
     Keeps jobs. Every method is atomic, and times are taken from the store's own clock.
 
-    Every visible change of a job or of its items raises the job's version by one and marks the
-    items it touched with it. Whenever the last item of a running or paused job becomes final, the
-    same transaction finishes the job.
+    Every method raises DatabaseUnavailable when the store cannot be reached or written (locked,
+    disk full, connection lost); nothing was changed then.
+
+    A call that changes anything visible of a job or of its items raises the job's version by one
+    and marks the items it touched with it. Whenever the last item of a running or paused job
+    becomes final, the same transaction finishes the job.
     """
 
     # --- jobs -------------------------------------------------------------------------------
@@ -187,13 +202,15 @@ class JobStore(Protocol):
         """
         Add a draft or running *job* with its items.
 
-        An owner's idempotency key names one job for ever: the same key and fingerprint again
-        return that job as it is now and add nothing.
+        An owner's idempotency key names one job as long as that job exists: the same key and
+        fingerprint again return it as it is now and add nothing.
 
         Args:
-            job: The new job; its items are queued, or failed where their picture was refused.
+            job: The new job; its items are queued, or failed where their picture was refused. Its
+                times and versions are the store's, and items of equal names get numbers.
             reuse: Take over the result of an earlier succeeded item of the same owner and
-                `made_key` instead of making it again.
+                `made_key` instead of making it again, where its files can still be had (and are
+                kept by us, if *job* keeps results). Drafts take over nothing.
 
         Returns:
             The job as stored, with its items; finished at once when every item is final.
@@ -280,13 +297,16 @@ class JobStore(Protocol):
         self, ref: ItemRef, picture: Picture, *, name: str | None, item_limit: int
     ) -> Sequence[ArtifactId]:
         """
-        Set one view of an item of a draft; index = number of items adds one.
+        Set one view of an item of a draft, adding the item if it is not there yet.
+
+        Uploads may come in any order: an index beyond the next free one is fine, and the items
+        between are absent until their pictures come.
 
         Args:
-            ref: The item.
+            ref: The item; its index is below *item_limit*.
             picture: The checked picture; replaces an earlier one of the same view.
-            name: The item's name; None: unchanged, or `item-N` for a new item. A name that
-                another item has gets a number.
+            name: The item's name; None: unchanged, or `item-N` (N = index + 1) for a new item. A
+                name that another item has gets a number, whatever its case.
             item_limit: The most items the job may have.
 
         Returns:
@@ -295,8 +315,8 @@ class JobStore(Protocol):
         Raises:
             JobNotFound: There is no such job.
             WrongState: It is not a draft.
-            ItemNotFound: The index lies beyond the next free one.
-            TooManyItems: The job is full.
+            ItemNotFound: The index is negative.
+            TooManyItems: The index is *item_limit* or more.
         """
         ...
 
@@ -315,11 +335,21 @@ class JobStore(Protocol):
 
     async def move_item(self, ref: ItemRef, *, to: int) -> None:
         """
-        Put an item of a draft at index *to*; those between move by one.
+        Put an item of a draft at the place of the item *to*; those between move by one.
 
         Raises:
             JobNotFound, ItemNotFound: It, or the index *to*, is not there.
             WrongState: The job is not a draft.
+        """
+        ...
+
+    async def set_generator(self, job: JobId, *, generator: GeneratorId, options: Options) -> None:
+        """
+        Give a draft another generator and options.
+
+        Raises:
+            JobNotFound: There is none.
+            WrongState: It is not a draft.
         """
         ...
 
@@ -328,8 +358,9 @@ class JobStore(Protocol):
         Turn the draft of the same id and version into the running *job* given.
 
         Args:
-            job: The draft as read, with what starting it settles: generator, options, keep,
-                budget, `made_key`s, and problems of items that cannot run (those are failed).
+            job: The draft as read, with what starting it settles: name, generator, options, keep,
+                budget, fingerprint, and the items' `made_key`s, states (queued or failed) and
+                problems. Whether indexes are missing is the caller's to check.
 
         Returns:
             The job with its items.
@@ -348,17 +379,18 @@ class JobStore(Protocol):
         """
         Cancel items: queued ones at once; those under way are asked to stop.
 
-        A draft is finished with all its items cancelled. Final and uncertain items stay.
+        A draft is finished, all its items cancelled. Final and uncertain items stay.
 
         Args:
             job: The job.
             indexes: Which items; None: all.
 
         Returns:
-            The items that are still under way.
+            The items that are still under way, of those asked for.
 
         Raises:
-            JobNotFound, ItemNotFound: One of them is not there.
+            JobNotFound, ItemNotFound: One of them is not there; nothing changed.
+            WrongState: Some *indexes* of a draft; `remove_item` is for those.
         """
         ...
 
@@ -366,7 +398,10 @@ class JobStore(Protocol):
         self, job: JobId, indexes: Collection[int] | None = None
     ) -> Sequence[ItemRef]:
         """
-        Queue items again; the job runs again.
+        Queue items again, due at once; a finished job runs again, a paused one stays paused.
+
+        What an earlier end left behind goes: problem, progress, the wish to cancel, `finished_at`
+        and `expires_at`.
 
         Args:
             job: The job.
@@ -376,8 +411,9 @@ class JobStore(Protocol):
             The items queued.
 
         Raises:
-            JobNotFound, ItemNotFound: One of them is not there.
-            WrongState: A named item is neither failed nor cancelled; nothing changed.
+            JobNotFound, ItemNotFound: One of them is not there; nothing changed.
+            WrongState: A named item is neither failed nor cancelled, or the job is a draft;
+                nothing changed.
         """
         ...
 
@@ -417,6 +453,8 @@ class JobStore(Protocol):
     async def stop_job(self, job: JobId, *, problem: Problem) -> None:
         """
         Fail every queued item of *job* with *problem* (account blocked, budget used up).
+
+        Whoever has claimed one of them has lost it. A draft stays as it is.
 
         Raises:
             JobNotFound: There is none.
@@ -465,14 +503,19 @@ class JobStore(Protocol):
         """
         Write *step*, if the lease still holds and the item is in the state the claim says.
 
-        A step to queued, to a final state or to uncertain ends the lease.
+        A step to queued, to a final state or to uncertain ends the lease. A lease that ran out
+        but that nobody else took still counts.
 
         Returns:
             The claim with the item and job as written.
 
         Raises:
-            LeaseLost: Somebody else has the item, or it is gone; nothing was written.
-            BudgetExceeded: With `step.start`: over a budget; nothing was written.
+            LeaseLost: Somebody else has the item, it was cancelled, or it is gone; nothing was
+                written.
+            BudgetExceeded: With `step.start`: over a budget; nothing was written. Attempts count
+                with their booked cost, or else with their estimate.
+            IllegalStep: No item may take this step, the submit key or the provider's request id
+                belongs to another attempt, or there is no attempt to change; nothing was written.
         """
         ...
 
@@ -480,7 +523,10 @@ class JobStore(Protocol):
         self, submit_key: SubmitKey, change: AttemptChange
     ) -> Attempt | None:
         """
-        Write what became of an attempt whose item has gone on without it.
+        Write what became of an attempt whose item has gone on without it, or has been deleted.
+
+        An uncertain item whose latest attempt the provider turns out to have (accepted or
+        succeeded, with a handle) goes on as generating and is due at once.
 
         Returns:
             The attempt, or None: the ledger has no such key.
@@ -490,7 +536,11 @@ class JobStore(Protocol):
     # --- keeping house ----------------------------------------------------------------------
 
     async def set_expiry(self, job: JobId, expires_at: datetime | None) -> None:
-        """Set when a finished job is deleted; None: never. A starred job ignores it."""
+        """
+        Set when a finished job is deleted; None: never.
+
+        A job that is starred, not finished (any more) or gone ignores it.
+        """
         ...
 
     async def expired_jobs(self, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
@@ -506,7 +556,7 @@ class JobStore(Protocol):
         Write and read, to say whether the store works.
 
         Raises:
-            StorageUnavailable: It does not.
+            DatabaseUnavailable: It does not.
         """
         ...
 

@@ -133,12 +133,13 @@ class Provider(Protocol):
         """
         Find out what became of a submission whose answer was lost.
 
+        Faults on the way are retried inside for as long as the provider finds sensible.
+
         Returns:
             The handle of the work that did start, or None: it certainly did not start.
 
         Raises:
             SubmissionUncertain: It cannot be found out.
-            ProviderUnavailable: Not now; ask again later.
         """
         ...
 
@@ -160,10 +161,12 @@ class Provider(Protocol):
         """
         Fetch what the finished work made; may be called again.
 
+        Faults on the way are retried inside for as long as the provider finds sensible.
+
         Raises:
             ProviderRejected: It turns out to have failed.
             ProviderResultInvalid: There is no mesh in it.
-            ProviderUnavailable: Not now; ask again later.
+            ProviderUnavailable: It cannot be fetched now; the work is not lost.
         """
         ...
 

@@ -34,7 +34,7 @@ class SessionStore(Protocol):
     """Knows browser sessions by the hash of their token, and API keys by their id."""
 
     async def add_session(self, token_sha256: str, *, owner: OwnerId, expires_at: datetime) -> None:
-        """Remember a session until *expires_at*."""
+        """Remember a session until *expires_at*; again: prolong it."""
         ...
 
     async def session_owner(self, token_sha256: str) -> OwnerId | None:
@@ -42,7 +42,12 @@ class SessionStore(Protocol):
         ...
 
     async def add_key(self, key: ApiKey) -> None:
-        """Remember *key*; its id must be new."""
+        """
+        Remember *key*.
+
+        Raises:
+            ValueError: Another key has its id; make a new one.
+        """
         ...
 
     async def find_key(self, key_id: str) -> ApiKey | None:

@@ -1,0 +1,74 @@
+"""Everything the use cases work with, chosen once at start."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from image2model.core.ids import JobId
+from image2model.core.job import KeepPolicy
+from image2model.geometry.pictures import PictureLimits
+from image2model.jobs.catalogue import Catalogue
+from image2model.ports.artifacts import ArtifactStore
+from image2model.ports.clock import Clock
+from image2model.ports.compute import Compute
+from image2model.ports.dispatcher import Dispatcher
+from image2model.ports.feed import ChangeFeed
+from image2model.ports.jobstore import JobStore
+from image2model.ports.sessions import SessionStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """
+    What an operator may set about jobs.
+
+    Attributes:
+        items_per_job: The most items one job may have.
+        unfinished_jobs_per_owner: The most running and paused jobs of one owner.
+        picture_bytes: The largest picture accepted, in bytes.
+        picture: What a picture must be like to be decoded.
+        result_bytes: The largest file of a result that is kept, in bytes.
+        keep: What happens to results unless the job says otherwise.
+        keep_s: How long finished jobs are kept, in seconds; None: until deleted.
+        links_s: The same for jobs of the policy `links`.
+        draft_s: How long an untouched draft is kept, in seconds.
+        day_budget_usd: The most all jobs together may cost in 24 hours; None: no limit.
+        lease_s: How long a silent worker keeps its items, in seconds.
+        attempts: How often an item is submitted before it fails.
+        compute_s: The longest a single computation may take, in seconds.
+        incoming: Folder for uploads that are still being checked.
+    """
+
+    items_per_job: int = 25
+    unfinished_jobs_per_owner: int = 100
+    picture_bytes: int = 25_000_000
+    picture: PictureLimits
+    result_bytes: int = 500_000_000
+    keep: KeepPolicy = KeepPolicy.KEEP
+    keep_s: float | None = None
+    links_s: float = 86_400.0
+    draft_s: float = 86_400.0
+    day_budget_usd: Decimal | None = None
+    lease_s: float = 10.0
+    attempts: int = 3
+    compute_s: float = 120.0
+    incoming: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The ports, the generators and the rules."""
+
+    store: JobStore
+    sessions: SessionStore
+    artifacts: ArtifactStore
+    dispatcher: Dispatcher
+    feed: ChangeFeed
+    compute: Compute
+    clock: Clock
+    catalogue: Catalogue
+    rules: Rules
+
+    async def announce(self, job: JobId) -> None:
+        """Wake the watchers of *job*; call it after the change is written."""
+        await self.feed.publish(job)

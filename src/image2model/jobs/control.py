@@ -1,0 +1,132 @@
+"""What people do to their jobs: rename, star, cancel, pause, resume, retry, resolve, delete."""
+
+from collections.abc import Collection
+
+from image2model.core.ids import JobId, OwnerId
+from image2model.core.job import Job, Problem
+from image2model.core.names import clean_name
+from image2model.jobs.access import owned_job
+from image2model.jobs.context import Context
+from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.submit import dispatch_queued
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import Resolution
+
+
+async def update_job(
+    context: Context,
+    owner: OwnerId,
+    job_id: JobId,
+    *,
+    name: str | None = None,
+    starred: bool | None = None,
+) -> Job:
+    """
+    Rename or star a job; None leaves it as it is. A starred job is kept beyond the retention.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+    """
+    job = await owned_job(context, owner, job_id)
+    clean = None if name is None else clean_name(name, fallback=job.name)
+    await context.store.update_job(job_id, name=clean, starred=starred)
+    await context.announce(job_id)
+    return await context.store.get_job(job_id)
+
+
+async def cancel_items(
+    context: Context, owner: OwnerId, job_id: JobId, indexes: Collection[int] | None = None
+) -> Job:
+    """
+    Cancel items, or all: waiting ones at once, those under way as soon as their worker hears.
+
+    Final and uncertain items stay as they are, so cancelling twice is harmless.
+
+    Raises:
+        JobNotFound, ItemNotFound: One of them is not there, or not this owner's.
+    """
+    await owned_job(context, owner, job_id)
+    await context.store.cancel_items(job_id, indexes)
+    return await _changed(context, job_id)
+
+
+async def pause_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
+    """
+    Start no further items of a job; those under way go on.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+        WrongState: It is neither running nor paused.
+    """
+    await owned_job(context, owner, job_id)
+    await context.store.pause_job(job_id)
+    return await _changed(context, job_id)
+
+
+async def resume_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
+    """
+    Let a paused job go on.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+        WrongState: It is neither running nor paused.
+    """
+    await owned_job(context, owner, job_id)
+    await context.store.resume_job(job_id)
+    return await _changed(context, job_id)
+
+
+async def retry_items(
+    context: Context, owner: OwnerId, job_id: JobId, indexes: Collection[int] | None = None
+) -> Job:
+    """
+    Make failed items again: those named (cancelled ones too), or all failed ones.
+
+    An item whose model was made and paid for but could not be kept is fetched again, not made.
+
+    Raises:
+        JobNotFound, ItemNotFound: One of them is not there, or not this owner's.
+        WrongState: A named item is neither failed nor cancelled.
+    """
+    await owned_job(context, owner, job_id)
+    await context.store.retry_items(job_id, indexes)
+    return await _changed(context, job_id)
+
+
+async def resolve_item(
+    context: Context, owner: OwnerId, ref: ItemRef, resolution: Resolution
+) -> Job:
+    """
+    Settle an item of which nobody knows whether the provider accepted it.
+
+    Raises:
+        JobNotFound, ItemNotFound: It is not there, or not this owner's.
+        WrongState: It is not uncertain.
+    """
+    await owned_job(context, owner, ref.job)
+    problem = Problem(
+        code="given_up",
+        message="You gave this item up after the provider's answer was lost. "
+        "It may still appear on the provider's bill.",
+    )
+    await context.store.resolve_item(ref, resolution, problem=problem)
+    return await _changed(context, ref.job)
+
+
+async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
+    """
+    Delete a job with its pictures and results; workers on it stop.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+    """
+    await owned_job(context, owner, job_id)
+    await discard_artifacts(context, await context.store.delete_job(job_id))
+    await context.announce(job_id)
+
+
+async def _changed(context: Context, job_id: JobId) -> Job:
+    await context.announce(job_id)
+    job = await context.store.get_job(job_id)
+    await dispatch_queued(context, job)
+    return job

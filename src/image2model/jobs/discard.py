@@ -1,0 +1,26 @@
+"""Remove files that nothing names any more."""
+
+import logging
+from collections.abc import Iterable
+
+import anyio
+
+from image2model.core.errors import StorageError
+from image2model.core.ids import ArtifactId
+from image2model.jobs.context import Context
+
+_log = logging.getLogger(__name__)
+
+
+async def discard_artifacts(context: Context, artifacts: Iterable[ArtifactId]) -> None:
+    """
+    Delete *artifacts*; one that cannot be deleted now is left to housekeeping.
+
+    Runs to its end even when cancelled, for it cleans up after failed work.
+    """
+    with anyio.CancelScope(shield=True):
+        for artifact in artifacts:
+            try:
+                await context.artifacts.delete(artifact)
+            except StorageError as error:
+                _log.warning("cannot delete artifact %s yet: %s", artifact, error)

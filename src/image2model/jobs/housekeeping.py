@@ -1,0 +1,86 @@
+"""Remove what is over: expired jobs, forgotten drafts, files nothing names, old sessions."""
+
+import logging
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import anyio.to_thread
+
+from image2model.core.errors import JobNotFound, StorageError
+from image2model.core.job import Job, KeepPolicy
+from image2model.jobs.context import Context
+from image2model.jobs.discard import discard_artifacts
+
+_log = logging.getLogger(__name__)
+
+HOUSEKEEPING_EVERY_S = 300.0
+_MOST_JOBS_AT_ONCE = 200
+_ORPHAN_AFTER = timedelta(hours=24)
+"""Younger files may belong to a job that is just being taken in."""
+
+_LEFTOVER_AFTER_S = 3_600.0
+
+
+class Housekeeper:
+    """Tidies up, at start and every few minutes; several may run at once."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def run(self) -> None:
+        """Tidy up for ever; cancel to stop."""
+        while True:
+            try:
+                await self.tidy()
+            except StorageError as error:
+                _log.warning("cannot tidy up now: %s", error)
+            await self._context.clock.sleep(HOUSEKEEPING_EVERY_S)
+
+    async def tidy(self) -> None:
+        """Do all of it once."""
+        await self.expire_jobs()
+        await self.remove_orphans()
+        await anyio.to_thread.run_sync(_remove_leftovers, self._context.rules.incoming)
+        await self._context.sessions.remove_expired_sessions()
+
+    async def expire_jobs(self) -> int:
+        """Delete jobs whose time is over. Returns how many."""
+        expired = await self._context.store.expired_jobs(
+            draft_life_s=self._context.rules.draft_s, limit=_MOST_JOBS_AT_ONCE
+        )
+        for job_id in expired:
+            try:
+                artifacts = await self._context.store.delete_job(job_id)
+            except JobNotFound:
+                continue  # Another process was faster.
+            await discard_artifacts(self._context, artifacts)
+            await self._context.announce(job_id)
+        return len(expired)
+
+    async def remove_orphans(self) -> int:
+        """Delete old files that no job names (left by a crash). Returns how many."""
+        oldest = self._context.clock.now() - _ORPHAN_AFTER
+        found = [
+            stored.artifact
+            async for stored in self._context.artifacts.all()
+            if stored.stored_at < oldest
+        ]
+        orphans = await self._context.store.unreferenced(found)
+        await discard_artifacts(self._context, orphans)
+        return len(orphans)
+
+
+def life_s(context: Context, job: Job) -> float | None:
+    """Tell how long *job* is kept after it finished, in seconds; None: until it is deleted."""
+    return context.rules.links_s if job.keep is KeepPolicy.LINKS else context.rules.keep_s
+
+
+def _remove_leftovers(incoming: Path) -> None:
+    oldest_s = time.time() - _LEFTOVER_AFTER_S
+    for path in incoming.glob("*.part"):
+        try:
+            if path.stat().st_mtime < oldest_s:
+                path.unlink()
+        except FileNotFoundError:
+            continue

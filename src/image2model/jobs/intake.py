@@ -1,0 +1,179 @@
+"""Take a picture in: stream it to disk, check it in a worker, keep what passed."""
+
+import contextlib
+import errno
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from image2model.core.errors import (
+    InvalidPictureError,
+    StorageFull,
+    StorageUnavailable,
+    UploadTooLarge,
+)
+from image2model.core.generator import View
+from image2model.core.ids import ArtifactId, new_hex_id
+from image2model.core.job import Picture, Problem
+from image2model.geometry.pictures import PictureLimits, check_picture
+from image2model.jobs.context import Context
+
+_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFacts:
+    """What the check of a picture's file found."""
+
+    media_type: str
+    width_px: int
+    height_px: int
+    size_bytes: int
+    rewritten: bool
+
+
+def check_picture_file(source: str, target: str, limits: PictureLimits) -> PictureFacts:
+    """
+    Check the picture in the file *source*; runs in a worker process.
+
+    Where it must be changed (turned upright, metadata removed, converted), the new picture is
+    written to *target*, so that large pictures do not travel between processes.
+
+    Raises:
+        InvalidPictureError: It cannot be used.
+    """
+    data = Path(source).read_bytes()
+    checked = check_picture(data, limits=limits)
+    rewritten = checked.data != data
+    if rewritten:
+        Path(target).write_bytes(checked.data)
+    return PictureFacts(
+        media_type=checked.media_type,
+        width_px=checked.width_px,
+        height_px=checked.height_px,
+        size_bytes=len(checked.data),
+        rewritten=rewritten,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """An upload that is on disk but not yet checked: its file, SHA-256 (hex) and length."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+    @property
+    def clean_path(self) -> Path:
+        """Where the check writes the picture if it must be changed."""
+        return self.path.with_suffix(".clean.part")
+
+
+async def receive_upload(context: Context, chunks: AsyncIterator[bytes]) -> Upload:
+    """
+    Stream an upload to disk; pass the result to `accept_upload` or `drop_upload`.
+
+    Raises:
+        UploadTooLarge: More bytes came than `Rules.picture_bytes`; nothing is left behind.
+        StorageError: It could not be written; nothing is left behind.
+    """
+    path = context.rules.incoming / f"{new_hex_id()}.part"
+    try:
+        return await _spool(chunks, path, limit_bytes=context.rules.picture_bytes)
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(_remove, path)
+        raise
+
+
+async def drop_upload(upload: Upload) -> None:
+    """Remove the files of an upload; may be called twice."""
+    with anyio.CancelScope(shield=True):
+        await anyio.to_thread.run_sync(_remove, upload.path, upload.clean_path)
+
+
+async def accept_upload(context: Context, upload: Upload, *, view: View) -> Picture:
+    """
+    Check an upload and keep it as a picture; its files are removed in any case.
+
+    Args:
+        context: The ports.
+        upload: What `receive_upload` returned.
+        view: Which side of the object it shows.
+
+    Raises:
+        InvalidPictureError: It is no usable picture.
+        StorageError: It could not be kept.
+        ComputeError: The check did not come to its end.
+    """
+    try:
+        facts = await context.compute.run(
+            context.rules.compute_s,
+            check_picture_file,
+            str(upload.path),
+            str(upload.clean_path),
+            context.rules.picture,
+        )
+        artifact = ArtifactId(new_hex_id())
+        kept = upload.clean_path if facts.rewritten else upload.path
+        await context.artifacts.put(artifact, _read(kept), limit_bytes=facts.size_bytes)
+    finally:
+        await drop_upload(upload)
+    return Picture(
+        view=view,
+        artifact=artifact,
+        media_type=facts.media_type,
+        size_bytes=facts.size_bytes,
+        sha256=upload.sha256,
+        width_px=facts.width_px,
+        height_px=facts.height_px,
+    )
+
+
+async def take_picture(context: Context, chunks: AsyncIterator[bytes], *, view: View) -> Picture:
+    """Receive and accept one upload; raises what `receive_upload` and `accept_upload` do."""
+    return await accept_upload(context, await receive_upload(context, chunks), view=view)
+
+
+def problem_of(error: InvalidPictureError | UploadTooLarge) -> Problem:
+    """Turn the refusal of a picture into what its item says."""
+    return Problem(code=error.code, message=error.message, details=dict(error.details))
+
+
+async def _spool(chunks: AsyncIterator[bytes], path: Path, *, limit_bytes: int) -> Upload:
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        async with await anyio.open_file(path, "wb") as file:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limit_bytes:
+                    raise UploadTooLarge(limit_bytes=limit_bytes)
+                digest.update(chunk)
+                await file.write(chunk)
+    except OSError as error:
+        raise _storage_error(error, path.parent) from error
+    return Upload(path=path, sha256=digest.hexdigest(), size_bytes=size)
+
+
+def _storage_error(error: OSError, folder: Path) -> StorageFull | StorageUnavailable:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StorageFull(where=str(folder))
+    return StorageUnavailable(where=str(folder), reason=error.strerror or str(error))
+
+
+async def _read(path: Path) -> AsyncIterator[bytes]:
+    async with await anyio.open_file(path, "rb") as file:
+        while chunk := await file.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)

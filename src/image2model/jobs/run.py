@@ -1,0 +1,310 @@
+"""Run one item from wherever it stands to its end."""
+
+import logging
+from decimal import Decimal
+
+import anyio
+
+from image2model.core.errors import (
+    BudgetExceeded,
+    ComputeCrashed,
+    ComputeError,
+    DatabaseUnavailable,
+    Image2ModelError,
+    LeaseLost,
+    ProviderAccountBlocked,
+    ProviderUnavailable,
+    StorageError,
+    SubmissionUncertain,
+)
+from image2model.core.ids import SubmitKey, new_hex_id
+from image2model.core.job import Attempt, Handle, Problem, Progress, Submission
+from image2model.core.states import OPEN_ATTEMPTS, AttemptState, ItemState
+from image2model.jobs.context import Context
+from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.finish import artifacts_of, keep_delivery
+from image2model.jobs.leases import LeaseKeeper
+from image2model.jobs.pacing import ProgressPacer, retry_delay_s
+from image2model.jobs.work import work_of
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Claim, Step
+
+_log = logging.getLogger(__name__)
+
+_NOTHING_USD = Decimal(0)
+_MOST_CLAIMS = 20
+"""An item that was claimed this often and never got to its first submission is given up."""
+
+
+class ItemRunner:
+    """Runs items, any number at once; a run that was cut short is taken up by a later one."""
+
+    def __init__(self, context: Context, keeper: LeaseKeeper) -> None:
+        self._context = context
+        self._keeper = keeper
+
+    async def run(self, ref: ItemRef) -> None:
+        """
+        Claim *ref* and bring it to its end, or as far as it goes now.
+
+        Returns at once when it cannot be claimed. Cancelling gives the lease back; what the
+        provider has accepted goes on there and is followed again by the next run.
+        """
+        claim = await self._keeper.claim(ref)
+        if claim is None:
+            return
+        run = _Run(self._context, claim)
+        async with self._keeper.hold(claim) as held:
+            with held.scope:
+                await run.advance()
+            if held.cancel_requested and not held.lost:
+                await run.cancel()
+        if held.lost:
+            _log.info("another worker has taken over item %d of job %s", ref.index, ref.job)
+
+
+class _Run:
+    """One claimed item on its way."""
+
+    def __init__(self, context: Context, claim: Claim) -> None:
+        self._context = context
+        self._claim = claim
+        self._provider = context.catalogue.provider(claim.job.generator)
+        self._work = work_of(context, claim)
+
+    async def advance(self) -> None:
+        """Go on until the item is final, must wait, or another worker has it."""
+        try:
+            await self._advance_or_settle()
+        except LeaseLost as error:
+            _log.info("%s", error)
+
+    async def cancel(self) -> None:
+        """Stop the item; a model that is done already is kept all the same."""
+        try:
+            await self._cancel()
+        except LeaseLost as error:
+            _log.info("%s", error)
+
+    # --- the way ----------------------------------------------------------------------------
+
+    @property
+    def _state(self) -> ItemState:
+        return self._claim.item.state
+
+    @property
+    def _attempt(self) -> Attempt:
+        return self._claim.item.attempts[-1]
+
+    @property
+    def _handle(self) -> Handle:
+        handle = self._attempt.handle
+        assert handle is not None, "an accepted attempt has a handle"
+        return handle
+
+    async def _advance_or_settle(self) -> None:
+        try:
+            await self._advance()
+        except (LeaseLost, DatabaseUnavailable):
+            raise  # Nothing can be written now; the item is taken up again when its lease ends.
+        except Image2ModelError as error:
+            await self._settle(error)
+        except Exception:
+            _log.exception("item %d of job %s", self._claim.ref.index, self._claim.ref.job)
+            await self._fail(_UNEXPECTED)
+
+    async def _advance(self) -> None:
+        if self._state is ItemState.QUEUED:
+            await self._begin()
+        if self._state is ItemState.SUBMITTING:
+            await self._reconcile()
+        if self._state is ItemState.GENERATING:
+            await self._follow()
+        if self._state is ItemState.FINISHING:
+            await self._finish()
+
+    async def _begin(self) -> None:
+        attempts = self._claim.item.attempts
+        if attempts and attempts[-1].state is AttemptState.ACCEPTED:
+            # Paid for already: what could not be fetched or kept is fetched again.
+            await self._step(Step(to=ItemState.GENERATING, progress=Progress(phase="Resuming")))
+            return
+        submission = await self._provider.prepare(self._work)
+        # Not to be interrupted: a request whose answer nobody waits for may cost money.
+        with anyio.CancelScope(shield=True):
+            await self._submit(submission)
+
+    async def _submit(self, submission: Submission) -> None:
+        submit_key = SubmitKey(new_hex_id())
+        await self._step(
+            Step(
+                to=ItemState.SUBMITTING,
+                progress=Progress(phase="Submitting"),
+                start=AttemptStart(
+                    submit_key=submit_key, provider=self._provider.name, submission=submission
+                ),
+                budget=Budget(day_usd=self._context.rules.day_budget_usd),
+            )
+        )
+        handle = await self._provider.submit(submission, submit_key=submit_key)
+        await self._accepted(handle)
+
+    async def _accepted(self, handle: Handle) -> None:
+        change = AttemptChange(state=AttemptState.ACCEPTED, handle=handle)
+        try:
+            await self._step(
+                Step(to=ItemState.GENERATING, progress=Progress(phase="Accepted"), attempt=change)
+            )
+        except LeaseLost:
+            # The ledger must know it even when another worker has the item by now.
+            await self._context.store.book_late_answer(self._attempt.submit_key, change)
+            raise
+
+    async def _reconcile(self) -> None:
+        """Take up an item whose worker died between its intent and the provider's answer."""
+        attempt = self._attempt
+        handle = attempt.handle or await self._provider.reconcile(
+            attempt.submission, submit_key=attempt.submit_key
+        )
+        if handle is not None:
+            await self._accepted(handle)
+        else:
+            await self._requeue(_problem_of_lost_worker(), delay_s=0.0)
+
+    async def _follow(self) -> None:
+        pacer = ProgressPacer(self._context.clock)
+        async for progress in self._provider.follow(self._work, self._handle):
+            if pacer.worth_writing(progress):
+                await self._step(Step(to=ItemState.GENERATING, progress=progress))
+        await self._step(
+            Step(to=ItemState.FINISHING, progress=Progress(fraction=0.95, phase="Finishing"))
+        )
+
+    async def _finish(self) -> None:
+        delivery = await self._provider.collect(self._work, self._handle)
+        result = await keep_delivery(
+            self._context,
+            delivery,
+            provider=self._provider.name,
+            item_name=self._claim.item.name,
+        )
+        cost_usd = delivery.cost_usd
+        try:
+            await self._step(
+                Step(
+                    to=ItemState.SUCCEEDED,
+                    progress=Progress(fraction=1.0),
+                    result=result,
+                    attempt=AttemptChange(
+                        state=AttemptState.SUCCEEDED,
+                        cost_usd=self._attempt.submission.estimated_usd
+                        if cost_usd is None
+                        else cost_usd,
+                    ),
+                )
+            )
+        except BaseException:
+            await discard_artifacts(self._context, artifacts_of(result.files))
+            raise
+
+    async def _cancel(self) -> None:
+        if self._state in {ItemState.SUBMITTING, ItemState.FINISHING}:
+            await self.advance()
+        elif self._state is ItemState.GENERATING:
+            if await self._provider.cancel(self._handle):
+                await self._step(
+                    Step(
+                        to=ItemState.CANCELLED,
+                        attempt=AttemptChange(state=AttemptState.CANCELLED),
+                    )
+                )
+            else:
+                await self.advance()
+        elif self._state is ItemState.QUEUED:
+            await self._step(Step(to=ItemState.CANCELLED))
+
+    # --- what may go wrong ------------------------------------------------------------------
+
+    async def _settle(self, error: Image2ModelError) -> None:
+        problem = Problem(code=error.code, message=error.message, details=dict(error.details))
+        match error:
+            case SubmissionUncertain():
+                await self._step(
+                    Step(
+                        to=ItemState.UNCERTAIN,
+                        problem=problem,
+                        attempt=AttemptChange(state=AttemptState.UNCERTAIN),
+                    )
+                )
+            case ProviderAccountBlocked() | BudgetExceeded():
+                await self._fail(problem)
+                await self._context.store.stop_job(self._claim.ref.job, problem=problem)
+                await self._context.announce(self._claim.ref.job)
+            case ProviderUnavailable() | ComputeCrashed() if self._may_try_again():
+                tries = max(len(self._claim.item.attempts), self._claim.fence) - 1
+                retry_after_s = getattr(error, "retry_after_s", None)
+                delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
+                await self._requeue(problem, delay_s=delay_s)
+            case _:
+                await self._fail(problem, made=_may_be_fetched_again(error))
+
+    def _may_try_again(self) -> bool:
+        if self._state is ItemState.FINISHING:
+            return False
+        return (
+            len(self._claim.item.attempts) < self._context.rules.attempts
+            and self._claim.fence < _MOST_CLAIMS
+        )
+
+    async def _requeue(self, problem: Problem, *, delay_s: float) -> None:
+        """Have the item tried again later; an attempt that was open is closed as unpaid."""
+        await self._step(
+            Step(
+                to=ItemState.QUEUED,
+                progress=Progress(phase="Waiting for another try"),
+                problem=problem,
+                attempt=self._closed(AttemptState.FAILED, cost_usd=_NOTHING_USD),
+                delay_s=delay_s,
+            )
+        )
+
+    async def _fail(self, problem: Problem, *, made: bool = False) -> None:
+        """Fail the item; *made*: the provider has the model still, so its attempt stays open."""
+        keep_open = made and self._state is ItemState.FINISHING
+        unpaid = _NOTHING_USD if self._state is ItemState.SUBMITTING else None
+        await self._step(
+            Step(
+                to=ItemState.FAILED,
+                problem=problem,
+                attempt=None if keep_open else self._closed(AttemptState.FAILED, cost_usd=unpaid),
+            )
+        )
+
+    def _closed(self, state: AttemptState, *, cost_usd: Decimal | None) -> AttemptChange | None:
+        attempts = self._claim.item.attempts
+        if not attempts or attempts[-1].state not in OPEN_ATTEMPTS:
+            return None
+        return AttemptChange(state=state, cost_usd=cost_usd)
+
+    async def _step(self, step: Step) -> None:
+        self._claim = await self._context.store.step(self._claim, step)
+        await self._context.announce(self._claim.ref.job)
+
+
+def _may_be_fetched_again(error: Image2ModelError) -> bool:
+    return isinstance(error, ProviderUnavailable | StorageError | ComputeError)
+
+
+def _problem_of_lost_worker() -> Problem:
+    return Problem(
+        code="worker_lost",
+        message="The process that worked on this item stopped before it was sent; "
+        "it is being sent again.",
+    )
+
+
+_UNEXPECTED = Problem(
+    code="internal_error",
+    message="Something unexpected went wrong with this item. Retry it; if it happens again, "
+    "the server's log says what it was.",
+)

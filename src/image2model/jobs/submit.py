@@ -1,0 +1,360 @@
+"""Take a job in: all at once, or as a draft that is filled and then started."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from image2model.core.errors import (
+    InvalidRequest,
+    JsonValue,
+    NoPictures,
+    TooManyItems,
+    TooManyJobs,
+    WrongState,
+)
+from image2model.core.generator import GeneratorCard, GeneratorId, Options, View
+from image2model.core.ids import JobId, OwnerId, new_hex_id
+from image2model.core.job import Item, Job, KeepPolicy, Picture, Problem
+from image2model.core.madekey import hash_of, made_key
+from image2model.core.names import clean_name, unique_name
+from image2model.core.states import ItemState, JobState
+from image2model.jobs.access import owned_job
+from image2model.jobs.catalogue import check_views, fill_options
+from image2model.jobs.context import Context
+from image2model.jobs.discard import discard_artifacts
+from image2model.ports.dispatcher import ItemRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """
+    What a caller asks for, besides the pictures.
+
+    Attributes:
+        name: For people; "": made from the first item's name.
+        generator: None: the default one.
+        options: As given; defaults are filled in.
+        keep: None: as the operator set it.
+        budget_usd: The most the job may cost, in US dollars; None: no limit.
+        idempotency_key: The same key again returns the same job; None: always a new one.
+        reuse: Take over results that this owner already has of the same pictures and settings.
+    """
+
+    name: str = ""
+    generator: GeneratorId | None = None
+    options: Mapping[str, JsonValue] = dataclasses.field(default_factory=dict)
+    keep: KeepPolicy | None = None
+    budget_usd: Decimal | None = None
+    idempotency_key: str | None = None
+    reuse: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem:
+    """
+    One object to make.
+
+    Attributes:
+        name: For people; made unique within the job.
+        pictures: Its views; empty where the only picture was refused.
+        problem: Why its picture was refused; the item fails with it at once.
+    """
+
+    name: str
+    pictures: Sequence[Picture] = ()
+    problem: Problem | None = None
+
+
+async def submit_job(
+    context: Context, owner: OwnerId, request: JobRequest, new_items: Sequence[NewItem]
+) -> Job:
+    """
+    Take in a whole job and send its items on their way.
+
+    An item whose picture was refused fails at once; the others go on. On any error the pictures
+    given are removed again.
+
+    Returns:
+        The job with its items; an earlier one for a repeated idempotency key.
+
+    Raises:
+        NoPictures: There is no item.
+        TooManyItems: More than `Rules.items_per_job`.
+        TooManyJobs: The owner has too many unfinished jobs.
+        GeneratorNotFound, InvalidOptions, InvalidViews: The request does not fit a generator.
+        IdempotencyKeyReused: The key was used for another request.
+        AlreadyRunning: With `reuse`: the same is being made in other jobs of the owner.
+    """
+    pictures = [picture.artifact for item in new_items for picture in item.pictures]
+    try:
+        job = await _plan_job(context, owner, request, new_items)
+        stored = await context.store.add_job(job, reuse=request.reuse)
+    except BaseException:
+        await discard_artifacts(context, pictures)
+        raise
+    if stored.id != job.id:
+        await discard_artifacts(context, pictures)
+    await dispatch_queued(context, stored)
+    return stored
+
+
+async def _plan_job(
+    context: Context, owner: OwnerId, request: JobRequest, new_items: Sequence[NewItem]
+) -> Job:
+    if not new_items:
+        raise NoPictures
+    if len(new_items) > context.rules.items_per_job:
+        raise TooManyItems(limit=context.rules.items_per_job)
+    await _check_job_count(context, owner)
+    card = context.catalogue.card(request.generator or context.catalogue.default)
+    options = fill_options(card, request.options)
+    job_id = JobId(new_hex_id())
+    items = _plan_items(card, options, job_id, new_items)
+    now = context.clock.now()
+    return Job(
+        id=job_id,
+        owner=owner,
+        name=clean_name(request.name, fallback="") or title_of([item.name for item in items]),
+        state=JobState.RUNNING,
+        generator=card.id,
+        options=options,
+        keep=request.keep or context.rules.keep,
+        budget_usd=request.budget_usd,
+        idempotency_key=request.idempotency_key,
+        fingerprint=_fingerprint(card, options, request, items),
+        created_at=now,
+        started_at=now,
+        items=items,
+    )
+
+
+def _plan_items(
+    card: GeneratorCard, options: Options, job: JobId, new_items: Sequence[NewItem]
+) -> list[Item]:
+    items: list[Item] = []
+    taken: set[str] = set()
+    for index, new in enumerate(new_items):
+        if new.problem is None:
+            check_views(card, [picture.view for picture in new.pictures], item=index)
+        name = unique_name(new.name, taken)
+        taken.add(name)
+        items.append(
+            Item(
+                job=job,
+                index=index,
+                name=name,
+                state=ItemState.FAILED if new.problem else ItemState.QUEUED,
+                pictures=sort_views(new.pictures),
+                made_key=made_key(card.id, options, new.pictures),
+                problem=new.problem,
+            )
+        )
+    return items
+
+
+def _fingerprint(
+    card: GeneratorCard, options: Options, request: JobRequest, items: Sequence[Item]
+) -> str:
+    return hash_of(
+        {
+            "generator": card.id,
+            "options": dict(options),
+            "keep": request.keep,
+            "budget": str(request.budget_usd),
+            "items": [
+                [item.name, item.made_key, item.problem.code if item.problem else None]
+                for item in items
+            ],
+        }
+    )
+
+
+def sort_views(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+    """Put *pictures* in the order of `View`: the front first."""
+    order = list(View)
+    return tuple(sorted(pictures, key=lambda picture: order.index(picture.view)))
+
+
+def title_of(names: Sequence[str]) -> str:
+    """Name a job after its items."""
+    if not names:
+        return "Untitled"
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+async def create_draft(context: Context, owner: OwnerId, request: JobRequest) -> Job:
+    """
+    Make an empty draft; pictures are put into it one by one, then it is started.
+
+    Raises:
+        TooManyJobs: The owner has too many unfinished jobs.
+        GeneratorNotFound, InvalidOptions: The request does not fit a generator.
+        IdempotencyKeyReused: The key was used for another request.
+    """
+    await _check_job_count(context, owner)
+    card = context.catalogue.card(request.generator or context.catalogue.default)
+    options = fill_options(card, request.options)
+    draft = Job(
+        id=JobId(new_hex_id()),
+        owner=owner,
+        name=clean_name(request.name, fallback=""),
+        state=JobState.DRAFT,
+        generator=card.id,
+        options=options,
+        keep=request.keep or context.rules.keep,
+        budget_usd=request.budget_usd,
+        idempotency_key=request.idempotency_key,
+        fingerprint=_fingerprint(card, options, request, ()),
+        created_at=context.clock.now(),
+    )
+    return await context.store.add_job(draft)
+
+
+async def put_picture(
+    context: Context, owner: OwnerId, ref: ItemRef, picture: Picture, *, name: str | None
+) -> Job:
+    """
+    Put *picture* into a draft, replacing an earlier one of the same view.
+
+    On any error the picture is removed again.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+        WrongState: It is no draft any more.
+        TooManyItems: The index is beyond `Rules.items_per_job`.
+    """
+    try:
+        await owned_job(context, owner, ref.job)
+        replaced = await context.store.put_picture(
+            ref, picture, name=name, item_limit=context.rules.items_per_job
+        )
+    except BaseException:
+        await discard_artifacts(context, [picture.artifact])
+        raise
+    await discard_artifacts(context, replaced)
+    await context.announce(ref.job)
+    return await context.store.get_job(ref.job)
+
+
+async def remove_item(context: Context, owner: OwnerId, ref: ItemRef) -> Job:
+    """
+    Take an item out of a draft; later ones move up.
+
+    Raises:
+        JobNotFound, ItemNotFound: It is not there, or not this owner's.
+        WrongState: The job is no draft.
+    """
+    await owned_job(context, owner, ref.job)
+    await discard_artifacts(context, await context.store.remove_item(ref))
+    await context.announce(ref.job)
+    return await context.store.get_job(ref.job)
+
+
+async def move_item(context: Context, owner: OwnerId, ref: ItemRef, *, to: int) -> Job:
+    """
+    Put an item of a draft at another place.
+
+    Raises:
+        JobNotFound, ItemNotFound: It, or the place, is not there, or not this owner's.
+        WrongState: The job is no draft.
+    """
+    await owned_job(context, owner, ref.job)
+    await context.store.move_item(ref, to=to)
+    await context.announce(ref.job)
+    return await context.store.get_job(ref.job)
+
+
+async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
+    """
+    Start a draft; starting one that was started already returns it as it is.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+        NoPictures: It has no items.
+        InvalidRequest: Items are missing in the middle.
+        InvalidViews: An item's pictures do not fit the generator.
+        WrongState: It changed at the same moment; ask again.
+    """
+    draft = await owned_job(context, owner, job_id)
+    if draft.state is not JobState.DRAFT:
+        return draft
+    if not draft.items:
+        raise NoPictures
+    missing = sorted(set(range(draft.items[-1].index)) - {item.index for item in draft.items})
+    if missing:
+        raise InvalidRequest(field="items", reason=f"has no pictures yet for items {missing}.")
+    card = context.catalogue.card(draft.generator)
+    for item in draft.items:
+        check_views(card, [picture.view for picture in item.pictures], item=item.index)
+    started = await context.store.start_job(_started(context, draft))
+    await context.announce(job_id)
+    await dispatch_queued(context, started)
+    return started
+
+
+def _started(context: Context, draft: Job) -> Job:
+    items = [
+        dataclasses.replace(
+            item,
+            pictures=sort_views(item.pictures),
+            made_key=made_key(draft.generator, draft.options, item.pictures),
+        )
+        for item in draft.items
+    ]
+    return dataclasses.replace(
+        draft,
+        name=draft.name or title_of([item.name for item in items]),
+        state=JobState.RUNNING,
+        started_at=context.clock.now(),
+        items=items,
+    )
+
+
+async def change_draft(
+    context: Context,
+    owner: OwnerId,
+    job_id: JobId,
+    *,
+    generator: GeneratorId | None,
+    options: Options | None,
+) -> Job:
+    """
+    Choose another generator or other options for a draft.
+
+    Args:
+        context: The ports.
+        owner: Who asks.
+        job_id: The draft.
+        generator: None: the one it has.
+        options: None: those it has, or the defaults when the generator changes.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+        WrongState: It is no draft.
+        GeneratorNotFound, InvalidOptions: They do not fit.
+    """
+    draft = await owned_job(context, owner, job_id)
+    if draft.state is not JobState.DRAFT:
+        raise WrongState(what=f"Job {job_id}", state=draft.state, allowed=[JobState.DRAFT])
+    card = context.catalogue.card(generator or draft.generator)
+    given = options if options is not None else {}
+    if options is None and card.id == draft.generator:
+        given = draft.options
+    await context.store.set_generator(job_id, generator=card.id, options=fill_options(card, given))
+    await context.announce(job_id)
+    return await context.store.get_job(job_id)
+
+
+async def dispatch_queued(context: Context, job: Job) -> None:
+    """Send every item of *job* that waits to whoever runs its generator's items."""
+    refs = [ItemRef(job.id, i.index) for i in job.items if i.state is ItemState.QUEUED]
+    if refs and job.state is JobState.RUNNING:
+        card = context.catalogue.card(job.generator)
+        await context.dispatcher.dispatch(refs, runs_on=card.runs_on)
+
+
+async def _check_job_count(context: Context, owner: OwnerId) -> None:
+    limit = context.rules.unfinished_jobs_per_owner
+    if await context.store.count_unfinished(owner) >= limit:
+        raise TooManyJobs(limit=limit)
