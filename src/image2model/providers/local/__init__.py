@@ -1,0 +1,1 @@
+"""The keyless provider: shapes computed from the pictures themselves, without learned weights."""

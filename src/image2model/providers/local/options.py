@@ -1,0 +1,79 @@
+"""The local generators' options, as JSON Schemas."""
+
+from collections.abc import Mapping
+
+from image2model.core.errors import JsonValue
+
+Schema = Mapping[str, JsonValue]
+
+_FACE_LIMIT: Schema = {
+    "type": "integer",
+    "title": "Face limit",
+    "description": "The most triangles the model has. The detail is chosen to come close to it.",
+    "minimum": 500,
+    "maximum": 200_000,
+    "default": 50_000,
+}
+_TEXTURE_PX: Schema = {
+    "type": "integer",
+    "title": "Texture size",
+    "description": "Longest side of the texture, in pixels. Pictures are never scaled up.",
+    "minimum": 256,
+    "maximum": 4096,
+    "default": 2048,
+}
+_PRINT_HEIGHT_MM: Schema = {
+    "type": "number",
+    "title": "Height",
+    "description": "Height of the model in millimetres, as it is printed or placed in a room.",
+    "minimum": 10,
+    "maximum": 2000,
+    "default": 100,
+}
+_BACK: Schema = {
+    "type": "string",
+    "title": "Back",
+    "description": (
+        "What the back shows: the front mirrored, or a plain fill in the colours of the outline. "
+        "Automatic fills left-right symmetric subjects, which mostly face the viewer, and mirrors "
+        "the others, such as animals from the side."
+    ),
+    "enum": ["auto", "mirror", "fill"],
+    "default": "auto",
+}
+
+
+def _object(**properties: Schema) -> Schema:
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+PUFF: Schema = _object(
+    depth={
+        "type": "number",
+        "title": "Depth",
+        "description": "How far the shape bulges; 1 is natural, less is flatter.",
+        "minimum": 0.2,
+        "maximum": 2.0,
+        "default": 1.0,
+    },
+    relief={
+        "type": "number",
+        "title": "Surface relief",
+        "description": (
+            "Raises light details and sinks dark ones, 0 for none. Good on stone and plush, "
+            "wrong on dark paint."
+        ),
+        "minimum": 0.0,
+        "maximum": 1.0,
+        "default": 0.0,
+    },
+    back=_BACK,
+    face_limit=_FACE_LIMIT,
+    texture_px=_TEXTURE_PX,
+    print_height_mm=_PRINT_HEIGHT_MM,
+)
