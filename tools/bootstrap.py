@@ -94,10 +94,11 @@ def install(uv: Path, *choice: str) -> None:
     requirements.parent.mkdir(exist_ok=True)
     export = ("export", "--quiet", "--frozen", "--no-emit-project")
     run(uv, *export, "--output-file", requirements, env=env)
-    env = without_indexes(env) | {"UV_DEFAULT_INDEX": index, "VIRTUAL_ENV": str(ROOT / ".venv")}
+    env = without_indexes(env) | {"UV_DEFAULT_INDEX": index}
     run(uv, "venv", "--quiet", "--allow-existing", env=env)
-    run(uv, "pip", "install", "--quiet", "--require-hashes", "-r", requirements, env=env)
-    run(uv, "pip", "install", "--quiet", "--no-deps", "--editable", ROOT, env=env)
+    into = ("pip", "install", "--quiet", "--python", ".venv")
+    run(uv, *into, "--require-hashes", "-r", requirements, env=env)
+    run(uv, *into, "--no-deps", "--editable", ROOT, env=env)
 
 
 def check_lock(uv: Path) -> None:
