@@ -10,6 +10,9 @@ from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorCard, GeneratorId, Options, View
 from image2model.core.ids import SubmitKey
 from image2model.core.job import FileRole, Handle, Progress, Submission
+from image2model.geometry.pictures import PictureLimits
+from image2model.ports.clock import Clock
+from image2model.ports.compute import Compute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,3 +195,27 @@ class Provider(Protocol):
     async def aclose(self) -> None:
         """Let go of connections. May be called twice."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTools:
+    """
+    What a provider may use.
+
+    Attributes:
+        compute: Runs CPU-heavy functions off the event loop.
+        clock: The time.
+        picture_limits: What a picture must be like to be decoded.
+        compute_limit_s: The longest a single computation may take, in seconds.
+        config: The provider's own settings, by lower-case name without any prefix.
+    """
+
+    compute: Compute
+    clock: Clock
+    picture_limits: PictureLimits
+    compute_limit_s: float
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+ProviderFactory = Callable[[ProviderTools], Provider]
+"""What an entry point of the group `image2model.providers` names."""

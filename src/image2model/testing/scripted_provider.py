@@ -1,0 +1,180 @@
+"""A provider that does as it is told: for tests of what surrounds providers."""
+
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from image2model.core.errors import SubmissionUncertain
+from image2model.core.generator import (
+    GeneratorCard,
+    GeneratorId,
+    Price,
+    RunsOn,
+    Surcharge,
+    View,
+)
+from image2model.core.ids import SubmitKey
+from image2model.core.job import FileRole, Handle, Progress, Submission
+from image2model.ports.clock import Clock
+from image2model.ports.provider import Delivery, ProvidedFile, Work
+from image2model.testing.tiny_model import tiny_glb
+
+SCRIPTED = GeneratorId("scripted/cube")
+
+Stage = Literal["prepare", "submit", "reconcile", "follow", "collect", "cancel"]
+
+_CARD = GeneratorCard(
+    id=SCRIPTED,
+    title="Scripted cube",
+    summary="Makes the same small cube of everything.",
+    good_for=["tests"],
+    poor_for=["everything else"],
+    runs_on=RunsOn.NETWORK,
+    optional_views=(View.BACK,),
+    max_views=2,
+    options_schema={
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "quality": {"type": "string", "enum": ["low", "high"], "default": "low"},
+            "seed": {"type": "integer", "minimum": 0, "maximum": 9, "default": 0},
+        },
+    },
+    price=Price(
+        base_usd=Decimal("0.20"),
+        surcharges=[Surcharge(option="quality", equals="high", usd=Decimal("0.10"))],
+    ),
+    typical_s=1.0,
+    licence="none",
+)
+
+
+@dataclass(slots=True)
+class Request:
+    """One piece of work that the provider accepted."""
+
+    submit_key: SubmitKey
+    name: str
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class ScriptedProvider:
+    """
+    Accepts everything and makes a cube, unless told to fail.
+
+    It is its own far side: what it accepted stays known however often our side forgets.
+
+    Attributes:
+        clock: Tells how long work takes.
+        latency_s: Seconds from acceptance to the end.
+        accepted: Everything accepted, by request id: the far side's truth.
+        cancellable: Whether `cancel` can still stop the work.
+    """
+
+    clock: Clock
+    latency_s: float = 0.0
+    name: str = "scripted"
+    accepted: dict[str, Request] = field(default_factory=dict)
+    cancellable: bool = True
+    calls: list[tuple[Stage, str]] = field(default_factory=list)
+    _faults: dict[tuple[Stage, str], deque[Exception]] = field(
+        default_factory=lambda: defaultdict(deque)
+    )
+
+    def fail(self, stage: Stage, item: str, errors: Iterable[Exception]) -> None:
+        """
+        Raise *errors*, one by one, the next times *stage* is reached for the item named *item*.
+
+        SubmissionUncertain at `submit` is raised after the work was accepted, as when the answer
+        is lost; every other error before.
+        """
+        self._faults[stage, item].extend(errors)
+
+    def submits_of(self, item: str) -> int:
+        """Count how often work on *item* was accepted: what would have been paid for."""
+        return sum(request.name == item for request in self.accepted.values())
+
+    def cards(self) -> Sequence[GeneratorCard]:
+        """List the one card."""
+        return [_CARD]
+
+    def card(self, generator: GeneratorId) -> GeneratorCard | None:
+        """Describe the one generator."""
+        return _CARD if generator == _CARD.id else None
+
+    async def prepare(self, work: Work) -> Submission:
+        """Read the pictures, as an upload would."""
+        self._reach("prepare", work.name)
+        for picture in work.pictures:
+            await picture.read()
+        return Submission(
+            endpoint="scripted",
+            data={"name": work.name},
+            estimated_usd=_CARD.price.of(work.options),
+        )
+
+    async def submit(self, submission: Submission, *, submit_key: SubmitKey) -> Handle:
+        """Accept the work."""
+        item = str(submission.data["name"])
+        fault = self._next_fault("submit", item)
+        if fault is not None and not isinstance(fault, SubmissionUncertain):
+            raise fault
+        request_id = f"request-{len(self.accepted) + 1}"
+        self.accepted[request_id] = Request(submit_key=submit_key, name=item)
+        if fault is not None:
+            raise fault
+        return Handle(request_id=request_id, data={"name": item})
+
+    async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
+        """Look the submit key up on the far side."""
+        item = str(submission.data["name"])
+        self._reach("reconcile", item)
+        for request_id, request in self.accepted.items():
+            if request.submit_key == submit_key:
+                return Handle(request_id=request_id, data={"name": item})
+        return None
+
+    async def follow(self, work: Work, handle: Handle) -> AsyncIterator[Progress]:
+        """Report a queue place and then half the way, and take `latency_s` in all."""
+        yield Progress(fraction=0.1, phase="Waiting", queue_position=0)
+        await self.clock.sleep(self.latency_s)
+        self._reach("follow", work.name)
+        yield Progress(fraction=0.5, phase="Making")
+        del handle
+
+    async def collect(self, work: Work, handle: Handle) -> Delivery:
+        """Deliver the cube."""
+        self._reach("collect", work.name)
+        mesh = ProvidedFile(
+            name="model.glb",
+            role=FileRole.MESH,
+            content=tiny_glb(work.name),
+            url=f"https://scripted.invalid/{handle.request_id}.glb",
+        )
+        return Delivery(files=[mesh], facts={"seed": work.options["seed"]})
+
+    async def cancel(self, handle: Handle) -> bool:
+        """Stop the work, if `cancellable`."""
+        request = self.accepted[handle.request_id]
+        self._reach("cancel", request.name)
+        request.cancelled = self.cancellable
+        return self.cancellable
+
+    async def check(self) -> None:
+        """Always fine."""
+
+    async def aclose(self) -> None:
+        """Nothing to let go of."""
+
+    def _reach(self, stage: Stage, item: str) -> None:
+        fault = self._next_fault(stage, item)
+        if fault is not None:
+            raise fault
+
+    def _next_fault(self, stage: Stage, item: str) -> Exception | None:
+        self.calls.append((stage, item))
+        faults = self._faults[stage, item]
+        return faults.popleft() if faults else None
