@@ -1,0 +1,210 @@
+"""The job and session stores under contract, and the jobs that the contract tests give them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from image2model.core.generator import GeneratorId, View
+from image2model.core.ids import (
+    LOCAL_OWNER,
+    ArtifactId,
+    JobId,
+    OwnerId,
+    SubmitKey,
+    WorkerId,
+    new_hex_id,
+)
+from image2model.core.job import (
+    FileRole,
+    Handle,
+    Item,
+    Job,
+    Picture,
+    Problem,
+    Progress,
+    Result,
+    ResultFile,
+    Submission,
+)
+from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.ports.clock import Clock
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import (
+    AttemptChange,
+    AttemptStart,
+    Budget,
+    Claim,
+    JobStore,
+    Step,
+)
+from image2model.ports.sessions import SessionStore
+from image2model.testing.memory_jobs import MemoryJobStore
+from image2model.testing.memory_sessions import MemorySessionStore
+
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+"""A time no store's clock shows."""
+
+WORKER = WorkerId("worker-1")
+RIVAL = WorkerId("worker-2")
+LEASE_S = 30.0
+PROBLEM = Problem(code="provider_rejected", message="No.", details={"provider": "testing"})
+
+Opener = Callable[[Clock, Path], AbstractAsyncContextManager[JobStore]]
+"""Opens a new, empty store that takes its time from the clock and may use the folder."""
+
+
+@asynccontextmanager
+async def open_memory_jobs(clock: Clock, _folder: Path) -> AsyncIterator[JobStore]:
+    """Open a store in memory."""
+    store = MemoryJobStore(clock)
+    yield store
+    await store.aclose()
+
+
+@asynccontextmanager
+async def open_memory_sessions(clock: Clock, _folder: Path) -> AsyncIterator[SessionStore]:
+    """Open a store in memory."""
+    yield MemorySessionStore(clock)
+
+
+JOB_STORES: dict[str, Opener] = {"memory": open_memory_jobs}
+SESSION_STORES: dict[str, Callable[[Clock, Path], AbstractAsyncContextManager[SessionStore]]] = {
+    "memory": open_memory_sessions
+}
+
+
+def make_artifact() -> ArtifactId:
+    """Make a new artifact id."""
+    return ArtifactId(new_hex_id())
+
+
+def make_picture(view: View = View.FRONT, artifact: ArtifactId | None = None) -> Picture:
+    """Make a picture of *view* kept as *artifact*."""
+    return Picture(
+        view=view,
+        artifact=artifact or make_artifact(),
+        media_type="image/png",
+        size_bytes=1_234,
+        sha256="ab" * 32,
+        width_px=640,
+        height_px=480,
+    )
+
+
+def make_item(index: int, **changes: object) -> Item:
+    """Make a queued item at *index*."""
+    item = Item(
+        job=JobId(""),
+        index=index,
+        name=f"item-{index + 1}",
+        state=ItemState.QUEUED,
+        pictures=(make_picture(),),
+        made_key=f"key-{index}",
+    )
+    return replace(item, **changes)  # type: ignore[arg-type]
+
+
+def make_job(*items: Item, count: int = 2, **changes: object) -> Job:
+    """Make a running job of *items*, or of *count* queued ones."""
+    job = Job(
+        id=JobId(new_hex_id()),
+        owner=LOCAL_OWNER,
+        name="A job",
+        state=JobState.RUNNING,
+        generator=GeneratorId("testing/cube"),
+        options={"quality": "high", "seed": 7, "nested": {"list": [1, None, "ü"]}},
+        created_at=LONG_AGO,
+        items=items or tuple(make_item(index) for index in range(count)),
+    )
+    job = replace(job, **changes)  # type: ignore[arg-type]
+    return replace(job, items=tuple(replace(item, job=job.id) for item in job.items))
+
+
+def make_draft(*, count: int = 0, owner: OwnerId = LOCAL_OWNER) -> Job:
+    """Make a draft of *count* items."""
+    items = tuple(make_item(index, made_key="") for index in range(count))
+    return replace(make_job(owner=owner), state=JobState.DRAFT, items=items)
+
+
+def make_file(name: str = "model.glb", **changes: object) -> ResultFile:
+    """Make a mesh that we keep."""
+    file = ResultFile(
+        name=name,
+        role=FileRole.MESH,
+        format="glb",
+        size_bytes=99,
+        sha256="cd" * 32,
+        artifact=make_artifact(),
+    )
+    return replace(file, **changes)  # type: ignore[arg-type]
+
+
+def make_result(*files: ResultFile) -> Result:
+    """Make a result of *files*, or of one mesh."""
+    return Result(files=files or (make_file(),), facts={"faces": 12, "size_mm": [1.5, 2.0, 3.25]})
+
+
+def new_start(usd: str = "0.20", *, day_usd: str | None = None) -> Step:
+    """Make the step that starts an attempt of *usd*."""
+    return Step(
+        to=ItemState.SUBMITTING,
+        start=AttemptStart(
+            submit_key=SubmitKey(new_hex_id()),
+            provider="testing",
+            submission=Submission(endpoint="make", data={"seed": 7}, estimated_usd=Decimal(usd)),
+        ),
+        budget=Budget(day_usd=None if day_usd is None else Decimal(day_usd)),
+    )
+
+
+def accept(request_id: str | None = None) -> Step:
+    """Make the step that writes down the provider's answer."""
+    handle = Handle(request_id=request_id or new_hex_id(), data={"url": "https://example.org/1"})
+    return Step(
+        to=ItemState.GENERATING, attempt=AttemptChange(state=AttemptState.ACCEPTED, handle=handle)
+    )
+
+
+async def take(
+    store: JobStore, ref: ItemRef, *, worker: WorkerId = WORKER, lease_s: float = LEASE_S
+) -> Claim:
+    """Claim *ref*, which must be due."""
+    claim = await store.claim_item(ref, worker=worker, lease_s=lease_s)
+    assert claim is not None
+    return claim
+
+
+async def generate(store: JobStore, ref: ItemRef) -> Claim:
+    """Bring the queued item *ref* to generating."""
+    claim = await store.step(await take(store, ref), new_start())
+    return await store.step(claim, accept())
+
+
+async def succeed(store: JobStore, ref: ItemRef, result: Result | None = None) -> Claim:
+    """Bring the queued item *ref* to its success."""
+    claim = await generate(store, ref)
+    claim = await store.step(claim, Step(to=ItemState.FINISHING, progress=Progress(fraction=0.9)))
+    done = AttemptChange(state=AttemptState.SUCCEEDED, cost_usd=Decimal("0.25"))
+    return await store.step(
+        claim, Step(to=ItemState.SUCCEEDED, result=result or make_result(), attempt=done)
+    )
+
+
+async def fail(store: JobStore, ref: ItemRef) -> Claim:
+    """Bring the queued item *ref* to its failure, before anything was sent."""
+    return await store.step(await take(store, ref), Step(to=ItemState.FAILED, problem=PROBLEM))
+
+
+async def doubt(store: JobStore, ref: ItemRef) -> Claim:
+    """Bring the queued item *ref* to uncertain."""
+    claim = await store.step(await take(store, ref), new_start())
+    lost = AttemptChange(state=AttemptState.UNCERTAIN)
+    return await store.step(claim, Step(to=ItemState.UNCERTAIN, problem=PROBLEM, attempt=lost))
+
+
+def refs(job: Job) -> list[ItemRef]:
+    """Name the items of *job*."""
+    return [ItemRef(job.id, item.index) for item in job.items]
