@@ -1,0 +1,230 @@
+"""Cut an object out by recognising a plain background: flat, shaded, with a soft shadow."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.geometry.mask_candidate import (
+    Candidate,
+    MaskView,
+    keep_large_parts,
+    measure_edge_support,
+)
+
+_ROUNDS = 8
+_LEAST_THRESHOLD = 2.5
+_LARGEST_THRESHOLD = 22.0
+_SMALLEST_PART = 0.004
+_WHITE_L = 98.5
+_SHARP_SHARE = 0.35
+_CLEAR_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Background:
+    """
+    The background as fitted to the borders.
+
+    Attributes:
+        lab: Its colour everywhere, shape (height, width, 3).
+        distance: How far each pixel is from it, in L*a*b* units.
+        threshold: Up to this distance a pixel looks like background.
+        purity: The fraction of the border that looks like background.
+    """
+
+    lab: NDArray[np.float32]
+    distance: NDArray[np.float32]
+    threshold: float
+    purity: float
+
+
+def cut_by_background(view: MaskView) -> Candidate:
+    """
+    Take for object what differs from a smooth background seen along the borders.
+
+    The background is a quadratic surface per colour channel, fitted to the borders with
+    Tukey's biweight, so that an object which touches the border does not bend it. What is
+    like it and reaches the border is background; from there it grows over gentle slopes of
+    the same hue, which takes soft shadows along.
+
+    Args:
+        view: The reduced picture.
+
+    Returns:
+        The better of the cuts with and without growing, with its confidence.
+    """
+    background = _fit_background(view)
+    passable = _find_passable(view, background)
+    alike = background.distance < background.threshold
+    plain = _reaching(alike, view.ring)
+    grown = _grow(view, background, passable, plain)
+    holes = _find_holes(background, alike & ~plain, _grow(view, background, passable, alike))
+    without_growth = _propose(view, background, plain | holes)
+    with_growth = _propose(view, background, grown | holes)
+    # Growing takes a shadow away, never most of the object: then it leaked.
+    left = with_growth.inside.sum() / max(1, without_growth.inside.sum())
+    trusted = replace(with_growth, confidence=with_growth.confidence * min(1.0, float(left) / 0.5))
+    return max(trusted, without_growth, key=lambda candidate: candidate.confidence)
+
+
+def _fit_background(view: MaskView) -> _Background:
+    height, width = view.ring.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    samples, seen = basis[view.ring], view.lab[view.ring]
+    samples, seen = samples[:: max(1, len(samples) // 4000)], seen[:: max(1, len(seen) // 4000)]
+    fitted = np.zeros((6, 3), np.float32)
+    fitted[0] = np.median(seen, axis=0)
+    for _ in range(_ROUNDS):
+        error = np.linalg.norm(seen - samples @ fitted, axis=1)
+        cutoff = 4.685 * max(0.5, 1.4826 * float(np.median(error)))
+        weight = np.clip(1 - (error / cutoff) ** 2, 0, None)[:, None]  # sqrt of the biweight
+        weighted = samples * weight
+        fitted = np.linalg.solve(
+            weighted.T @ weighted + 1e-6 * np.eye(6), weighted.T @ (seen * weight)
+        )
+    lab = (basis.reshape(-1, 6) @ fitted).reshape(height, width, 3).astype(np.float32)
+    difference = view.lab - lab
+    distance = np.sqrt((difference * difference).sum(axis=2))
+    around = distance[view.ring]
+    noise = 1.4826 * float(np.median(around))
+    threshold = float(np.clip(3.0 * noise + 1.0, _LEAST_THRESHOLD, _LARGEST_THRESHOLD))
+    return _Background(
+        lab=lab,
+        distance=distance.astype(np.float32),
+        threshold=threshold,
+        purity=float((around < threshold).mean()),
+    )
+
+
+def _reaching(alike: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep the connected parts of *alike* that meet *start*."""
+    count, labels = cv2.connectedComponents(alike.view(np.uint8), connectivity=4)
+    met = np.zeros(count, bool)
+    met[labels[start & alike]] = True
+    met[0] = False
+    return np.asarray(met[labels], bool)
+
+
+def _find_passable(view: MaskView, background: _Background) -> NDArray[np.bool_]:
+    """Find slopes too gentle for the edge of an object, in colours of shadowed background."""
+    light = np.clip(view.lab[..., 0] / np.maximum(background.lab[..., 0], 1), 0, 1.2)
+    # In shadow a colour keeps its hue and loses chroma about as it loses lightness.
+    a_error, b_error = (
+        view.lab[..., channel] - background.lab[..., channel] * light for channel in (1, 2)
+    )
+    hue_error = np.hypot(a_error, b_error)
+    gentle = view.slope < _least_edge(background)
+    shadowed = (light > 0.25) & (light < 1.05) & (hue_error < max(4.0, background.threshold))
+    # A gap in an outline is narrow, a shadow is not: growing does not squeeze through.
+    round_7 = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+    wide = cv2.morphologyEx((gentle & shadowed).view(np.uint8), cv2.MORPH_OPEN, round_7)
+    return np.asarray(wide, bool)
+
+
+def _least_edge(background: _Background) -> float:
+    """Give the slope, in L*a*b* units per pixel, from which on it is an object's edge."""
+    return max(1.6, 0.5 * background.threshold)
+
+
+def _grow(
+    view: MaskView,
+    background: _Background,
+    passable: NDArray[np.bool_],
+    start: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Extend *start* over what is passable, as far as that fades in."""
+    added = _reaching(passable | start, start) & ~start
+    if not added.any():
+        return start
+    return start | _without_sharp_parts(view, background, start, added)
+
+
+def _without_sharp_parts(
+    view: MaskView,
+    background: _Background,
+    start: NDArray[np.bool_],
+    added: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """
+    Drop parts of *added* that meet the open background at a sharp line.
+
+    A shadow fades into the background. A pale part of the object ends sharply, and was
+    entered where its outline is faint.
+    """
+    count, labels = cv2.connectedComponents(added.view(np.uint8), connectivity=4)
+    line = _widen(start.view(np.uint8), 1) & added
+    outer = np.asarray(labels)[line]
+    steepest = np.asarray(cv2.dilate(view.slope, np.ones((5, 5), np.uint8)))
+    sharp = steepest[line] > _least_edge(background)
+    met = np.bincount(outer, minlength=count)
+    met_sharply = np.bincount(outer[sharp], minlength=count)
+    soft = met_sharply < _SHARP_SHARE * np.maximum(met, 1)
+    soft[0] = False
+    return np.asarray(soft[labels], bool)
+
+
+def _propose(view: MaskView, background: _Background, outside: NDArray[np.bool_]) -> Candidate:
+    raw = ~outside
+    smooth = cv2.morphologyEx(raw.view(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    inside = keep_large_parts(np.asarray(smooth, bool), smallest_fraction=_SMALLEST_PART)
+    return Candidate(
+        inside=inside, confidence=_judge(view, background, raw, inside), source="background"
+    )
+
+
+def _find_holes(
+    background: _Background, enclosed: NDArray[np.bool_], grown: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """
+    Find enclosed areas through which the background is seen, as in the handle of a mug.
+
+    A highlight or a white eye may have the very colour of the background. A hole is told by
+    its sharp rim; on white, where both are pure white, it must be large besides. Part of a
+    hole may lie in shadow, but not most of it.
+
+    Args:
+        background: What the background looks like.
+        enclosed: What looks like it and does not reach the border.
+        grown: The same and all else that looks like it, with the shadows around.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8), connectivity=4)
+    clear_px = np.bincount(np.asarray(labels)[enclosed], minlength=count)
+    white = float(np.median(background.lab[..., 0])) > _WHITE_L
+    least_px = max(12.0, (0.015 if white else 0.0008) * float(np.count_nonzero(~grown)))
+    holes = np.zeros_like(grown)
+    for label in range(1, count):
+        left, top, width, height, area_px = (int(value) for value in stats[label])
+        if clear_px[label] < max(least_px, _CLEAR_SHARE * area_px):
+            continue
+        box = np.s_[max(0, top - 5) : top + height + 5, max(0, left - 5) : left + width + 5]
+        part = (labels[box] == label).view(np.uint8)
+        rim = _widen(part, 3) & ~_widen(part, 2)
+        around = background.distance[box][rim]
+        if around.size and float(np.percentile(around, 20)) > 3 * background.threshold:
+            holes[box] |= part.astype(bool)
+    return holes
+
+
+def _widen(part: NDArray[np.uint8], by_px: int) -> NDArray[np.bool_]:
+    side = 2 * by_px + 1
+    return np.asarray(cv2.dilate(part, np.ones((side, side), np.uint8)), bool)
+
+
+def _judge(
+    view: MaskView,
+    background: _Background,
+    raw: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
+) -> float:
+    area = float(inside.mean())
+    if not 0.002 < area < 0.97:
+        return 0.0
+    pure = np.clip((background.purity - 0.5) / 0.4, 0, 1)
+    plain = np.clip((_LARGEST_THRESHOLD - background.threshold) / 14, 0, 1)
+    whole = np.clip(float(inside.sum()) / max(1.0, float(raw.sum())), 0, 1) ** 2
+    least_slope = max(1.2, 0.4 * background.threshold)
+    edged = measure_edge_support(view, inside, least_slope=least_slope)
+    return float(pure * plain * whole * edged**2)
