@@ -46,7 +46,7 @@ def inflate(
     bulge = _solve_bulge(grid, flat)
     long_side = max(silhouette.field.shape) / grid.spacing
     cap = np.float32(_CAP_FRACTION * depth * long_side)
-    z, normals = _heights(grid, flat, bulge, np.float32(_DEPTH_FACTOR * depth), cap)
+    z, normals = _heights(flat, bulge, np.float32(_DEPTH_FACTOR * depth), cap)
     scale = np.float32(grid.spacing / silhouette.scale)
     rows, columns = np.divmod(flat.nodes, grid.inside.shape[1])
     x, y = grid.to_field(rows.astype(np.float32), columns.astype(np.float32))
@@ -65,7 +65,6 @@ def _solve_bulge(grid: SilhouetteGrid, flat: FlatShape) -> NDArray[np.float32]:
 
 
 def _heights(
-    grid: SilhouetteGrid,
     flat: FlatShape,
     bulge: NDArray[np.float32],
     factor: np.float32,

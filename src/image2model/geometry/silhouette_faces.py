@@ -1,5 +1,6 @@
 """Cut a grid along a silhouette into triangles that keep the outline to a fraction of a pixel."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,7 +139,8 @@ def _crossings(
         within = silhouette.sample(inner + (outer - inner) * middle[:, None]) > 127.5
         low = np.where(within, middle, low)
         high = np.where(within, high, middle)
-    return np.clip(np.float32(0.5) * (low + high), _NEAREST, 1 - _NEAREST)
+    middle = np.float32(0.5) * (low + high)
+    return np.asarray(np.clip(middle, _NEAREST, 1 - _NEAREST), np.float32)
 
 
 def _cut_cells(grid: SilhouetteGrid, rim: _Rim, *, first: int) -> tuple[Indices, Indices]:
@@ -185,7 +187,7 @@ def _cut_templates(code: int) -> tuple[Indices, Indices]:
         ring = [slot % _AROUND for slot in slots]
         centre = 1 + (length - 1) // 2
         fan = ring[centre + 1 :] + ring[:centre]
-        triangles += [(ring[centre], a, b) for a, b in zip(fan, fan[1:], strict=False)]
+        triangles += [(ring[centre], a, b) for a, b in itertools.pairwise(fan)]
         segments.append((ring[-1], ring[0]))
     return np.array(triangles, np.int32), np.array(segments, np.int32)
 

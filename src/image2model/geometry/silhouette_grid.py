@@ -1,5 +1,6 @@
-"""Lay a grid over a silhouette: how fine it must be for a number of faces, and where it coarsens."""
+"""Lay a grid over a silhouette, as fine as a number of faces allows, coarser inside."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +14,7 @@ COARSENINGS = 3
 
 _BLOCK = 2**COARSENINGS
 _ISLAND_NODES = 4
+_LENGTH_PER_STEP = math.pi / 4  # of a line in all directions, counted in pixel sides
 _FULL = 15
 # Triangles of one cut cell by its code, see `silhouette_faces`.
 _CUT_FACES = np.array([0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 0])
@@ -74,7 +76,7 @@ def choose_grid(silhouette: Silhouette, *, face_limit: int, rim_faces: int = 0) 
         The grid; its mesh has 90–100 % of the limit unless the picture is too small for that.
     """
     spacing = _first_spacing(silhouette, face_limit)
-    low, high = 0.0, np.inf
+    low, high = 0.0, math.inf
     best: SilhouetteGrid | None = None
     for _ in range(_ATTEMPTS):
         grid = _lay_grid(silhouette, spacing)
@@ -98,17 +100,20 @@ def choose_grid(silhouette: Silhouette, *, face_limit: int, rim_faces: int = 0) 
 def _first_spacing(silhouette: Silhouette, face_limit: int) -> float:
     # Area cells coarsen to 8 spacings, the band along the outline takes about 16 triangles per
     # spacing and side: solve  a / s^2 + b / s = face_limit  for s.
-    area = cv2.countNonZero(cv2.inRange(silhouette.field, np.array(128.0), np.array(255.0)))
-    edge = cv2.Canny(silhouette.field, 100, 200)
-    a, b = 4.0 * max(area, 1) / 40.0, 28.0 * cv2.countNonZero(edge)
-    return max(_FINEST_PX, (b + np.sqrt(b * b + 4 * a * face_limit)) / (2 * face_limit))
+    inside = silhouette.field > 127
+    area = np.count_nonzero(inside)
+    steps = np.count_nonzero(inside[1:] != inside[:-1]) + np.count_nonzero(
+        inside[:, 1:] != inside[:, :-1]
+    )
+    a, b = 4.0 * area / _BLOCK**2, 28.0 * steps * _LENGTH_PER_STEP
+    return max(_FINEST_PX, (b + math.sqrt(b * b + 4 * a * face_limit)) / (2 * face_limit))
 
 
 def _next_spacing(spacing: float, excess: float, low: float, high: float) -> float:
-    guess = spacing * max(excess, 0.05) ** 0.8
+    guess = spacing * math.pow(max(excess, 0.05), 0.8)
     if low < guess < high:
         return max(guess, _FINEST_PX)
-    return float(0.5 * (low + high)) if np.isfinite(high) else 1.2 * low
+    return float(0.5 * (low + high)) if math.isfinite(high) else 1.2 * low
 
 
 def _lay_grid(silhouette: Silhouette, spacing: float) -> SilhouetteGrid:
@@ -118,8 +123,8 @@ def _lay_grid(silhouette: Silhouette, spacing: float) -> SilhouetteGrid:
     merged = _merge_cells(codes == _FULL)
     cut_counts = np.bincount(codes.ravel(), minlength=16)
     faces = int((cut_counts * _CUT_FACES).sum()) + 2 * int(cut_counts[_FULL])
-    for level, blocks in enumerate(merged, start=1):
-        faces += _saved_faces(blocks, level, merged)
+    for blocks in merged:
+        faces += _saved_faces(blocks)
     rims = cut_counts.sum() - cut_counts[0] - cut_counts[_FULL] + cut_counts[5] + cut_counts[10]
     return SilhouetteGrid(
         spacing=spacing,
@@ -148,7 +153,7 @@ def _sample_nodes(field: NDArray[np.uint8], spacing: float) -> Flags:
         borderValue=[0.0],
     )
     inside = cv2.inRange(nodes, np.array(128.0), np.array(255.0))
-    return _drop_islands(inside)
+    return _drop_islands(np.asarray(inside, np.uint8))
 
 
 def _drop_islands(inside: NDArray[np.uint8]) -> Flags:
@@ -204,7 +209,7 @@ def own_blocks(merged: tuple[Flags, ...], level: int) -> Flags:
     return blocks & ~np.repeat(np.repeat(merged[level], 2, axis=0), 2, axis=1)
 
 
-def _saved_faces(blocks: Flags, level: int, merged: tuple[Flags, ...]) -> int:
+def _saved_faces(blocks: Flags) -> int:
     # Each merged cell had 4 x 2 triangles; it now has 2, or a fan of 4 and one per hanging side.
     sides = hanging_sides(blocks)
     hanging = np.logical_or.reduce(sides)

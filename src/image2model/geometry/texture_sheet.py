@@ -1,6 +1,7 @@
 """Make textures from a picture: no background fringe at the outline, a plain back if wanted."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,8 +15,14 @@ _BACK_SHRINK = 4
 _RIM_BAND_FRACTION = 0.03
 _BACK_SMOOTHING_FRACTION = 0.02
 
-Rgb = NDArray[np.uint8]
+_EDGE_WEIGHT = np.float32(1 / 64)
+_SURE_FACTOR = np.float32(8)
+_NOTHING = np.float32(1e-6)
+
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Image = NDArray[np.integer[Any] | np.floating[Any]]
+"""What OpenCV's declarations call a picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,14 +56,14 @@ class Sheet:
         back: Where the back lies; the front's place if it shares it.
     """
 
-    rgb: Rgb
+    rgb: Pixels
     front: Placement
     back: Placement
 
 
 def make_sheet(
     rgba: Pixels,
-    coverage: NDArray[np.uint8],
+    coverage: Pixels,
     box_px: tuple[int, int, int, int],
     *,
     size_px: int,
@@ -80,27 +87,31 @@ def make_sheet(
     """
     left, top, right, bottom = box_px
     rgb = cv2.cvtColor(rgba[top:bottom, left:right], cv2.COLOR_RGBA2RGB)
-    alpha = np.ascontiguousarray(coverage[top:bottom, left:right])
+    alpha = coverage[top:bottom, left:right]
     width, height = right - left, bottom - top
     scale = min(1.0, (size_px - 2 * _MARGIN_PX) / max(width, height))
-    if scale < 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-        alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
-    rgb = cv2.copyMakeBorder(rgb, *[_MARGIN_PX] * 4, cv2.BORDER_REPLICATE)
-    alpha = cv2.copyMakeBorder(alpha, *[_MARGIN_PX] * 4, cv2.BORDER_CONSTANT, value=[0.0])
-    margin_x = _MARGIN_PX * width / (rgb.shape[1] - 2 * _MARGIN_PX)
-    margin_y = _MARGIN_PX * height / (rgb.shape[0] - 2 * _MARGIN_PX)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    framed, inside = _framed(rgb, alpha, size)
+    margin_x, margin_y = _MARGIN_PX * width / size[0], _MARGIN_PX * height / size[1]
     picture_px = (left - margin_x, top - margin_y, width + 2 * margin_x, height + 2 * margin_y)
-    inside = cv2.inRange(alpha, np.array(128.0), np.array(255.0))
-    front = bleed(rgb, inside, trim_px=trim_px)
+    front = bleed(framed, inside, trim_px=trim_px)
     if not own_back:
         place = Placement(picture_px=picture_px, texture=(0.0, 0.0, 1.0, 1.0))
         return Sheet(rgb=front, front=place, back=place)
     return _add_back(front, inside, picture_px)
 
 
-def bleed(rgb: Rgb, inside: NDArray[np.uint8], *, trim_px: int) -> Rgb:
+def _framed(rgb: Image, alpha: Pixels, size: tuple[int, int]) -> tuple[Pixels, Pixels]:
+    if size != (rgb.shape[1], rgb.shape[0]):
+        rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
+    m = _MARGIN_PX
+    framed = cv2.copyMakeBorder(rgb, m, m, m, m, cv2.BORDER_REPLICATE)
+    inside = np.pad(cv2.inRange(alpha, np.array(128.0), np.array(255.0)), m)
+    return np.asarray(framed, np.uint8), np.asarray(inside, np.uint8)
+
+
+def bleed(rgb: Pixels, inside: Pixels, *, trim_px: int) -> Pixels:
     """
     Replace the colours outside a subject, and along its edge, by those within.
 
@@ -116,24 +127,20 @@ def bleed(rgb: Rgb, inside: NDArray[np.uint8], *, trim_px: int) -> Rgb:
         The picture with every pixel filled.
     """
     height, width = inside.shape
-    kept = cv2.erode(inside, np.ones((2 * trim_px + 1,) * 2, np.uint8)) if trim_px else inside
-    half = (-(-width // 2), -(-height // 2))
-    quarter = (-(-width // 4), -(-height // 4))
-    colors, weights = _masked_half(rgb, kept, half)
-    thin_colors, thin_weights = _masked_half(rgb, inside, half)
-    lost = (weights == 0) & (thin_weights > 0)
-    colors[lost] = thin_colors[lost]
-    weights[lost] = thin_weights[lost]
-    small = fill_holes(
-        cv2.resize(colors, quarter, interpolation=cv2.INTER_AREA),
-        cv2.resize(weights, quarter, interpolation=cv2.INTER_AREA),
-    )
+    kept = _erode(inside, trim_px)
+    colors, weights = _masked_quarter(rgb, kept)
+    if trim_px:
+        # Parts thinner than the trim have no other colours than their own.
+        edge_colors, edge_weights = _masked_quarter(rgb, inside)
+        colors += edge_colors * _EDGE_WEIGHT
+        weights += edge_weights * _EDGE_WEIGHT
+    small = fill_holes(colors, weights)
     around = cv2.resize(small.astype(np.uint8), (width, height), interpolation=cv2.INTER_LINEAR)
     cv2.copyTo(rgb, kept, around)
     return np.asarray(around, np.uint8)
 
 
-def fill_holes(colors: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def fill_holes(colors: Floats, weights: Floats) -> Floats:
     """
     Fill pixels of no weight from their surroundings, the nearest ones first.
 
@@ -145,20 +152,17 @@ def fill_holes(colors: NDArray[np.float32], weights: NDArray[np.float32]) -> NDA
         Colours, shape (h, w, 3).
     """
     height, width = weights.shape
-    own = colors / np.maximum(weights, 1e-6)[..., None]
+    own = colors / np.maximum(weights, _NOTHING)[..., None]
     if max(height, width) <= 1:
-        return own
+        return np.asarray(own, np.float32)
     half = (-(-width // 2), -(-height // 2))
-    coarse = fill_holes(
-        np.atleast_3d(cv2.resize(colors, half, interpolation=cv2.INTER_AREA)),
-        cv2.resize(weights, half, interpolation=cv2.INTER_AREA),
-    )
+    coarse = fill_holes(_shrink(colors, half).reshape(half[1], half[0], 3), _shrink(weights, half))
     around = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    share = np.minimum(weights * 4, 1.0)[..., None]
+    share = np.minimum(weights * _SURE_FACTOR, 1)[..., None]
     return np.asarray(around + (own - around) * share, np.float32)
 
 
-def encode_jpeg(rgb: Rgb) -> EncodedImage:
+def encode_jpeg(rgb: Pixels) -> EncodedImage:
     """Encode a texture as JPEG: a tenth of a PNG's time and size."""
     options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
@@ -167,17 +171,32 @@ def encode_jpeg(rgb: Rgb) -> EncodedImage:
     return EncodedImage(data=data.tobytes(), media_type="image/jpeg")
 
 
-def _masked_half(
-    rgb: Rgb, inside: NDArray[np.uint8], size: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    masked = cv2.copyTo(rgb, inside)
-    colors = cv2.resize(masked, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    weights = cv2.resize(inside, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return colors, weights
+def _erode(inside: Pixels, radius_px: int) -> Pixels:
+    if radius_px == 0:
+        return inside
+    size = 2 * radius_px + 1
+    return np.asarray(cv2.erode(inside, np.ones((size, size), np.uint8)), np.uint8)
+
+
+def _shrink(values: Floats, size: tuple[int, int]) -> Floats:
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _masked_quarter(rgb: Pixels, inside: Pixels) -> tuple[Floats, Floats]:
+    height, width = inside.shape
+    half = (-(-width // 2), -(-height // 2))
+    quarter = (-(-half[0] // 2), -(-half[1] // 2))
+    # Halved as bytes, which is ten times faster; then there are few enough for floats.
+    colors = cv2.resize(cv2.copyTo(rgb, inside), half, interpolation=cv2.INTER_AREA)
+    weights = cv2.resize(inside, half, interpolation=cv2.INTER_AREA)
+    return (
+        _shrink(colors.astype(np.float32), quarter),
+        _shrink(weights.astype(np.float32) * np.float32(1 / 255), quarter),
+    )
 
 
 def _add_back(
-    front: Rgb, inside: NDArray[np.uint8], picture_px: tuple[float, float, float, float]
+    front: Pixels, inside: Pixels, picture_px: tuple[float, float, float, float]
 ) -> Sheet:
     height, width = inside.shape
     back = _plain_back(front, inside)
@@ -194,14 +213,13 @@ def _add_back(
     )
 
 
-def _plain_back(front: Rgb, inside: NDArray[np.uint8]) -> Rgb:
+def _plain_back(front: Pixels, inside: Pixels) -> Pixels:
     height, width = inside.shape
     size = (-(-width // _BACK_SHRINK), -(-height // _BACK_SHRINK))
-    colors = cv2.resize(front, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    small = cv2.resize(inside, size, interpolation=cv2.INTER_AREA)
-    band = max(3, 2 * int(_RIM_BAND_FRACTION * max(size)) + 1)
-    core = cv2.erode(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (band, band)))
-    weights = ((small > 0) & (core == 0)).astype(np.float32)
+    colors = _shrink(front.astype(np.float32), size)
+    small = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.uint8)
+    band = max(1, round(_RIM_BAND_FRACTION * max(size)))
+    weights = ((small > 0) & (_erode(small, band) == 0)).astype(np.float32)
     filled = fill_holes(colors * weights[..., None], weights)
     smooth = cv2.GaussianBlur(filled, (0, 0), max(1.0, _BACK_SMOOTHING_FRACTION * max(size)))
     return np.clip(smooth, 0, 255).astype(np.uint8)

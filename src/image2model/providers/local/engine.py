@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from image2model.core.errors import GeneratorNotFound, InvalidViews, JsonValue
+from image2model.core.errors import GeneratorNotFound, JsonValue
 from image2model.core.generator import View
 from image2model.geometry.glb_writer import write_glb
 from image2model.geometry.inflate import inflate
@@ -15,10 +15,14 @@ from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.pictures import Picture, PictureLimits, decode_picture
 from image2model.geometry.shape import Shape, stand_up
 from image2model.geometry.silhouette import Silhouette, trace_silhouette
+from image2model.geometry.symmetry import mirror_symmetry
 from image2model.geometry.texture_sheet import encode_jpeg, make_sheet
 from image2model.geometry.topology import is_watertight
 from image2model.jobs.catalogue import fill_options
 from image2model.providers.local.cards import CARDS
+
+_FACING_SYMMETRY = 0.82
+"""Of a dozen pictures, those seen from the front had 0.88 or more, from the side 0.79 or less."""
 
 _TRIM_ALPHA_PX = 1
 _TRIM_GUESSED_PX = 3
@@ -103,7 +107,7 @@ def _make_puff(
     subject: _Subject, options: Mapping[str, Any], name: str
 ) -> tuple[Mesh, dict[str, JsonValue]]:
     silhouette = trace_silhouette(subject.mask.coverage)
-    own_back = _fills_back(options["back"], silhouette)
+    own_back = _fills_back(options["back"], subject, silhouette)
     shape = inflate(
         silhouette,
         face_limit=options["face_limit"],
@@ -114,8 +118,11 @@ def _make_puff(
     return mesh, {"back": "fill" if own_back else "mirror"}
 
 
-def _fills_back(choice: str, silhouette: Silhouette) -> bool:
-    return choice == "fill"
+def _fills_back(choice: str, subject: _Subject, silhouette: Silhouette) -> bool:
+    if choice != "auto":
+        return choice == "fill"
+    # What looks the same on both sides mostly faces the viewer, and has no second face behind.
+    return mirror_symmetry(subject.mask.coverage, silhouette.box_px) >= _FACING_SYMMETRY
 
 
 def _dress(
