@@ -109,7 +109,7 @@ class _Run:
             raise  # Nothing can be written now; the item is taken up again when its lease ends.
         except Image2ModelError as error:
             await self._settle(error)
-        except Exception:
+        except Exception:  # noqa: BLE001  # a bug in a provider must not leave an item hanging
             _log.exception("item %d of job %s", self._claim.ref.index, self._claim.ref.job)
             await self._fail(_UNEXPECTED)
 

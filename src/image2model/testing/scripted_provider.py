@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+import anyio
+
 from image2model.core.errors import SubmissionUncertain
 from image2model.core.generator import (
     GeneratorCard,
@@ -51,6 +53,19 @@ _CARD = GeneratorCard(
 )
 
 
+class Hang(Exception):  # scripted like an error, but never raised
+    """
+    A call that never returns, as when its process is killed.
+
+    Attributes:
+        reached: Set when the call is waiting.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = anyio.Event()
+
+
 @dataclass(slots=True)
 class Request:
     """One piece of work that the provider accepted."""
@@ -93,6 +108,16 @@ class ScriptedProvider:
         """
         self._faults[stage, item].extend(errors)
 
+    def hang(self, stage: Stage, item: str) -> Hang:
+        """
+        Never return from *stage* the next time it is reached for *item*.
+
+        At `submit` that is after the work was accepted.
+        """
+        fault = Hang()
+        self._faults[stage, item].append(fault)
+        return fault
+
     def submits_of(self, item: str) -> int:
         """Count how often work on *item* was accepted: what would have been paid for."""
         return sum(request.name == item for request in self.accepted.values())
@@ -107,7 +132,7 @@ class ScriptedProvider:
 
     async def prepare(self, work: Work) -> Submission:
         """Read the pictures, as an upload would."""
-        self._reach("prepare", work.name)
+        await self._reach("prepare", work.name)
         for picture in work.pictures:
             await picture.read()
         return Submission(
@@ -120,18 +145,17 @@ class ScriptedProvider:
         """Accept the work."""
         item = str(submission.data["name"])
         fault = self._next_fault("submit", item)
-        if fault is not None and not isinstance(fault, SubmissionUncertain):
+        if fault is not None and not isinstance(fault, SubmissionUncertain | Hang):
             raise fault
         request_id = f"request-{len(self.accepted) + 1}"
         self.accepted[request_id] = Request(submit_key=submit_key, name=item)
-        if fault is not None:
-            raise fault
+        await self._suffer(fault)
         return Handle(request_id=request_id, data={"name": item})
 
     async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
         """Look the submit key up on the far side."""
         item = str(submission.data["name"])
-        self._reach("reconcile", item)
+        await self._reach("reconcile", item)
         for request_id, request in self.accepted.items():
             if request.submit_key == submit_key:
                 return Handle(request_id=request_id, data={"name": item})
@@ -141,13 +165,13 @@ class ScriptedProvider:
         """Report a queue place and then half the way, and take `latency_s` in all."""
         yield Progress(fraction=0.1, phase="Waiting", queue_position=0)
         await self.clock.sleep(self.latency_s)
-        self._reach("follow", work.name)
+        await self._reach("follow", work.name)
         yield Progress(fraction=0.5, phase="Making")
         del handle
 
     async def collect(self, work: Work, handle: Handle) -> Delivery:
         """Deliver the cube."""
-        self._reach("collect", work.name)
+        await self._reach("collect", work.name)
         mesh = ProvidedFile(
             name="model.glb",
             role=FileRole.MESH,
@@ -159,7 +183,7 @@ class ScriptedProvider:
     async def cancel(self, handle: Handle) -> bool:
         """Stop the work, if `cancellable`."""
         request = self.accepted[handle.request_id]
-        self._reach("cancel", request.name)
+        await self._reach("cancel", request.name)
         request.cancelled = self.cancellable
         return self.cancellable
 
@@ -169,8 +193,13 @@ class ScriptedProvider:
     async def aclose(self) -> None:
         """Nothing to let go of."""
 
-    def _reach(self, stage: Stage, item: str) -> None:
-        fault = self._next_fault(stage, item)
+    async def _reach(self, stage: Stage, item: str) -> None:
+        await self._suffer(self._next_fault(stage, item))
+
+    async def _suffer(self, fault: Exception | None) -> None:
+        if isinstance(fault, Hang):
+            fault.reached.set()
+            await anyio.sleep_forever()
         if fault is not None:
             raise fault
 

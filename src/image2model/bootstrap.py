@@ -1,0 +1,190 @@
+"""The composition root: the only place that chooses implementations."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import anyio
+import anyio.to_thread
+
+from image2model.backends.folder.artifacts import FolderArtifactStore
+from image2model.backends.inprocess.clock import SystemClock
+from image2model.backends.inprocess.compute import ProcessCompute
+from image2model.backends.inprocess.dispatcher import InProcessDispatcher
+from image2model.backends.inprocess.feed import InProcessChangeFeed
+from image2model.backends.sql.open import open_sql_stores
+from image2model.core.errors import InvalidSetting, StorageUnavailable
+from image2model.core.generator import GeneratorId, RunsOn
+from image2model.core.ids import WorkerId, new_hex_id
+from image2model.core.job import KeepPolicy
+from image2model.geometry.pictures import PictureLimits
+from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.context import Context, Rules
+from image2model.jobs.housekeeping import Housekeeper
+from image2model.jobs.leases import LeaseKeeper
+from image2model.jobs.recover import Sweeper
+from image2model.jobs.run import ItemRunner
+from image2model.ports.provider import Provider, ProviderTools
+from image2model.providers.registry import create_providers
+from image2model.settings import Settings
+
+_NETWORK_ITEMS_AT_ONCE = 1_000
+"""Items that wait for a provider cost next to nothing here; the provider has its own limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """
+    A running product.
+
+    Attributes:
+        context: What the use cases take.
+        settings: What it was opened with.
+    """
+
+    context: Context
+    settings: Settings
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[App]:
+    """
+    Open the embedded product: one process, SQLite, files in a folder.
+
+    Unfinished work of earlier processes is taken up at once. Leaving the block stops what runs;
+    its leases are given back, and the next process goes on with it.
+
+    Args:
+        settings: Where things are and what is allowed.
+        works: Whether this process runs items; False only looks and changes records.
+
+    Raises:
+        InvalidSetting: A setting names something that cannot work.
+        StorageUnavailable: The data folder cannot be written.
+    """
+    async with AsyncExitStack() as stack:
+        rules = _rules(settings)
+        await anyio.to_thread.run_sync(_make_folders, settings.data_dir, rules.incoming)
+        clock = SystemClock()
+        stores = await stack.enter_async_context(open_sql_stores(_database_url(settings)))
+        compute = ProcessCompute(
+            workers=_workers(settings), memory_limit_bytes=settings.compute.memory_bytes
+        )
+        stack.push_async_callback(compute.aclose)
+        providers = create_providers(
+            ProviderTools(
+                compute=compute,
+                clock=clock,
+                picture_limits=rules.picture,
+                compute_limit_s=rules.compute_s,
+            )
+        )
+        for provider in providers:
+            stack.push_async_callback(provider.aclose)
+        dispatcher = InProcessDispatcher(
+            concurrency={
+                RunsOn.CPU: _workers(settings) + 1,
+                RunsOn.GPU: 1,
+                RunsOn.NETWORK: _NETWORK_ITEMS_AT_ONCE,
+            }
+        )
+        context = Context(
+            store=stores.jobs,
+            sessions=stores.sessions,
+            artifacts=_artifact_store(settings),
+            dispatcher=dispatcher,
+            feed=InProcessChangeFeed(),
+            compute=compute,
+            clock=clock,
+            catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
+            rules=rules,
+        )
+        if works:
+            await stack.enter_async_context(_working(context, dispatcher))
+        yield App(context=context, settings=settings)
+
+
+@asynccontextmanager
+async def _working(context: Context, dispatcher: InProcessDispatcher) -> AsyncIterator[None]:
+    keeper = LeaseKeeper(
+        context.store,
+        context.clock,
+        worker=WorkerId(f"{os.getpid()}-{new_hex_id()[:8]}"),
+        lease_s=context.rules.lease_s,
+    )
+    runner = ItemRunner(context, keeper)
+    async with anyio.create_task_group() as group:
+        group.start_soon(keeper.run)
+        group.start_soon(Housekeeper(context).run)
+        async with dispatcher.running(runner.run):
+            group.start_soon(Sweeper(context).run)
+            yield
+        group.cancel_scope.cancel()
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        items_per_job=settings.limits.items_per_job,
+        unfinished_jobs_per_owner=settings.limits.unfinished_jobs_per_owner,
+        picture_bytes=settings.limits.picture_bytes,
+        picture=replace(PictureLimits(), max_pixels=settings.limits.picture_pixels),
+        result_bytes=settings.limits.result_bytes,
+        keep=KeepPolicy(settings.keep),
+        keep_s=settings.retention.keep_s,
+        links_s=settings.retention.links_s,
+        draft_s=settings.retention.draft_s,
+        day_budget_usd=settings.budget.day_usd,
+        compute_s=settings.compute.limit_s,
+        incoming=settings.data_dir / "incoming",
+    )
+
+
+def _workers(settings: Settings) -> int:
+    return settings.compute.workers or len(os.sched_getaffinity(0))
+
+
+def _make_folders(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StorageUnavailable(
+                where=str(folder),
+                reason=f"{error.strerror}; set IMAGE2MODEL_DATA_DIR to a folder you may write",
+            ) from error
+
+
+def _database_url(settings: Settings) -> str:
+    url = settings.effective_database_url
+    if not url.startswith("sqlite:///"):
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_DATABASE_URL",
+            reason=f"'{url.partition(':')[0]}:' is not supported; use sqlite:///PATH.",
+        )
+    return url
+
+
+def _artifact_store(settings: Settings) -> FolderArtifactStore:
+    url = urlsplit(settings.effective_storage_url)
+    if url.scheme != "file" or url.netloc:
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_STORAGE_URL",
+            reason=f"'{url.scheme}:' is not supported; use file:///PATH.",
+        )
+    folder = Path(unquote(url.path))
+    _make_folders(folder)
+    return FolderArtifactStore(folder)
+
+
+def _default_generator(settings: Settings, providers: Sequence[Provider]) -> GeneratorId:
+    wanted = GeneratorId(settings.effective_default_generator)
+    if not any(provider.card(wanted) for provider in providers):
+        known = ", ".join(card.id for provider in providers for card in provider.cards())
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_DEFAULT_GENERATOR",
+            reason=f"there is no generator '{wanted}'. Available: {known}.",
+        )
+    return wanted

@@ -1,0 +1,12 @@
+"""The use cases over fakes."""
+
+from pathlib import Path
+
+import pytest
+
+from image2model.testing.rig import Rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
