@@ -70,22 +70,7 @@ def cut_by_background(view: MaskView) -> Candidate:
 
 
 def _fit_background(view: MaskView) -> _Background:
-    height, width = view.ring.shape
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    samples, seen = basis[view.ring], view.lab[view.ring]
-    samples, seen = samples[:: max(1, len(samples) // 4000)], seen[:: max(1, len(seen) // 4000)]
-    fitted = np.zeros((6, 3), np.float32)
-    fitted[0] = np.median(seen, axis=0)
-    for _ in range(_ROUNDS):
-        error = np.linalg.norm(seen - samples @ fitted, axis=1)
-        cutoff = 4.685 * max(0.5, 1.4826 * float(np.median(error)))
-        weight = np.clip(1 - (error / cutoff) ** 2, 0, None)[:, None]  # sqrt of the biweight
-        weighted = samples * weight
-        fitted = np.linalg.solve(
-            weighted.T @ weighted + 1e-6 * np.eye(6), weighted.T @ (seen * weight)
-        )
-    lab = (basis.reshape(-1, 6) @ fitted).reshape(height, width, 3).astype(np.float32)
+    lab = _fit_surface(view)
     difference = view.lab - lab
     distance = np.sqrt((difference * difference).sum(axis=2))
     around = distance[view.ring]
@@ -97,6 +82,28 @@ def _fit_background(view: MaskView) -> _Background:
         threshold=threshold,
         purity=float((around < threshold).mean()),
     )
+
+
+def _fit_surface(view: MaskView) -> NDArray[np.float32]:
+    """Fit a quadratic surface per channel to the ring, by iteratively reweighted squares."""
+    height, width = view.ring.shape
+    rows, columns = (each[:: max(1, len(each) // 2000)] for each in np.nonzero(view.ring))
+    seen = view.lab[rows, columns].astype(np.float64)
+    y, x = 2 * rows / (height - 1) - 1, 2 * columns / (width - 1) - 1
+    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    fitted = np.zeros((6, 3))
+    fitted[0] = np.median(seen, axis=0)
+    for _ in range(_ROUNDS):
+        error = np.linalg.norm(seen - basis @ fitted, axis=1)
+        cutoff = 4.685 * max(0.5, 1.4826 * float(np.median(error)))
+        weighted = basis * (np.clip(1 - (error / cutoff) ** 2, 0, None) ** 2)[:, None]
+        fitted = np.linalg.solve(weighted.T @ basis + 1e-6 * np.eye(6), weighted.T @ seen)
+    one, by_x, by_y, by_xx, by_xy, by_yy = fitted.astype(np.float32)
+    along_x = np.linspace(-1, 1, width, dtype=np.float32)[None, :, None]
+    along_y = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
+    by_column = one + along_x * (by_x + along_x * by_xx)
+    surface = by_column + along_y * (by_y + along_x * by_xy + along_y * by_yy)
+    return np.asarray(surface, np.float32)
 
 
 def _reaching(alike: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
