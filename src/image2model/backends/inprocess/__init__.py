@@ -1,0 +1,1 @@
+"""Ports within one process: what the embedded mode runs on."""
