@@ -1,0 +1,134 @@
+"""Every error has a code of its own, a place in the drawn tree and a line in the reference."""
+
+import pickle
+import re
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any, get_type_hints
+
+import pytest
+
+import image2model
+from image2model.core import errors
+from image2model.core.errors import Image2ModelError
+
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "errors.md"
+
+VALUES: dict[Any, Sequence[object]] = {
+    str: ["some words"],
+    int: [12_000_000],
+    float: [1.5],
+    Sequence[str]: [["one", "two"], []],
+    str | None: ["some words", None],
+    int | None: [3, None],
+    float | None: [1.5, None],
+}
+"""What to construct errors with, by the annotation of the argument."""
+
+
+def subclasses_of(kind: type[Image2ModelError]) -> Iterator[type[Image2ModelError]]:
+    for subclass in kind.__subclasses__():
+        if subclass.__module__.startswith("image2model."):  # tests may have their own
+            yield subclass
+            yield from subclasses_of(subclass)
+
+
+def all_errors() -> Sequence[type[Image2ModelError]]:
+    return sorted(set(subclasses_of(Image2ModelError)), key=lambda kind: kind.__name__)
+
+
+def leaves() -> Sequence[type[Image2ModelError]]:
+    return [kind for kind in all_errors() if not list(subclasses_of(kind))]
+
+
+def examples_of(kind: type[Image2ModelError]) -> Iterator[Image2ModelError]:
+    """Construct *kind* in as many ways as its longest list of values has entries."""
+    construct: Callable[..., Image2ModelError] = kind
+    hints = get_type_hints(kind.__init__)
+    values = {name: VALUES[hints[name]] for name in signature(kind).parameters}
+    for number in range(max(map(len, values.values()), default=1)):
+        yield construct(**{name: choice[number % len(choice)] for name, choice in values.items()})
+
+
+def drawn_tree() -> Sequence[tuple[str, str, str]]:
+    """Read (parent, class, code) off the tree in the module's docstring; "": a base has no code."""
+    assert errors.__doc__ is not None
+    path = ["Image2ModelError"]
+    found = []
+    for match in re.finditer(
+        r"^    ((?:[│ ]   )*)[├└]── (\w+) *(\w*)", errors.__doc__, re.MULTILINE
+    ):
+        indent, name, code = match.groups()
+        path[len(indent) // 4 + 1 :] = [name]
+        found.append((path[-2], name, "" if name.endswith("Error") else code))
+    return found
+
+
+def reference_lines() -> dict[str, Sequence[str]]:
+    """Read the table of codes: code to the other cells of its line."""
+    lines = re.findall(
+        r"^\| `(\w+)` +\|(.+)\|$", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    codes = [code for code, _ in lines]
+    assert len(codes) == len(set(codes)), "a code has two lines"
+    return {code: [cell.strip() for cell in cells.split("|")] for code, cells in lines}
+
+
+def test_all_errors_are_defined_in_one_module() -> None:
+    for module in walk_packages(image2model.__path__, "image2model."):
+        import_module(module.name)
+    assert {kind.__module__ for kind in all_errors()} == {"image2model.core.errors"}
+
+
+def test_drawn_tree_is_the_real_one() -> None:
+    real = {
+        (kind.__bases__[0].__name__, kind.__name__, vars(kind).get("code", ""))
+        for kind in all_errors()
+    }
+    drawn = drawn_tree()
+    assert set(drawn) == real
+    assert len(drawn) == len(real), "an error is drawn twice"
+
+
+def test_bases_end_in_error_and_have_no_code() -> None:
+    for kind in all_errors():
+        is_base = kind not in leaves()
+        assert kind.__name__.endswith("Error") is is_base, kind
+        assert ("code" not in vars(kind)) is is_base, kind
+
+
+def test_codes_are_unique_snake_case_words() -> None:
+    codes = [kind.code for kind in leaves()]
+    assert len(codes) == len(set(codes))
+    assert [code for code in codes if not re.fullmatch(r"[a-z]+(_[a-z]+)*", code)] == []
+
+
+@pytest.mark.parametrize("kind", leaves(), ids=lambda kind: kind.code)
+def test_messages_and_details_are_for_people_and_programs(kind: type[Image2ModelError]) -> None:
+    for error in examples_of(kind):
+        assert str(error) == error.message
+        assert error.message == error.message.strip()
+        assert "None" not in error.message
+        assert set(error.details) <= set(signature(kind).parameters)
+
+
+@pytest.mark.parametrize("kind", leaves(), ids=lambda kind: kind.code)
+def test_errors_cross_process_borders_unchanged(kind: type[Image2ModelError]) -> None:
+    for error in examples_of(kind):
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is kind
+        assert copy.args == error.args
+        assert vars(copy) == vars(error)
+
+
+def test_reference_describes_every_code() -> None:
+    described = reference_lines()
+    assert {kind.code for kind in leaves()} - set(described) == set()
+    for code, (status, exit_code, meaning, advice) in described.items():
+        assert re.fullmatch(r"[45]\d\d|–", status), code
+        assert re.fullmatch(r"[1-9]\d?", exit_code), code
+        assert meaning, code
+        assert advice, code
