@@ -1,16 +1,15 @@
 """Runs the benchmarks named on the command line, or all: each in a process of its own."""
 
 import argparse
-import importlib
-import multiprocessing
 import os
 import pkgutil
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 
 import bench
 
@@ -23,23 +22,15 @@ def main() -> None:
     names: Sequence[str] = parser.parse_args().names or known
     if unknown := [name for name in names if name not in known]:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(known) or 'none'}")
-    print(machine())
+    print(machine(), flush=True)
     if failed := [name for name in names if not succeeds(name)]:
         sys.exit(f"\nFailed: {', '.join(failed)}")
 
 
 def benchmarks() -> Sequence[str]:
     """List the modules beside this one that have a `main`."""
-    names = sorted(module.name for module in pkgutil.iter_modules(bench.__path__))
-    return [name for name in names if name != "__main__" and entry_point(name)]
-
-
-def entry_point(name: str) -> Callable[[], None] | None:
-    """Find the `main` of the module *name*."""
-    main: Callable[[], None] | None = getattr(
-        importlib.import_module(f"bench.{name}"), "main", None
-    )
-    return main
+    names = {module.name for module in pkgutil.iter_modules(bench.__path__)} - {"__main__"}
+    return [name for name in sorted(names) if hasattr(import_module(f"bench.{name}"), "main")]
 
 
 def machine() -> str:
@@ -66,18 +57,10 @@ def succeeds(name: str) -> bool:
     """Run one benchmark where the memory and caches of the others do not count."""
     print(f"\n== {name} ==", flush=True)
     started_s = time.perf_counter()
-    process = multiprocessing.get_context("spawn").Process(target=run_one, args=(name,))
-    process.start()
-    process.join()
+    program = f"from bench.{name} import main; main()"
+    status = subprocess.run([sys.executable, "-c", program], check=False).returncode
     print(f"({time.perf_counter() - started_s:.1f} s)", flush=True)
-    return process.exitcode == 0
-
-
-def run_one(name: str) -> None:
-    """Call the benchmark's `main`."""
-    main = entry_point(name)
-    assert main is not None
-    main()
+    return status == 0
 
 
 if __name__ == "__main__":
