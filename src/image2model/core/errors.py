@@ -26,7 +26,8 @@ The tree::
     │   ├── ViewNotFound               view_not_found
     │   ├── FileNotInResult            file_not_found
     │   ├── GeneratorNotFound          generator_not_found
-    │   └── ArtifactNotFound           artifact_not_found
+    │   ├── ArtifactNotFound           artifact_not_found
+    │   └── ResultExpired              result_expired          was there; the provider removed it
     ├── ConflictError
     │   ├── WrongState                 wrong_state
     │   ├── IdempotencyKeyReused       idempotency_key_reused
@@ -34,7 +35,8 @@ The tree::
     │   └── LeaseLost                  lease_lost
     ├── AccessError
     │   ├── NotAuthenticated           not_authenticated
-    │   └── CrossSiteRequest           cross_site_request
+    │   ├── CrossSiteRequest           cross_site_request
+    │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
     │   └── TooManyJobs                too_many_jobs
@@ -370,6 +372,20 @@ class ArtifactNotFound(NotFoundError):
         super().__init__(f"There is no stored file {artifact}.", artifact=artifact)
 
 
+class ResultExpired(NotFoundError):
+    """Only the provider had the file, and its URL has ended."""
+
+    code = "result_expired"
+
+    def __init__(self, *, name: str, expired_at: str) -> None:
+        super().__init__(
+            f"'{name}' was kept by the provider only, until {expired_at}. Make the item again, "
+            "with `keep` set to `keep` for results that stay.",
+            name=name,
+            expired_at=expired_at,
+        )
+
+
 # --- Not now ----------------------------------------------------------------------------------
 
 
@@ -452,6 +468,19 @@ class CrossSiteRequest(AccessError):
 
     def __init__(self) -> None:
         super().__init__("Requests that change something must come from this site's own pages.")
+
+
+class HostNotAllowed(AccessError):
+    """The request is addressed to a name that this server does not go by."""
+
+    code = "host_not_allowed"
+
+    def __init__(self, *, host: str) -> None:
+        super().__init__(
+            f"This server does not answer to the name '{host}'. "
+            "The operator can add it to the allowed host names.",
+            host=host,
+        )
 
 
 # --- Too much ---------------------------------------------------------------------------------
