@@ -42,6 +42,7 @@ def convert_profile(image: Image.Image, icc_profile: bytes) -> Image.Image | Non
     if mode != "CMYK" and _changes_nothing(transform, mode):
         return None
     converted = transform.apply(image if image.mode == mode else image.convert(mode))
+    converted.info = {}  # the transform notes its profile there, and encoders would write it
     if image.mode in ("RGBA", "LA"):
         converted.putalpha(image.getchannel("A"))
     return converted

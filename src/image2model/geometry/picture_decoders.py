@@ -10,7 +10,15 @@ from contextlib import contextmanager
 
 import cv2
 import numpy as np
-from PIL import AvifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageChops,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 from image2model.core.errors import PictureDamaged, PictureTypeUnsupported
 from image2model.geometry.picture_color import narrow_to_8_bits
@@ -59,7 +67,10 @@ def decode_stripped(kind: PictureType, header: StrippedPicture) -> Image.Image:
     with _damage_reported():
         if header.libpng_only:
             return _decode_with_libpng(header.data)
-        return _load(_READERS[kind](io.BytesIO(header.data)))
+        image = _load(_READERS[kind](io.BytesIO(header.data)))
+    if image.mode == "CMYK" and header.plain_ink:
+        return ImageChops.invert(image)
+    return image
 
 
 def decode_heif(kind: PictureType, data: bytes) -> tuple[StrippedPicture, Image.Image]:

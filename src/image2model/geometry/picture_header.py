@@ -21,6 +21,8 @@ class StrippedPicture:
         browser_ready: Whether any browser shows *data* right as it is, orientation and
             colours apart.
         lossless: Whether the pixels were stored without loss, so keep them so.
+        plain_ink: Whether CMYK samples mean ink as they stand. Adobe's programs store them
+            inverted, and readers take that for granted.
         libpng_only: Whether only libpng decodes this kind exactly (deep or keyed PNG).
     """
 
@@ -32,6 +34,7 @@ class StrippedPicture:
     gamma: float | None = None
     browser_ready: bool = True
     lossless: bool = False
+    plain_ink: bool = False
     libpng_only: bool = False
 
 

@@ -33,7 +33,7 @@ def strip_jpeg(data: bytes) -> StrippedPicture:
     """
     kept = [data[:2]]
     frame: tuple[int, bytes] | None = None
-    exif, icc_parts, scans = b"", list[bytes](), 0
+    exif, icc_parts, scans, adobe = b"", list[bytes](), 0, False
     for marker, start, stop in _walk_segments(data):
         body = data[start + 4 : stop]
         if marker in _FRAMES and frame is None:
@@ -44,6 +44,8 @@ def strip_jpeg(data: bytes) -> StrippedPicture:
             exif = exif or body
         elif marker == _APP2 and body.startswith(b"ICC_PROFILE\0"):
             icc_parts.append(body[12:])
+        elif marker == _ADOBE and body.startswith(b"Adobe"):
+            adobe = True
         if marker not in _METADATA:
             kept.append(data[start:stop])
     if frame is None or len(frame[1]) < 6 or scans == 0:
@@ -58,6 +60,7 @@ def strip_jpeg(data: bytes) -> StrippedPicture:
         orientation=read_orientation(exif),
         icc_profile=_join_profile(icc_parts),
         browser_ready=kind in _BROWSER_FRAMES and body[0] == 8 and body[5] in (1, 3),
+        plain_ink=not adobe,
     )
 
 

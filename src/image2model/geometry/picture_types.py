@@ -120,5 +120,4 @@ def _name_other(head: bytes) -> str | None:
     for pattern, name in _OTHER_FILES:
         if pattern.match(head):
             return name
-    printable = sum(byte >= 32 or byte in b"\t\r\n" for byte in head)
-    return "a text file" if printable == len(head) and b"\0" not in head else None
+    return "a text file" if head.isascii() and b"\0" not in head else None

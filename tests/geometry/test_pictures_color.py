@@ -1,0 +1,113 @@
+"""Colours come out as sRGB, whatever the file stores them in."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from image2model.geometry.pictures import check_picture, decode_picture
+from tests.geometry.picture_files import (
+    LIMITS,
+    SRGB,
+    decode,
+    display_p3,
+    encode,
+    png_chunk,
+    raw_png,
+    scene,
+)
+
+P3_TO_SRGB = np.array(
+    [[1.22494, -0.22494, 0.0], [-0.04206, 1.04206, 0.0], [-0.01964, -0.07864, 1.09827]]
+)
+"""Linear light; CSS Color Module Level 4, section 18."""
+
+
+def muted() -> NDArray[np.uint8]:
+    """Colours that sRGB can show, also when they are read as Display P3."""
+    return np.asarray(np.rint(60 + 0.45 * scene()), np.uint8)
+
+
+def p3_shown_in_srgb(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    stored = pixels / 255
+    light = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
+    light = np.clip(light @ P3_TO_SRGB.T, 0, 1)
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray(255 * srgb, np.float64)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF"])
+def test_display_p3_is_converted(kind: str) -> None:
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 95}
+    data = encode(muted(), kind, icc_profile=display_p3(), **options)
+    expected = p3_shown_in_srgb(np.asarray(decode(data).convert("RGB")))
+    pixels = decode_picture(data, limits=LIMITS).pixels[..., :3]
+    assert np.abs(pixels - expected).max() <= 3
+    assert np.abs(pixels.astype(int) - muted()).max() >= 10
+    checked = check_picture(data, limits=LIMITS)
+    kept = decode(checked.data)
+    assert "icc_profile" not in kept.info
+    assert np.abs(np.asarray(kept.convert("RGB")) - expected).mean() < 3
+
+
+def test_alpha_survives_a_profile() -> None:
+    samples = scene(channels=4)
+    data = encode(samples, "PNG", icc_profile=display_p3())
+    assert np.array_equal(decode_picture(data, limits=LIMITS).pixels[..., 3], samples[..., 3])
+    assert check_picture(data, limits=LIMITS).has_alpha
+
+
+@pytest.mark.parametrize("profile", [SRGB, b"not a profile", display_p3()[:200]])
+def test_srgb_and_broken_profiles_change_nothing(profile: bytes) -> None:
+    data = encode(scene(), "PNG", icc_profile=profile)
+    assert np.array_equal(decode_picture(data, limits=LIMITS).pixels[..., :3], scene())
+    plain = check_picture(encode(scene(), "PNG"), limits=LIMITS)
+    assert check_picture(data, limits=LIMITS).data == plain.data
+
+
+def test_a_profile_for_other_channels_is_ignored() -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    for image in (scene(), scene()[..., 0]):
+        data = encode(image, "PNG", icc_profile=lab if image.ndim == 3 else display_p3())
+        shown = decode_picture(data, limits=LIMITS).pixels[..., 0]
+        assert np.array_equal(shown, image[..., 0] if image.ndim == 3 else image)
+
+
+@pytest.mark.parametrize("adobe", [True, False])
+def test_cmyk_jpegs_become_rgb(adobe: bool) -> None:
+    """Adobe programs store CMYK inverted and say so; others do neither."""
+    ink = np.zeros((32, 32, 4), np.uint8)
+    ink[:16, :, 1:3] = 255  # magenta and yellow: red
+    ink[16:, :, 0] = 255  # cyan
+    data = encode(Image.fromarray(ink, "CMYK"), "JPEG", quality=95)
+    marker = data.find(b"\xff\xee")
+    if not adobe:
+        # Without the marker, the samples mean ink as they stand, so they are inverted by hand.
+        data = encode(Image.fromarray(255 - ink, "CMYK"), "JPEG", quality=95)
+        length = int.from_bytes(data[marker + 2 : marker + 4], "big")
+        data = data[:marker] + data[marker + 2 + length :]
+    checked = check_picture(data, limits=LIMITS)
+    assert checked.media_type == "image/jpeg"
+    assert decode(checked.data).mode == "RGB"
+    for shown in (
+        np.asarray(decode(checked.data)),
+        decode_picture(data, limits=LIMITS).pixels[..., :3],
+    ):
+        assert np.abs(shown[8, 16].astype(int) - (255, 0, 0)).max() < 12
+        assert np.abs(shown[24, 16].astype(int) - (0, 255, 255)).max() < 12
+
+
+@pytest.mark.parametrize(("stored_gamma", "changes"), [(45455, False), (100000, True)])
+def test_png_gamma_is_honoured(stored_gamma: int, changes: bool) -> None:
+    """A linear PNG looks too dark unless its gAMA chunk is read."""
+    samples = scene()
+    gamma = png_chunk(b"gAMA", stored_gamma.to_bytes(4, "big"))
+    shown = decode_picture(
+        raw_png(samples, depth=8, color_type=2, extra=(gamma,)), limits=LIMITS
+    ).pixels[..., :3]
+    if not changes:
+        assert np.array_equal(shown, samples)
+    else:
+        light = samples / 255
+        srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        assert np.array_equal(shown, np.rint(255 * srgb).astype(np.uint8))
