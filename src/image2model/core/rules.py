@@ -1,4 +1,4 @@
-"""What every job store must do alike to items, attempts and names; pure functions."""
+"""What every job store must do alike to items, attempts and lists of jobs; pure functions."""
 
 import re
 import unicodedata
@@ -135,25 +135,8 @@ def front_first(pictures: Iterable[Picture]) -> tuple[Picture, ...]:
 
 
 def fold_text(text: str) -> str:
-    """Bring *text* to a form in which names that look alike apart from case are equal."""
+    """Bring *text* to a form in which texts that look alike apart from case are equal."""
     return unicodedata.normalize("NFKC", text).casefold()
-
-
-def unique_name(name: str, taken: set[str]) -> str:
-    """
-    Make *name* unlike all *taken* ones by a number, and add it to them.
-
-    Args:
-        name: The name wanted.
-        taken: Folded names (`fold_text`); grows by the name returned. Case counts for nothing:
-            the names become file names, also on disks that ignore it.
-    """
-    found, number = name, 1
-    while fold_text(found) in taken:
-        number += 1
-        found = f"{name}-{number}"
-    taken.add(fold_text(found))
-    return found
 
 
 def format_position(created_at: datetime, job: JobId) -> str:

@@ -19,6 +19,7 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Item, Job, Picture, Problem, Result
+from image2model.core.names import unique_name
 from image2model.core.rules import (
     BUDGET_DAY_S,
     IllegalStep,
@@ -32,7 +33,6 @@ from image2model.core.rules import (
     next_progress,
     parse_position,
     revives,
-    unique_name,
 )
 from image2model.core.states import (
     ACTIVE_STATES,
@@ -81,7 +81,9 @@ class MemoryJobStore:
         taken: set[str] = set()
         items = {}
         for item in sorted(job.items, key=lambda item: item.index):
-            named = replace(item, job=job.id, name=unique_name(item.name, taken), attempts=())
+            name = unique_name(item.name, taken)
+            taken.add(name)
+            named = replace(item, job=job.id, name=name, attempts=())
             due = now if runs and item.state is ItemState.QUEUED else None
             items[item.index] = ItemRecord(item=named, not_before=due)
         if reuse and runs:

@@ -10,7 +10,7 @@ from image2model.core.errors import ItemNotFound, WrongState
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import ArtifactId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Item, Job, Problem
-from image2model.core.rules import IllegalStep, fold_text, may_have_cost, next_progress
+from image2model.core.rules import IllegalStep, may_have_cost, next_progress
 from image2model.core.states import ACTIVE_STATES, FINAL_STATES, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 
@@ -98,8 +98,8 @@ class JobRecord:
         return all(record.item.state in FINAL_STATES for record in self.items.values())
 
     def names(self, *, but: int) -> set[str]:
-        """List the folded names of all items except the one at index *but*."""
-        return {fold_text(r.item.name) for index, r in self.items.items() if index != but}
+        """List the names of all items except the one at index *but*."""
+        return {r.item.name for index, r in self.items.items() if index != but}
 
     def place(self, records: Sequence[ItemRecord], indexes: Sequence[int]) -> list[ItemRecord]:
         """Put *records* at *indexes* in place of all there were; list those that moved."""
