@@ -1,0 +1,29 @@
+"""What an error of the file system means to a store."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from image2model.core.errors import StorageFull, StorageUnavailable
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The disk is full, or the user's share of it is used up."""
+
+
+@contextmanager
+def storage_errors(folder: Path) -> Iterator[None]:
+    """
+    Report errors of the file system as errors of the store over *folder*.
+
+    Raises:
+        StorageFull: No space is left there.
+        StorageUnavailable: Anything else the file system refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise StorageFull(where=str(folder)) from error
+        reason = error.strerror or type(error).__name__
+        raise StorageUnavailable(where=str(folder), reason=reason) from error
