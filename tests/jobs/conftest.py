@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from image2model.testing.rig import Rig
+from tests.rig import Rig
 
 
 @pytest.fixture

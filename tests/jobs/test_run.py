@@ -22,8 +22,8 @@ from image2model.jobs.recover import Sweeper
 from image2model.jobs.submit import JobRequest
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
-from image2model.testing.rig import Rig
 from image2model.testing.scripted_provider import Stage
+from tests.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

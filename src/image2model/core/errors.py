@@ -478,7 +478,7 @@ class HostNotAllowed(AccessError):
     def __init__(self, *, host: str) -> None:
         super().__init__(
             f"This server does not answer to the name '{host}'. "
-            "The operator can add it to the allowed host names.",
+            "The operator can add it to IMAGE2MODEL_SERVE__ALLOWED_HOSTS.",
             host=host,
         )
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+from image2model.testing.inline_compute import InlineCompute
 from PIL import Image, ImageDraw
 
 from image2model.backends.inprocess.feed import InProcessChangeFeed
@@ -19,7 +20,6 @@ from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.testing.fake_clock import FakeClock
-from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import MemoryArtifactStore
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore

@@ -1,0 +1,53 @@
+"""Names of things for people, made safe to show and to use as file names."""
+
+import re
+import unicodedata
+
+MAX_NAME_CHARACTERS = 80
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
+_SPACES = re.compile(r"\s+")
+_RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10)}
+"""Names that Windows keeps for devices, whatever their extension."""
+
+
+def clean_name(text: str, *, fallback: str) -> str:
+    """
+    Make a name of *text* that every file system and every page can show.
+
+    Path separators, control characters and those that Windows forbids become `-`; leading and
+    trailing dots, spaces and dashes go; at most 80 characters (and 200 UTF-8 bytes) remain.
+
+    Args:
+        text: Anything a user typed, or a file's stem.
+        fallback: Returned when nothing is left.
+    """
+    visible = "".join(
+        "-" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"} and c != "\u200d" else c
+        for c in unicodedata.normalize("NFC", text)
+    )
+    name = _SPACES.sub(" ", _UNSAFE.sub("-", visible)).strip(" .-")[:MAX_NAME_CHARACTERS]
+    name = name.encode()[:200].decode(errors="ignore").strip(" .-")
+    if not name:
+        return fallback
+    return f"{name}_" if name.partition(".")[0].lower() in _RESERVED else name
+
+
+def name_of_file(file_name: str, *, fallback: str) -> str:
+    """Make an item's name of an uploaded file's name: without folders and extension."""
+    last = re.split(r"[/\\]", file_name)[-1]
+    stem, dot, extension = last.rpartition(".")
+    return clean_name(stem if dot and 1 <= len(extension) <= 5 else last, fallback=fallback)
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """
+    Return *name*, or *name* with `-2`, `-3`, … so that it is not in *taken*.
+
+    Compared without regard to case, as Windows and macOS compare file names.
+    """
+    folded = {other.casefold() for other in taken}
+    number, candidate = 1, name
+    while candidate.casefold() in folded:
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate
