@@ -1,0 +1,333 @@
+"""The Python SDK: submit pictures, watch them become models, download the files."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx2
+
+from image2model.client.errors import RemoteError, ServerUnreachable
+from image2model.client.events import Event, parse_events
+from image2model.wire.models import (
+    EstimateIn,
+    EstimateOut,
+    FileOut,
+    GeneratorList,
+    GeneratorOut,
+    ItemOut,
+    JobList,
+    JobOut,
+)
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+_API = "/api/v1"
+_QUIET_S = 40.0
+"""The server says something every 15 s; silence beyond this means the connection is dead."""
+
+_RETRY_S = 1.0
+_GIVE_UP_AFTER_S = 120.0
+_SETTLED = frozenset({"succeeded", "failed", "cancelled", "uncertain"})
+
+
+class Client:
+    """
+    Talks to an image2model server; use it as a context manager.
+
+    Jobs belong to whoever made them: with an API key, to the key; without one, to this client's
+    own session, which ends with it. Not to be shared between threads.
+
+    Args:
+        url: The server's address.
+        api_key: `i2m_…`, or None for a session of its own.
+        timeout_s: How long to wait for the server to begin an answer, in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60.0,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._url = url.rstrip("/")
+        self._http = httpx2.Client(
+            base_url=self._url + _API, headers=headers, timeout=timeout_s, follow_redirects=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections. May be called twice."""
+        self._http.close()
+
+    # --- jobs -------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        pictures: Sequence[str | Path],
+        *,
+        generator: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        name: str = "",
+        budget_usd: float | None = None,
+        idempotency_key: str | None = None,
+        reuse: bool = False,
+        views: Sequence[Mapping[str, Any]] | None = None,
+    ) -> JobOut:
+        """
+        Upload *pictures* and start a job; one item for each, unless *views* groups them.
+
+        The call is safe to repeat after a lost answer: it carries an idempotency key.
+
+        Args:
+            pictures: Files to upload.
+            generator: Such as `local/puff`; None: the server's default.
+            options: The generator's options; what is left out has its default.
+            name: For people; "": named after the pictures.
+            budget_usd: The most the job may cost, in US dollars.
+            idempotency_key: The same key again returns the same job; None: a new one.
+            reuse: Take over results of the same pictures and settings instead of making them.
+            views: One entry for each item, such as
+                `{"name": "teapot", "views": {"front": 0, "back": 1}}`, naming positions in
+                *pictures*; None: each picture is an item of its own.
+
+        Raises:
+            RemoteError: The server refused it.
+            ServerUnreachable: No server answers.
+            OSError: A picture cannot be read.
+        """
+        fields: dict[str, str] = {"name": name, "options": json.dumps(dict(options or {}))}
+        if generator is not None:
+            fields["generator"] = generator
+        if budget_usd is not None:
+            fields["budget_usd"] = str(budget_usd)
+        if reuse:
+            fields["reuse"] = "true"
+        if views is not None:
+            fields["views"] = json.dumps([dict(view) for view in views])
+        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+        with ExitStack() as stack:
+            files = [
+                ("files", (Path(p).name, stack.enter_context(Path(p).open("rb")))) for p in pictures
+            ]
+            reply = self._send("POST", "/jobs", data=fields, files=files, headers=headers)
+        return JobOut.model_validate_json(reply.content)
+
+    def job(self, job_id: str) -> JobOut:
+        """Read a job with its items."""
+        return JobOut.model_validate_json(self._send("GET", f"/jobs/{job_id}").content)
+
+    def jobs(
+        self, *, text: str = "", state: str | None = None, limit: int | None = None
+    ) -> Iterator[JobList]:
+        """Yield the jobs page by page, newest first; *limit* bounds each page."""
+        query: dict[str, str] = {"q": text} if text else {}
+        if state:
+            query["state"] = state
+        if limit:
+            query["limit"] = str(limit)
+        while True:
+            reply = self._send("GET", "/jobs", params=query)
+            page = JobList.model_validate_json(reply.content)
+            yield page
+            if page.next is None:
+                return
+            query["cursor"] = page.next
+
+    def watch(self, job_id: str) -> Iterator[JobOut]:
+        """
+        Yield the job now and after every change, until nothing more will happen by itself.
+
+        Ends when every item is final or waits for a person's decision. A lost connection is taken
+        up again where it broke.
+
+        Raises:
+            RemoteError: The job is not there (any more).
+            ServerUnreachable: The server stayed away for two minutes.
+        """
+        job: JobOut | None = None
+        lost_at_s: float | None = None
+        while job is None or not is_settled(job):
+            try:
+                for event in self._events(job_id, job.version if job else None):
+                    job, lost_at_s = _apply(job, event), None
+                    if job is not None:
+                        yield job
+            except ServerUnreachable:
+                lost_at_s = lost_at_s or time.monotonic()
+                if time.monotonic() - lost_at_s > _GIVE_UP_AFTER_S:
+                    raise
+            if job is None or not is_settled(job):
+                time.sleep(_RETRY_S)
+
+    def wait(self, job_id: str) -> JobOut:
+        """Wait until nothing more happens by itself; returns the job as it is then."""
+        *_, settled = self.watch(job_id)
+        return settled
+
+    def cancel(self, job_id: str, *, item: int | None = None) -> JobOut:
+        """Cancel a job, or one item of it."""
+        return self._act(job_id, "cancel", item)
+
+    def retry(self, job_id: str, *, item: int | None = None) -> JobOut:
+        """Make failed items again, or one named item."""
+        return self._act(job_id, "retry", item)
+
+    def pause(self, job_id: str) -> JobOut:
+        """Start no further items of a job."""
+        return self._act(job_id, "pause", None)
+
+    def resume(self, job_id: str) -> JobOut:
+        """Let a paused job go on."""
+        return self._act(job_id, "resume", None)
+
+    def resolve(self, job_id: str, item: int, resolution: Literal["resubmit", "give_up"]) -> JobOut:
+        """Decide about an item of which nobody knows whether the provider accepted it."""
+        path = f"/jobs/{job_id}/items/{item}/resolve"
+        reply = self._send("POST", path, json={"resolution": resolution})
+        return JobOut.model_validate_json(reply.content)
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job with its pictures and results."""
+        self._send("DELETE", f"/jobs/{job_id}")
+
+    # --- files ------------------------------------------------------------------------------
+
+    def download(self, file: FileOut, folder: str | Path) -> Path:
+        """
+        Download a file of a result into *folder*, whole or not at all.
+
+        Returns:
+            The file's path.
+        """
+        return self._download(quote(file.url, safe="/%:?=&"), Path(folder) / file.name)
+
+    def download_model(self, job: JobOut, item: ItemOut, folder: str | Path, format: str) -> Path:  # noqa: A002
+        """
+        Download an item's model in *format* (`glb`, `stl`, …) into *folder*.
+
+        Returns:
+            The file's path: the item's name with the format's extension.
+        """
+        path = f"{_API}/jobs/{job.id}/items/{item.index}/model.{format}"
+        return self._download(path, Path(folder) / f"{item.name}.{format}")
+
+    # --- generators -------------------------------------------------------------------------
+
+    def generators(self) -> list[GeneratorOut]:
+        """List the generators, the server's default one first."""
+        reply = self._send("GET", "/generators")
+        return GeneratorList.model_validate_json(reply.content).generators
+
+    def estimate(
+        self,
+        *,
+        items: int = 1,
+        generator: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> EstimateOut:
+        """Ask what a job would cost and how long it would take."""
+        body = EstimateIn(generator=generator, options=dict(options or {}), items=items)
+        reply = self._send("POST", "/estimate", json=body.model_dump())
+        return EstimateOut.model_validate_json(reply.content)
+
+    # --- the wire ---------------------------------------------------------------------------
+
+    def _act(self, job_id: str, action: str, item: int | None) -> JobOut:
+        place = f"/jobs/{job_id}" if item is None else f"/jobs/{job_id}/items/{item}"
+        return JobOut.model_validate_json(self._send("POST", f"{place}/{action}").content)
+
+    def _events(self, job_id: str, version: int | None) -> Iterator[Event]:
+        headers = {"Accept": "text/event-stream"}
+        if version is not None:
+            headers["Last-Event-ID"] = str(version)
+        timeout = httpx2.Timeout(self._http.timeout, read=_QUIET_S)
+        try:
+            with self._http.stream(
+                "GET", f"/jobs/{job_id}/events", headers=headers, timeout=timeout
+            ) as reply:
+                if reply.is_error:
+                    reply.read()
+                _raise_for(reply)
+                yield from parse_events(reply.iter_lines())
+        except httpx2.TransportError as error:
+            raise ServerUnreachable(url=self._url, reason=_reason(error)) from error
+
+    def _download(self, path: str, target: Path) -> Path:
+        part = target.with_name(f"{target.name}.{uuid4().hex}.part")
+        try:
+            with self._http.stream("GET", self._url + path, follow_redirects=True) as reply:
+                if reply.is_error:
+                    reply.read()
+                _raise_for(reply)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with part.open("wb") as out:
+                    out.writelines(reply.iter_bytes())
+            part.replace(target)
+        except httpx2.TransportError as error:
+            raise ServerUnreachable(url=self._url, reason=_reason(error)) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx2.Response:
+        try:
+            reply = self._http.request(method, path, **request)
+        except httpx2.TransportError as error:
+            raise ServerUnreachable(url=self._url, reason=_reason(error)) from error
+        _raise_for(reply)
+        return reply
+
+
+def is_settled(job: JobOut) -> bool:
+    """Tell whether nothing more will happen to *job* unless somebody asks for it."""
+    return job.state == "finished" or all(item.state in _SETTLED for item in job.items)
+
+
+def _apply(job: JobOut | None, event: Event) -> JobOut | None:
+    """Bring *job* up to date with one event of its stream."""
+    if event.name == "snapshot":
+        return JobOut.model_validate(event.data)
+    if job is None or event.name not in {"job", "item"}:
+        return job
+    if event.name == "item":
+        item = ItemOut.model_validate(event.data)
+        others = [known for known in job.items if known.index != item.index]
+        items = sorted([*others, item], key=lambda known: known.index)
+        return job.model_copy(update={"items": items})
+    return JobOut.model_validate({**event.data, "items": [i.model_dump() for i in job.items]})
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _raise_for(reply: httpx2.Response) -> None:
+    if reply.is_success:
+        return
+    try:
+        problem = reply.json()
+    except ValueError:
+        problem = {}
+    raise RemoteError(
+        status=reply.status_code,
+        code=problem.get("code", "remote_error"),
+        message=problem.get("detail", f"The server answered {reply.status_code}."),
+        details=problem.get("details", {}),
+    )
