@@ -77,6 +77,14 @@ def test_a_png_whose_rows_end_early_is_damaged() -> None:
             check_picture(bytes(header) + short, limits=LIMITS)
 
 
+def test_a_webp_without_width_is_damaged() -> None:
+    data = bytearray(encode(scene(channels=4), "WEBP"))
+    frame = data.index(b"\x9d\x01\x2a")
+    data[frame + 3 : frame + 5] = b"\0\0"
+    with pytest.raises(PictureDamaged):
+        check_picture(bytes(data), limits=LIMITS)
+
+
 def test_a_flipped_bit_in_a_png_is_found_by_its_checksum() -> None:
     data = bytearray(encode(scene(), "PNG"))
     data[-30] ^= 1

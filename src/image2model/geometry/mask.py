@@ -69,7 +69,7 @@ def _cut_by_alpha(alpha: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         raise PictureEmpty(reason="it is fully transparent")
     # Glass and smoke may be half transparent all over, and are objects all the same.
     core = alpha > min(127, strongest // 2)
-    if float(core.mean()) > _BARELY_USED:
+    if np.count_nonzero(core) > _BARELY_USED * core.size:
         return None
     kept = keep_large_parts(core, smallest_fraction=_SMALLEST_PART)
     _refuse_tiny(kept)

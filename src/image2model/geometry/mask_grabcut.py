@@ -115,4 +115,9 @@ def _judge(view: MaskView, inside: NDArray[np.bool_]) -> float:
     distinct = np.clip((0.9 - overlap) / 0.5, 0, 1)
     busy = float(np.percentile(view.slope[~inside], 75))
     edged = measure_edge_support(view, inside, least_slope=max(1.5, 1.5 * busy))
-    return float(0.8 * distinct * edged)
+    # What reaches the border is rarely the object alone: a window, a horizon, a table.
+    frame = np.zeros_like(view.ring)
+    near = round(0.05 * min(frame.shape))
+    frame[near:-near, near:-near] = True
+    open_border = max(0.0, 1 - 8 * float(inside[~frame].mean()))
+    return float(0.8 * distinct * edged * open_border)

@@ -64,8 +64,9 @@ def _read_canvas(extended: bytes) -> tuple[int, int]:
 def _read_frame(chunks: dict[bytes, bytes]) -> tuple[int, int]:
     lossy, lossless = chunks.get(b"VP8 ", b""), chunks.get(b"VP8L", b"")
     if len(lossy) >= 10 and lossy[3:6] == b"\x9d\x01\x2a":
-        width, height = struct.unpack_from("<HH", lossy, 6)
-        return width & 0x3FFF, height & 0x3FFF
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", lossy, 6))
+        if width and height:
+            return width, height
     if len(lossless) >= 5 and lossless[0] == 0x2F:
         bits = int.from_bytes(lossless[1:5], "little")
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
