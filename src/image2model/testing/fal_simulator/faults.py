@@ -3,7 +3,7 @@
 import fnmatch
 import itertools
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -126,13 +126,20 @@ class FaultBook:
 
     def take(self, operation: str, *, endpoint: str = "", request_id: str = "") -> FaultRule | None:
         """Return the first rule that hits this request, counting it; None: all goes well."""
-        return next(self._hits(operation, endpoint, request_id), None)
+        chosen = next(iter(self._due(operation, endpoint, request_id)), None)
+        if chosen is None:
+            return None
+        chosen.applied += 1
+        return chosen.rule
 
     def take_all(
         self, operation: str, *, endpoint: str = "", request_id: str = ""
     ) -> Sequence[FaultRule]:
         """Return every rule that hits, for operations that can go wrong in several ways."""
-        return list(self._hits(operation, endpoint, request_id))
+        due = self._due(operation, endpoint, request_id)
+        for entry in due:
+            entry.applied += 1
+        return [entry.rule for entry in due]
 
     def report(self) -> Sequence[Mapping[str, Any]]:
         """Return the rules with what was matched and applied so far, as JSON values."""
@@ -141,13 +148,16 @@ class FaultBook:
             for entry in self._entries
         ]
 
-    def _hits(self, operation: str, endpoint: str, request_id: str) -> Iterator[FaultRule]:
-        for entry in self._entries:
-            if entry.rule.covers(operation, endpoint=endpoint, request_id=request_id):
-                entry.seen += 1
-                if self._is_due(entry):
-                    entry.applied += 1
-                    yield entry.rule
+    def _due(self, operation: str, endpoint: str, request_id: str) -> Sequence[_Entry]:
+        # Every rule counts every match, so that `nth` means the same whatever other rules do.
+        matching = [
+            entry
+            for entry in self._entries
+            if entry.rule.covers(operation, endpoint=endpoint, request_id=request_id)
+        ]
+        for entry in matching:
+            entry.seen += 1
+        return [entry for entry in matching if self._is_due(entry)]
 
     def _is_due(self, entry: _Entry) -> bool:
         rule = entry.rule
