@@ -29,7 +29,12 @@ class Shape:
 
 
 def stand_up(
-    shape: Shape, *, name: str, uvs: NDArray[np.float32], material: Material, height_mm: float
+    shape: Shape,
+    *,
+    name: str,
+    uvs: NDArray[np.float32] | None = None,
+    material: Material,
+    height_mm: float,
 ) -> Mesh:
     """
     Turn a shape over, from the picture's axes to the world's, and give it its size.
@@ -37,7 +42,7 @@ def stand_up(
     Args:
         shape: In the picture's pixels.
         name: For the mesh.
-        uvs: Texture coordinates, shape (n, 2).
+        uvs: Texture coordinates, shape (n, 2); None for a material without texture.
         material: How its surface looks.
         height_mm: How high the mesh is, in millimetres.
 

@@ -79,7 +79,7 @@ def choose_grid(silhouette: Silhouette, *, face_limit: int, rim_faces: int = 0) 
     low, high = 0.0, math.inf
     best: SilhouetteGrid | None = None
     for _ in range(_ATTEMPTS):
-        grid = _lay_grid(silhouette, spacing)
+        grid = lay_grid(silhouette, spacing)
         total = 2 * grid.face_count + rim_faces * grid.rim_count
         if 0 < total <= face_limit:
             best = grid if best is None or spacing < best.spacing else best
@@ -91,7 +91,7 @@ def choose_grid(silhouette: Silhouette, *, face_limit: int, rim_faces: int = 0) 
         spacing = _next_spacing(spacing, total / (_AIM_FRACTION * face_limit), low, high)
     while best is None:
         spacing *= 1.1
-        grid = _lay_grid(silhouette, spacing)
+        grid = lay_grid(silhouette, spacing)
         if 2 * grid.face_count + rim_faces * grid.rim_count <= face_limit:
             best = grid
     return best
@@ -116,7 +116,12 @@ def _next_spacing(spacing: float, excess: float, low: float, high: float) -> flo
     return float(0.5 * (low + high)) if math.isfinite(high) else 1.2 * low
 
 
-def _lay_grid(silhouette: Silhouette, spacing: float) -> SilhouetteGrid:
+def lay_grid(silhouette: Silhouette, spacing: float) -> SilhouetteGrid:
+    """
+    Lay a grid of a given *spacing*, in field pixels, over *silhouette*.
+
+    Islands of fewer than four nodes are left out, but never the largest one.
+    """
     inside = _sample_nodes(silhouette.field, spacing)
     nodes = inside.view(np.uint8)
     codes = nodes[:-1, :-1] + 2 * nodes[1:, :-1] + 4 * nodes[1:, 1:] + 8 * nodes[:-1, 1:]

@@ -61,19 +61,91 @@ PUFF: Schema = _object(
         "maximum": 2.0,
         "default": 1.0,
     },
-    relief={
-        "type": "number",
-        "title": "Surface relief",
-        "description": (
-            "Raises light details and sinks dark ones, 0 for none. Good on stone and plush, "
-            "wrong on dark paint."
-        ),
-        "minimum": 0.0,
-        "maximum": 1.0,
-        "default": 0.0,
-    },
     back=_BACK,
     face_limit=_FACE_LIMIT,
     texture_px=_TEXTURE_PX,
+    print_height_mm=_PRINT_HEIGHT_MM,
+)
+
+EXTRUDE: Schema = _object(
+    thickness={
+        "type": "number",
+        "title": "Thickness",
+        "description": "Of the plate, as a fraction of the subject's longer side.",
+        "minimum": 0.01,
+        "maximum": 1.0,
+        "default": 0.12,
+    },
+    back={
+        **_BACK,
+        "description": "What the back shows: the front mirrored, or a plain fill.",
+        "enum": ["mirror", "fill"],
+        "default": "mirror",
+    },
+    face_limit={
+        **_FACE_LIMIT,
+        "description": "The most triangles the model has. A simple outline takes far fewer.",
+    },
+    texture_px=_TEXTURE_PX,
+    print_height_mm=_PRINT_HEIGHT_MM,
+)
+
+RELIEF: Schema = _object(
+    style={
+        "type": "string",
+        "title": "Style",
+        "description": (
+            "Raised: the subject bulges out of the plate and light details stand out. "
+            "Lithophane: dark parts are thick, to be printed in white and lit from behind."
+        ),
+        "enum": ["raised", "lithophane"],
+        "default": "raised",
+    },
+    relief_mm={
+        "type": "number",
+        "title": "Relief",
+        "description": "How far the highest parts stand out of the plate, in millimetres.",
+        "minimum": 0.2,
+        "maximum": 50,
+        "default": 6,
+    },
+    base_mm={
+        "type": "number",
+        "title": "Plate",
+        "description": "How thick the plate is, in millimetres.",
+        "minimum": 0.4,
+        "maximum": 50,
+        "default": 2,
+    },
+    face_limit=_FACE_LIMIT,
+    texture_px=_TEXTURE_PX,
+    print_height_mm=_PRINT_HEIGHT_MM,
+)
+
+LATHE: Schema = _object(
+    face_limit=_FACE_LIMIT,
+    texture_px=_TEXTURE_PX,
+    print_height_mm=_PRINT_HEIGHT_MM,
+)
+
+HULL: Schema = _object(
+    roundness={
+        "type": "number",
+        "title": "Roundness",
+        "description": (
+            "How round a level cut through the object is between its outlines: 1 an ellipse, "
+            "lower a rounded box."
+        ),
+        "minimum": 0.2,
+        "maximum": 1.0,
+        "default": 0.8,
+    },
+    face_limit=_FACE_LIMIT,
+    texture_px={
+        **_TEXTURE_PX,
+        "description": "Longest side of each view's texture, in pixels. Never scaled up.",
+        "maximum": 2048,
+        "default": 1024,
+    },
     print_height_mm=_PRINT_HEIGHT_MM,
 )

@@ -1,0 +1,108 @@
+"""Cut a silhouette out of a plate."""
+
+import mapbox_earcut
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.geometry.contours import Points, Region, trace_regions
+from image2model.geometry.shape import Shape, unit_vectors
+from image2model.geometry.silhouette import Silhouette
+
+_EDGE_PX = 0.6
+"""The bevel of a sharp edge: too small to see, and the light turns over it, not over the caps."""
+
+_SEAM_FRACTION = 1e-5
+_FACES_PER_POINT = 12
+
+
+def extrude(
+    silhouette: Silhouette, *, face_limit: int, thickness: float, own_back: bool = False
+) -> Shape:
+    """
+    Raise *silhouette* to a plate with upright walls.
+
+    Args:
+        silhouette: The outline.
+        face_limit: The most triangles; a simple outline takes far fewer.
+        thickness: Of the plate, as a fraction of the subject's long side.
+        own_back: Let the back take a texture of its own, see `inflate.inflate`.
+
+    Returns:
+        The plate: closed, oriented, as thick in front of the picture's plane as behind it.
+    """
+    left, top, right, bottom = silhouette.box_px
+    size_px = max(right - left, bottom - top)
+    regions = trace_regions(silhouette, point_limit=face_limit // _FACES_PER_POINT)
+    edge = min(_EDGE_PX / silhouette.scale, 0.2 * thickness * size_px)
+    seam = _SEAM_FRACTION * size_px if own_back else None
+    plates = [_plate(region, 0.5 * thickness * size_px, edge, seam) for region in regions]
+    firsts = np.cumsum([0, *(len(plate.points) for plate in plates)])
+    return Shape(
+        points=np.concatenate([plate.points for plate in plates]),
+        normals=np.concatenate([plate.normals for plate in plates]),
+        faces=np.concatenate([p.faces + at for p, at in zip(plates, firsts[:-1], strict=True)]),
+        back=np.concatenate([plate.back for plate in plates]),
+    )
+
+
+def _plate(region: Region, half: float, edge: float, seam: float | None) -> Shape:
+    outline = np.concatenate(region.loops)
+    following = _following(region.loops)
+    outward = _outward(outline, following)
+    inset = outline - outward[:, :2] * np.float32(edge)
+    up = np.broadcast_to(np.array([0, 0, 1], np.float32), outward.shape)
+    rings = [
+        (inset, half, up),
+        (outline, half - edge, outward),
+        (outline, edge - half, outward),
+        (inset, -half, -up),
+    ]
+    if seam is not None:
+        rings.append((inset, -half - seam, -up))
+    count, last = len(outline), len(rings) - 1
+    cap = _cap(region)
+    faces = [cap, cap[:, ::-1] + last * count]
+    for ring in range(last):
+        a = np.arange(count, dtype=np.int32) + ring * count
+        b = following + ring * count
+        faces += [np.stack([a, a + count, b], 1), np.stack([b, a + count, b + count], 1)]
+    return Shape(
+        points=np.concatenate([_lift(points, z) for points, z, _ in rings]),
+        normals=np.concatenate([normals for _, _, normals in rings]),
+        faces=np.concatenate(faces).astype(np.int32),
+        back=np.arange(count * len(rings)) >= count * (last if seam is not None else len(rings)),
+    )
+
+
+def _lift(points: Points, z: float) -> NDArray[np.float32]:
+    return np.column_stack([points, np.full(len(points), z, np.float32)])
+
+
+def _following(loops: tuple[Points, ...]) -> NDArray[np.int32]:
+    """Return the index of each point's successor in its loop, the loops laid end to end."""
+    at = 0
+    following = []
+    for loop in loops:
+        following.append(at + (np.arange(len(loop), dtype=np.int32) + 1) % len(loop))
+        at += len(loop)
+    return np.concatenate(following).astype(np.int32)
+
+
+def _outward(outline: Points, following: NDArray[np.int32]) -> NDArray[np.float32]:
+    along = outline[following] - outline
+    # The part lies left of its outline on the screen, where y points down.
+    normals = np.column_stack([-along[:, 1], along[:, 0], np.zeros(len(along), np.float32)])
+    total = normals.copy()
+    total[following] += normals
+    return unit_vectors(total)
+
+
+def _cap(region: Region) -> NDArray[np.int32]:
+    """Triangulate a region counter-clockwise on the screen."""
+    outline = np.concatenate(region.loops)
+    ends = np.cumsum([len(loop) for loop in region.loops]).astype(np.uint32)
+    flat = mapbox_earcut.triangulate_float32(outline, ends)
+    faces = flat.reshape(-1, 3).astype(np.int32)
+    a, b, c = (outline[faces[:, corner]] for corner in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    return faces if area.sum() < 0 else np.ascontiguousarray(faces[:, ::-1])
