@@ -18,6 +18,7 @@ NEEDED_CONFIDENCE = 0.35
 """Below this, most masks were wrong to the eye; see the scenes of the mask tests."""
 
 _SURE = 0.75
+_SMALLEST_SIDE_PX = 8
 _SMALLEST_SUBJECT_PX = 64
 _SMALLEST_PART = 0.002
 _BARELY_USED = 0.995
@@ -53,9 +54,12 @@ def find_subject(picture: Picture) -> Mask:
 
     Raises:
         PictureEmpty: Fully transparent, or one single colour.
-        PictureTooSmall: The object covers too few pixels to build from.
+        PictureTooSmall: The picture, or the object in it, has too few pixels to build from.
         SubjectNotFound: No cut was convincing.
     """
+    height_px, width_px = picture.pixels.shape[:2]
+    if min(height_px, width_px) < _SMALLEST_SIDE_PX:
+        raise PictureTooSmall(width_px=width_px, height_px=height_px, minimum_px=_SMALLEST_SIDE_PX)
     alpha = picture.pixels[..., 3]
     if picture.has_alpha and (coverage := _cut_by_alpha(alpha)) is not None:
         return Mask(coverage=coverage, confidence=1.0, source="alpha")

@@ -14,12 +14,18 @@ from image2model.geometry.mask_candidate import (
 )
 
 _ROUNDS = 8
+_SMALLEST_PART = 0.004
+# Distances and slopes are in L*a*b* units, of which about two are a just visible difference.
 _LEAST_THRESHOLD = 2.5
 _LARGEST_THRESHOLD = 22.0
-_SMALLEST_PART = 0.004
+_FAINT_SLOPE = 0.5
 _WHITE_L = 98.5
 _SHARP_SHARE = 0.35
+"""A part whose line towards the background is sharp over this share is no shadow."""
+_TRUST_BY_SIDES = (1.0, 0.95, 0.7, 0.3, 0.0)
+"""What meets many borders is rather a pattern or a scene than an object."""
 _CLEAR_SHARE = 0.5
+"""A hole shows at least this share of unshadowed background."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +64,7 @@ def cut_by_background(view: MaskView) -> Candidate:
     background = _fit_background(view)
     passable = _find_passable(view, background)
     alike = background.distance < background.threshold
-    plain = _reaching(alike, view.ring)
+    plain = _flow_in(view, alike)
     grown = _grow(view, background, passable, plain)
     holes = _find_holes(background, alike & ~plain, _grow(view, background, passable, alike))
     without_growth = _propose(view, background, plain | holes)
@@ -104,6 +110,16 @@ def _fit_surface(view: MaskView) -> NDArray[np.float32]:
     by_column = one + along_x * (by_x + along_x * by_xx)
     surface = by_column + along_y * (by_y + along_x * by_xy + along_y * by_yy)
     return np.asarray(surface, np.float32)
+
+
+def _flow_in(view: MaskView, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep what of *alike* is reached from the border without crossing even a faint line."""
+    at_border = view.slope[view.ring & alike]
+    grain = float(np.percentile(at_border, 95)) if at_border.size else 0.0
+    calm = alike & (view.slope < max(_FAINT_SLOPE, 2 * grain))
+    reached = _reaching(calm, view.ring)
+    # The line itself, as wide as the slope's filter, belongs to the side it looks like.
+    return _widen(reached.view(np.uint8), 2) & alike
 
 
 def _reaching(alike: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -234,4 +250,10 @@ def _judge(
     whole = np.clip(float(inside.sum()) / max(1.0, float(raw.sum())), 0, 1) ** 2
     least_slope = max(1.2, 0.4 * background.threshold)
     edged = measure_edge_support(view, inside, least_slope=least_slope)
-    return float(pure * plain * whole * edged**2)
+    return float(pure * plain * whole * edged**2) * _TRUST_BY_SIDES[_count_sides_met(inside)]
+
+
+def _count_sides_met(inside: NDArray[np.bool_]) -> int:
+    """Count the borders, 0–4, on which more than a touch of *inside* lies."""
+    sides = inside[0], inside[-1], inside[:, 0], inside[:, -1]
+    return sum(float(side.mean()) > 0.03 for side in sides)

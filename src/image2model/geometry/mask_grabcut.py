@@ -16,6 +16,8 @@ _ROUNDS = 3
 _BINS = (12, 14, 14)
 _RANGES = (0.0, 100.0, -100.0, 100.0, -100.0, 100.0)
 _SMALLEST_PART = 0.05
+_FEWEST_PX = 50
+"""Five mixtures of colours cannot be told from fewer pixels."""
 
 
 def cut_by_colors(view: MaskView) -> Candidate:
@@ -91,7 +93,7 @@ def _run_grabcut(lab: NDArray[np.float32], guess: NDArray[np.float32]) -> NDArra
     labels = np.full(guess.shape, cv2.GC_PR_BGD, np.uint8)
     labels[guess > max(0.3, float(np.percentile(guess, 60)))] = cv2.GC_PR_FGD
     labels[_ring(guess.shape)] = cv2.GC_BGD
-    if not (labels == cv2.GC_PR_FGD).any():
+    if np.count_nonzero(labels == cv2.GC_PR_FGD) < _FEWEST_PX:
         return np.zeros(guess.shape, bool)
     cv2.setRNGSeed(0)  # the same picture always gives the same mask
     cv2.grabCut(
