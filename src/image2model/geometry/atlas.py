@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from image2model.geometry.seams import SeamedMesh, split_charts, twin_half_edges
 from image2model.geometry.texture_sheet import Placement
 
-_SMOOTHINGS = 6
+_SMOOTHINGS = 12
+_HIDDEN_PENALTY = 2.0
+_VISIBILITY_CELLS = 80
+_HIDDEN_CELLS = 6
 _SEAM_FRACTION = 1e-5
 
 Floats = NDArray[np.float32]
@@ -49,21 +52,26 @@ def _moved(place: Placement, share: NDArray[np.float64], left: float) -> Placeme
 
 
 def choose_charts(
-    faces: NDArray[np.int32], normals: Floats, directions: NDArray[np.float32]
+    points: Floats, faces: NDArray[np.int32], normals: Floats, directions: Floats
 ) -> NDArray[np.int64]:
     """
     Give each face to the view that sees it best, in patches without frayed edges.
 
+    A face that something hides from a view goes to another one, even if no view sees it: what
+    is hidden from the front mostly has the colours that its outline shows at the side.
+
     Args:
+        points: Shape (n, 3), about evenly spread.
         faces: Shape (f, 3), closed and oriented.
         normals: Vertex normals, shape (n, 3).
-        directions: Unit vectors towards each view, shape (v, 3); the first wins a tie.
+        directions: Unit vectors along axes towards each view, shape (v, 3); the first wins a tie.
 
     Returns:
         The view of each face, shape (f,).
     """
-    facing = normals[faces].sum(axis=1) @ directions.T
-    charts = facing.argmax(axis=1)
+    hidden = np.column_stack([_hidden(points, direction) for direction in directions])
+    facing = normals @ directions.T - _HIDDEN_PENALTY * hidden
+    charts = facing[faces].sum(axis=1).argmax(axis=1)
     neighbours = twin_half_edges(faces).reshape(-1, 3) // 3
     for _ in range(_SMOOTHINGS):
         a, b, c = charts[neighbours].T
@@ -72,6 +80,17 @@ def choose_charts(
             break
         charts = agreed
     return np.asarray(charts, np.int64)
+
+
+def _hidden(points: Floats, direction: Floats) -> NDArray[np.bool_]:
+    """Tell which points have others far before them, seen from *direction*."""
+    cell = float(np.ptp(points, axis=0).max()) / _VISIBILITY_CELLS
+    across = points[:, direction == 0]
+    columns, rows = ((across - across.min(axis=0)) / cell).astype(np.int64).T
+    near = points @ direction
+    first = np.full((columns.max() + 1, rows.max() + 1), -np.inf, np.float32)
+    np.maximum.at(first, (columns, rows), near)
+    return np.asarray(near < first[columns, rows] - _HIDDEN_CELLS * cell, np.bool_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

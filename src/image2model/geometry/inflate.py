@@ -13,7 +13,7 @@ from image2model.geometry.silhouette_grid import SilhouetteGrid, choose_grid
 _DEPTH_FACTOR = 0.7
 """How far a round cross-section is squashed at depth 1: real subjects are seldom full circles."""
 
-_CAP_FRACTION = 0.16
+_CAP_FRACTION = 0.2
 """Half depths level off towards this fraction of the long side, at depth 1."""
 
 _RIM_SEAM_FRACTION = 1e-5

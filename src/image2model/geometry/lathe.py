@@ -17,6 +17,7 @@ _THINNEST_PX = 0.3
 _SMOOTHING = np.array([1, 4, 6, 4, 1]) / 16
 
 Floats = NDArray[np.float32]
+Ends = NDArray[np.float64]
 
 
 def turn(silhouette: Silhouette, *, face_limit: int) -> Shape:
@@ -24,7 +25,8 @@ def turn(silhouette: Silhouette, *, face_limit: int) -> Shape:
     Turn *silhouette* like a post on a lathe.
 
     The axis is the upright line around which the most of the subject is symmetric, and the
-    radius is the nearer side's in each row: a handle on one side stays out of the profile.
+    radius is the nearer side's in each row, of the part that the axis runs through: a handle,
+    or what stands apart, stays out of the profile.
 
     Args:
         silhouette: The outline.
@@ -61,23 +63,50 @@ class _Profile:
 def _trace_profile(silhouette: Silhouette) -> _Profile:
     field = silhouette.field.astype(np.float32)
     rows = np.flatnonzero((field > 127.5).any(axis=1))
-    left = _first_crossing(field[rows])
-    right = field.shape[1] - 1 - _first_crossing(field[rows, ::-1])
-    axes = np.linspace(left.min(), right.max(), _AXES)[:, None]
-    symmetric = np.maximum(np.minimum(axes - left, right - axes), 0).sum(axis=1)
-    axis = float(axes[symmetric.argmax(), 0])
+    left, right = _outer_ends(field[rows])
+    axis = _symmetry_axis(left, right)
+    left, right = _ends_around(field[rows], round(axis), left, right)
+    axis = _symmetry_axis(left, right)
     known = np.maximum(np.minimum(axis - left, right - axis), _THINNEST_PX)
     radii = np.interp(np.arange(rows[0], rows[-1] + 1), rows, known)
     smooth = np.convolve(np.pad(radii, 2, mode="edge"), _SMOOTHING, mode="valid")
     return _Profile(axis=axis, top=int(rows[0]), radii=smooth)
 
 
-def _first_crossing(rows: Floats) -> NDArray[np.float64]:
-    """Return where each row first enters the subject, between pixels."""
-    column = (rows > 127.5).argmax(axis=1)
+def _symmetry_axis(left: Ends, right: Ends) -> float:
+    axes = np.linspace(left.min(), right.max(), _AXES)[:, None]
+    symmetric = np.maximum(np.minimum(axes - left, right - axes), 0).sum(axis=1)
+    return float(axes[symmetric.argmax(), 0])
+
+
+def _outer_ends(rows: Floats) -> tuple[Ends, Ends]:
+    """Return where each row first enters and last leaves the subject."""
+    inside = rows > 127.5
+    last = rows.shape[1] - 1
+    return (
+        _crossing(rows, inside.argmax(axis=1), -1),
+        _crossing(rows, last - inside[:, ::-1].argmax(axis=1), 1),
+    )
+
+
+def _ends_around(rows: Floats, column: int, left: Ends, right: Ends) -> tuple[Ends, Ends]:
+    """Return the ends of the part of each row that holds *column*, if any, else its own ends."""
+    inside = rows > 127.5
+    first = column - inside[:, column::-1].argmin(axis=1) + 1
+    last = column + inside[:, column:].argmin(axis=1) - 1
+    held = inside[:, column]
+    return (
+        np.where(held, _crossing(rows, first, -1), left),
+        np.where(held, _crossing(rows, last, 1), right),
+    )
+
+
+def _crossing(rows: Floats, column: NDArray[np.intp], step: int) -> Ends:
+    """Return where the edge runs between each row's inner *column* and the pixel beside it."""
     at = np.arange(len(rows))
-    here, before = rows[at, column], rows[at, np.maximum(column - 1, 0)]
-    return np.asarray(column - (here - 127.5) / np.maximum(here - before, 1.0), np.float64)
+    here, beside = rows[at, column], rows[at, column + step]
+    share = (here - 127.5) / np.where(here > beside, here - beside, 1)
+    return np.asarray(column + step * np.clip(share, 0, 1), np.float64)
 
 
 def _resolution(profile: _Profile, face_limit: int) -> tuple[int, int]:

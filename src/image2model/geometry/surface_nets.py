@@ -11,6 +11,7 @@ Corners = NDArray[np.int64]
 _CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 _EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)]
 _NEAREST = 0.05
+_FLAT = 1e-6
 
 
 def mend_solid(solid: Solid) -> Solid:
@@ -89,8 +90,10 @@ def _place(
     count = np.zeros((len(cells), 1), np.float32)
     for a, b in _EDGES:
         crosses = inside[:, a] != inside[:, b]
-        from_a = depth[:, a] / np.where(crosses, depth[:, a] - depth[:, b], 1.0)
-        share = np.clip(np.nan_to_num(from_a, nan=0.5), _NEAREST, 1 - _NEAREST)[:, None]
+        # Where the solid was mended, depths may be equal or have the same sign.
+        drop = depth[:, a] - depth[:, b]
+        share = depth[:, a] / np.where(np.abs(drop) > _FLAT, drop, 1.0)
+        share = np.clip(share, _NEAREST, 1 - _NEAREST)[:, None]
         point = _CORNERS[a] * (1 - share) + _CORNERS[b] * share
         total += np.where(crosses[:, None], point, 0.0).astype(np.float32)
         count += crosses[:, None]

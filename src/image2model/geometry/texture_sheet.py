@@ -11,8 +11,7 @@ from image2model.geometry.mesh import EncodedImage
 
 _MARGIN_PX = 8
 _JPEG_QUALITY = 90
-_BACK_SHRINK = 4
-_RIM_BAND_FRACTION = 0.03
+_FADE_FRACTION = 0.04
 _BACK_SMOOTHING_FRACTION = 0.02
 
 _EDGE_WEIGHT = np.float32(1 / 64)
@@ -214,12 +213,16 @@ def _add_back(
 
 
 def _plain_back(front: Pixels, inside: Pixels) -> Pixels:
+    """Continue the outline's colours inwards, and let the front fade into them behind it."""
     height, width = inside.shape
-    size = (-(-width // _BACK_SHRINK), -(-height // _BACK_SHRINK))
-    colors = _shrink(front.astype(np.float32), size)
-    small = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.uint8)
-    band = max(1, round(_RIM_BAND_FRACTION * max(size)))
-    weights = ((small > 0) & (_erode(small, band) == 0)).astype(np.float32)
-    filled = fill_holes(colors * weights[..., None], weights)
-    smooth = cv2.GaussianBlur(filled, (0, 0), max(1.0, _BACK_SMOOTHING_FRACTION * max(size)))
-    return np.clip(smooth, 0, 255).astype(np.uint8)
+    half = (-(-width // 2), -(-height // 2))
+    quarter = (-(-half[0] // 2), -(-half[1] // 2))
+    sharp = cv2.resize(front, half, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = np.asarray(cv2.resize(inside, quarter, interpolation=cv2.INTER_AREA) > 127, np.uint8)
+    depth = cv2.distanceTransform(small, cv2.DIST_L2, 3) / max(1.0, _FADE_FRACTION * max(quarter))
+    known = small * np.exp(-(depth**2)).astype(np.float32)
+    filled = fill_holes(_shrink(sharp, quarter) * known[..., None], known)
+    smooth = cv2.GaussianBlur(filled, (0, 0), max(1.0, _BACK_SMOOTHING_FRACTION * max(quarter)))
+    plain = cv2.resize(smooth, half, interpolation=cv2.INTER_LINEAR)
+    share = cv2.resize(np.minimum(depth, 1), half, interpolation=cv2.INTER_LINEAR)[..., None]
+    return np.asarray(np.clip(sharp + (plain - sharp) * share, 0, 255), np.uint8)

@@ -82,7 +82,7 @@ def _carved(
     while True:
         points, faces = carve(silhouettes, face_limit=int(aim), roundness=options["roundness"])
         normals = vertex_normals(points, faces)
-        painted = cut_charts(points, faces, choose_charts(faces, normals, towards))
+        painted = cut_charts(points, faces, choose_charts(points, faces, normals, towards))
         if len(painted.faces) <= limit:
             break
         aim *= 0.98 * limit / len(painted.faces)

@@ -98,3 +98,7 @@ def _make(
 def create_provider(tools: ProviderTools) -> LocalProvider:
     """Create the provider; the entry point `local` names this."""
     return LocalProvider(tools)
+
+
+def load_engine() -> None:
+    """Do nothing: that a worker process has imported this module is the point of calling it."""
