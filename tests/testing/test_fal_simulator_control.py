@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from image2model.testing.fal_simulator.faults import OPERATIONS
+from image2model.testing.fal_simulator.world import ACTIONS
 from tests.testing.fal_simulator_rig import FOR_EVER, HELD, PICTURE, TRIPO, running
 
 pytestmark = pytest.mark.anyio
@@ -233,3 +236,12 @@ async def test_process_refuses_rules_that_cannot_work(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert b"'explode' is none of" in errors
     assert b"Traceback" not in errors
+
+
+def test_reference_names_every_operation_and_action() -> None:
+    reference = Path(__file__).parents[2] / "docs" / "reference" / "fal-simulator.md"
+    text = reference.read_text()
+    assert [name for name in (*ACTIONS, *OPERATIONS) if f"`{name}`" not in text] == []
+    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    fields = {"on", "action", "nth", "skip", "times", "probability", "options", "ledger"}
+    assert set(rows) - set(ACTIONS) - fields == set()

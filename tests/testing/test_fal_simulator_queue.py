@@ -99,6 +99,16 @@ async def test_requests_of_others_are_ahead() -> None:
         assert accepted["queue_position"] == 900
 
 
+async def test_position_moves_while_others_are_served() -> None:
+    async with running(Latency(queue_s=0.6, others_ahead=1000)) as rig:
+        url = (await rig.submit())["status_url"]
+        positions = []
+        while (status := (await rig.http.get(url)).json())["status"] == "IN_QUEUE":
+            positions.append(status["queue_position"])
+    assert positions == sorted(positions, reverse=True)
+    assert positions[0] > positions[-1] >= 0
+
+
 async def test_stream_ends_after_completed() -> None:
     async with running(Latency(median_s=0.05)) as rig:
         seen = await rig.follow(await rig.submit())

@@ -174,12 +174,10 @@ async def test_late_and_dropped_webhooks() -> None:
         FaultRule(on="webhook", action="late", nth=2, options={"for_s": 0.2}),
     ]
     async with running(faults=faults) as rig, receiving() as hook:
-        dropped, late = await submit_with_hook(rig, hook), await submit_with_hook(rig, hook)
-        for accepted in (dropped, late):
-            await rig.follow(accepted)
-        assert hook.pending == 0
         begin = asyncio.get_running_loop().time()
+        await submit_with_hook(rig, hook)
+        late = await submit_with_hook(rig, hook)
         report = json.loads((await hook.next()).body)
-        assert report["request_id"] == late["request_id"]
-        assert asyncio.get_running_loop().time() - begin > 0.1
-        assert rig.fal.ledger.calls["webhook"] == 0 or len(rig.fal.ledger.deliveries) == 1
+        assert asyncio.get_running_loop().time() - begin >= 0.2
+    assert report["request_id"] == late["request_id"]
+    assert hook.pending == 0
