@@ -1,12 +1,15 @@
 """Every setting of the product; the only place that reads the environment."""
 
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from image2model.core.errors import InvalidSetting
@@ -134,6 +137,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages written to standard error."
     )
+    server_url: str | None = Field(
+        None,
+        description="Server that the command line talks to. None: it does the work itself.",
+    )
+    api_key: SecretStr | None = Field(
+        None,
+        description="API key for that server. None: a session, remembered in the data folder.",
+    )
     limits: LimitSettings = LimitSettings()
     serve: ServeSettings = ServeSettings()
     compute: ComputeSettings = ComputeSettings()
@@ -169,6 +180,25 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         variable = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
         raise InvalidSetting(setting=variable, reason=first["msg"]) from error
+
+
+def variables() -> Mapping[str, FieldInfo]:
+    """List every setting by the name of its environment variable."""
+    return dict(_variables(Settings, PREFIX))
+
+
+def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in group.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _variables(kind, f"{prefix}{name.upper()}__")
+        else:
+            yield f"{prefix}{name.upper()}", field
+
+
+def present_variables() -> Sequence[str]:
+    """Name the variables of the environment that look like settings, known or not."""
+    return sorted(name for name in os.environ if name.upper().startswith(PREFIX))
 
 
 def is_loopback(host: str) -> bool:

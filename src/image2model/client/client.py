@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import httpx2
 
-from image2model.client.errors import RemoteError, ServerUnreachable
+from image2model.client.errors import error_of_answer
 from image2model.client.events import Event, parse_events
+from image2model.core.errors import ServerUnreachable
 from image2model.wire.models import (
     EstimateIn,
     EstimateOut,
@@ -32,7 +33,12 @@ _QUIET_S = 40.0
 
 _RETRY_S = 1.0
 _GIVE_UP_AFTER_S = 120.0
+_SUBMISSIONS = 3
+"""How often a job is sent when the answer to it is lost on the way."""
+
 _SETTLED = frozenset({"succeeded", "failed", "cancelled", "uncertain"})
+_SESSION_COOKIES = ("image2model_session", "__Host-image2model_session")
+"""Over plain http and over https."""
 
 
 class Client:
@@ -40,11 +46,15 @@ class Client:
     Talks to an image2model server; use it as a context manager.
 
     Jobs belong to whoever made them: with an API key, to the key; without one, to this client's
-    own session, which ends with it. Not to be shared between threads.
+    session, which begins with its first job. Not to be shared between threads.
+
+    What the server refuses is raised as the error that it raised itself, such as `JobNotFound`.
+    Every method raises ServerUnreachable where no server answers.
 
     Args:
         url: The server's address.
-        api_key: `i2m_…`, or None for a session of its own.
+        api_key: `i2m_…`, or None for a session.
+        session: What `session` of an earlier client was: reaches the same jobs. None: a new one.
         timeout_s: How long to wait for the server to begin an answer, in seconds.
     """
 
@@ -53,12 +63,15 @@ class Client:
         url: str = DEFAULT_URL,
         *,
         api_key: str | None = None,
+        session: str | None = None,
         timeout_s: float = 60.0,
     ) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._url = url.rstrip("/")
         self._http = httpx2.Client(
-            base_url=self._url + _API, headers=headers, timeout=timeout_s, follow_redirects=False
+            base_url=self._url + _API,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            cookies=dict.fromkeys(_SESSION_COOKIES, session) if session else {},
+            timeout=timeout_s,
         )
 
     def __enter__(self) -> Self:
@@ -75,6 +88,14 @@ class Client:
     def close(self) -> None:
         """Let go of the connections. May be called twice."""
         self._http.close()
+
+    @property
+    def session(self) -> str | None:
+        """The secret that reaches this client's jobs; None: it has made none, or has an API key."""
+        found = [
+            cookie.value for cookie in self._http.cookies.jar if cookie.name in _SESSION_COOKIES
+        ]
+        return found[-1] if found else None
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -93,7 +114,8 @@ class Client:
         """
         Upload *pictures* and start a job; one item for each, unless *views* groups them.
 
-        The call is safe to repeat after a lost answer: it carries an idempotency key.
+        It is sent again when the answer is lost on the way, which makes no second job: it carries
+        an idempotency key.
 
         Args:
             pictures: Files to upload.
@@ -108,8 +130,8 @@ class Client:
                 *pictures*; None: each picture is an item of its own.
 
         Raises:
-            RemoteError: The server refused it.
-            ServerUnreachable: No server answers.
+            InvalidInputError, LimitError, GeneratorNotFound: The server refused it.
+            AlreadyRunning: With *reuse*: the same is being made in other jobs.
             OSError: A picture cannot be read.
         """
         fields: dict[str, str] = {"name": name, "options": json.dumps(dict(options or {}))}
@@ -121,13 +143,30 @@ class Client:
             fields["reuse"] = "true"
         if views is not None:
             fields["views"] = json.dumps([dict(view) for view in views])
-        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
-        with ExitStack() as stack:
-            files = [
-                ("files", (Path(p).name, stack.enter_context(Path(p).open("rb")))) for p in pictures
-            ]
-            reply = self._send("POST", "/jobs", data=fields, files=files, headers=headers)
-        return JobOut.model_validate_json(reply.content)
+        return self._upload([Path(picture) for picture in pictures], fields, idempotency_key)
+
+    def _upload(
+        self, pictures: Sequence[Path], fields: Mapping[str, str], key: str | None
+    ) -> JobOut:
+        headers = {"Idempotency-Key": key or uuid4().hex}
+        for left in reversed(range(_SUBMISSIONS)):
+            with ExitStack() as stack:
+                files = [
+                    ("files", (path.name, stack.enter_context(path.open("rb"))))
+                    for path in pictures
+                ]
+                try:
+                    reply = self._http.post("/jobs", data=fields, files=files, headers=headers)
+                except httpx2.ConnectError as error:
+                    raise self._unreachable(error) from error
+                except httpx2.TransportError as error:
+                    if not left:
+                        raise self._unreachable(error) from error
+                else:
+                    self._raise_for(reply)
+                    return JobOut.model_validate_json(reply.content)
+            time.sleep(_RETRY_S)
+        raise AssertionError("the last try returns or raises")
 
     def job(self, job_id: str) -> JobOut:
         """Read a job with its items."""
@@ -158,7 +197,7 @@ class Client:
         up again where it broke.
 
         Raises:
-            RemoteError: The job is not there (any more).
+            JobNotFound: The job is not there (any more).
             ServerUnreachable: The server stayed away for two minutes.
         """
         job: JobOut | None = None
@@ -216,7 +255,7 @@ class Client:
         Returns:
             The file's path.
         """
-        return self._download(quote(file.url, safe="/%:?=&"), Path(folder) / file.name)
+        return self.save(file.url, Path(folder) / file.name)
 
     def download_model(self, job: JobOut, item: ItemOut, folder: str | Path, format: str) -> Path:  # noqa: A002
         """
@@ -225,8 +264,33 @@ class Client:
         Returns:
             The file's path: the item's name with the format's extension.
         """
-        path = f"{_API}/jobs/{job.id}/items/{item.index}/model.{format}"
-        return self._download(path, Path(folder) / f"{item.name}.{format}")
+        path = Path(folder) / f"{item.name}.{format}"
+        return self.save(model_url(job.id, item.index, format), path)
+
+    def save(self, url: str, path: Path) -> Path:
+        """
+        Download what is at *url* on the server to the file *path*, whole or not at all.
+
+        Returns:
+            The path.
+
+        Raises:
+            NotFoundError: It is not there.
+            OSError: It cannot be written.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{uuid4().hex}.part")
+        try:
+            with self._http.stream("GET", self._url + url, follow_redirects=True) as reply:
+                self._raise_for(reply)
+                with part.open("wb") as out:
+                    out.writelines(reply.iter_bytes())
+            part.replace(path)
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return path
 
     # --- generators -------------------------------------------------------------------------
 
@@ -234,6 +298,11 @@ class Client:
         """List the generators, the server's default one first."""
         reply = self._send("GET", "/generators")
         return GeneratorList.model_validate_json(reply.content).generators
+
+    def generator(self, generator: str) -> GeneratorOut:
+        """Describe one generator, listed or not."""
+        reply = self._send("GET", f"/generators/{quote(generator)}")
+        return GeneratorOut.model_validate_json(reply.content)
 
     def estimate(
         self,
@@ -262,42 +331,44 @@ class Client:
             with self._http.stream(
                 "GET", f"/jobs/{job_id}/events", headers=headers, timeout=timeout
             ) as reply:
-                if reply.is_error:
-                    reply.read()
-                _raise_for(reply)
+                self._raise_for(reply)
                 yield from parse_events(reply.iter_lines())
         except httpx2.TransportError as error:
-            raise ServerUnreachable(url=self._url, reason=_reason(error)) from error
-
-    def _download(self, path: str, target: Path) -> Path:
-        part = target.with_name(f"{target.name}.{uuid4().hex}.part")
-        try:
-            with self._http.stream("GET", self._url + path, follow_redirects=True) as reply:
-                if reply.is_error:
-                    reply.read()
-                _raise_for(reply)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with part.open("wb") as out:
-                    out.writelines(reply.iter_bytes())
-            part.replace(target)
-        except httpx2.TransportError as error:
-            raise ServerUnreachable(url=self._url, reason=_reason(error)) from error
-        finally:
-            part.unlink(missing_ok=True)
-        return target
+            raise self._unreachable(error) from error
 
     def _send(self, method: str, path: str, **request: Any) -> httpx2.Response:
         try:
             reply = self._http.request(method, path, **request)
         except httpx2.TransportError as error:
-            raise ServerUnreachable(url=self._url, reason=_reason(error)) from error
-        _raise_for(reply)
+            raise self._unreachable(error) from error
+        self._raise_for(reply)
         return reply
+
+    def _unreachable(self, error: httpx2.TransportError) -> ServerUnreachable:
+        return ServerUnreachable(url=self._url, reason=str(error) or type(error).__name__)
+
+    def _raise_for(self, reply: httpx2.Response) -> None:
+        if reply.is_success:
+            return
+        reply.read()
+        try:
+            body = reply.json()
+        except ValueError:
+            body = None
+        problem = body if isinstance(body, dict) else {}
+        raise error_of_answer(self._url, reply.status_code, problem)
+
+
+def model_url(job_id: str, item: int, format_name: str) -> str:
+    """Tell where an item's model can be had in a format, relative to the server."""
+    return f"{_API}/jobs/{job_id}/items/{item}/model.{quote(format_name)}"
 
 
 def is_settled(job: JobOut) -> bool:
     """Tell whether nothing more will happen to *job* unless somebody asks for it."""
-    return job.state == "finished" or all(item.state in _SETTLED for item in job.items)
+    states = {item.state for item in job.items}
+    # Its last item's end is told before its own, so that alone does not count.
+    return job.state == "finished" or ("uncertain" in states and states <= _SETTLED)
 
 
 def _apply(job: JobOut | None, event: Event) -> JobOut | None:
@@ -312,22 +383,3 @@ def _apply(job: JobOut | None, event: Event) -> JobOut | None:
         items = sorted([*others, item], key=lambda known: known.index)
         return job.model_copy(update={"items": items})
     return JobOut.model_validate({**event.data, "items": [i.model_dump() for i in job.items]})
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
-
-
-def _raise_for(reply: httpx2.Response) -> None:
-    if reply.is_success:
-        return
-    try:
-        problem = reply.json()
-    except ValueError:
-        problem = {}
-    raise RemoteError(
-        status=reply.status_code,
-        code=problem.get("code", "remote_error"),
-        message=problem.get("detail", f"The server answered {reply.status_code}."),
-        details=problem.get("details", {}),
-    )

@@ -1,37 +1,23 @@
-"""What a server's refusal looks like to a program."""
+"""What a server's refusal becomes: the error that was raised there."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from image2model.core.errors import Image2ModelError, JsonValue
+from image2model.core.errors import Image2ModelError, ServerAnswerUnknown, read_error
 
 
-class RemoteError(Image2ModelError):
+def error_of_answer(url: str, status: int, problem: Mapping[str, Any]) -> Image2ModelError:
     """
-    A server refused a request.
+    Make the error that an answer tells of.
 
-    Attributes:
-        code: The server's stable code, such as `job_not_found`.
+    Args:
+        url: The server's address.
         status: The HTTP status.
+        problem: The answer's body, a problem of RFC 9457; empty where it was something else.
     """
-
-    code = "remote_error"
-
-    def __init__(
-        self, *, status: int, code: str, message: str, details: Mapping[str, JsonValue]
-    ) -> None:
-        super().__init__(message, **details)
-        self.status = status
-        self.code = code  # type: ignore[misc]  # each answer has its own
-
-
-class ServerUnreachable(Image2ModelError):
-    """No server answers at that address."""
-
-    code = "server_unreachable"
-
-    def __init__(self, *, url: str, reason: str) -> None:
-        super().__init__(
-            f"No image2model server answers at {url} ({reason}). "
-            "Start one with `image2model serve`, or check the address.",
-            url=url,
-        )
+    code, message = str(problem.get("code", "")), str(problem.get("detail", ""))
+    error = read_error(code=code, message=message, details=problem.get("details") or {})
+    if error is not None:
+        return error
+    reason = message or "that is no answer of an image2model server. Check the address."
+    return ServerAnswerUnknown(url=url, status=status, reason=reason)

@@ -54,12 +54,15 @@ The tree::
     ├── ComputeError
     │   ├── ComputeCrashed             compute_crashed
     │   └── ComputeTimedOut            compute_timed_out
-    └── ConfigurationError
-        ├── InvalidSetting             invalid_setting
-        └── ExtraMissing               extra_missing
+    ├── ConfigurationError
+    │   ├── InvalidSetting             invalid_setting
+    │   └── ExtraMissing               extra_missing
+    └── ServerError                    a client's own trouble with the server it speaks to
+        ├── ServerUnreachable          server_unreachable
+        └── ServerAnswerUnknown        server_answer_unknown
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 JsonValue = Any
@@ -100,6 +103,27 @@ class Image2ModelError(Exception):
 
 def _rebuild(cls: type[Image2ModelError], state: Mapping[str, Any]) -> Image2ModelError:
     return cls._restore(state)
+
+
+def read_error(
+    *, code: str, message: str, details: Mapping[str, JsonValue]
+) -> Image2ModelError | None:
+    """
+    Make the error again that was sent as `{"code", "message", "details"}`.
+
+    Returns:
+        An error of the class that has this code; None: no class has.
+    """
+    kind = next((kind for kind in _below(Image2ModelError) if vars(kind).get("code") == code), None)
+    if kind is None:
+        return None
+    return _rebuild(kind, {**details, "message": message, "details": details})
+
+
+def _below(kind: type[Image2ModelError]) -> Iterator[type[Image2ModelError]]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _below(subclass)
 
 
 # --- What was sent cannot be used -------------------------------------------------------------
@@ -695,3 +719,38 @@ class ExtraMissing(ConfigurationError):
             feature=feature,
             extra=extra,
         )
+
+
+class ServerError(Image2ModelError):
+    """A client cannot make use of the server it speaks to."""
+
+
+class ServerUnreachable(ServerError):
+    """No server answers at that address."""
+
+    code = "server_unreachable"
+
+    def __init__(self, *, url: str, reason: str) -> None:
+        super().__init__(
+            f"No image2model server answers at {url} ({reason}). "
+            "Start one with `image2model serve`, or check the address.",
+            url=url,
+            reason=reason,
+        )
+
+
+class ServerAnswerUnknown(ServerError):
+    """
+    What answered is no image2model server of this version, or has failed.
+
+    Attributes:
+        status: The HTTP status.
+    """
+
+    code = "server_answer_unknown"
+
+    def __init__(self, *, url: str, status: int, reason: str) -> None:
+        super().__init__(
+            f"The server at {url} answered {status}: {reason}", url=url, status=status
+        )
+        self.status = status
