@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from image2model.backends.sql.engine import open_database
+from image2model.backends.sql.jobs import SqlJobStore
+from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import (
     LOCAL_OWNER,
@@ -70,9 +73,30 @@ async def open_memory_sessions(clock: Clock, _folder: Path) -> AsyncIterator[Ses
     yield MemorySessionStore(clock)
 
 
-JOB_STORES: dict[str, Opener] = {"memory": open_memory_jobs}
+@asynccontextmanager
+async def open_sqlite_jobs(clock: Clock, folder: Path) -> AsyncIterator[JobStore]:
+    """Open a store over a new SQLite file."""
+    store = SqlJobStore(await open_database(f"sqlite:///{folder / 'jobs.db'}", clock=clock))
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+@asynccontextmanager
+async def open_sqlite_sessions(clock: Clock, folder: Path) -> AsyncIterator[SessionStore]:
+    """Open a store over a new SQLite file."""
+    database = await open_database(f"sqlite:///{folder / 'sessions.db'}", clock=clock)
+    try:
+        yield SqlSessionStore(database)
+    finally:
+        await database.aclose()
+
+
+JOB_STORES: dict[str, Opener] = {"memory": open_memory_jobs, "sqlite": open_sqlite_jobs}
 SESSION_STORES: dict[str, Callable[[Clock, Path], AbstractAsyncContextManager[SessionStore]]] = {
-    "memory": open_memory_sessions
+    "memory": open_memory_sessions,
+    "sqlite": open_sqlite_sessions,
 }
 
 

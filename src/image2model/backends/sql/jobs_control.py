@@ -1,0 +1,128 @@
+"""What people do to running jobs: rename, cancel, retry, pause, resume, resolve, stop."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from image2model.backends.sql.engine import Transaction
+from image2model.backends.sql.jobs_locked import (
+    LockedJob,
+    lock_job,
+    queued_again_values,
+    standing_values,
+)
+from image2model.backends.sql.jobs_read import read_job
+from image2model.backends.sql.rows import Row, Values, name_values
+from image2model.core.errors import WrongState
+from image2model.core.ids import JobId
+from image2model.core.job import Job, Problem
+from image2model.core.states import ACTIVE_STATES, ItemState, JobState
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import Resolution
+
+_RETRIABLE = frozenset({ItemState.FAILED, ItemState.CANCELLED})
+
+
+async def update_job(tx: Transaction, job: JobId, *, name: str | None, starred: bool | None) -> Job:
+    """Change a job's name or star."""
+    locked = await lock_job(tx, job)
+    row, values = locked.row, Values()
+    if name is not None and name != row.name:
+        values |= name_values(name)
+    if starred is not None and starred != row.starred:
+        values["starred"] = starred
+    if starred and row.expires_at is not None:
+        values["expires_at"] = None
+    if values:
+        await locked.touch(**values)
+    return await read_job(tx, job)
+
+
+async def cancel_items(
+    tx: Transaction, job: JobId, indexes: Collection[int] | None
+) -> Sequence[ItemRef]:
+    """Cancel queued items at once; ask those under way to stop."""
+    locked = await lock_job(tx, job)
+    is_draft = locked.row.state is JobState.DRAFT
+    if is_draft and indexes is not None:
+        locked.insist(JobState.RUNNING, JobState.PAUSED, JobState.FINISHED)
+    chosen = await locked.choose(indexes)
+    queued = [row for row in chosen if row.state is ItemState.QUEUED]
+    active = [row for row in chosen if row.state in ACTIVE_STATES]
+    asked = [row for row in active if not row.cancel_requested]
+    await locked.change(queued, standing_values(ItemState.CANCELLED, None))
+    await locked.change(asked, {"cancel_requested": True})
+    if is_draft:
+        await locked.touch(state=JobState.RUNNING, started_at=locked.now_s)
+    elif queued or asked:
+        await locked.touch()
+    return _refs(locked, active)
+
+
+async def retry_items(
+    tx: Transaction, job: JobId, indexes: Collection[int] | None
+) -> Sequence[ItemRef]:
+    """Queue failed or cancelled items again."""
+    locked = await lock_job(tx, job)
+    locked.insist(JobState.RUNNING, JobState.PAUSED, JobState.FINISHED)
+    chosen = await locked.choose(indexes)
+    if indexes is None:
+        chosen = [row for row in chosen if row.state is ItemState.FAILED]
+    for row in chosen:
+        if row.state not in _RETRIABLE:
+            _refuse(row, _RETRIABLE)
+    if chosen:
+        await locked.change(chosen, queued_again_values(locked.now_s))
+        again = {"state": JobState.RUNNING, "finished_at": None, "expires_at": None}
+        await locked.touch(**(again if locked.row.state is JobState.FINISHED else {}))
+    return _refs(locked, chosen)
+
+
+async def pause_job(tx: Transaction, job: JobId) -> None:
+    """Let no further items of a job be claimed."""
+    await _switch(tx, job, JobState.PAUSED)
+
+
+async def resume_job(tx: Transaction, job: JobId) -> Sequence[ItemRef]:
+    """Let a paused job go on."""
+    locked = await _switch(tx, job, JobState.RUNNING)
+    rows = await locked.choose(None)
+    return _refs(locked, (row for row in rows if row.state is ItemState.QUEUED))
+
+
+async def resolve_item(
+    tx: Transaction, ref: ItemRef, resolution: Resolution, *, problem: Problem
+) -> None:
+    """Queue an uncertain item again, or fail it."""
+    locked = await lock_job(tx, ref.job)
+    chosen = await locked.choose([ref.index])
+    if chosen[0].state is not ItemState.UNCERTAIN:
+        _refuse(chosen[0], [ItemState.UNCERTAIN])
+    if resolution is Resolution.RESUBMIT:
+        await locked.change(chosen, queued_again_values(locked.now_s))
+    else:
+        await locked.change(chosen, standing_values(ItemState.FAILED, problem))
+    await locked.touch()
+
+
+async def stop_job(tx: Transaction, job: JobId, *, problem: Problem) -> None:
+    """Fail every queued item of a job."""
+    locked = await lock_job(tx, job)
+    queued = [row for row in await locked.choose(None) if row.state is ItemState.QUEUED]
+    if queued and locked.row.state is not JobState.DRAFT:
+        await locked.change(queued, standing_values(ItemState.FAILED, problem))
+        await locked.touch()
+
+
+async def _switch(tx: Transaction, job: JobId, to: JobState) -> LockedJob:
+    locked = await lock_job(tx, job)
+    locked.insist(JobState.RUNNING, JobState.PAUSED)
+    if locked.row.state is not to:
+        await locked.touch(state=to)
+    return locked
+
+
+def _refuse(row: Row, allowed: Iterable[ItemState]) -> None:
+    raise WrongState(what=f"Item {row.place}", state=row.state, allowed=sorted(allowed))
+
+
+def _refs(job: LockedJob, rows: Iterable[Row]) -> list[ItemRef]:
+    return [ItemRef(job.id, row.place) for row in rows]

@@ -1,0 +1,152 @@
+"""The ledger: every try that may cost money, what it cost, and what may still be spent."""
+
+from decimal import Decimal
+
+import sqlalchemy as sa
+
+from image2model.backends.sql.dialect import lock_ledger
+from image2model.backends.sql.engine import Transaction
+from image2model.backends.sql.jobs_locked import LockedJob, try_lock_job
+from image2model.backends.sql.rows import (
+    Row,
+    attempt_of,
+    attempt_values,
+    from_micro_usd,
+    from_seconds,
+)
+from image2model.backends.sql.tables import attempts, items
+from image2model.core.errors import BudgetExceeded
+from image2model.core.ids import JobId, SubmitKey
+from image2model.core.job import Attempt
+from image2model.core.rules import BUDGET_DAY_S, IllegalStep, next_attempt, revives
+from image2model.core.states import AttemptState, ItemState
+from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget
+
+_CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd)
+"""What an attempt counts against budgets; `core.rules.charge_usd` in SQL."""
+
+
+async def read_attempts(tx: Transaction, item_id: str) -> tuple[Attempt, ...]:
+    """Read the attempts of one item, oldest first."""
+    statement = sa.select(attempts).where(attempts.c.item_id == item_id)
+    rows = await tx.run(statement.order_by(attempts.c.number))
+    return tuple(attempt_of(row) for row in rows)
+
+
+async def start_attempt(
+    tx: Transaction, job: LockedJob, item: Row, start: AttemptStart, *, budget: Budget, number: int
+) -> Attempt:
+    """
+    Write down that a submission is about to be sent.
+
+    Raises:
+        BudgetExceeded: It would cost more than the job or the day may.
+        IllegalStep: The submit key is in the ledger already.
+    """
+    wanted_usd = start.submission.estimated_usd
+    await _check_budget(tx, job, wanted_usd, from_micro_usd(job.row.budget_micro_usd), budget)
+    attempt = Attempt(
+        number=number,
+        submit_key=start.submit_key,
+        provider=start.provider,
+        state=AttemptState.SUBMITTING,
+        submission=start.submission,
+        submitted_at=from_seconds(job.now_s),
+    )
+    values = attempt_values(attempt) | {
+        "item_id": item.id,
+        "job_id": job.id,
+        "item_name": item.name,
+        "owner": job.row.owner,
+        "generator": job.row.generator,
+    }
+    try:
+        await tx.run(sa.insert(attempts), values)
+    except sa.exc.IntegrityError as error:
+        raise IllegalStep(f"submit key {start.submit_key} belongs to another attempt") from error
+    return attempt
+
+
+async def _check_budget(
+    tx: Transaction,
+    job: LockedJob,
+    wanted_usd: Decimal,
+    job_usd: Decimal | None,
+    budget: Budget,
+) -> None:
+    if job_usd is not None:
+        spent = await _spent_usd(tx, attempts.c.job_id == job.id)
+        _insist(spent + wanted_usd, job_usd, period="job")
+    if budget.day_usd is not None:
+        await lock_ledger(tx.connection)
+        spent = await _spent_usd(tx, attempts.c.submitted_at > job.now_s - BUDGET_DAY_S)
+        _insist(spent + wanted_usd, budget.day_usd, period="day")
+
+
+def _insist(needed: Decimal, limit: Decimal, *, period: str) -> None:
+    if needed > limit:
+        raise BudgetExceeded(budget_usd=float(limit), needed_usd=float(needed), period=period)
+
+
+async def _spent_usd(tx: Transaction, which: sa.ColumnElement[bool]) -> Decimal:
+    total = (await tx.run(sa.select(sa.func.sum(_CHARGE)).where(which))).scalar_one()
+    return from_micro_usd(int(total or 0))
+
+
+async def change_attempt(
+    tx: Transaction, before: Attempt, change: AttemptChange, now_s: float
+) -> Attempt:
+    """
+    Write down what became of an attempt.
+
+    Raises:
+        IllegalStep: The provider gave the same request id to another attempt.
+    """
+    after = next_attempt(
+        before,
+        state=change.state,
+        handle=change.handle,
+        cost_usd=change.cost_usd,
+        now=from_seconds(now_s),
+    )
+    line = sa.update(attempts).where(attempts.c.submit_key == before.submit_key)
+    try:
+        await tx.run(line.values(attempt_values(after)))
+    except sa.exc.IntegrityError as error:
+        raise IllegalStep(f"the request of {change.handle} belongs to another attempt") from error
+    return after
+
+
+async def book_late_answer(
+    tx: Transaction, submit_key: SubmitKey, change: AttemptChange
+) -> Attempt | None:
+    """Write what became of an attempt whose item has gone on without it."""
+    which = sa.select(attempts).where(attempts.c.submit_key == submit_key)
+    known = (await tx.run(which)).one_or_none()
+    if known is None:
+        return None
+    job = await try_lock_job(tx, JobId(known.job_id))
+    # Read once more: before the lock was held, somebody else may have changed it.
+    line = (await tx.run(which)).one_or_none()
+    if line is None:
+        return None
+    now_s = await tx.now_s() if job is None else job.now_s
+    after = await change_attempt(tx, attempt_of(line), change, now_s)
+    if job is not None and line.item_id is not None:
+        await _tell_item(tx, job, line, after)
+    return after
+
+
+async def _tell_item(tx: Transaction, job: LockedJob, line: Row, attempt: Attempt) -> None:
+    of_item = items.c.id == line.item_id
+    item = (await tx.run(sa.select(items).where(of_item))).one()
+    goes_on = (
+        item.state is ItemState.UNCERTAIN and line.number == item.attempts and revives(attempt)
+    )
+    await job.change(
+        [item],
+        {"state": ItemState.GENERATING, "problem": None, "not_before": job.now_s}
+        if goes_on
+        else {},
+    )
+    await job.touch()

@@ -1,0 +1,1 @@
+"""Alembic's scripts: what turns each version of the schema into the next."""

@@ -1,0 +1,180 @@
+"""The tables. Times are seconds since 1970, money is in millionths of a US dollar."""
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from image2model.core.generator import View
+from image2model.core.job import FileRole, KeepPolicy
+from image2model.core.states import AttemptState, ItemState, JobState
+
+REVISION = "0001"
+"""The migration that makes exactly these tables."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = sa.JSON(none_as_null=True)
+Seconds: sa.Double[float] = sa.Double()
+HexId = sa.String(32)
+
+
+def words(members: type[StrEnum]) -> sa.Enum:
+    """Make the type of a column that holds a word of *members*, as plain text."""
+    return sa.Enum(
+        members,
+        native_enum=False,
+        create_constraint=False,
+        length=16,
+        values_callable=lambda enum: [member.value for member in enum],
+    )
+
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", HexId, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("folded_name", sa.Text, nullable=False),
+    sa.Column("state", words(JobState), nullable=False),
+    sa.Column("generator", sa.Text, nullable=False),
+    sa.Column("options", Json, nullable=False),
+    sa.Column("keep", words(KeepPolicy), nullable=False),
+    sa.Column("budget_micro_usd", sa.BigInteger),
+    sa.Column("starred", sa.Boolean, nullable=False),
+    sa.Column("idempotency_key", sa.Text),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("created_at", Seconds, nullable=False),
+    sa.Column("started_at", Seconds),
+    sa.Column("finished_at", Seconds),
+    sa.Column("expires_at", Seconds),
+    sa.Column("touched_at", Seconds, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("owner", "idempotency_key"),
+    sa.Index(None, "owner", "created_at", "id"),
+    sa.Index(None, "state", "touched_at"),
+    sa.Index(None, "expires_at"),
+)
+
+items = sa.Table(
+    "items",
+    metadata,
+    sa.Column("id", HexId, primary_key=True),
+    sa.Column("job_id", HexId, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    # Negative for a moment while items change places, for each index is unique at all times.
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("state", words(ItemState), nullable=False),
+    sa.Column("made_key", sa.Text, nullable=False),
+    sa.Column("fraction", sa.Double, nullable=False),
+    sa.Column("phase", sa.Text, nullable=False),
+    sa.Column("queue_position", sa.Integer),
+    sa.Column("eta_s", sa.Double),
+    sa.Column("problem", Json),
+    # The result's facts; NULL where there is no result.
+    sa.Column("facts", Json),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    sa.Column("lease_owner", sa.Text),
+    # 0 where there is no lease.
+    sa.Column("lease_until", Seconds, nullable=False),
+    # When it may be claimed; NULL: not at all (draft, final, uncertain).
+    sa.Column("not_before", Seconds),
+    sa.UniqueConstraint("job_id", "place"),
+    sa.Index(None, "job_id", "version"),
+    sa.Index(None, "made_key"),
+)
+sa.Index(
+    "ix_items_not_before",
+    items.c.not_before,
+    sqlite_where=items.c.not_before.is_not(None),
+    postgresql_where=items.c.not_before.is_not(None),
+)
+
+pictures = sa.Table(
+    "pictures",
+    metadata,
+    sa.Column("item_id", HexId, sa.ForeignKey("items.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("view", words(View), primary_key=True),
+    sa.Column("artifact", HexId, nullable=False, index=True),
+    sa.Column("media_type", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("width_px", sa.Integer, nullable=False),
+    sa.Column("height_px", sa.Integer, nullable=False),
+)
+
+result_files = sa.Table(
+    "result_files",
+    metadata,
+    sa.Column("item_id", HexId, sa.ForeignKey("items.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", words(FileRole), nullable=False),
+    sa.Column("format", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("artifact", HexId, index=True),
+    sa.Column("provider_url", sa.Text),
+    sa.Column("expires_at", Seconds),
+)
+
+# The ledger: lines stay when their job is deleted, so they tell all about it themselves.
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("submit_key", sa.Text, primary_key=True),
+    sa.Column("item_id", HexId, sa.ForeignKey("items.id", ondelete="SET NULL"), index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("job_id", HexId, nullable=False, index=True),
+    sa.Column("item_name", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("generator", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("state", words(AttemptState), nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("data", Json, nullable=False),
+    sa.Column("request_id", sa.Text),
+    sa.Column("handle", Json),
+    sa.Column("submitted_at", Seconds, nullable=False, index=True),
+    sa.Column("finished_at", Seconds),
+    sa.Column("estimated_micro_usd", sa.BigInteger, nullable=False),
+    sa.Column("cost_micro_usd", sa.BigInteger),
+    sa.UniqueConstraint("provider", "request_id"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("token_sha256", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("expires_at", Seconds, nullable=False, index=True),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.String(8), primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("secret_sha256", sa.String(64), nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("created_at", Seconds, nullable=False),
+    sa.Column("revoked_at", Seconds),
+)
+
+# One row, written to say whether the database can be written.
+checks = sa.Table(
+    "checks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("checked_at", Seconds, nullable=False),
+)
