@@ -1,0 +1,120 @@
+"""The parent's end of one computing process."""
+
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO, Any
+
+from image2model.backends.inprocess import compute_worker
+from image2model.backends.inprocess.compute_worker import receive, send
+from image2model.core.errors import Image2ModelError
+
+
+class WorkerDied(Exception):
+    """The process ended before it answered."""
+
+
+class WorkerProcess:
+    """
+    A computing process, started by its first call.
+
+    `call` blocks and runs in a thread, one at a time; `kill` may come from any other thread at
+    any moment, also while the process is being started, and makes `call` end.
+    """
+
+    def __init__(self, *, memory_limit_bytes: int | None) -> None:
+        self._memory_limit_bytes = memory_limit_bytes
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can take a call: it was not killed and has not died."""
+        return not self._killed and (self._process is None or self._process.poll() is None)
+
+    @property
+    def started(self) -> bool:
+        """Whether it has taken a call before."""
+        return self._process is not None
+
+    def call(self, function: Callable[..., object], args: tuple[object, ...]) -> Any:
+        """
+        Have the process call *function* with *args*.
+
+        Returns:
+            What it returned.
+
+        Raises:
+            WorkerDied: It ended, ran out of memory or was killed; nothing can be called again.
+            Exception: What *function* raised, or what pickle made of the call.
+        """
+        message = pickle.dumps((function, args), protocol=pickle.HIGHEST_PROTOCOL)
+        ending, value, text = pickle.loads(self._exchange(message))  # noqa: S301 - our own child
+        if ending == compute_worker.OUT_OF_MEMORY:
+            # Ended and not used again: much of its memory may be gone in pieces.
+            self.kill()
+            self.wait()
+            raise WorkerDied from value
+        if ending == compute_worker.RAISED:
+            if not isinstance(value, Image2ModelError):
+                value.add_note(text)
+            raise value
+        return value
+
+    def kill(self) -> None:
+        """End the process, now. May be called twice."""
+        with self._lock:
+            self._killed = True
+            if self._process is not None:
+                self._process.kill()
+
+    def wait(self) -> None:
+        """Wait until a killed process is gone, and release what it held. May be called twice."""
+        with self._lock:
+            process = self._process
+        if process is None:
+            return
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            # Closing flushes, and there is nobody left to read.
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+
+    def _exchange(self, message: bytes) -> bytes:
+        try:
+            calls, answers = self._start()
+            send(calls, message)
+            return receive(answers)
+        except (OSError, EOFError, ValueError) as error:
+            # A ValueError: killed and released while on the way here, so the pipe is closed.
+            self.kill()
+            self.wait()
+            raise WorkerDied from error
+
+    def _start(self) -> tuple[IO[bytes], IO[bytes]]:
+        with self._lock:
+            if self._killed:
+                raise EOFError
+            process = self._process or _spawn()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            if self._process is None:
+                self._process = process
+                send(process.stdin, pickle.dumps((sys.path, self._memory_limit_bytes)))
+            return process.stdin, process.stdout
+
+
+def _spawn() -> subprocess.Popen[bytes]:
+    # -P: the folder of the script must not become the first place to import from.
+    # A process group of its own: Ctrl-C in a terminal is for the parent to handle.
+    return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
+        [sys.executable, "-P", compute_worker.__file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,
+    )
