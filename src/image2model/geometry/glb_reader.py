@@ -1,0 +1,234 @@
+"""Read the triangles of a GLB file, whoever wrote it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.core.errors import InvalidMesh
+from image2model.geometry.glb_container import parse_glb
+from image2model.geometry.gltf_accessors import GltfData
+from image2model.geometry.gltf_json import (
+    Object,
+    child,
+    children,
+    entry,
+    integer,
+    optional_integer,
+    text,
+    texts,
+)
+from image2model.geometry.gltf_materials import Look, MaterialReader
+from image2model.geometry.gltf_nodes import Placement, placements
+from image2model.geometry.mesh import Mesh
+
+_UNDERSTOOD = frozenset({"EXT_texture_webp", "KHR_mesh_quantization", "KHR_texture_transform"})
+_TRIANGLES, _STRIP, _FAN = 4, 5, 6
+_MOST_MESHES = 20_000
+_FARTHEST = 1e9
+"""Coordinates beyond this are an accident: floats that large have lost the object's shape."""
+
+
+def read_glb(data: bytes) -> list[Mesh]:
+    """
+    Read every triangle of a GLB file's scene, in world space.
+
+    Lines and points are left out, skins stay in their rest pose, morph targets at zero. Time and
+    memory are bounded by the file's size and by limits far above what generators make.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        One mesh per primitive and appearance, at least one.
+
+    Raises:
+        InvalidMesh: The file is damaged, lies about its lengths, holds no triangle, or needs an
+            extension that is not understood here (Draco, meshopt, KTX2).
+    """
+    container = parse_glb(data)
+    _refuse_unknown_extensions(container.document)
+    source = GltfData(container=container)
+    reader = _MeshReader(source)
+    # What overflows becomes infinite and is refused where it is looked at.
+    with np.errstate(all="ignore"):
+        found = [
+            mesh for place in placements(container.document) for mesh in reader.read_placed(place)
+        ]
+    if not found:
+        raise InvalidMesh(reason="it has no triangles")
+    return found
+
+
+def verify_glb(data: bytes) -> None:
+    """
+    Check that a file is a GLB with something in it, without reading its geometry.
+
+    Compressed files pass: others can read them.
+
+    Args:
+        data: The whole file.
+
+    Raises:
+        InvalidMesh: It is no GLB, is truncated, lies about its length, or names no triangle.
+    """
+    container = parse_glb(data)
+    document = container.document
+    buffers = children(document, "buffers")
+    if buffers and "uri" not in buffers[0]:
+        size_bytes = integer(buffers[0], "byteLength", 0)
+        if size_bytes > len(container.binary):
+            raise InvalidMesh(reason="its binary chunk is shorter than it says")
+    primitives = (
+        primitive
+        for mesh in children(document, "meshes")
+        for primitive in children(mesh, "primitives")
+    )
+    if not any(_has_triangle(document, primitive) for primitive in primitives):
+        raise InvalidMesh(reason="it has no triangles")
+
+
+def _has_triangle(document: Object, primitive: Object) -> bool:
+    if integer(primitive, "mode", _TRIANGLES) not in {_TRIANGLES, _STRIP, _FAN}:
+        return False
+    corners = optional_integer(primitive, "indices")
+    if corners is None:
+        corners = optional_integer(child(primitive, "attributes"), "POSITION")
+    return corners is not None and integer(entry(document, "accessors", corners), "count") >= 3
+
+
+def _refuse_unknown_extensions(document: Object) -> None:
+    # Material extensions change how a surface looks, not what it is: the base colour still fits.
+    needed = [
+        name
+        for name in texts(document, "extensionsRequired")
+        if name not in _UNDERSTOOD and not name.startswith("KHR_materials_")
+    ]
+    if needed:
+        raise InvalidMesh(reason=f"it needs {', '.join(needed[:4])[:120]}, which is not supported")
+
+
+class _MeshReader:
+    """Turns primitives into meshes, one after the other, within the file's limits."""
+
+    def __init__(self, source: GltfData) -> None:
+        self._source = source
+        self._document = source.container.document
+        self._materials = MaterialReader(source)
+        self._made = 0
+
+    def read_placed(self, place: Placement) -> list[Mesh]:
+        mesh = entry(self._document, "meshes", place.mesh)
+        name = text(mesh, "name", "mesh")
+        found = []
+        for primitive in children(mesh, "primitives"):
+            self._made += 1
+            if self._made > _MOST_MESHES:
+                raise InvalidMesh(reason="it has too many parts")
+            if integer(primitive, "mode", _TRIANGLES) in {_TRIANGLES, _STRIP, _FAN}:
+                made = self._mesh(name, primitive, place.matrix)
+                found += [made] if len(made.faces) else []
+        return found
+
+    def _mesh(self, name: str, primitive: Object, matrix: NDArray[np.float64]) -> Mesh:
+        attributes = child(primitive, "attributes")
+        positions = self._source.read(integer(attributes, "POSITION"))
+        if positions.shape[1] != 3:
+            raise InvalidMesh(reason="positions have no three coordinates")
+        count = len(positions)
+        faces = self._faces(primitive, count)
+        if np.linalg.det(matrix[:3, :3]) < 0:
+            faces = faces[:, ::-1]
+        look = self._materials.read(optional_integer(primitive, "material"))
+        return Mesh(
+            name=name,
+            positions=_moved(positions, matrix),
+            faces=np.ascontiguousarray(faces, np.uint32),
+            normals=_turned(self._attribute(attributes, "NORMAL", (3,), count), matrix),
+            uvs=self._uvs(attributes, look, count),
+            colors=_colors(self._attribute(attributes, "COLOR_0", (3, 4), count)),
+            material=look.material,
+        )
+
+    def _faces(self, primitive: Object, vertex_count: int) -> NDArray[np.int64]:
+        accessor = optional_integer(primitive, "indices")
+        if accessor is None:
+            self._source.spend(vertex_count)
+            corners = np.arange(vertex_count)
+        else:
+            given = self._source.read(accessor)
+            if given.dtype.kind != "u" or given.shape[1] != 1:
+                raise InvalidMesh(reason="indices are no whole numbers")
+            corners = given[:, 0].astype(np.int64)
+        if len(corners) and int(corners.max()) >= vertex_count:
+            raise InvalidMesh(reason="a face refers to a vertex that is not there")
+        return _triangles(corners, integer(primitive, "mode", _TRIANGLES))
+
+    def _attribute(
+        self, attributes: Object, key: str, widths: tuple[int, ...], count: int
+    ) -> NDArray[Any] | None:
+        accessor = optional_integer(attributes, key)
+        if accessor is None:
+            return None
+        values = self._source.read(accessor)
+        if len(values) != count or values.shape[1] not in widths:
+            raise InvalidMesh(reason=f"{key} does not fit the positions")
+        return values
+
+    def _uvs(self, attributes: Object, look: Look, count: int) -> NDArray[np.float32] | None:
+        key = f"TEXCOORD_{look.texture_coordinates}"
+        values = self._attribute(attributes, key, (2,), count)
+        if values is None:
+            return None
+        if look.transform is not None:
+            values = values @ look.transform[:, :2].T + look.transform[:, 2]
+        # A texture coordinate that is no number spoils one triangle, not the model.
+        uvs: NDArray[np.float32] = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+        return uvs
+
+
+def _triangles(corners: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
+    """Return the corners as triangles, all turning the same way; a rest is dropped."""
+    if mode == _TRIANGLES:
+        return corners[: len(corners) // 3 * 3].reshape(-1, 3)
+    first = np.arange(max(len(corners) - 2, 0))
+    if mode == _FAN:
+        order = np.stack([first + 1, first + 2, np.zeros_like(first)], axis=1)
+    else:
+        odd = first % 2
+        order = np.stack([first, first + 1 + odd, first + 2 - odd], axis=1)
+    return corners[order]
+
+
+def _moved(positions: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    world = np.einsum("ij,kj->ik", positions.astype(np.float64), matrix[:3, :3]) + matrix[:3, 3]
+    # Not `>`: a comparison with NaN is false, and this must refuse it.
+    if world.size and not np.abs(world).max() <= _FARTHEST:
+        raise InvalidMesh(reason="a vertex is infinitely far away or nowhere")
+    return np.asarray(world, np.float32)
+
+
+def _turned(
+    normals: NDArray[Any] | None, matrix: NDArray[np.float64]
+) -> NDArray[np.float32] | None:
+    """Turn normals with the surface; those that are no directions point up."""
+    if normals is None:
+        return None
+    linear = matrix[:3, :3]
+    # The cofactors are the inverse transpose without the division, which a flat scale forbids.
+    cofactors = np.stack([np.cross(linear[(i + 1) % 3], linear[(i + 2) % 3]) for i in range(3)])
+    world = np.einsum("ij,kj->ik", normals.astype(np.float64), cofactors)
+    if np.linalg.det(linear) < 0:
+        world = -world
+    size = np.linalg.norm(world, axis=1, keepdims=True)
+    usable = np.isfinite(size) & (size > 0)
+    return np.where(usable, world / size, [0.0, 1.0, 0.0]).astype(np.float32)
+
+
+def _colors(values: NDArray[Any] | None) -> NDArray[np.uint8] | None:
+    if values is None:
+        return None
+    rgba = np.full((len(values), 4), 255, np.uint8)
+    shares = np.nan_to_num(values.astype(np.float32), posinf=1.0, neginf=0.0)
+    rgba[:, : values.shape[1]] = np.rint(np.clip(shares, 0, 1) * 255)
+    return rgba

@@ -1,0 +1,184 @@
+"""Numbers in a glTF file: buffers, views on them, accessors; every length is checked."""
+
+import base64
+import binascii
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.core.errors import InvalidMesh
+from image2model.geometry.glb_container import GlbContainer
+from image2model.geometry.gltf_json import (
+    Object,
+    child,
+    entry,
+    integer,
+    optional_integer,
+    text,
+)
+
+_COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_MOST_ELEMENTS = 24_000_000
+"""Elements read from one file in all: over ten times what generators make, under 1 GB."""
+
+
+@dataclass(slots=True, kw_only=True)
+class GltfData:
+    """
+    Reads the accessors of one file.
+
+    Attributes:
+        container: The file.
+        elements_left: How many more elements will be read; a few bytes of JSON can ask for
+            any number of them.
+    """
+
+    container: GlbContainer
+    elements_left: int = _MOST_ELEMENTS
+    _decoded: dict[int, memoryview] = field(default_factory=dict)
+
+    def spend(self, elements: int) -> None:
+        """
+        Count *elements* that are about to be made.
+
+        Raises:
+            InvalidMesh: That would be more than the limit.
+        """
+        if elements > self.elements_left:
+            raise InvalidMesh(reason="it has too many vertices or faces")
+        self.elements_left -= elements
+
+    def read(self, index: int) -> NDArray[Any]:
+        """
+        Read an accessor.
+
+        Args:
+            index: Which.
+
+        Returns:
+            Shape (count, width), not writable for sure: the file's own numbers, or float32 if
+            they are normalised integers.
+
+        Raises:
+            InvalidMesh: It reaches beyond its data, or is malformed.
+        """
+        accessor = entry(self.container.document, "accessors", index)
+        count = integer(accessor, "count")
+        dtype = _component(accessor)
+        width = _WIDTHS.get(text(accessor, "type", ""))
+        if width is None:
+            raise InvalidMesh(reason=f"accessor {index} has an unknown type")
+        self.spend(count)
+        view = optional_integer(accessor, "bufferView")
+        if view is None:
+            values = np.zeros((count, width), dtype)
+        else:
+            values = self._elements(accessor, view, (count, width), dtype)
+        if sparse := child(accessor, "sparse"):
+            values = self._overlaid(values, sparse)
+        return _normalised(values) if accessor.get("normalized") is True else values
+
+    def view(self, index: int) -> tuple[memoryview, int]:
+        """
+        Return the bytes of a buffer view and its stride; a stride of 0 means packed.
+
+        Raises:
+            InvalidMesh: It reaches beyond its buffer.
+        """
+        view = entry(self.container.document, "bufferViews", index)
+        buffer = self._buffer(integer(view, "buffer"))
+        start, size = integer(view, "byteOffset", 0), integer(view, "byteLength")
+        if start + size > len(buffer):
+            raise InvalidMesh(reason=f"buffer view {index} reaches beyond its buffer")
+        return buffer[start : start + size], integer(view, "byteStride", 0)
+
+    def _elements(
+        self, source: Object, view: int, shape: tuple[int, int], dtype: np.dtype[Any]
+    ) -> NDArray[Any]:
+        data, stride = self.view(view)
+        start, (count, width) = integer(source, "byteOffset", 0), shape
+        packed = dtype.itemsize * width
+        stride = stride or packed
+        if stride < packed or stride > sys.maxsize // max(count, 1) // 2:
+            raise InvalidMesh(reason=f"buffer view {view} has an impossible stride")
+        if count and start + stride * (count - 1) + packed > len(data):
+            raise InvalidMesh(reason=f"an accessor reaches beyond buffer view {view}")
+        if not count:
+            return np.zeros(shape, dtype)
+        return np.ndarray(shape, dtype, data, start, (stride, dtype.itemsize))
+
+    def _overlaid(self, values: NDArray[Any], sparse: Object) -> NDArray[Any]:
+        count, where, what = (
+            integer(sparse, "count"),
+            child(sparse, "indices"),
+            child(sparse, "values"),
+        )
+        self.spend(count)
+        places = self._elements(where, integer(where, "bufferView"), (count, 1), _component(where))
+        if places.dtype.kind != "u" or (count and int(places.max()) >= len(values)):
+            raise InvalidMesh(reason="a sparse accessor has indices out of range")
+        given = self._elements(
+            what, integer(what, "bufferView"), (count, values.shape[1]), values.dtype
+        )
+        changed = values.copy()
+        changed[places[:, 0]] = given
+        return changed
+
+    def _buffer(self, index: int) -> memoryview:
+        if index not in self._decoded:
+            self._decoded[index] = self._load(index)
+        return self._decoded[index]
+
+    def _load(self, index: int) -> memoryview:
+        buffer = entry(self.container.document, "buffers", index)
+        if "uri" in buffer:
+            data = memoryview(decode_data_uri(text(buffer, "uri", "")))
+        elif index == 0:
+            data = self.container.binary
+        else:
+            raise InvalidMesh(reason=f"buffer {index} has no data")
+        size = integer(buffer, "byteLength")
+        if size > len(data):
+            raise InvalidMesh(reason=f"buffer {index} is shorter than it says")
+        return data[:size]
+
+
+def decode_data_uri(uri: str) -> bytes:
+    """
+    Return the bytes that a `data:` URI holds.
+
+    Args:
+        uri: `data:<type>;base64,<content>`.
+
+    Returns:
+        The content.
+
+    Raises:
+        InvalidMesh: It is another kind of URI, or damaged.
+    """
+    head, comma, content = uri.partition(",")
+    if not head.startswith("data:") or not head.endswith(";base64") or not comma:
+        raise InvalidMesh(reason="a part of it lies in another file")
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidMesh(reason="embedded base64 data is damaged") from error
+
+
+def _component(source: Object) -> np.dtype[Any]:
+    kind = _COMPONENTS.get(integer(source, "componentType"))
+    if kind is None:
+        raise InvalidMesh(reason="an accessor has an unknown component type")
+    return np.dtype(kind)
+
+
+def _normalised(values: NDArray[Any]) -> NDArray[Any]:
+    if values.dtype.kind == "f":
+        return values
+    largest = np.float32(np.iinfo(values.dtype).max)
+    shares: NDArray[np.float32] = values.astype(np.float32) / largest
+    return np.maximum(shares, np.float32(-1), out=shares)
