@@ -1,9 +1,11 @@
 """What the HTTP API sends: jobs, items, results, generators, estimates, problems."""
 
+import json
+import math
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 ItemStateName = Literal[
     "queued",
@@ -22,10 +24,26 @@ AttemptStateName = Literal[
 ViewName = Literal["front", "left", "back", "right", "top", "bottom", "front-left", "front-right"]
 
 
+def _check_finite(value: Any) -> Any:
+    """Refuse NaN and infinity anywhere in *value*: Python reads them, JSON has none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("NaN and infinity are no JSON numbers")
+    if isinstance(value, dict):
+        _check_finite(list(value.values()))
+    if isinstance(value, list):
+        for part in value:
+            _check_finite(part)
+    return value
+
+
+OptionsIn = Annotated[dict[str, Any], AfterValidator(_check_finite)]
+"""A generator's options as a caller gives them."""
+
+
 class WireModel(BaseModel):
     """Base of everything sent: no unknown fields, so that a typing error is noticed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class ReplyModel(BaseModel):
@@ -235,7 +253,7 @@ class EstimateIn(WireModel):
     """What to estimate."""
 
     generator: str | None = Field(None, description="Null: the default generator.")
-    options: dict[str, Any] = Field(default_factory=dict, description="As for a job.")
+    options: OptionsIn = Field(default_factory=dict, description="As for a job.")
     items: int = Field(1, ge=1, le=500, description="How many items.")
 
 
@@ -257,7 +275,7 @@ class JobPatch(WireModel):
     name: str | None = Field(None, max_length=200, description="New name.")
     starred: bool | None = Field(None, description="Keep it beyond the retention, or not.")
     generator: str | None = Field(None, description="Drafts only: another generator.")
-    options: dict[str, Any] | None = Field(None, description="Drafts only: other options.")
+    options: OptionsIn | None = Field(None, description="Drafts only: other options.")
 
 
 class DraftIn(WireModel):
@@ -265,13 +283,41 @@ class DraftIn(WireModel):
 
     name: str = Field("", max_length=200, description="Empty: named after its items.")
     generator: str | None = Field(None, description="Null: the default generator.")
-    options: dict[str, Any] = Field(default_factory=dict, description="The generator's options.")
+    options: OptionsIn = Field(default_factory=dict, description="The generator's options.")
     keep: Literal["keep", "links"] | None = Field(
         None, description="What happens to results; null: as the operator set it."
     )
     budget_usd: float | None = Field(
         None, gt=0, description="The most it may cost, in US dollars; null: no limit."
     )
+
+
+class ViewGroupIn(WireModel):
+    """Which of the files sent are the views of one object."""
+
+    name: str = Field("", max_length=200, description="Empty: named after its first file.")
+    views: dict[ViewName, Annotated[int, Field(ge=0)]] = Field(
+        min_length=1, description="Positions of its files, from 0, by the view they show."
+    )
+
+
+class JobFormIn(DraftIn):
+    """The fields of the form that makes a whole job; `options` and `views` are JSON texts."""
+
+    reuse: bool = Field(
+        False,
+        description="Take over results you already have of the same pictures and settings.",
+    )
+    views: list[ViewGroupIn] | None = Field(
+        None,
+        description="Which files belong to one object; every file must be named once. Left out: "
+        "every file is an object of its own.",
+    )
+
+    @field_validator("options", "views", mode="before")
+    @classmethod
+    def _read_json(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
 
 
 class MoveIn(WireModel):
@@ -286,6 +332,12 @@ class ResolveIn(WireModel):
     resolution: Literal["resubmit", "give_up"] = Field(
         description="`resubmit`: send it again (it may be charged twice). `give_up`: fail it."
     )
+
+
+class StreamEnd(ReplyModel):
+    """The last event of a stream."""
+
+    reason: Literal["finished", "deleted"] = Field(description="Why nothing more will come.")
 
 
 class HealthOut(ReplyModel):

@@ -1,0 +1,82 @@
+"""What routes can answer besides success, as OpenAPI's `responses`."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from image2model.api.errors import DOCS_PATH, PROBLEM_TYPE, status_of
+from image2model.core import errors
+from image2model.core.errors import Image2ModelError
+
+Responses = dict[int | str, dict[str, Any]]
+
+ALWAYS: tuple[type[Image2ModelError], ...] = (
+    errors.NotAuthenticated,
+    errors.HostNotAllowed,
+    errors.InvalidRequest,
+    errors.DatabaseUnavailable,
+)
+"""Any route may answer these."""
+
+CHANGES: tuple[type[Image2ModelError], ...] = (
+    errors.CrossSiteRequest,
+    errors.UploadTooLarge,
+    errors.StorageFull,
+)
+"""Any route that changes something may answer these too."""
+
+PICTURE: tuple[type[Image2ModelError], ...] = (
+    errors.NotAPicture,
+    errors.PictureTypeUnsupported,
+    errors.PictureDamaged,
+    errors.PictureTooSmall,
+    errors.PictureTooManyPixels,
+    errors.PictureEmpty,
+)
+
+
+def problems(*classes: type[Image2ModelError], changes: bool = False) -> Responses:
+    """
+    Document the errors of a route.
+
+    Args:
+        classes: What it may raise, besides `ALWAYS`.
+        changes: Whether it changes something: `CHANGES` are added.
+
+    Returns:
+        A response for every status, naming the codes that come with it.
+    """
+    by_status: dict[int, dict[str, str]] = defaultdict(dict)
+    for one in (*ALWAYS, *(CHANGES if changes else ()), *classes):
+        by_status[status_of(one)][one.code] = (one.__doc__ or "").strip().splitlines()[0]
+    by_status[500]["internal_error"] = "Something nobody expected; the log says what."
+    return {status: problem_body(status, by_status[status]) for status in sorted(by_status)}
+
+
+def problem_body(status: int, codes: Mapping[str, str]) -> dict[str, Any]:
+    """Document one status with the *codes* that come with it and what each means."""
+    meanings = "\n".join(f"- `{code}`: {meaning}" for code, meaning in codes.items())
+    return {
+        "description": f"{HTTPStatus(status).phrase}.\n\n{meanings}",
+        "content": {
+            PROBLEM_TYPE: {
+                "schema": {"$ref": "#/components/schemas/ProblemOut"},
+                "examples": {
+                    code: {"summary": meaning, "value": _example(status, code, meaning)}
+                    for code, meaning in codes.items()
+                },
+            }
+        },
+    }
+
+
+def _example(status: int, code: str, meaning: str) -> dict[str, Any]:
+    return {
+        "type": f"{DOCS_PATH}#{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": meaning,
+        "code": code,
+        "details": {},
+    }

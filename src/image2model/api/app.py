@@ -1,0 +1,60 @@
+"""Put the HTTP API together."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from image2model.api import guards
+from image2model.api.channel import Pace
+from image2model.api.errors import HANDLERS
+from image2model.api.hub import Hub
+from image2model.api.parts import Parts
+from image2model.api.routes import ROUTERS
+from image2model.api.translate import PREFIX
+from image2model.jobs.context import Context
+
+
+def create_api(
+    context: Context,
+    *,
+    allowed_hosts: Collection[str] = (),
+    keys_only: bool = False,
+    pace: Pace | None = None,
+) -> FastAPI:
+    """
+    Make the API over *context*, which somebody else opens and closes.
+
+    Args:
+        context: What the use cases take.
+        allowed_hosts: Names it answers to besides loopback ones, without port; `*`: any.
+        keys_only: Refuse callers without an API key; else each browser has jobs of its own.
+        pace: How often watchers hear something; None: as for people.
+
+    Returns:
+        An ASGI application. `api.server.serve_api` runs it so that open streams end in time.
+    """
+    hub = Hub(context, pace)
+
+    @asynccontextmanager
+    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+        yield
+        await hub.aclose()
+
+    api = FastAPI(
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers=HANDLERS,
+    )
+    api.state.parts = Parts(context=context, hub=hub, keys_only=keys_only)
+    for router in ROUTERS:
+        api.include_router(router, prefix=PREFIX)
+    # The last one added is the first to see a request.
+    api.add_middleware(guards.BodyLimit)
+    api.add_middleware(guards.CrossSiteGuard)
+    api.add_middleware(guards.HostGuard, allowed=allowed_hosts)
+    api.add_middleware(guards.SecurityHeaders)
+    return api

@@ -1,0 +1,82 @@
+"""Who asks: an API key, or a browser session in a cookie."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+
+from image2model.api.parts import Parts, parts_of
+from image2model.core.errors import NotAuthenticated
+from image2model.core.ids import OwnerId
+from image2model.jobs.access import SESSION_LIFE, api_key_owner, open_session, session_owner
+
+COOKIE = "image2model_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""The prefix binds it to this host and to https (RFC 6265bis, section 4.1.3.2)."""
+
+NOBODY = OwnerId("nobody")
+"""Owns no job: whoever has neither a key nor a session yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent a request; *known* is None for somebody without a key or a living session."""
+
+    request: Request
+    parts: Parts
+    known: OwnerId | None
+
+    @property
+    def owner(self) -> OwnerId:
+        """Whose jobs the caller may see."""
+        return self.known or NOBODY
+
+    async def owner_or_new(self, response: Response) -> OwnerId:
+        """Tell who will own what is created now, beginning a session where there is none."""
+        if self.known is not None:
+            return self.known
+        token, owner = await open_session(self.parts.context)
+        secure = is_secure(self.request)
+        response.set_cookie(
+            SECURE_COOKIE if secure else COOKIE,
+            token,
+            max_age=int(SESSION_LIFE.total_seconds()),
+            path="/",
+            secure=secure,
+            httponly=True,
+            samesite="lax",
+        )
+        return owner
+
+
+def is_secure(request: Request) -> bool:
+    """Tell whether the browser speaks https with us, or with the proxy before us."""
+    return request.url.scheme == "https"
+
+
+async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of)]) -> Caller:
+    """
+    Find out who sent *request*.
+
+    Raises:
+        NotAuthenticated: The API key is not valid, or one is needed and was not sent.
+    """
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        owner = await api_key_owner(parts.context.sessions, key.strip())
+        return Caller(request, parts, owner)
+    if parts.keys_only:
+        raise NotAuthenticated
+    token = request.cookies.get(SECURE_COOKIE if is_secure(request) else COOKIE)
+    known = await session_owner(parts.context.sessions, token) if token else None
+    return Caller(request, parts, known)
+
+
+async def find_owner(caller: Annotated[Caller, Depends(find_caller)]) -> OwnerId:
+    """Tell whose jobs the sender may see."""
+    return caller.owner
+
+
+CallerIn = Annotated[Caller, Depends(find_caller)]
+OwnerIn = Annotated[OwnerId, Depends(find_owner)]

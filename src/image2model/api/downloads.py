@@ -1,0 +1,185 @@
+"""Answers that carry files: whole or in part, with safe names, and only if they are new."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+
+from image2model.api.errors import http_problem
+from image2model.core.ids import ArtifactId
+from image2model.core.job import Picture, ResultFile
+from image2model.jobs.context import Context
+from image2model.jobs.download import Model, make_model
+
+MEDIA_TYPES: Mapping[str, str] = {
+    "avif": "image/avif",
+    "glb": "model/gltf-binary",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "json": "application/json",
+    "png": "image/png",
+    "stl": "model/stl",
+    "webp": "image/webp",
+}
+_OTHER = "application/octet-stream"
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_MAY_CHANGE = "private, no-cache"
+"""Pictures of a draft are replaced under the same address; their ETag tells."""
+
+_NEVER_CHANGES = "private, max-age=86400"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """
+    A file about to be sent.
+
+    Attributes:
+        name: Its name for the person who keeps it.
+        media_type: Its type.
+        etag: Changes with its bytes.
+        inline: Whether a browser may show it instead of keeping it.
+        cache_control: How long a browser may use it without asking.
+    """
+
+    name: str
+    media_type: str
+    etag: str
+    inline: bool = False
+    cache_control: str = _NEVER_CHANGES
+
+    def headers(self) -> dict[str, str]:
+        """List the headers of the answer, apart from its length."""
+        return {
+            "Content-Disposition": content_disposition(self.name, inline=self.inline),
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": self.cache_control,
+            "ETag": f'"{self.etag}"',
+        }
+
+
+def content_disposition(name: str, *, inline: bool) -> str:
+    """Name a download so that every browser understands it (RFC 6266)."""
+    kind = "inline" if inline else "attachment"
+    plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
+    extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
+    return f'{kind}; filename="{plain}"{extended}'
+
+
+async def send_result_file(
+    context: Context, request: Request, file: ResultFile, *, inline: bool = False
+) -> Response:
+    """Answer with a file of a result, or with where the provider has it."""
+    if file.artifact is None:
+        return _elsewhere(file)
+    download = Download(
+        name=file.name,
+        media_type=MEDIA_TYPES.get(file.format, _OTHER),
+        etag=file.sha256 or file.artifact,
+        inline=inline and file.format in {"webp", "png", "jpg", "jpeg", "avif"},
+    )
+    return await send_artifact(context, request, file.artifact, download)
+
+
+async def send_model(context: Context, request: Request, model: Model) -> Response:
+    """Answer with a mesh, converted if need be."""
+    if model.convert is None or model.source.artifact is None:
+        return await send_result_file(context, request, model.source)
+    download = Download(
+        name=model.name,
+        media_type=MEDIA_TYPES.get(model.format, _OTHER),
+        etag=f"{model.source.sha256 or model.source.artifact}.{model.format}",
+    )
+    if _is_known(request, download):
+        return _not_modified(download)
+    content = await make_model(context, model)
+    return Response(content, media_type=download.media_type, headers=download.headers())
+
+
+async def send_artifact(
+    context: Context, request: Request, artifact: ArtifactId, download: Download
+) -> Response:
+    """
+    Answer with a stored file: the part asked for, or nothing but headers if it is known.
+
+    Raises:
+        ArtifactNotFound: It is not there any more.
+    """
+    size_bytes = (await context.artifacts.stat(artifact)).size_bytes
+    if _is_known(request, download):
+        return _not_modified(download)
+    headers = {**download.headers(), "Accept-Ranges": "bytes"}
+    span = _wanted_span(request, download, size_bytes)
+    if span is None:
+        start, length, status = 0, size_bytes, 200
+    else:
+        start, length = span
+        if length <= 0:
+            return http_problem(
+                416,
+                f"The file has {size_bytes} bytes; the range lies outside.",
+                headers={"Content-Range": f"bytes */{size_bytes}"},
+            )
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{size_bytes}"
+        status = 206
+    headers["Content-Length"] = str(length)
+    if request.method == "HEAD":
+        return Response(status_code=status, media_type=download.media_type, headers=headers)
+    return StreamingResponse(
+        context.artifacts.read(artifact, start=start, length=length),
+        status_code=status,
+        media_type=download.media_type,
+        headers=headers,
+    )
+
+
+def picture_download(picture: Picture, *, name: str) -> Download:
+    """Describe an item's picture: shown in the page, and replaced while the job is a draft."""
+    extension = picture.media_type.rpartition("/")[2]
+    return Download(
+        name=f"{name}.{extension}",
+        media_type=picture.media_type,
+        etag=picture.sha256,
+        inline=True,
+        cache_control=_MAY_CHANGE,
+    )
+
+
+def _elsewhere(file: ResultFile) -> Response:
+    assert file.provider_url is not None
+    return RedirectResponse(file.provider_url, 307, headers={"Cache-Control": "no-store"})
+
+
+def _is_known(request: Request, download: Download) -> bool:
+    known = request.headers.get("if-none-match", "")
+    tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    return "*" in tags or f'"{download.etag}"' in tags
+
+
+def _not_modified(download: Download) -> Response:
+    headers = download.headers()
+    return Response(
+        status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control")}
+    )
+
+
+def _wanted_span(request: Request, download: Download, size_bytes: int) -> tuple[int, int] | None:
+    """Read the Range header as start and length; None: the whole file (RFC 9110, section 14)."""
+    match = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    if match is None or match.groups() == ("", ""):
+        return None
+    condition = request.headers.get("if-range")
+    if condition is not None and condition != f'"{download.etag}"':
+        return None
+    first, last = match.groups()
+    if not first:
+        length = min(int(last), size_bytes)
+        return size_bytes - length, length
+    start = int(first)
+    end = min(int(last), size_bytes - 1) if last else size_bytes - 1
+    if last and int(last) < start:
+        return None
+    return start, end - start + 1

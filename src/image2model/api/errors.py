@@ -1,0 +1,208 @@
+"""Errors as RFC 9457 problem details: which class becomes which status, and the body."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from image2model.core import errors
+from image2model.core.errors import Image2ModelError, InvalidRequest, ProviderUnavailable
+from image2model.wire.models import ProblemOut
+
+_log = logging.getLogger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+DOCS_PATH = "/api/docs"
+
+STATUS: Mapping[type[Image2ModelError], int] = {
+    errors.InvalidInputError: 422,
+    errors.InvalidPictureError: 422,
+    errors.NotAPicture: 422,
+    errors.PictureTypeUnsupported: 422,
+    errors.PictureDamaged: 422,
+    errors.PictureTooSmall: 422,
+    errors.PictureTooManyPixels: 422,
+    errors.PictureEmpty: 422,
+    errors.SubjectNotFound: 422,
+    errors.InvalidRequest: 422,
+    errors.InvalidOptions: 422,
+    errors.InvalidViews: 422,
+    errors.NoPictures: 422,
+    errors.TooManyItems: 422,
+    errors.UploadTooLarge: 413,
+    errors.FormatUnsupported: 422,
+    errors.InvalidMesh: 422,
+    errors.NotFoundError: 404,
+    errors.JobNotFound: 404,
+    errors.ItemNotFound: 404,
+    errors.ViewNotFound: 404,
+    errors.FileNotInResult: 404,
+    errors.GeneratorNotFound: 404,
+    errors.ArtifactNotFound: 404,
+    errors.ResultExpired: 410,
+    errors.ConflictError: 409,
+    errors.WrongState: 409,
+    errors.IdempotencyKeyReused: 422,
+    errors.AlreadyRunning: 409,
+    errors.LeaseLost: 409,
+    errors.AccessError: 403,
+    errors.NotAuthenticated: 401,
+    errors.CrossSiteRequest: 403,
+    errors.HostNotAllowed: 421,
+    errors.LimitError: 429,
+    errors.BudgetExceeded: 402,
+    errors.TooManyJobs: 429,
+    errors.ProviderError: 502,
+    errors.ProviderRejected: 422,
+    errors.ProviderUnavailable: 503,
+    errors.ProviderAccountBlocked: 503,
+    errors.ProviderResultInvalid: 502,
+    errors.SubmissionUncertain: 502,
+    errors.StorageError: 503,
+    errors.ArtifactTooLarge: 413,
+    errors.StorageFull: 507,
+    errors.StorageUnavailable: 503,
+    errors.DatabaseUnavailable: 503,
+    errors.ComputeError: 500,
+    errors.ComputeCrashed: 500,
+    errors.ComputeTimedOut: 503,
+    errors.ConfigurationError: 500,
+    errors.InvalidSetting: 500,
+    errors.ExtraMissing: 501,
+}
+"""Every class of the tree; one that a plug-in adds below has the status of its nearest base."""
+
+_HTTP_CODES = {
+    404: "route_not_found",
+    405: "method_not_allowed",
+    413: "upload_too_large",
+    416: "range_not_satisfiable",
+}
+INTERNAL_ERROR = "internal_error"
+
+
+def status_of(error: type[Image2ModelError]) -> int:
+    """Tell the HTTP status of a class of errors."""
+    return next(STATUS[base] for base in error.__mro__ if base in STATUS)
+
+
+def problem(error: Image2ModelError) -> Response:
+    """Answer with *error*."""
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.NotAuthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, ProviderUnavailable) and error.retry_after_s is not None:
+        headers["Retry-After"] = str(round(error.retry_after_s))
+    return _answer(
+        status_of(type(error)),
+        code=error.code,
+        detail=error.message,
+        details=error.details,
+        headers=headers,
+    )
+
+
+def http_problem(
+    status: int, detail: str, *, code: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Answer with an error of HTTP itself, which the product has no class for."""
+    return _answer(status, code=code or _code_of(status), detail=detail, headers=headers)
+
+
+def internal_problem() -> Response:
+    """Answer that something unexpected happened, without saying what."""
+    return http_problem(
+        500, "Something unexpected went wrong; the server's log says what.", code=INTERNAL_ERROR
+    )
+
+
+def _answer(
+    status: int,
+    *,
+    code: str,
+    detail: str,
+    details: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    body = ProblemOut(
+        type=f"{DOCS_PATH}#{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        details=dict(details or {}),
+    )
+    return JSONResponse(
+        body.model_dump(mode="json"),
+        status_code=status,
+        headers=dict(headers or {}),
+        media_type=PROBLEM_TYPE,
+    )
+
+
+def _code_of(status: int) -> str:
+    return _HTTP_CODES.get(status, f"http_{status}")
+
+
+async def on_product_error(request: Request, error: Exception) -> Response:
+    """Answer an error that the product raised on purpose."""
+    assert isinstance(error, Image2ModelError)
+    if status_of(type(error)) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("%s %s: %s", request.method, request.url.path, error.message)
+    return problem(error)
+
+
+async def on_invalid_request(_request: Request, error: Exception) -> Response:
+    """Answer a request whose fields do not fit, naming the first one and listing all."""
+    assert isinstance(error, RequestValidationError)
+    faults = [(_field_of(fault["loc"]), _sentence(fault["msg"])) for fault in error.errors()]
+    field, reason = faults[0]
+    invalid = InvalidRequest(field=field, reason=reason)
+    invalid.details = {
+        **invalid.details,
+        "errors": [{"field": field, "reason": reason} for field, reason in faults],
+    }
+    return problem(invalid)
+
+
+def _field_of(place: tuple[int | str, ...]) -> str:
+    """Name a field by its path, without the part of the request that it is in."""
+    path = [str(part) for part in place]
+    return ".".join(path[1:] if len(path) > 1 else path)
+
+
+def _sentence(text: str) -> str:
+    return f"is not acceptable: {text}."
+
+
+async def on_http_error(_request: Request, error: Exception) -> Response:
+    """Answer an unknown route, a wrong method and the like."""
+    assert isinstance(error, HTTPException)
+    details = {
+        404: "There is nothing at this address; the API's reference is at /api/docs.",
+        405: "This address does not take that method.",
+    }
+    return http_problem(
+        error.status_code,
+        details.get(error.status_code, str(error.detail)),
+        headers=error.headers,
+    )
+
+
+async def on_disconnect(_request: Request, _error: Exception) -> Response:
+    """Let go of a request whose sender has gone; nobody reads the answer."""
+    return http_problem(400, "The request ended before all of it came.", code="incomplete_request")
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    Image2ModelError: on_product_error,
+    RequestValidationError: on_invalid_request,
+    HTTPException: on_http_error,
+    ClientDisconnect: on_disconnect,
+}

@@ -1,0 +1,165 @@
+"""What every request passes before any route: host, origin, body size; and answers' headers."""
+
+import logging
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from image2model.api.errors import internal_problem, problem
+from image2model.api.translate import PREFIX
+from image2model.core.errors import CrossSiteRequest, HostNotAllowed, UploadTooLarge
+
+_log = logging.getLogger(__name__)
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+ANY_HOST = "*"
+JSON_BODY_BYTES = 1_000_000
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITE = frozenset({"same-origin", "none"})
+_HEALTH = f"{PREFIX}/health/"
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Where a route sets one itself, its own counts."""
+
+
+class SecurityHeaders:
+    """Adds `SECURITY_HEADERS` to every answer, and turns what nobody expected into a 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_safely(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_safely)
+        except Exception:
+            _log.exception("%s %s", scope["method"], scope["path"])
+            if started:
+                raise
+            await internal_problem()(scope, receive, send_safely)
+
+
+class HostGuard:
+    """
+    Answers only to its own names, so that no other site's name can be pointed at it.
+
+    Such DNS rebinding lets a page read what it may not. Health is told to anybody, for probes
+    often ask by address.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
+        self._app = app
+        self._allowed = {host.lower() for host in allowed} | LOOPBACK_HOSTS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or self._may_pass(scope):
+            await self._app(scope, receive, send)
+            return
+        host = Headers(scope=scope).get("host", "")
+        await problem(HostNotAllowed(host=host))(scope, receive, send)
+
+    def _may_pass(self, scope: Scope) -> bool:
+        if ANY_HOST in self._allowed or scope["path"].startswith(_HEALTH):
+            return True
+        return _without_port(Headers(scope=scope).get("host", "")) in self._allowed
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).lower()
+
+
+class CrossSiteGuard:
+    """
+    Refuses what other sites' pages have a browser send.
+
+    Reading is safe without it, for no answer allows other origins to see it; and no browser adds
+    an API key by itself, as it does with cookies and passwords.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or _is_own(scope):
+            await self._app(scope, receive, send)
+            return
+        await problem(CrossSiteRequest())(scope, receive, send)
+
+
+def _is_own(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    if scope["method"] in _SAFE_METHODS:
+        return True
+    if headers.get("authorization", "").lower().startswith("bearer "):
+        return True
+    if (site := headers.get("sec-fetch-site")) is not None:
+        return site in _OWN_SITE
+    if (origin := headers.get("origin")) is not None:
+        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    return True  # No browser: those send at least one of the two.
+
+
+class BodyLimit:
+    """Ends requests whose body is too large; uploads count their own bytes, by file."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or _is_upload(scope):
+            await self._app(scope, receive, send)
+            return
+        if _promised_bytes(scope) > JSON_BODY_BYTES:
+            await problem(UploadTooLarge(limit_bytes=JSON_BODY_BYTES))(scope, receive, send)
+            return
+        came_bytes = 0
+
+        async def receive_some() -> Message:
+            nonlocal came_bytes
+            message = await receive()
+            came_bytes += len(message.get("body", b""))
+            if came_bytes > JSON_BODY_BYTES:
+                # The one kind of error that FastAPI lets through while it reads a body.
+                raise HTTPException(413, f"The body is larger than {JSON_BODY_BYTES} bytes.")
+            return message
+
+        await self._app(scope, receive_some, send)
+
+
+def _is_upload(scope: Scope) -> bool:
+    path, method = scope["path"], scope["method"]
+    return (method == "POST" and path == f"{PREFIX}/jobs") or (
+        method == "PUT" and "/views/" in path
+    )
+
+
+def _promised_bytes(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "0")
+    return int(length) if length.isascii() and length.isdigit() else 0

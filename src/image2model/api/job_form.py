@@ -1,0 +1,142 @@
+"""The one-call way to make a job: its form is read while its pictures are being checked."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from image2model.api.multipart import MultipartReader, Part
+from image2model.core.errors import InvalidRequest, TooManyItems
+from image2model.core.generator import GeneratorId, View
+from image2model.core.job import KeepPolicy
+from image2model.jobs.context import Context
+from image2model.jobs.receive import ItemGroup, PictureIntake, receive_pictures
+from image2model.jobs.submit import JobRequest, NewItem
+from image2model.wire.models import DraftIn, JobFormIn
+
+_FORM_BYTES = 1_000_000
+"""Room for everything in the form that is no picture."""
+
+_DRAFT_BYTES = 1_000_000
+
+
+async def read_job_form(
+    context: Context, request: Request, *, idempotency_key: str | None
+) -> tuple[JobRequest, Sequence[NewItem]]:
+    """
+    Read a whole job from a multipart form; fields and files may come in any order.
+
+    Pictures are checked while later ones still come; one that cannot be used makes its item fail.
+    On any error, and when the sender goes away, nothing is left behind.
+
+    Raises:
+        InvalidRequest, RequestValidationError: The form is not as it should be.
+        TooManyItems: More files came than the job may have items; raised at the first of them.
+        UploadTooLarge: The form is larger than all its pictures may be together.
+        ClientDisconnect: The sender has gone.
+        StorageError, ComputeError: A picture could not be checked or kept.
+    """
+    async with receive_pictures(context) as intake:
+        form = await _Reading(context, intake).read(request)
+        items = await intake.hand_over(_groups(form))
+    return _job_request(form, idempotency_key, reuse=form.reuse), items
+
+
+class _Reading:
+    """One form being read."""
+
+    def __init__(self, context: Context, intake: PictureIntake) -> None:
+        self._intake = intake
+        self._fields: dict[str, str] = {}
+        self._files = 0
+        self._limit = context.rules.items_per_job
+        self._file_limit = self._limit
+        self._form_bytes = self._limit * len(View) * context.rules.picture_bytes + _FORM_BYTES
+
+    async def read(self, request: Request) -> JobFormIn:
+        async for part in MultipartReader(request, limit_bytes=self._form_bytes).parts():
+            if part.file_name is None:
+                await self._take_field(part)
+            elif part.file_name:  # An empty one is a file input that nobody filled in.
+                await self._take_file(part, part.file_name)
+        return _valid_form(self._fields)
+
+    async def _take_field(self, part: Part) -> None:
+        if part.name in self._fields:
+            raise InvalidRequest(field=part.name, reason="was sent twice.")
+        if part.name not in JobFormIn.model_fields:
+            known = ", ".join(JobFormIn.model_fields)
+            raise InvalidRequest(field=part.name, reason=f"is no field; known are {known}.")
+        self._fields[part.name] = await part.text()
+        if part.name == "views":
+            groups = _groups(_valid_form({"views": self._fields["views"]})) or ()
+            if len(groups) > self._limit:
+                raise TooManyItems(limit=self._limit)
+            self._file_limit = max(self._limit, sum(len(group.pictures) for group in groups))
+
+    async def _take_file(self, part: Part, file_name: str) -> None:
+        self._files += 1
+        if self._files > self._file_limit:
+            raise TooManyItems(limit=self._limit)
+        await self._intake.add(part.chunks, file_name=file_name)
+
+
+def _valid_form(fields: dict[str, str]) -> JobFormIn:
+    try:
+        return JobFormIn.model_validate(fields)
+    except ValidationError as error:
+        raise _as_request_error(error) from error
+
+
+def _groups(form: JobFormIn) -> Sequence[ItemGroup] | None:
+    if form.views is None:
+        return None
+    return [
+        ItemGroup(
+            name=group.name,
+            pictures={View(view): place for view, place in group.views.items()},
+        )
+        for group in form.views
+    ]
+
+
+async def read_draft(request: Request, *, idempotency_key: str | None) -> JobRequest:
+    """
+    Read what to know of a draft from a JSON body; an empty one has all defaults.
+
+    Raises:
+        InvalidRequest, RequestValidationError: It is not as it should be.
+        ClientDisconnect: The sender has gone.
+    """
+    content_type = request.headers.get("content-type", "application/json")
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise InvalidRequest(field="Content-Type", reason="of a draft must be application/json.")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _DRAFT_BYTES:
+            raise InvalidRequest(field="body", reason=f"is larger than {_DRAFT_BYTES} bytes.")
+    try:
+        draft = DraftIn.model_validate_json(bytes(body) or b"{}")
+    except ValidationError as error:
+        raise _as_request_error(error) from error
+    return _job_request(draft, idempotency_key, reuse=False)
+
+
+def _job_request(given: DraftIn, idempotency_key: str | None, *, reuse: bool) -> JobRequest:
+    return JobRequest(
+        name=given.name,
+        generator=GeneratorId(given.generator) if given.generator else None,
+        options=given.options,
+        keep=KeepPolicy(given.keep) if given.keep else None,
+        budget_usd=None if given.budget_usd is None else Decimal(str(given.budget_usd)),
+        idempotency_key=idempotency_key,
+        reuse=reuse,
+    )
+
+
+def _as_request_error(error: ValidationError) -> RequestValidationError:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults])

@@ -1,0 +1,43 @@
+"""The parameters that several routes take."""
+
+from typing import Annotated
+
+from fastapi import Header, Path
+from pydantic import AfterValidator
+
+from image2model.core.errors import JobNotFound
+from image2model.core.ids import JobId, is_hex_id
+from image2model.wire.models import ViewName
+
+EXAMPLE_JOB = "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+_MOST_ITEMS = 9_999
+
+
+def _existing(text: str) -> JobId:
+    """Find a text that can be no job's id to be nobody's job, not a malformed request."""
+    if not is_hex_id(text):
+        raise JobNotFound(job=text)
+    return JobId(text)
+
+
+JobParam = Annotated[
+    str, Path(description="The job's `id`.", examples=[EXAMPLE_JOB]), AfterValidator(_existing)
+]
+ItemParam = Annotated[
+    int, Path(ge=0, le=_MOST_ITEMS, description="The item's `index`, from 0.", examples=[0])
+]
+ViewParam = Annotated[
+    ViewName, Path(description="Which side of the object the picture shows.", examples=["front"])
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Your name for this submission: sending it again with the same key returns "
+        "the same job instead of making another one.",
+        examples=["order-1042"],
+    ),
+]

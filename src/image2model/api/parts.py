@@ -1,0 +1,46 @@
+"""What the routes work with, handed to them by FastAPI instead of by globals."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from image2model.api.hub import Hub
+from image2model.jobs.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """
+    What `create_api` was given and has made of it.
+
+    Attributes:
+        context: What the use cases take.
+        hub: Where streams of events come from.
+        keys_only: Whether callers without an API key are refused.
+    """
+
+    context: Context
+    hub: Hub
+    keys_only: bool
+
+
+async def parts_of(request: Request) -> Parts:
+    """Find the parts of the app that handles *request*."""
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+async def context_of(request: Request) -> Context:
+    """Find the context of the app that handles *request*."""
+    return (await parts_of(request)).context
+
+
+async def hub_of(request: Request) -> Hub:
+    """Find the hub of the app that handles *request*."""
+    return (await parts_of(request)).hub
+
+
+ContextIn = Annotated[Context, Depends(context_of)]
+HubIn = Annotated[Hub, Depends(hub_of)]

@@ -1,0 +1,13 @@
+"""The routes by theme; bodies translate, call one use case, and translate back."""
+
+from image2model.api.routes import drafts, files, generators, health, items, jobs
+
+ROUTERS = (
+    jobs.router,
+    drafts.router,
+    items.router,
+    files.router,
+    generators.router,
+    health.router,
+)
+"""All of them, in the order of the reference."""

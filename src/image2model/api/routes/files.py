@@ -1,0 +1,162 @@
+"""Routes that send files: an item's pictures, its result, the model in other formats."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from image2model.api.answers import Responses, problem_body, problems
+from image2model.api.auth import OwnerIn
+from image2model.api.downloads import (
+    MEDIA_TYPES,
+    picture_download,
+    send_artifact,
+    send_model,
+    send_result_file,
+)
+from image2model.api.params import ItemParam, JobParam, ViewParam
+from image2model.api.parts import ContextIn
+from image2model.core import errors
+from image2model.core.errors import Image2ModelError
+from image2model.core.generator import View
+from image2model.core.ids import JobId
+from image2model.jobs import download
+from image2model.ports.dispatcher import ItemRef
+
+router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
+
+_PICTURES = ("image/jpeg", "image/png", "image/webp")
+_METHODS = ["GET", "HEAD"]
+
+
+def _answers(media_types: Sequence[str], *classes: type[Image2ModelError]) -> Responses:
+    schema = {"type": "string", "format": "binary", "description": "The file's bytes."}
+    content: dict[str, Any] = {media_type: {"schema": schema} for media_type in media_types}
+    return {
+        200: {"description": "The file.", "content": content},
+        206: {"description": "The part of the file that `Range` asks for.", "content": content},
+        304: {"description": "The file is still the one that `If-None-Match` names."},
+        416: problem_body(416, {"range_not_satisfiable": "The range lies outside of the file."}),
+        **problems(
+            errors.JobNotFound,
+            errors.ItemNotFound,
+            errors.ArtifactNotFound,
+            errors.StorageUnavailable,
+            *classes,
+        ),
+    }
+
+
+def _result_answers(media_types: Sequence[str], *classes: type[Image2ModelError]) -> Responses:
+    return {
+        307: {"description": "Only the provider has the file; `Location` says where."},
+        **_answers(media_types, errors.FileNotInResult, errors.ResultExpired, *classes),
+    }
+
+
+async def get_view(
+    *,
+    job: JobParam,
+    n: ItemParam,
+    view: ViewParam,
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
+) -> Response:
+    """Return a picture as it was checked and kept: upright, without metadata."""
+    ref = ItemRef(JobId(job), n)
+    picture = await download.find_picture(context, owner, ref, View(view))
+    sent = picture_download(picture, name=f"{n}-{view}")
+    return await send_artifact(context, request, picture.artifact, sent)
+
+
+async def get_file(
+    *,
+    job: JobParam,
+    n: ItemParam,
+    name: Annotated[
+        str, Path(description="The file's `name` in the result.", examples=["teapot.glb"])
+    ],
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
+) -> Response:
+    """Return a file of the result for keeping."""
+    file = await download.find_file(context, owner, ItemRef(JobId(job), n), name)
+    return await send_result_file(context, request, file)
+
+
+async def get_model(
+    *,
+    job: JobParam,
+    n: ItemParam,
+    format_name: Annotated[
+        str, Path(alias="format", description="`glb` or `stl`.", examples=["glb"])
+    ],
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
+) -> Response:
+    """Return the model, converted if the result does not have that format."""
+    model = await download.find_model(context, owner, ItemRef(JobId(job), n), format_name)
+    return await send_model(context, request, model)
+
+
+async def get_preview(
+    *, job: JobParam, n: ItemParam, request: Request, context: ContextIn, owner: OwnerIn
+) -> Response:
+    """Return a picture of the model."""
+    file = await download.find_preview(context, owner, ItemRef(JobId(job), n))
+    return await send_result_file(context, request, file, inline=True)
+
+
+def _add(
+    path: str, endpoint: Any, *, operation_id: str, summary: str, responses: Responses
+) -> None:
+    for method in _METHODS:
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            include_in_schema=method == "GET",
+            operation_id=operation_id,
+            summary=summary,
+            response_class=Response,
+            responses=responses,
+        )
+
+
+_add(
+    "/views/{view}",
+    get_view,
+    operation_id="getView",
+    summary="Look at a picture of an item",
+    responses=_answers(_PICTURES, errors.ViewNotFound),
+)
+_add(
+    "/files/{name}",
+    get_file,
+    operation_id="getFile",
+    summary="Download a file of a result",
+    responses=_result_answers([*MEDIA_TYPES.values(), "application/octet-stream"]),
+)
+_add(
+    "/model.{format}",
+    get_model,
+    operation_id="getModel",
+    summary="Download a model in the format you need",
+    responses=_result_answers(
+        ["model/gltf-binary", "model/stl"],
+        errors.FormatUnsupported,
+        errors.InvalidMesh,
+        errors.ComputeCrashed,
+        errors.ComputeTimedOut,
+    ),
+)
+_add(
+    "/preview.webp",
+    get_preview,
+    operation_id="getPreview",
+    summary="Look at a model",
+    responses=_result_answers(["image/webp"]),
+)

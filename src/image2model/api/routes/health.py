@@ -1,0 +1,37 @@
+"""Routes for probes: is the process there, and do the parts it needs work?"""
+
+from fastapi import APIRouter, Response
+
+from image2model.api.answers import problems
+from image2model.api.parts import ContextIn
+from image2model.jobs.health import OK, check_parts
+from image2model.wire.models import HealthOut
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get(
+    "/live",
+    operation_id="checkLive",
+    summary="Tell whether the process answers",
+    response_description="It does.",
+    responses=problems(),
+)
+async def check_live() -> HealthOut:
+    """Answer at once, without calling anything."""
+    return HealthOut(status="ok", checks={})
+
+
+@router.get(
+    "/ready",
+    operation_id="checkReady",
+    summary="Tell whether every part works",
+    response_description="Every part works.",
+    responses=problems() | {503: {"model": HealthOut, "description": "A part does not work."}},
+)
+async def check_ready(context: ContextIn, response: Response) -> HealthOut:
+    """Call the database, the storage and the computing processes, each with its own time limit."""
+    checks = await check_parts(context)
+    works = all(outcome == OK for outcome in checks.values())
+    response.status_code = 200 if works else 503
+    return HealthOut(status="ok" if works else "failing", checks=dict(checks))

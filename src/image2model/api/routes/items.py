@@ -1,0 +1,58 @@
+"""Routes about single items of a job that was started."""
+
+from fastapi import APIRouter
+
+from image2model.api.answers import problems
+from image2model.api.auth import OwnerIn
+from image2model.api.params import ItemParam, JobParam
+from image2model.api.parts import ContextIn
+from image2model.api.translate import job_out
+from image2model.core import errors
+from image2model.core.ids import JobId
+from image2model.jobs import control
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import Resolution
+from image2model.wire.models import JobOut, ResolveIn
+
+router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["items"])
+
+_PROBLEMS = problems(errors.JobNotFound, errors.ItemNotFound, errors.WrongState, changes=True)
+
+
+@router.post(
+    "/cancel",
+    operation_id="cancelItem",
+    summary="Cancel one item",
+    response_description="The job with the item cancelled, or about to be.",
+    responses=_PROBLEMS,
+)
+async def cancel_item(job: JobParam, n: ItemParam, context: ContextIn, owner: OwnerIn) -> JobOut:
+    """Cancel an item: at once while it waits, else as soon as its worker hears; again is fine."""
+    return job_out(context, await control.cancel_items(context, owner, JobId(job), [n]))
+
+
+@router.post(
+    "/retry",
+    operation_id="retryItem",
+    summary="Make one item again",
+    response_description="The job with the item queued.",
+    responses=_PROBLEMS,
+)
+async def retry_item(job: JobParam, n: ItemParam, context: ContextIn, owner: OwnerIn) -> JobOut:
+    """Queue a failed or cancelled item again; what was paid for already is not made twice."""
+    return job_out(context, await control.retry_items(context, owner, JobId(job), [n]))
+
+
+@router.post(
+    "/resolve",
+    operation_id="resolveItem",
+    summary="Decide about an uncertain item",
+    response_description="The job with the item queued or failed.",
+    responses=_PROBLEMS,
+)
+async def resolve_item(
+    job: JobParam, n: ItemParam, wanted: ResolveIn, context: ContextIn, owner: OwnerIn
+) -> JobOut:
+    """Say what to do with an item of which nobody knows whether its provider accepted it."""
+    ref, resolution = ItemRef(JobId(job), n), Resolution(wanted.resolution)
+    return job_out(context, await control.resolve_item(context, owner, ref, resolution))

@@ -1,0 +1,289 @@
+"""Routes about whole jobs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from image2model.api.answers import PICTURE, Responses, problems
+from image2model.api.auth import CallerIn, OwnerIn
+from image2model.api.job_form import read_draft, read_job_form
+from image2model.api.params import IdempotencyKey, JobParam
+from image2model.api.parts import ContextIn, HubIn
+from image2model.api.sse import EVENT_STREAM, EventStream
+from image2model.api.translate import job_delta, job_out, job_summary, job_url
+from image2model.core import errors
+from image2model.core.generator import GeneratorId
+from image2model.core.ids import JobId
+from image2model.core.states import JobState
+from image2model.jobs import control, submit, watch
+from image2model.jobs.access import owned_job
+from image2model.ports.jobstore import JobQuery
+from image2model.wire.models import JobDelta, JobList, JobOut, JobPatch, JobStateName
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+_LONGEST_WAIT_S = 60.0
+_NEVER_REACHED = 2**53
+"""The largest version that JSON readers keep exactly; no job comes near it."""
+
+_Version = Annotated[
+    int | None,
+    Query(
+        ge=0,
+        le=_NEVER_REACHED,
+        description="The version you know: only the items touched since are sent.",
+        examples=[17],
+    ),
+]
+
+
+@router.post(
+    "",
+    operation_id="createJob",
+    summary="Make a job of pictures, or an empty draft",
+    status_code=202,
+    responses=problems(
+        *PICTURE,
+        errors.NoPictures,
+        errors.TooManyItems,
+        errors.GeneratorNotFound,
+        errors.InvalidOptions,
+        errors.InvalidViews,
+        errors.IdempotencyKeyReused,
+        errors.AlreadyRunning,
+        errors.TooManyJobs,
+        errors.ComputeTimedOut,
+        changes=True,
+    ),
+)
+async def create_job(
+    *,
+    request: Request,
+    response: Response,
+    context: ContextIn,
+    caller: CallerIn,
+    idempotency_key: IdempotencyKey = None,
+    draft: Annotated[
+        bool, Query(description="Make an empty draft of a JSON body.", examples=[False])
+    ] = False,
+) -> JobOut:
+    """PLACEHOLDER."""
+    if draft:
+        wanted = await read_draft(request, idempotency_key=idempotency_key)
+        owner = await caller.owner_or_new(response)
+        job = await submit.create_draft(context, owner, wanted)
+        response.status_code = 201
+    else:
+        wanted, items = await read_job_form(context, request, idempotency_key=idempotency_key)
+        owner = await caller.owner_or_new(response)
+        job = await submit.submit_job(context, owner, wanted, items)
+    response.headers["Location"] = job_url(job.id)
+    return job_out(context, job)
+
+
+@router.get(
+    "",
+    operation_id="listJobs",
+    summary="List your jobs",
+    responses=problems(),
+)
+async def list_jobs(
+    *,
+    context: ContextIn,
+    owner: OwnerIn,
+    q: Annotated[
+        str,
+        Query(
+            max_length=200,
+            pattern=r"^[^\x00]*$",
+            description="Only jobs whose name contains this, ignoring case.",
+            examples=["teapot"],
+        ),
+    ] = "",
+    state: Annotated[
+        JobStateName | None, Query(description="Only jobs in this state.", examples=["finished"])
+    ] = None,
+    starred: Annotated[
+        bool | None, Query(description="Only starred jobs, or only others.", examples=[True])
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        Query(
+            max_length=100,
+            description="`next` of the page before.",
+            examples=["1767225600.000000-0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"],
+        ),
+    ] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=100, description="The most jobs to send.", examples=[20])
+    ] = 20,
+) -> JobList:
+    """Return your jobs, newest first, without their items."""
+    query = JobQuery(
+        owner=owner,
+        text=q,
+        state=JobState(state) if state else None,
+        starred=starred,
+        after=cursor,
+        limit=limit,
+    )
+    page = await watch.list_jobs(context, query)
+    return JobList(jobs=[job_summary(context, job) for job in page.jobs], next=page.next)
+
+
+@router.get(
+    "/{job}",
+    operation_id="getJob",
+    summary="Read a job, or wait for news of it",
+    responses=problems(errors.JobNotFound),
+)
+async def get_job(
+    *,
+    job: JobParam,
+    context: ContextIn,
+    owner: OwnerIn,
+    hub: HubIn,
+    after_version: _Version = None,
+    wait_s: Annotated[
+        float,
+        Query(
+            ge=0,
+            description="With `after_version`: how long to wait for something newer, in seconds; "
+            "more than 60 counts as 60.",
+            examples=[30],
+        ),
+    ] = 0.0,
+) -> JobOut | JobDelta:
+    """Return a job."""
+    job_id = JobId(job)
+    if after_version is None:
+        return job_out(context, await owned_job(context, owner, job_id))
+    wait_s = min(wait_s, _LONGEST_WAIT_S)
+    found = await hub.wait(owner, job_id, after=after_version, wait_s=wait_s)
+    return job_delta(context, found, after=after_version)
+
+
+@router.patch(
+    "/{job}",
+    operation_id="updateJob",
+    summary="Rename or star a job; change a draft's generator",
+    responses=problems(
+        errors.JobNotFound,
+        errors.WrongState,
+        errors.GeneratorNotFound,
+        errors.InvalidOptions,
+        changes=True,
+    ),
+)
+async def update_job(job: JobParam, patch: JobPatch, context: ContextIn, owner: OwnerIn) -> JobOut:
+    """Change what is given and leave the rest."""
+    job_id = JobId(job)
+    if patch.generator is not None or patch.options is not None:
+        generator = GeneratorId(patch.generator) if patch.generator else None
+        await submit.change_draft(
+            context, owner, job_id, generator=generator, options=patch.options
+        )
+    changed = await control.update_job(
+        context, owner, job_id, name=patch.name, starred=patch.starred
+    )
+    return job_out(context, changed)
+
+
+@router.delete(
+    "/{job}",
+    operation_id="deleteJob",
+    summary="Delete a job with its pictures and results",
+    status_code=204,
+    response_class=Response,
+    responses=problems(errors.JobNotFound, changes=True),
+)
+async def delete_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> None:
+    """Delete a job for good; work on it stops."""
+    await control.delete_job(context, owner, JobId(job))
+
+
+_EVENTS: Responses = {
+    200: {"description": "The stream.", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+}
+
+
+@router.get(
+    "/{job}/events",
+    operation_id="watchJob",
+    summary="Watch a job as it happens",
+    response_class=EventStream,
+    responses=_EVENTS | problems(errors.JobNotFound),
+)
+async def watch_job(
+    *,
+    job: JobParam,
+    context: ContextIn,
+    owner: OwnerIn,
+    hub: HubIn,
+    last_event_id: Annotated[
+        str | None,
+        Header(
+            max_length=20,
+            description="The version you know; browsers send it when they connect again.",
+            examples=["17"],
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        Query(
+            alias="last_event_id",
+            max_length=20,
+            description="The same, for clients that cannot set the header.",
+            examples=["17"],
+        ),
+    ] = None,
+) -> EventStream:
+    """Stream server-sent events."""
+    await owned_job(context, owner, JobId(job))
+    known = last_event_id or resume or ""
+    after = int(known) if known.isascii() and known.isdigit() else None
+    return EventStream(hub.stream(JobId(job), after=after))
+
+
+@router.post(
+    "/{job}/cancel",
+    operation_id="cancelJob",
+    summary="Cancel all of a job",
+    responses=problems(errors.JobNotFound, changes=True),
+)
+async def cancel_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
+    """Cancel every item that is not final."""
+    return job_out(context, await control.cancel_items(context, owner, JobId(job)))
+
+
+@router.post(
+    "/{job}/pause",
+    operation_id="pauseJob",
+    summary="Start no further items",
+    responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
+)
+async def pause_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
+    """Start no further items of a job."""
+    return job_out(context, await control.pause_job(context, owner, JobId(job)))
+
+
+@router.post(
+    "/{job}/resume",
+    operation_id="resumeJob",
+    summary="Let a paused job go on",
+    responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
+)
+async def resume_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
+    """Let a paused job go on."""
+    return job_out(context, await control.resume_job(context, owner, JobId(job)))
+
+
+@router.post(
+    "/{job}/retry",
+    operation_id="retryJob",
+    summary="Make the failed items again",
+    responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
+)
+async def retry_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
+    """Queue all failed items again."""
+    return job_out(context, await control.retry_items(context, owner, JobId(job)))

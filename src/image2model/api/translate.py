@@ -1,0 +1,229 @@
+"""Core objects as the JSON of the HTTP API."""
+
+from decimal import Decimal
+from urllib.parse import quote
+
+from image2model.core.errors import GeneratorNotFound
+from image2model.core.generator import GeneratorCard
+from image2model.core.ids import JobId
+from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
+from image2model.core.states import ItemState, JobState
+from image2model.jobs.context import Context
+from image2model.jobs.estimate import Estimate
+from image2model.jobs.progress import job_eta_s, job_fraction
+from image2model.wire.models import (
+    AttemptOut,
+    Cost,
+    Counts,
+    ErrorBody,
+    EstimateOut,
+    FileOut,
+    GeneratorOut,
+    ItemOut,
+    ItemProgress,
+    JobDelta,
+    JobOut,
+    JobProgress,
+    JobSummary,
+    PictureView,
+    PriceOut,
+    ResultOut,
+    SurchargeOut,
+)
+
+PREFIX = "/api/v1"
+
+
+def job_url(job: JobId) -> str:
+    """Tell where *job* can be read, relative to the server."""
+    return f"{PREFIX}/jobs/{job}"
+
+
+def item_url(item: Item) -> str:
+    """Tell below which path everything of *item* is found."""
+    return f"{job_url(item.job)}/items/{item.index}"
+
+
+def job_summary(context: Context, job: Job) -> JobSummary:
+    """Show *job*, read with its items, without them."""
+    card = _card(context, job)
+    fraction = job_fraction(job.items)
+    eta_s = job_eta_s(
+        job,
+        fraction=fraction,
+        now=context.clock.now(),
+        typical_s=card.typical_s if card else 0.0,
+    )
+    return JobSummary(
+        id=job.id,
+        name=job.name,
+        state=job.state.value,
+        generator=job.generator,
+        options=dict(job.options),
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        version=job.version,
+        counts=_counts(job),
+        progress=JobProgress(fraction=round(fraction, 4), eta_s=_seconds(eta_s)),
+        cost=_cost(job, card),
+        expires_at=job.expires_at,
+        starred=job.starred,
+    )
+
+
+def job_out(context: Context, job: Job) -> JobOut:
+    """Show *job* with its items."""
+    summary = job_summary(context, job)
+    return JobOut(**dict(summary), items=[item_out(item) for item in job.items])
+
+
+def job_delta(context: Context, job: Job, *, after: int) -> JobDelta:
+    """Show *job*, read with its items, with only those touched after the version *after*."""
+    summary = job_summary(context, job)
+    return JobDelta(**dict(summary), items=[item_out(i) for i in changed_items(job, after=after)])
+
+
+def changed_items(job: Job, *, after: int) -> list[Item]:
+    """
+    List the items that a reader of the version *after* must know of.
+
+    Those of a draft are listed all whenever it changed, because some may have been removed.
+    """
+    if job.state is JobState.DRAFT:
+        return list(job.items) if job.version > after else []
+    return [item for item in job.items if item.version > after]
+
+
+def item_out(item: Item) -> ItemOut:
+    """Show one item."""
+    progress, problem, result = item.progress, item.problem, item.result
+    url = item_url(item)
+    return ItemOut(
+        index=item.index,
+        name=item.name,
+        state=item.state.value,
+        views=[_view_out(picture, url) for picture in item.pictures],
+        progress=ItemProgress(
+            fraction=min(1.0, max(0.0, progress.fraction)),
+            phase=progress.phase,
+            queue_position=progress.queue_position,
+            eta_s=_seconds(progress.eta_s),
+        ),
+        error=ErrorBody(code=problem.code, message=problem.message, details=dict(problem.details))
+        if problem
+        else None,
+        result=ResultOut(
+            files=[_file_out(file, url) for file in result.files], facts=dict(result.facts)
+        )
+        if result
+        else None,
+        attempts=[_attempt_out(attempt) for attempt in item.attempts],
+    )
+
+
+def generator_out(card: GeneratorCard, *, default: bool) -> GeneratorOut:
+    """Show a generator's card; *default*: jobs that name none use it."""
+    return GeneratorOut(
+        id=card.id,
+        title=card.title,
+        summary=card.summary,
+        good_for=list(card.good_for),
+        poor_for=list(card.poor_for),
+        provider=card.provider,
+        runs_on=card.runs_on.value,
+        default=default,
+        required_views=[view.value for view in card.required_views],
+        optional_views=[view.value for view in card.optional_views],
+        min_views=card.min_views,
+        max_views=card.max_views,
+        options_schema=dict(card.options_schema),
+        price=PriceOut(
+            base_usd=float(card.price.base_usd),
+            surcharges=[
+                SurchargeOut(option=s.option, equals=s.equals, usd=float(s.usd))
+                for s in card.price.surcharges
+            ],
+            note=card.price.note,
+        ),
+        typical_s=card.typical_s,
+        output_formats=list(card.output_formats),
+        licence=card.licence,
+        notes=list(card.notes),
+    )
+
+
+def estimate_out(estimate: Estimate) -> EstimateOut:
+    """Show a forecast."""
+    return EstimateOut(
+        generator=estimate.card.id,
+        options=dict(estimate.options),
+        items=estimate.items,
+        item_usd=float(estimate.item_usd),
+        total_usd=float(estimate.total_usd),
+        typical_s=estimate.card.typical_s,
+        note=estimate.card.price.note,
+    )
+
+
+def _card(context: Context, job: Job) -> GeneratorCard | None:
+    try:
+        return context.catalogue.card(job.generator)
+    except GeneratorNotFound:
+        return None  # A plug-in was removed since; its jobs can still be looked at.
+
+
+def _counts(job: Job) -> Counts:
+    by_state = {state.value: job.counts.get(state, 0) for state in ItemState}
+    return Counts(**by_state, total=job.total)
+
+
+def _cost(job: Job, card: GeneratorCard | None) -> Cost:
+    attempts = [attempt for item in job.items for attempt in item.attempts]
+    if card is not None:
+        estimated_usd = card.price.of(job.options) * job.total
+    else:
+        estimated_usd = sum((a.submission.estimated_usd for a in attempts), Decimal(0))
+    booked_usd = sum((a.cost_usd for a in attempts if a.cost_usd is not None), Decimal(0))
+    return Cost(
+        estimated_usd=float(estimated_usd),
+        booked_usd=float(booked_usd),
+        budget_usd=None if job.budget_usd is None else float(job.budget_usd),
+    )
+
+
+def _view_out(picture: Picture, url: str) -> PictureView:
+    return PictureView(
+        view=picture.view.value,
+        url=f"{url}/views/{picture.view}",
+        width_px=picture.width_px,
+        height_px=picture.height_px,
+    )
+
+
+def _file_out(file: ResultFile, url: str) -> FileOut:
+    return FileOut(
+        name=file.name,
+        role=file.role.value,
+        format=file.format,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        url=f"{url}/files/{quote(file.name, safe='')}",
+        provider_url=file.provider_url,
+        expires_at=file.expires_at,
+    )
+
+
+def _attempt_out(attempt: Attempt) -> AttemptOut:
+    return AttemptOut(
+        number=attempt.number,
+        state=attempt.state.value,
+        request_id=attempt.handle.request_id if attempt.handle else None,
+        submitted_at=attempt.submitted_at,
+        finished_at=attempt.finished_at,
+        cost_usd=None if attempt.cost_usd is None else float(attempt.cost_usd),
+    )
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
