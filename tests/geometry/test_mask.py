@@ -24,6 +24,7 @@ from tests.geometry.mask_scenes import (
     load_cutout,
     overlap,
 )
+from tests.geometry.picture_files import encode
 
 PLAIN = ("white", "off-white", "blue", "grey")
 
@@ -73,6 +74,16 @@ def test_a_soft_shadow_is_no_part_of_the_object(name: str) -> None:
 def test_a_shadow_cast_on_white(name: str, least: float) -> None:
     layer = draw(name)
     assert overlap(find_subject(compose(layer, "white with shadow")).coverage, layer) > least
+
+
+@pytest.mark.parametrize("behind", ["white", "blue", "studio with shadow"])
+@pytest.mark.parametrize("name", ["ring", "mug", "dark ball", "lollipop"])
+def test_coarse_jpegs_ripple_around_edges(name: str, behind: str) -> None:
+    """Holes are found all the same, and the ripples are not taken for object."""
+    layer = draw(name)
+    data = encode(compose(layer, behind).pixels[..., :3], "JPEG", quality=50)
+    mask = find_subject(decode_picture(data, limits=PictureLimits()))
+    assert overlap(mask.coverage, layer) > 0.89
 
 
 @pytest.mark.parametrize("behind", ["grain", "clouds"])

@@ -87,7 +87,7 @@ def _cut_by_alpha(alpha: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 def _cut_opaque(pixels: NDArray[np.uint8]) -> Mask:
     colors = np.ascontiguousarray(pixels[..., :3])
-    if bool((colors == colors[0, 0]).all()):
+    if bool((colors[0] == colors[0, 0]).all()) and bool((colors == colors[0, 0]).all()):
         raise PictureEmpty(reason="it is one single colour")
     view = view_for_masks(colors)
     best = cut_by_background(view)

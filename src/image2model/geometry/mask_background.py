@@ -19,6 +19,9 @@ _SMALLEST_PART = 0.004
 _LEAST_THRESHOLD = 2.5
 _LARGEST_THRESHOLD = 22.0
 _FAINT_SLOPE = 0.5
+_RIPPLE_SHARE = 0.08
+_LARGEST_RIPPLE = 5.0
+"""JPEG's ripples are this share of the edge they surround, and no larger than this."""
 _WHITE_L = 98.5
 _SHARP_SHARE = 0.35
 """A part whose line towards the background is sharp over this share is no shadow."""
@@ -63,7 +66,7 @@ def cut_by_background(view: MaskView) -> Candidate:
     """
     background = _fit_background(view)
     passable = _find_passable(view, background)
-    alike = background.distance < background.threshold
+    alike = _find_alike(background)
     plain = _flow_in(view, alike)
     grown = _grow(view, background, passable, plain)
     holes = _find_holes(background, alike & ~plain, _grow(view, background, passable, alike))
@@ -78,7 +81,7 @@ def cut_by_background(view: MaskView) -> Candidate:
 def _fit_background(view: MaskView) -> _Background:
     lab = _fit_surface(view)
     difference = view.lab - lab
-    distance = np.sqrt((difference * difference).sum(axis=2))
+    distance = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
     around = distance[view.ring]
     noise = 1.4826 * float(np.median(around))
     threshold = float(np.clip(3.0 * noise + 1.0, _LEAST_THRESHOLD, _LARGEST_THRESHOLD))
@@ -110,6 +113,13 @@ def _fit_surface(view: MaskView) -> NDArray[np.float32]:
     by_column = one + along_x * (by_x + along_x * by_xx)
     surface = by_column + along_y * (by_y + along_x * by_xy + along_y * by_yy)
     return np.asarray(surface, np.float32)
+
+
+def _find_alike(background: _Background) -> NDArray[np.bool_]:
+    """Find what looks like background, where JPEG's ripples around strong edges still do."""
+    strongest = np.asarray(cv2.dilate(background.distance, np.ones((11, 11), np.uint8)))
+    ripple = np.minimum(_RIPPLE_SHARE * strongest, _LARGEST_RIPPLE)
+    return np.asarray(background.distance < np.maximum(background.threshold, ripple), bool)
 
 
 def _flow_in(view: MaskView, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -60,7 +60,7 @@ def view_for_masks(colors: NDArray[np.uint8]) -> MaskView:
     across, down = (
         cv2.Sobel(lab, cv2.CV_32F, dx, dy, ksize=3, scale=1 / 8) for dx, dy in ((1, 0), (0, 1))
     )
-    slope = np.sqrt((across * across + down * down).sum(axis=2))
+    slope = np.sqrt(np.einsum("ijk,ijk->ij", across, across) + np.einsum("ijk,ijk->ij", down, down))
     ring = np.ones(lab.shape[:2], bool)
     width = max(2, round(0.02 * min(ring.shape)))
     ring[width:-width, width:-width] = False
