@@ -51,7 +51,7 @@ class Fragments:
         blended = np.empty((values.shape[1], len(self.faces)), np.float32)
         term = np.empty(len(self.faces), np.float32)
         for component, out in zip(values.T, blended, strict=True):
-            by_corner = np.ascontiguousarray(component[corners].T)
+            by_corner = np.ascontiguousarray(component[corners].T, np.float32)
             np.multiply(np.take(by_corner[0], self.faces), self.weights[0], out=out)
             for corner in (1, 2):
                 np.take(by_corner[corner], self.faces, out=term)

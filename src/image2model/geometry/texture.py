@@ -13,7 +13,19 @@ from image2model.geometry.mesh import EncodedImage
 _LARGEST_PX = 8192 * 8192
 """More pixels than any generator's texture has; refused before decoding."""
 
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    PIL.Image.DecompressionBombError,
+    PIL.Image.DecompressionBombWarning,
+)
+"""All that Pillow raises on a malformed header; the warning only where warnings are errors."""
+
 _COLUMNS = 1024
+_SLACK = 1e-3
+"""How far blending may push a coordinate over the border, in shares of the texture."""
+
 _REDUCED = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -37,7 +49,7 @@ def texture_size_px(image: EncodedImage) -> tuple[int, int]:
     try:
         with PIL.Image.open(io.BytesIO(image.data), formats=["JPEG", "PNG", "WEBP"]) as opened:
             return opened.size
-    except (OSError, ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise InvalidMesh(reason="a texture is no JPEG, PNG or WebP picture") from error
 
 
@@ -90,7 +102,10 @@ def sample_texture(
     texture: NDArray[np.uint8], u: NDArray[np.float32], v: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """
-    Read colours at texture coordinates, blending the four nearest texels; the texture repeats.
+    Read colours at texture coordinates, blending the four nearest texels.
+
+    The texture repeats, but its border meets the opposite one only if the coordinates leave
+    0.0–1.0: an atlas must not bleed from one side to the other.
 
     Args:
         texture: uint8, shape (height, width, 4).
@@ -101,13 +116,16 @@ def sample_texture(
         uint8, shape (n, 4).
     """
     height_px, width_px = texture.shape[:2]
+    if not len(u):
+        return np.zeros((0, 4), np.uint8)
     # Maps are pictures too, and a picture's side is limited: fold the list into rows.
     rows = -(-len(u) // _COLUMNS)
     at = np.zeros((2, rows * _COLUMNS), np.float32)
-    at[0, : len(u)] = (u - np.floor(u)) * np.float32(width_px) - np.float32(0.5)
-    at[1, : len(v)] = (v - np.floor(v)) * np.float32(height_px) - np.float32(0.5)
-    if not rows:
-        return np.zeros((0, 4), np.uint8)
+    within = all(c.min() >= -_SLACK and c.max() <= 1 + _SLACK for c in (u, v))
+    for coordinate, into, side_px in ((u, at[0], width_px), (v, at[1], height_px)):
+        share = coordinate if within else coordinate - np.floor(coordinate)
+        into[: len(u)] = share * np.float32(side_px) - np.float32(0.5)
     x, y = at.reshape(2, rows, _COLUMNS)
-    found = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    border = cv2.BORDER_REPLICATE if within else cv2.BORDER_WRAP
+    found = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=border)
     return np.asarray(found, np.uint8).reshape(-1, 4)[: len(u)]

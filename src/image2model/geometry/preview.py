@@ -1,0 +1,38 @@
+"""Draw a GLB file as a small picture for lists and cards."""
+
+import io
+
+import PIL.Image
+
+from image2model.geometry.camera import frame
+from image2model.geometry.glb_reader import read_glb
+from image2model.geometry.scene import draw_scene, prepare_scene
+
+_YAW_DEG, _PITCH_DEG = 22.0, 12.0
+"""Enough to the side to show depth, little enough that a model with no true back looks right."""
+
+_WEBP_QUALITY, _WEBP_METHOD = 86, 2
+
+
+def render_preview(glb: bytes, *, size_px: int = 512) -> bytes:
+    """
+    Draw a model from the front, a little from the side and from above.
+
+    Args:
+        glb: The whole file.
+        size_px: Side of the square picture, in pixels.
+
+    Returns:
+        A WebP file with a transparent background, the model filling it.
+
+    Raises:
+        InvalidMesh: The file or a texture in it cannot be read.
+    """
+    scene = prepare_scene(read_glb(glb), texture_px=2 * size_px)
+    camera = frame(scene.positions, yaw_deg=_YAW_DEG, pitch_deg=_PITCH_DEG)
+    picture = draw_scene(scene, camera, size_px=size_px)
+    file = io.BytesIO()
+    PIL.Image.fromarray(picture).save(
+        file, "WEBP", quality=_WEBP_QUALITY, method=_WEBP_METHOD, alpha_quality=95
+    )
+    return file.getvalue()

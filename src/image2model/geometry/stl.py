@@ -1,0 +1,55 @@
+"""Write meshes as binary STL, the format of slicers."""
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.geometry.mesh import Mesh
+
+_HEADER = b"binary STL, millimetres, Z up".ljust(80)
+_TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+
+
+def write_stl(meshes: Sequence[Mesh], *, scale_to_mm: float = 1000.0) -> bytes:
+    """
+    Encode the triangles of *meshes* as one solid, turned so that Z is up, as printers take it.
+
+    Corners that are at the same place stay at the same place to the last bit, so a closed mesh
+    stays closed. Triangles that have shrunk to a line or a point by sharing corners are left
+    out. After M. Burns, "Automated Fabrication" (1993), section 6.5.
+
+    Args:
+        meshes: In metres, Y up, counter-clockwise faces outward.
+        scale_to_mm: Millimetres that a unit of the meshes becomes.
+
+    Returns:
+        The file.
+    """
+    corners = np.concatenate([_corners(mesh, scale_to_mm) for mesh in meshes])
+    same = (corners == np.roll(corners, 1, axis=1)).all(axis=2).any(axis=1)
+    if same.any():
+        corners = corners[~same]
+    triangles = np.zeros(len(corners), _TRIANGLE)
+    triangles["normal"] = _normals(corners)
+    triangles["corners"] = corners
+    return b"".join([_HEADER, struct.pack("<I", len(triangles)), triangles.tobytes()])
+
+
+def _normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    # In float64: the products of small sides vanish in float32.
+    first, second = np.subtract(corners[:, 1:], corners[:, :1], dtype=np.float64).swapaxes(0, 1)
+    x = first[:, 1] * second[:, 2] - first[:, 2] * second[:, 1]
+    y = first[:, 2] * second[:, 0] - first[:, 0] * second[:, 2]
+    z = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    doubled_area = np.sqrt(x * x + y * y + z * z)
+    doubled_area[doubled_area == 0] = 1
+    return np.stack([x / doubled_area, y / doubled_area, z / doubled_area], 1).astype(np.float32)
+
+
+def _corners(mesh: Mesh, scale_to_mm: float) -> NDArray[np.float32]:
+    x, y, z = (mesh.positions * np.float32(scale_to_mm)).T
+    # Adding zero makes −0.0, which some readers take for another place, 0.0.
+    turned: NDArray[np.float32] = np.stack([x, -z, y], axis=1) + np.float32(0)
+    return turned[mesh.faces]
