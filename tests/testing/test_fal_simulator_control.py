@@ -13,8 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from image2model.testing.fal_simulator.faults import OPERATIONS
-from image2model.testing.fal_simulator.world import ACTIONS
+from image2model.testing.fal_simulator.actions import ACTIONS, OPERATIONS
 from tests.testing.fal_simulator_rig import FOR_EVER, HELD, PICTURE, TRIPO, running
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +46,8 @@ async def test_faults_are_added_listed_and_removed() -> None:
         ("faults", {"on": "submit", "action": "explode"}),
         ("faults", {"on": "submit", "action": "unavailable", "nht": 1}),
         ("faults", {"action": "unavailable"}),
+        ("faults", {"on": "submit", "action": "delay", "options": {"seconds": 1}}),
+        ("faults", {"on": "submit", "action": "delay", "options": [1]}),
         ("faults", ["unavailable"]),
         ("latency", {"median_seconds": 1}),
         ("account", {"balance": 1}),
@@ -238,10 +239,21 @@ async def test_process_refuses_rules_that_cannot_work(tmp_path: Path) -> None:
     assert b"Traceback" not in errors
 
 
-def test_reference_names_every_operation_and_action() -> None:
+def test_reference_names_every_operation_action_and_option() -> None:
     reference = Path(__file__).parents[2] / "docs" / "reference" / "fal-simulator.md"
     text = reference.read_text()
-    assert [name for name in (*ACTIONS, *OPERATIONS) if f"`{name}`" not in text] == []
-    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    fields = {"on", "action", "nth", "skip", "times", "probability", "options", "ledger"}
-    assert set(rows) - set(ACTIONS) - fields == set()
+    assert [name for name in OPERATIONS if f"`{name}`" not in text] == []
+    for name, facts in ACTIONS.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+        assert [option for option in facts.options if f"`{option}`" not in row] == [], name
+    named = set(re.findall(r"^\| `(\w+)` \| ", text, re.MULTILINE))
+    assert named - ACTIONS.keys() == {
+        "on",
+        "action",
+        "nth",
+        "skip",
+        "times",
+        "probability",
+        "options",
+        "ledger",
+    }

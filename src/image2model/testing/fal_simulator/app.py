@@ -74,11 +74,10 @@ class Application:
         hit = Hit(
             call=call,
             proceed=proceed,
-            options=rule.options,
             refuse_connections=self._refuse_connections,
         )
         try:
-            await WIRE_ACTIONS[rule.action](hit)
+            await WIRE_ACTIONS[rule.action](hit, **rule.options)
         finally:
             if route.operation == "submit" and not processed:
                 self._queue.note(call, route.endpoint, outcome="not processed")

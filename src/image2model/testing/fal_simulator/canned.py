@@ -55,37 +55,76 @@ def platform_error(status: int, error_type: str, message: str, **headers: str) -
     return json_reply({"error": body}, status=status, headers=headers)
 
 
-def _detail(status: int, text: str) -> Callable[[Mapping[str, Any]], Reply]:
-    return lambda _options: json_reply({"detail": text}, status=status)
+def unauthorized() -> Reply:
+    """Return 401."""
+    return json_reply({"detail": "Invalid API key"}, status=401)
 
 
-def _validation_list(options: Mapping[str, Any]) -> Reply:
-    error_type = options.get("type", "image_too_small")
-    item = model_error(error_type, message="The picture cannot be used.", ctx=options.get("ctx"))
+def exhausted_balance() -> Reply:
+    """Return the 403 of an account without credit."""
+    detail = "User is locked. Reason: Exhausted balance. Top up your balance to continue."
+    return json_reply({"detail": detail}, status=403)
+
+
+def retired() -> Reply:
+    """Return the 404 of an endpoint that is no longer there."""
+    return json_reply({"detail": "Application not found"}, status=404)
+
+
+def missing(*, status: int = 404) -> Reply:
+    """Return *status* with NOT_FOUND."""
+    return json_reply(NOT_FOUND, status=status)
+
+
+def validation_list(
+    *,
+    type: str = "image_too_small",  # noqa: A002 - the service calls it so
+    ctx: Mapping[str, Any] | None = None,
+) -> Reply:
+    """Return 422 with a detail list."""
+    item = model_error(type, message="The picture cannot be used.", ctx=ctx)
     return json_reply({"detail": [item]}, status=422, headers={"x-fal-retryable": "false"})
 
 
-def _rate_limited(options: Mapping[str, Any]) -> Reply:
-    headers = {"retry-after": str(options.get("retry_after_s", 1)), "x-fal-needs-retry": "1"}
+def validation_text() -> Reply:
+    """Return 422 with a plain detail."""
+    return json_reply({"detail": "Input should be a valid URL"}, status=422)
+
+
+def rate_limited(*, retry_after_s: int = 1) -> Reply:
+    """Return 429, to be tried again after *retry_after_s*."""
+    headers = {"retry-after": str(retry_after_s), "x-fal-needs-retry": "1"}
     return json_reply({"detail": "Too many requests"}, status=429, headers=headers)
 
 
-def _missing(options: Mapping[str, Any]) -> Reply:
-    return json_reply(NOT_FOUND, status=options.get("status", 404))
+def server_error() -> Reply:
+    """Return 500."""
+    return json_reply({"detail": "Internal Server Error"}, status=500)
 
 
-CANNED: Mapping[str, Callable[[Mapping[str, Any]], Reply]] = {
-    "unauthorized": _detail(401, "Invalid API key"),
-    "exhausted_balance": _detail(
-        403, "User is locked. Reason: Exhausted balance. Top up your balance to continue."
-    ),
-    "retired": _detail(404, "Application not found"),
-    "missing": _missing,
-    "validation_list": _validation_list,
-    "validation_text": _detail(422, "Input should be a valid URL"),
-    "rate_limited": _rate_limited,
-    "server_error": _detail(500, "Internal Server Error"),
-    "unavailable": _detail(503, "Service Unavailable"),
-    "nginx_502": lambda _options: text_reply(NGINX_502, status=502),
+def nginx_502() -> Reply:
+    """Return 502 with the page of a proxy."""
+    return text_reply(NGINX_502, status=502)
+
+
+def unavailable() -> Reply:
+    """Return 503."""
+    return json_reply({"detail": "Service Unavailable"}, status=503)
+
+
+CANNED: Mapping[str, Callable[..., Reply]] = {
+    make.__name__: make
+    for make in (
+        unauthorized,
+        exhausted_balance,
+        retired,
+        missing,
+        validation_list,
+        validation_text,
+        rate_limited,
+        server_error,
+        nginx_502,
+        unavailable,
+    )
 }
-"""Faults that are one fixed answer; with the option `processed`, given after doing the work."""
+"""Faults that are one fixed answer."""

@@ -119,7 +119,8 @@ class QueueEngine:
         self._cancel_timers(generation)
         self._leave_line(generation)
         self._running_of(generation).discard(generation)
-        generation.started_at = generation.started_at or time.time()
+        if outcome is None:
+            generation.started_at = generation.started_at or time.time()
         generation.outcome = outcome or generation.script.outcome or self._conclude(generation)
         generation.ended_at = time.time()
         usd = generation.outcome.units * generation.endpoint.price.unit_price_usd

@@ -8,30 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from image2model.core.errors import InvalidRequest
-
-OPERATIONS = (
-    "connect",
-    "submit",
-    "run",
-    "status",
-    "stream",
-    "result",
-    "cancel",
-    "webhook",
-    "upload_token",
-    "upload",
-    "upload_part",
-    "upload_complete",
-    "initiate",
-    "download",
-    "jwks",
-    "models",
-    "pricing",
-    "estimate",
-    "requests",
-    "meta",
-)
-"""What a rule can match. "run" is the work behind an accepted submit, "webhook" its report."""
+from image2model.testing.fal_simulator.actions import ACTIONS, OPERATIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +17,7 @@ class FaultRule:
     One thing that goes wrong.
 
     Attributes:
-        on: The operation, one of `OPERATIONS`, or "*" for every one that is a request.
+        on: The operation, one of `actions.OPERATIONS`, or "*" for every one that is a request.
         action: What happens: a name of the table in docs/reference/fal-simulator.md.
         endpoint: Glob over the endpoint id ("*" also matches operations without one).
         request_id: Glob over the request id, where the operation has one.
@@ -81,15 +58,8 @@ class _Entry:
 class FaultBook:
     """The rules in force, in the order they were added, and how often each was applied."""
 
-    def __init__(self, *, actions: Mapping[str, Sequence[str]], seed: int) -> None:
-        """
-        Start without rules.
-
-        Args:
-            actions: Every action's name, and the operations it makes sense for.
-            seed: Seed of the draws for `FaultRule.probability`.
-        """
-        self._actions = actions
+    def __init__(self, *, seed: int) -> None:
+        """Start without rules; *seed* is that of the draws for `FaultRule.probability`."""
         self._draw = random.Random(seed)  # noqa: S311 - repeatable chance is the point
         self._ids = itertools.count(1)
         self._entries: list[_Entry] = []
@@ -102,18 +72,9 @@ class FaultBook:
             The id to remove it by.
 
         Raises:
-            InvalidRequest: The operation or the action is unknown, or they do not fit.
+            InvalidRequest: The operation, the action or an option is unknown, or they do not fit.
         """
-        if rule.action not in self._actions:
-            known = ", ".join(sorted(self._actions))
-            raise InvalidRequest(field="action", reason=f"'{rule.action}' is none of: {known}.")
-        if rule.on not in (*OPERATIONS, "*"):
-            raise InvalidRequest(field="on", reason=f"must be one of: {', '.join(OPERATIONS)}.")
-        possible = self._actions[rule.action]
-        if rule.on not in (*possible, "*") or (rule.on == "*" and len(possible) == 1):
-            raise InvalidRequest(
-                field="on", reason=f"'{rule.action}' works on: {', '.join(possible)}."
-            )
+        _check(rule)
         entry = _Entry(next(self._ids), rule)
         self._entries.append(entry)
         return entry.id
@@ -168,6 +129,27 @@ class FaultBook:
         return rule.probability >= 1.0 or self._draw.random() < rule.probability
 
 
+def _check(rule: FaultRule) -> None:
+    facts = ACTIONS.get(rule.action)
+    if facts is None:
+        raise InvalidRequest(field="action", reason=f"'{rule.action}' is none of: {_all(ACTIONS)}.")
+    if rule.on not in (*OPERATIONS, "*"):
+        raise InvalidRequest(field="on", reason=f"must be one of: {_all(OPERATIONS)}.")
+    if rule.on not in facts.operations and (rule.on != "*" or len(facts.operations) == 1):
+        reason = f"'{rule.action}' works on: {_all(facts.operations)}."
+        raise InvalidRequest(field="on", reason=reason)
+    # A misspelt option would leave its default in force, and the test that ordered it blind.
+    unknown = rule.options.keys() - facts.options
+    if unknown:
+        known = _all(facts.options) or "none"
+        reason = f"of '{rule.action}' are: {known}; not {_all(unknown)}."
+        raise InvalidRequest(field="options", reason=reason)
+
+
+def _all(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
 def parse_rules(data: Any) -> Sequence[FaultRule]:
     """
     Read rules from JSON: one object, or a list of them.
@@ -183,8 +165,8 @@ def _listed(data: Any) -> Iterable[Any]:
 
 
 def _parse_rule(item: Any) -> FaultRule:
-    if not isinstance(item, dict):
-        raise InvalidRequest(field="faults", reason="must be objects.")
+    if not isinstance(item, dict) or not isinstance(item.get("options", {}), dict):
+        raise InvalidRequest(field="faults", reason="must be objects, and so must their options.")
     try:
         return FaultRule(**item)
     except TypeError as error:

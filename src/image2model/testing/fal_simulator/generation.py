@@ -13,6 +13,43 @@ from image2model.testing.fal_simulator.catalog import Endpoint
 State = Literal["IN_QUEUE", "IN_PROGRESS", "COMPLETED"]
 
 
+MeshChange = Literal[
+    "none",
+    "null",
+    "other key",
+    "wrong type",
+    "truncated",
+    "huge",
+    "empty",
+    "html",
+    "zip",
+    "obj",
+    "fbx",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedMesh:
+    """
+    What a mesh is instead of an honest GLB.
+
+    Attributes:
+        change: What is wrong with it.
+        key: Where the result has it, for "other key".
+        file_name: What it is called.
+        content_type: What it says it is; None: what the endpoint always says.
+        fraction: How much of it is there, for "truncated".
+        size_bytes: How large it is, for "huge".
+    """
+
+    change: MeshChange = "none"
+    key: str = ""
+    file_name: str = "model.glb"
+    content_type: str | None = None
+    fraction: float = 1.0
+    size_bytes: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Script:
     """
@@ -31,8 +68,7 @@ class Script:
         on_cancel: What cancelling does; None: what the documentation says.
         unlisted: The platform API does not list it.
         units_unknown: The result has no header with the billable units.
-        mesh: What the mesh is instead of a GLB; empty: a GLB.
-        mesh_options: Further facts about *mesh*.
+        mesh: What the mesh is like.
         files_life_s: Life of its files, over everything else.
         bare_files: File objects hold nothing but the URL.
         without: Keys left out of the result.
@@ -50,8 +86,7 @@ class Script:
     on_cancel: Literal["ignore", "too_late", "legacy"] | None = None
     unlisted: bool = False
     units_unknown: bool = False
-    mesh: str = ""
-    mesh_options: Mapping[str, Any] = field(default_factory=dict)
+    mesh: ChangedMesh = ChangedMesh()
     files_life_s: float | None = None
     bare_files: bool = False
     without: Sequence[str] = ()
@@ -116,6 +151,13 @@ class Generation:
         if self.held or self.run_s <= 0:
             return 0.5
         return min(0.99, (time.time() - self.started_at) / self.run_s)
+
+    @property
+    def inference_s(self) -> float:
+        """How long it has run, in seconds; 0.0: it did not run, or runs still."""
+        if self.started_at is None or self.ended_at is None:
+            return 0.0
+        return round(self.ended_at - self.started_at, 3)
 
     def move_to(self, state: State) -> None:
         """Change the state and wake whoever watches."""

@@ -15,7 +15,7 @@ from PIL import Image
 _RING_BYTES = 112
 """What one more ring squared costs: 2 vertices of 32 bytes and 4 triangles of 12 bytes."""
 
-_JSON_BYTES = 2048
+_JSON_BYTES = 4096
 """Room kept for the JSON chunk with the caller's extras; what is not needed becomes spaces."""
 
 SMALLEST_GLB_BYTES = 8192
@@ -40,7 +40,7 @@ def build_glb(*, size_bytes: int, extras: Mapping[str, Any]) -> tuple[bytes, byt
     Args:
         size_bytes: Size of the whole file; rounded up to a multiple of 4 and at least
             `SMALLEST_GLB_BYTES`.
-        extras: JSON kept under `asset.extras`, at most about 1,000 characters.
+        extras: JSON kept under `asset.extras`, at most about 2,500 bytes.
 
     Returns:
         The file in two pieces; files of one size share the second.

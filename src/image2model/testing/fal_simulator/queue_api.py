@@ -139,7 +139,7 @@ class QueueApi:
         body["logs"] = log_window(generation, lines=lines) if logs else None
         if generation.state == "COMPLETED":
             assert generation.outcome is not None
-            body["metrics"] = {"inference_time": round(generation.run_s, 3)}
+            body["metrics"] = {"inference_time": generation.inference_s}
             if generation.outcome.error_type is not None:
                 body["error"] = generation.outcome.error
                 body["error_type"] = generation.outcome.error_type

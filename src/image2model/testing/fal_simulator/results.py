@@ -21,7 +21,6 @@ _CONTENT_TYPES = {
     "png": "image/png",
     "html": "text/html",
 }
-_HUGE_BYTES = 600_000_000
 
 
 def make_result(generation: Generation, *, behaviour: Behaviour, files: FileStore) -> Outcome:
@@ -66,34 +65,30 @@ class _Maker:
         return {key: value for key, value in body.items() if key not in self._script.without}
 
     def _hide_mesh(self, body: dict[str, Any]) -> None:
-        meshes = [key for key, output in self._generation.endpoint.outputs.items()
-                  if output.kind in ("mesh", "urls") and key in body]  # fmt: skip
-        if self._script.mesh == "null":
-            body.update(dict.fromkeys(meshes))
-        elif self._script.mesh == "other_key":
-            found = next(body[key] for key in meshes if body[key] is not None)
-            for key in meshes:
+        mesh = self._script.mesh
+        outputs = self._generation.endpoint.outputs
+        keys = [key for key in body if outputs[key].kind in ("mesh", "urls")]
+        if mesh.change == "null":
+            body.update(dict.fromkeys(keys))
+        elif mesh.change == "other key":
+            for key in keys:
                 del body[key]
-            body[self._script.mesh_options.get("key", "shiny_new_mesh")] = found
+            body[mesh.key] = self._mesh
 
     @cached_property
     def _mesh(self) -> dict[str, Any]:
-        generation, script = self._generation, self._script
-        endpoint = generation.endpoint
-        wanted = endpoint.mesh_format(generation.arguments)
-        content_type = script.mesh_options.get("content_type", endpoint.mesh_content_type)
-        if script.mesh == "wrong_type":
-            content_type = script.mesh_options.get("content_type", "image/png")
-        if wanted != "glb" and not script.mesh:
+        endpoint, mesh = self._generation.endpoint, self._script.mesh
+        wanted = endpoint.mesh_format(self._generation.arguments)
+        if wanted != "glb" and mesh.change == "none":
             return self._file(f"model.{wanted}", wanted)
-        name = script.mesh_options.get("file_name", "model.glb")
-        return self._stored(name, content_type, self._mesh_parts())
+        content_type = mesh.content_type or endpoint.mesh_content_type
+        return self._stored(mesh.file_name, content_type, self._mesh_parts())
 
     def _mesh_parts(self) -> Sequence[bytes]:
-        change = self._script.mesh
-        if change in ("html", "zip", "obj", "fbx"):
-            return file_in_format(change)
-        if change == "empty":
+        mesh = self._script.mesh
+        if mesh.change in ("html", "zip", "obj", "fbx"):
+            return file_in_format(mesh.change)
+        if mesh.change == "empty":
             return (b"",)
         pictures = picture_urls(self._generation.endpoint, self._generation.arguments)
         extras = {
@@ -101,12 +96,11 @@ class _Maker:
             "picture": pictures[0][:300] if pictures else "",
         }
         parts = build_glb(size_bytes=self._behaviour.mesh_bytes, extras=extras)
-        if change == "truncated":
+        if mesh.change == "truncated":
             whole = b"".join(parts)
-            return (whole[: int(len(whole) * self._script.mesh_options.get("fraction", 0.5))],)
-        if change == "huge":
-            size_bytes = self._script.mesh_options.get("size_bytes", _HUGE_BYTES)
-            return oversized(parts, size_bytes=size_bytes)
+            return (whole[: int(len(whole) * mesh.fraction)],)
+        if mesh.change == "huge":
+            return oversized(parts, size_bytes=mesh.size_bytes)
         return parts
 
     def _model_urls(self) -> dict[str, Any]:

@@ -1,43 +1,53 @@
 """Faults of the work behind an accepted submit: how it runs, ends, and what it delivers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from image2model.testing.fal_simulator.canned import INFRASTRUCTURE_ERRORS, model_error
-from image2model.testing.fal_simulator.generation import Outcome, Script
+from image2model.testing.fal_simulator.generation import (
+    ChangedMesh,
+    MeshChange,
+    Outcome,
+    Script,
+    State,
+)
 
-Options = Mapping[str, Any]
-RunAction = Callable[[Script, Options], None]
-
-
-def stuck(script: Script, options: Options) -> None:
-    """Stay for ever in the state `where`."""
-    script.stuck_in = options.get("where", "IN_PROGRESS")
-
-
-def requeue(script: Script, options: Options) -> None:
-    """Fall back to IN_QUEUE half-way, `times` times, for `for_s` seconds each."""
-    script.requeues = options.get("times", 1)
-    script.requeued_s = options.get("for_s", 0.2)
+RunAction = Callable[..., None]
+"""Changes a script; what it needs to know comes as keywords."""
 
 
-def status_lag(script: Script, options: Options) -> None:
-    """Answer the first `polls` status requests 404."""
-    script.hidden_polls = options.get("polls", 2)
+def stuck(script: Script, *, where: State = "IN_PROGRESS") -> None:
+    """Stay for ever in the state *where*."""
+    script.stuck_in = where
 
 
-def unknown_status(script: Script, options: Options) -> None:
-    """Say `word` in the first `polls` status requests."""
-    script.odd_status = options.get("word", "PAUSED")
-    script.odd_polls = options.get("polls", 2)
+def requeue(script: Script, *, times: int = 1, for_s: float = 0.2) -> None:
+    """Fall back to IN_QUEUE half-way, *times* times, for *for_s* seconds each."""
+    script.requeues = times
+    script.requeued_s = for_s
 
 
-def infrastructure_error(script: Script, options: Options) -> None:
-    """End COMPLETED with `error` and `error_type` in the status."""
-    error_type = options.get("error_type", "runner_disconnected")
-    error = options.get("error", f"The request ended with {error_type}.")
+def status_lag(script: Script, *, polls: int = 2) -> None:
+    """Answer the first *polls* status requests 404."""
+    script.hidden_polls = polls
+
+
+def unknown_status(script: Script, *, word: str = "PAUSED", polls: int = 2) -> None:
+    """Say *word* in the first *polls* status requests."""
+    script.odd_status = word
+    script.odd_polls = polls
+
+
+def infrastructure_error(
+    script: Script,
+    *,
+    error_type: str = "runner_disconnected",
+    error: str = "The request was broken off.",
+    status: int | None = None,
+) -> None:
+    """End COMPLETED with *error* and *error_type* in the status."""
     script.outcome = Outcome(
-        status=options.get("status", INFRASTRUCTURE_ERRORS.get(error_type, 500)),
+        status=status or INFRASTRUCTURE_ERRORS.get(error_type, 500),
         body={"detail": error, "error_type": error_type},
         headers={"x-fal-error-type": error_type},
         error=error,
@@ -45,105 +55,120 @@ def infrastructure_error(script: Script, options: Options) -> None:
     )
 
 
-def model_refuses(script: Script, options: Options) -> None:
-    """End COMPLETED; the result request then answers `status` with a detail list."""
-    error_type = options.get("type", "content_policy_violation")
-    item = model_error(
-        error_type,
-        message=options.get("message", "The picture cannot be used."),
-        loc=options.get("loc", ("body", "image_url")),
-        ctx=options.get("ctx"),
-    )
-    retryable = str(options.get("retryable", False)).lower()
+def model_refuses(
+    script: Script,
+    *,
+    type: str = "content_policy_violation",  # noqa: A002 - the service calls it so
+    status: int = 422,
+    message: str = "The picture cannot be used.",
+    loc: Sequence[str] = ("body", "image_url"),
+    ctx: Mapping[str, Any] | None = None,
+    retryable: bool = False,
+    units: float = 0.0,
+) -> None:
+    """End COMPLETED; the result request then answers *status* with a detail list."""
     script.outcome = Outcome(
-        status=options.get("status", 422),
-        body={"detail": [item]},
-        headers={"x-fal-retryable": retryable},
-        units=options.get("units", 0.0),
+        status=status,
+        body={"detail": [model_error(type, message=message, loc=loc, ctx=ctx)]},
+        headers={"x-fal-retryable": str(retryable).lower()},
+        units=units,
     )
 
 
-def model_refuses_in_text(script: Script, options: Options) -> None:
-    """End COMPLETED; the result request then answers `status` with a plain `detail`."""
-    detail = options.get("detail", "The picture cannot be used.")
-    script.outcome = Outcome(
-        status=options.get("status", 422),
-        body={"detail": detail},
-        units=options.get("units", 0.0),
-    )
+def model_refuses_in_text(
+    script: Script,
+    *,
+    status: int = 422,
+    detail: str = "The picture cannot be used.",
+    units: float = 0.0,
+) -> None:
+    """End COMPLETED; the result request then answers *status* with a plain *detail*."""
+    script.outcome = Outcome(status=status, body={"detail": detail}, units=units)
 
 
-def result_still_in_progress(script: Script, options: Options) -> None:
-    """Answer the first `times` result requests 400 "still in progress" after the end."""
-    script.early_results = options.get("times", 1)
+def result_still_in_progress(script: Script, *, times: int = 1) -> None:
+    """Answer the first *times* result requests 400 "still in progress" after the end."""
+    script.early_results = times
 
 
-def result_gone(script: Script, _options: Options) -> None:
+def result_gone(script: Script) -> None:
     """Answer result requests 404 after the end."""
     script.result_gone = True
 
 
-def cancel_ignored(script: Script, _options: Options) -> None:
+def cancel_ignored(script: Script) -> None:
     """Accept a cancellation and go on, to the end and the bill."""
     script.on_cancel = "ignore"
 
 
-def cancel_too_late(script: Script, _options: Options) -> None:
+def cancel_too_late(script: Script) -> None:
     """Finish in the moment the cancellation arrives."""
     script.on_cancel = "too_late"
 
 
-def cancel_legacy(script: Script, _options: Options) -> None:
+def cancel_legacy(script: Script) -> None:
     """Answer a cancellation in the older form, 200 with `success`."""
     script.on_cancel = "legacy"
 
 
-def unlisted(script: Script, _options: Options) -> None:
+def unlisted(script: Script) -> None:
     """Leave the request out of the platform API's list."""
     script.unlisted = True
 
 
-def units_unknown(script: Script, _options: Options) -> None:
+def units_unknown(script: Script) -> None:
     """Leave the billable units out of the result's headers."""
     script.units_unknown = True
 
 
-def files_expire(script: Script, options: Options) -> None:
-    """Let the result's files vanish `after_s` seconds after the end."""
-    script.files_life_s = options.get("after_s", 1.0)
+def files_expire(script: Script, *, after_s: float = 1.0) -> None:
+    """Let the result's files vanish *after_s* seconds after the end."""
+    script.files_life_s = after_s
 
 
-def bare_files(script: Script, _options: Options) -> None:
+def bare_files(script: Script) -> None:
     """Say nothing of a file but its URL."""
     script.bare_files = True
 
 
-def missing_keys(script: Script, options: Options) -> None:
-    """Leave `keys` out of the result."""
-    script.without = tuple(options.get("keys", ("rendered_image", "thumbnail")))
+def missing_keys(script: Script, *, keys: Sequence[str] = ("rendered_image", "thumbnail")) -> None:
+    """Leave *keys* out of the result."""
+    script.without = tuple(keys)
 
 
-def _mesh(name: str) -> RunAction:
-    def change_mesh(script: Script, options: Options) -> None:
-        script.mesh = name
-        script.mesh_options = options
+def mesh_null(script: Script) -> None:
+    """Put null under every mesh key."""
+    script.mesh = ChangedMesh(change="null")
+
+
+def mesh_other_key(script: Script, *, key: str = "shiny_new_mesh") -> None:
+    """Put the mesh under *key* alone."""
+    script.mesh = ChangedMesh(change="other key", key=key)
+
+
+def mesh_wrong_type(script: Script, *, content_type: str = "image/png") -> None:
+    """Let the mesh say that it is *content_type*."""
+    script.mesh = ChangedMesh(change="wrong type", content_type=content_type)
+
+
+def mesh_truncated(script: Script, *, fraction: float = 0.5) -> None:
+    """End the file after *fraction* of it, with a length that fits."""
+    script.mesh = ChangedMesh(change="truncated", fraction=fraction)
+
+
+def mesh_huge(script: Script, *, size_bytes: int = 600_000_000) -> None:
+    """Fill the file with zeros up to *size_bytes*."""
+    script.mesh = ChangedMesh(change="huge", size_bytes=size_bytes)
+
+
+def _other_format(change: MeshChange) -> RunAction:
+    def change_mesh(
+        script: Script, *, file_name: str = "model.glb", content_type: str | None = None
+    ) -> None:
+        script.mesh = ChangedMesh(change=change, file_name=file_name, content_type=content_type)
 
     return change_mesh
 
-
-MESH_CHANGES = (
-    "null",
-    "other_key",
-    "empty",
-    "html",
-    "truncated",
-    "zip",
-    "obj",
-    "fbx",
-    "huge",
-    "wrong_type",
-)
-"""What a mesh can be instead of an honest GLB."""
 
 RUN_ACTIONS: Mapping[str, RunAction] = {
     **{
@@ -166,8 +191,17 @@ RUN_ACTIONS: Mapping[str, RunAction] = {
             files_expire,
             bare_files,
             missing_keys,
+            mesh_null,
+            mesh_other_key,
+            mesh_wrong_type,
+            mesh_truncated,
+            mesh_huge,
         )
     },
-    **{f"mesh_{name}": _mesh(name) for name in MESH_CHANGES},
+    "mesh_empty": _other_format("empty"),
+    "mesh_html": _other_format("html"),
+    "mesh_zip": _other_format("zip"),
+    "mesh_obj": _other_format("obj"),
+    "mesh_fbx": _other_format("fbx"),
 }
 """Faults of the operation "run"; all rules that match a request apply together."""

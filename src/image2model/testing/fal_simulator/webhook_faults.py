@@ -1,60 +1,59 @@
 """Faults of the webhook that reports the end of a request."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from image2model.testing.fal_simulator.webhooks import DeliveryPlan
 
-Options = Mapping[str, Any]
-WebhookAction = Callable[[DeliveryPlan, Options], None]
+WebhookAction = Callable[..., None]
+"""Changes a plan; what it needs to know comes as keywords."""
 
 
-def duplicate(plan: DeliveryPlan, options: Options) -> None:
-    """Send it `copies` times, each with a signature of its own."""
-    plan.copies = options.get("copies", 2)
+def duplicate(plan: DeliveryPlan, *, copies: int = 2) -> None:
+    """Send it *copies* times, each with a signature of its own."""
+    plan.copies = copies
 
 
-def replay(plan: DeliveryPlan, options: Options) -> None:
-    """Send the very same bytes and headers `times` more times."""
-    plan.replays = options.get("times", 1)
+def replay(plan: DeliveryPlan, *, times: int = 1) -> None:
+    """Send the very same bytes and headers *times* more times."""
+    plan.replays = times
 
 
-def null_payload(plan: DeliveryPlan, _options: Options) -> None:
+def null_payload(plan: DeliveryPlan) -> None:
     """Say OK without a payload."""
     plan.null_payload = True
 
 
-def bad_signature(plan: DeliveryPlan, _options: Options) -> None:
+def bad_signature(plan: DeliveryPlan) -> None:
     """Sign another message."""
     plan.signature = "bad"
 
 
-def unknown_key(plan: DeliveryPlan, _options: Options) -> None:
+def unknown_key(plan: DeliveryPlan) -> None:
     """Sign with a key that is not published."""
     plan.signature = "unknown key"
 
 
-def unsigned(plan: DeliveryPlan, _options: Options) -> None:
+def unsigned(plan: DeliveryPlan) -> None:
     """Leave the signature headers out."""
     plan.signature = "missing"
 
 
-def old_timestamp(plan: DeliveryPlan, options: Options) -> None:
-    """Sign a timestamp that is `age_s` seconds old."""
-    plan.age_s = options.get("age_s", 600.0)
+def old_timestamp(plan: DeliveryPlan, *, age_s: float = 600.0) -> None:
+    """Sign a timestamp that is *age_s* seconds old."""
+    plan.age_s = age_s
 
 
-def early(plan: DeliveryPlan, _options: Options) -> None:
+def early(plan: DeliveryPlan) -> None:
     """Deliver before the submit is answered."""
     plan.early = True
 
 
-def late(plan: DeliveryPlan, options: Options) -> None:
-    """Wait `for_s` seconds before the first try."""
-    plan.delay_s = options.get("for_s", 1.0)
+def late(plan: DeliveryPlan, *, for_s: float = 1.0) -> None:
+    """Wait *for_s* seconds before the first try."""
+    plan.delay_s = for_s
 
 
-def dropped(plan: DeliveryPlan, _options: Options) -> None:
+def dropped(plan: DeliveryPlan) -> None:
     """Never send it."""
     plan.dropped = True
 

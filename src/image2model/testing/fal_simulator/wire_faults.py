@@ -1,8 +1,9 @@
 """Faults of one HTTP exchange: connections that break, answers that lie, answers that are late."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from json import loads
 from typing import Any
 
 from image2model.testing.fal_simulator.canned import CANNED
@@ -18,15 +19,11 @@ class Hit:
 
     call: Call
     proceed: Proceed
-    options: Mapping[str, Any]
     refuse_connections: Callable[[float], None]
 
-    def option(self, name: str, default: Any) -> Any:
-        """Return the rule's *name*, or *default*."""
-        return self.options.get(name, default)
 
-
-Action = Callable[[Hit], Awaitable[None]]
+Action = Callable[..., Awaitable[None]]
+"""Does something to a hit; what it needs to know comes as keywords."""
 
 
 async def reset_unread(hit: Hit) -> None:
@@ -53,10 +50,10 @@ async def reset_midway(hit: Hit) -> None:
     await hit.call.send_falsely(reply, claimed_bytes=size, sent_bytes=size // 2, reset=True)
 
 
-async def refuse_connections(hit: Hit) -> None:
-    """Do nothing; reset, and refuse every new connection for `for_s` seconds."""
+async def refuse_connections(hit: Hit, *, for_s: float = 1.0) -> None:
+    """Do nothing; reset, and refuse every new connection for *for_s* seconds."""
     await hit.call.read()
-    hit.refuse_connections(hit.option("for_s", 1.0))
+    hit.refuse_connections(for_s)
     await hit.call.gone()
 
 
@@ -72,23 +69,29 @@ async def hang_after(hit: Hit) -> None:
     await hit.call.gone()
 
 
-async def delay(hit: Hit) -> None:
-    """Do what was asked and answer `for_s` seconds later."""
+async def delay(hit: Hit, *, for_s: float = 1.0) -> None:
+    """Do what was asked and answer *for_s* seconds later."""
     reply = await hit.proceed()
-    await hit.call.pause(hit.option("for_s", 1.0))
+    await hit.call.pause(for_s)
     await hit.call.send(reply)
 
 
-async def reply(hit: Hit) -> None:
-    """Answer `status` with `json` or `text`; with `processed`, do what was asked first."""
-    headers = dict(hit.option("headers", {}))
-    text = hit.option("text", None)
-    status = hit.option("status", 500)
+async def reply(
+    hit: Hit,
+    *,
+    status: int = 500,
+    json: Any = None,
+    text: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    processed: bool = False,
+) -> None:
+    """Answer *status* with *json* or *text*; with *processed*, do what was asked first."""
     if text is None:
-        await _answer(hit, json_reply(hit.option("json", {}), status=status, headers=headers))
+        lie = json_reply(json, status=status, headers=headers)
     else:
-        headers = {"content-type": "text/plain", **headers}
-        await _answer(hit, Reply(status=status, headers=headers, parts=[text.encode()]))
+        more = {"content-type": "text/plain", **(headers or {})}
+        lie = Reply(status=status, headers=more, parts=[text.encode()])
+    await _answer(hit, lie, processed=processed)
 
 
 async def bad_json(hit: Hit) -> None:
@@ -101,59 +104,57 @@ async def bad_json(hit: Hit) -> None:
 async def unknown_fields(hit: Hit) -> None:
     """Do what was asked; the answer has fields nobody has heard of, and a null one."""
     honest = await hit.proceed()
-    data = json.loads(b"".join(honest.parts))
+    data = loads(b"".join(honest.parts))
     data |= {"gateway_request_id": "0", "x_new": {"nested": [1, None]}, "logs": None}
     await hit.call.send(json_reply(data, status=honest.status, headers=honest.headers))
 
 
-async def cut_short(hit: Hit) -> None:
-    """Promise the whole body, send the part `fraction` of it, close."""
+async def cut_short(hit: Hit, *, fraction: float = 0.5) -> None:
+    """Promise the whole body, send the part *fraction* of it, close."""
     honest = await hit.proceed()
     size = honest.size_bytes
-    sent = int(size * hit.option("fraction", 0.5))
+    sent = int(size * fraction)
     await hit.call.send_falsely(honest, claimed_bytes=size, sent_bytes=sent)
 
 
-async def wrong_length(hit: Hit) -> None:
-    """Claim a Content-Length that is off by `by_bytes`, send everything, close."""
+async def wrong_length(hit: Hit, *, by_bytes: int = 100) -> None:
+    """Claim a Content-Length that is off by *by_bytes*, send everything, close."""
     honest = await hit.proceed()
     size = honest.size_bytes
-    claimed = max(0, size + hit.option("by_bytes", 100))
+    claimed = max(0, size + by_bytes)
     await hit.call.send_falsely(honest, claimed_bytes=claimed, sent_bytes=size)
 
 
-async def wrong_type(hit: Hit) -> None:
-    """Send the right bytes under `content_type`."""
+async def wrong_type(hit: Hit, *, content_type: str = "image/png") -> None:
+    """Send the right bytes under *content_type*."""
     honest = await hit.proceed()
-    lie = hit.option("content_type", "image/png")
-    await hit.call.send(replace(honest, headers={**honest.headers, "content-type": lie}))
+    await hit.call.send(replace(honest, headers={**honest.headers, "content-type": content_type}))
 
 
-async def redirect(hit: Hit) -> None:
-    """Send the client to `to`, by default the same path under another host name."""
+async def redirect(hit: Hit, *, to: str = "", status: int = 302) -> None:
+    """Send the client to *to*, by default the same path under another host name."""
     host, _, port = hit.call.headers.get("host", "").partition(":")
     other = "localhost" if host != "localhost" else "127.0.0.1"
-    target = hit.option("to", f"http://{other}:{port}{hit.call.path}")
-    status = hit.option("status", 302)
+    target = to or f"http://{other}:{port}{hit.call.path}"
     await hit.call.send(Reply(status=status, headers={"location": target}))
 
 
-async def slow_body(hit: Hit) -> None:
-    """Send the body at `bytes_per_s`."""
+async def slow_body(hit: Hit, *, bytes_per_s: float = 10_000.0) -> None:
+    """Send the body at *bytes_per_s*."""
     honest = await hit.proceed()
-    await hit.call.send_slowly(honest, bytes_per_s=hit.option("bytes_per_s", 10_000))
+    await hit.call.send_slowly(honest, bytes_per_s=bytes_per_s)
 
 
-async def _answer(hit: Hit, lie: Reply) -> None:
-    await (hit.proceed() if hit.option("processed", False) else hit.call.read())
+async def answer_canned(
+    make: Callable[..., Reply], hit: Hit, *, processed: bool = False, **options: Any
+) -> None:
+    """Give a known wrong answer; with *processed*, do what was asked first."""
+    await _answer(hit, make(**options), processed=processed)
+
+
+async def _answer(hit: Hit, lie: Reply, *, processed: bool) -> None:
+    await (hit.proceed() if processed else hit.call.read())
     await hit.call.send(lie)
-
-
-def _canned(name: str) -> Action:
-    async def answer(hit: Hit) -> None:
-        await _answer(hit, CANNED[name](hit.options))
-
-    return answer
 
 
 WIRE_ACTIONS: Mapping[str, Action] = {
@@ -178,6 +179,6 @@ WIRE_ACTIONS: Mapping[str, Action] = {
             slow_body,
         )
     },
-    **{name: _canned(name) for name in CANNED},
+    **{name: partial(answer_canned, make) for name, make in CANNED.items()},
 }
 """Faults that fit every operation that is a request."""

@@ -4,14 +4,14 @@ import asyncio
 import fnmatch
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from image2model.testing.fal_simulator.behaviour import Account, Behaviour, Latency
 from image2model.testing.fal_simulator.catalog import Endpoint
 from image2model.testing.fal_simulator.engine import QueueEngine
 from image2model.testing.fal_simulator.exchange import Call, refuse
-from image2model.testing.fal_simulator.faults import OPERATIONS, FaultBook
+from image2model.testing.fal_simulator.faults import FaultBook
 from image2model.testing.fal_simulator.files import FileStore
 from image2model.testing.fal_simulator.generation import Generation, Outcome, Script
 from image2model.testing.fal_simulator.inputs import find_problems
@@ -20,19 +20,6 @@ from image2model.testing.fal_simulator.results import make_result
 from image2model.testing.fal_simulator.run_faults import RUN_ACTIONS
 from image2model.testing.fal_simulator.webhook_faults import WEBHOOK_ACTIONS
 from image2model.testing.fal_simulator.webhooks import DeliveryPlan, WebhookSender, WebhookSigner
-from image2model.testing.fal_simulator.wire_faults import WIRE_ACTIONS
-
-RESET_ON_CONNECT = "reset_on_connect"
-
-_REQUESTS = tuple(name for name in OPERATIONS if name not in ("connect", "run", "webhook"))
-
-ACTIONS: Mapping[str, Sequence[str]] = {
-    RESET_ON_CONNECT: ("connect",),
-    **dict.fromkeys(WIRE_ACTIONS, _REQUESTS),
-    **dict.fromkeys(RUN_ACTIONS, ("run",)),
-    **dict.fromkeys(WEBHOOK_ACTIONS, ("webhook",)),
-}
-"""Every action that a fault rule can name, with the operations it works on."""
 
 
 class World:
@@ -42,7 +29,7 @@ class World:
         self.behaviour = behaviour
         self.base_url = ""
         self.files = FileStore()
-        self.faults = FaultBook(actions=ACTIONS, seed=behaviour.seed)
+        self.faults = FaultBook(seed=behaviour.seed)
         self.ledger = Ledger()
         self.signer = WebhookSigner()
         self.generations: dict[str, Generation] = {}
@@ -161,12 +148,12 @@ class World:
 
     def _write_script(self, script: Script, endpoint_id: str) -> None:
         for rule in self.faults.take_all("run", endpoint=endpoint_id):
-            RUN_ACTIONS[rule.action](script, rule.options)
+            RUN_ACTIONS[rule.action](script, **rule.options)
 
     def _plan_webhook(self, generation: Generation) -> DeliveryPlan:
         plan = self._plans[generation.request_id] = DeliveryPlan()
         for rule in self.faults.take_all("webhook", endpoint=generation.endpoint.id):
-            WEBHOOK_ACTIONS[rule.action](plan, rule.options)
+            WEBHOOK_ACTIONS[rule.action](plan, **rule.options)
         return plan
 
     def _conclude(self, generation: Generation) -> Outcome:
