@@ -50,7 +50,8 @@ class Camera:
         """
         axes = np.stack([self.right, self.up, self.back])
         # Not `@`: waking the threads of a BLAS costs more than these few products.
-        return np.einsum("ij,kj->ik", points - self.position, axes)
+        seen: NDArray[np.float64] = np.einsum("ij,kj->ik", points - self.position, axes)
+        return seen
 
     def project(
         self, points: NDArray[np.floating], *, width_px: int, height_px: int
