@@ -144,6 +144,7 @@ def _open_heic(data: bytes) -> Image.Image:
             advice="Export it as JPEG (on an iPhone: Settings, Camera, Formats, Most "
             "Compatible), or have the operator run: pip install 'image2model[heic]'",
         )
-    # Loaded on demand: an extra that most deployments do without.
+    # Loaded on demand: an extra that most deployments do without. Damaged metadata can crash
+    # version 1.4 of it, process and all, so untrusted HEIC belongs in a worker process.
     opened: Image.Image = importlib.import_module("pi_heif").open_heif(data).to_pillow()
     return opened
