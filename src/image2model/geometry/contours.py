@@ -1,20 +1,13 @@
 """A silhouette's outline as closed polygons."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from image2model.geometry.silhouette import Silhouette
-from image2model.geometry.silhouette_faces import triangulate
+from image2model.geometry.silhouette_faces import trace_rim
 from image2model.geometry.silhouette_grid import lay_grid
 
-_COARSEST_PX = 1.5
-_FINEST_PX = 0.5
-_STEPS_PER_SIDE = 600
-_LOOSEN = 1.6
-_TIGHTEST_PX = 0.2
 _CORNER_COSINE = 0.8
 _CORNER_CUT_PX = 0.5
 _SHORTEST_LOOP = 4
@@ -22,50 +15,51 @@ _SHORTEST_LOOP = 4
 Points = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Region:
+Loops = tuple[Points, ...]
+"""
+One connected part of a silhouette: its outer boundary first, then its holes', each shape (n, 2)
+and with the part on the left on the screen.
+"""
+
+
+def trace_parts(silhouette: Silhouette, *, spacing: float) -> list[Loops]:
     """
-    One connected part of a silhouette.
+    Trace the outline of *silhouette*.
 
-    Attributes:
-        loops: Its outer boundary and its holes' in picture coordinates, each shape (n, 2) and
-            with the part on the left on the screen; the longest, the outer one, comes first.
+    Args:
+        silhouette: The outline.
+        spacing: Of the points, in field pixels; thinner details are lost.
+
+    Returns:
+        The parts in field coordinates, none if *spacing* is wider than all of them. Loops never
+        touch themselves or each other.
     """
+    grid = lay_grid(silhouette, spacing)
+    if grid.rim_count == 0:
+        return []
+    points, inner, edges = trace_rim(silhouette, grid)
+    _, labels = cv2.connectedComponents(grid.inside.astype(np.uint8), connectivity=4)
+    parts: dict[int, list[Points]] = {}
+    for loop in _chain(edges):
+        parts.setdefault(int(labels.flat[inner[loop[0]]]), []).append(points[loop])
+    return [tuple(sorted(loops, key=cv2.contourArea, reverse=True)) for loops in parts.values()]
 
-    loops: tuple[Points, ...]
 
-
-def trace_regions(silhouette: Silhouette, *, point_limit: int) -> list[Region]:
+def simplify(loops: Loops, tolerance: float) -> Loops:
     """
-    Trace the outline of *silhouette* to a fraction of a pixel.
+    Leave out points that lie within *tolerance* of a straight line, and round off corners.
 
     Corners are cut by half a pixel, so that a surface raised over them can be shaded sharply
     without splitting vertices.
 
     Args:
-        silhouette: The outline.
-        point_limit: The most points that all loops may have together.
+        loops: In field coordinates.
+        tolerance: In field pixels; above 0, loops may come to cross each other.
 
     Returns:
-        The silhouette's parts. Loops never touch themselves or each other before they are
-        simplified, and by less than the simplification after.
+        The same loops with fewer points.
     """
-    steps_px = max(silhouette.field.shape) / _STEPS_PER_SIDE
-    grid = lay_grid(silhouette, min(max(steps_px, _FINEST_PX), _COARSEST_PX))
-    flat = triangulate(silhouette, grid)
-    _, labels = cv2.connectedComponents(grid.inside.astype(np.uint8), connectivity=4)
-    first = flat.nodes.size
-    parts: dict[int, list[Points]] = {}
-    for loop in _chain(flat.rim_edges - first):
-        part = int(labels.flat[flat.rim_nodes[loop[0]]])
-        parts.setdefault(part, []).append(silhouette.to_picture(flat.rim_points[loop]))
-    tolerance_px = _TIGHTEST_PX / silhouette.scale
-    while True:
-        regions = [_region(loops, tolerance_px) for loops in parts.values()]
-        count = sum(len(loop) for region in regions for loop in region.loops)
-        if count <= point_limit:
-            return regions
-        tolerance_px *= _LOOSEN
+    return tuple(_cut_corners(_thin_out(loop, tolerance)) for loop in loops)
 
 
 def _chain(edges: NDArray[np.int32]) -> list[NDArray[np.int32]]:
@@ -87,19 +81,11 @@ def _chain(edges: NDArray[np.int32]) -> list[NDArray[np.int32]]:
     return loops
 
 
-def _region(loops: list[Points], tolerance_px: float) -> Region:
-    simplified = [_cut_corners(_simplify(loop, tolerance_px)) for loop in loops]
-    lengths = [cv2.contourArea(loop) for loop in loops]
-    outer = int(np.argmax(lengths))
-    kept = [loop for i, loop in enumerate(simplified) if i == outer or lengths[i] > tolerance_px**2]
-    return Region(
-        loops=(simplified[outer], *(loop for loop in kept if loop is not simplified[outer]))
-    )
-
-
-def _simplify(loop: Points, tolerance_px: float) -> Points:
-    simple = np.asarray(cv2.approxPolyDP(loop, tolerance_px, True), np.float32).reshape(-1, 2)
-    return simple if len(simple) >= _SHORTEST_LOOP else loop[:: max(1, len(loop) // 8)]
+def _thin_out(loop: Points, tolerance: float) -> Points:
+    if tolerance == 0:
+        return loop
+    simple = np.asarray(cv2.approxPolyDP(loop, tolerance, True), np.float32).reshape(-1, 2)
+    return simple if len(simple) >= _SHORTEST_LOOP else loop
 
 
 def _cut_corners(loop: Points) -> Points:

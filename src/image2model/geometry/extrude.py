@@ -4,15 +4,22 @@ import mapbox_earcut
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.contours import Points, Region, trace_regions
+from image2model.geometry.contours import Loops, Points, simplify, trace_parts
 from image2model.geometry.shape import Shape, unit_vectors
 from image2model.geometry.silhouette import Silhouette
+from image2model.geometry.topology import is_watertight
 
 _EDGE_PX = 0.6
 """The bevel of a sharp edge: too small to see, and the light turns over it, not over the caps."""
 
 _SEAM_FRACTION = 1e-5
-_FACES_PER_POINT = 12
+_STEPS_PER_SIDE = 600
+_FINEST, _COARSEST = 0.5, 1.5
+_COARSEN = 1.5
+_TOLERANCES = (0.2, 0.4, 0.8, 1.6, 0.0)
+"""How far the outline may be simplified, in field pixels, in the order tried."""
+
+_LEAST_FACES_PER_POINT = 8
 
 
 def extrude(
@@ -29,14 +36,40 @@ def extrude(
 
     Returns:
         The plate: closed, oriented, as thick in front of the picture's plane as behind it.
+
+    Raises:
+        PictureTooSmall: The subject is too thin for so few faces.
     """
     left, top, right, bottom = silhouette.box_px
     size_px = max(right - left, bottom - top)
-    regions = trace_regions(silhouette, point_limit=face_limit // _FACES_PER_POINT)
     edge = min(_EDGE_PX / silhouette.scale, 0.2 * thickness * size_px)
     seam = _SEAM_FRACTION * size_px if own_back else None
-    plates = [_plate(region, 0.5 * thickness * size_px, edge, seam) for region in regions]
-    firsts = np.cumsum([0, *(len(plate.points) for plate in plates)])
+    half = 0.5 * thickness * size_px
+    spacing = min(max(max(silhouette.field.shape) / _STEPS_PER_SIDE, _FINEST), _COARSEST)
+    while True:
+        parts = trace_parts(silhouette, spacing=spacing)
+        if not parts:
+            raise silhouette.too_thin()
+        for tolerance in _TOLERANCES:
+            outlines = [
+                tuple(silhouette.to_picture(loop) for loop in simplify(loops, tolerance))
+                for loops in parts
+            ]
+            if _fits(outlines, face_limit):
+                plate = _join([_plate(loops, half, edge, seam) for loops in outlines])
+                # Simplified outlines may cross, where the cap fails; tolerance 0 never does.
+                if len(plate.faces) <= face_limit and is_watertight(plate.faces):
+                    return plate
+        spacing *= _COARSEN
+
+
+def _fits(outlines: list[Loops], face_limit: int) -> bool:
+    points = sum(len(loop) for loops in outlines for loop in loops)
+    return points * _LEAST_FACES_PER_POINT <= face_limit
+
+
+def _join(plates: list[Shape]) -> Shape:
+    firsts = np.cumsum([0, *(len(plate.points) for plate in plates)], dtype=np.int32)
     return Shape(
         points=np.concatenate([plate.points for plate in plates]),
         normals=np.concatenate([plate.normals for plate in plates]),
@@ -45,9 +78,9 @@ def extrude(
     )
 
 
-def _plate(region: Region, half: float, edge: float, seam: float | None) -> Shape:
-    outline = np.concatenate(region.loops)
-    following = _following(region.loops)
+def _plate(loops: Loops, half: float, edge: float, seam: float | None) -> Shape:
+    outline = np.concatenate(loops)
+    following = _following(loops)
     outward = _outward(outline, following)
     inset = outline - outward[:, :2] * np.float32(edge)
     up = np.broadcast_to(np.array([0, 0, 1], np.float32), outward.shape)
@@ -60,7 +93,7 @@ def _plate(region: Region, half: float, edge: float, seam: float | None) -> Shap
     if seam is not None:
         rings.append((inset, -half - seam, -up))
     count, last = len(outline), len(rings) - 1
-    cap = _cap(region)
+    cap = _cap(loops)
     faces = [cap, cap[:, ::-1] + last * count]
     for ring in range(last):
         a = np.arange(count, dtype=np.int32) + ring * count
@@ -78,7 +111,7 @@ def _lift(points: Points, z: float) -> NDArray[np.float32]:
     return np.column_stack([points, np.full(len(points), z, np.float32)])
 
 
-def _following(loops: tuple[Points, ...]) -> NDArray[np.int32]:
+def _following(loops: Loops) -> NDArray[np.int32]:
     """Return the index of each point's successor in its loop, the loops laid end to end."""
     at = 0
     following = []
@@ -97,10 +130,10 @@ def _outward(outline: Points, following: NDArray[np.int32]) -> NDArray[np.float3
     return unit_vectors(total)
 
 
-def _cap(region: Region) -> NDArray[np.int32]:
-    """Triangulate a region counter-clockwise on the screen."""
-    outline = np.concatenate(region.loops)
-    ends = np.cumsum([len(loop) for loop in region.loops]).astype(np.uint32)
+def _cap(loops: Loops) -> NDArray[np.int32]:
+    """Triangulate a part counter-clockwise on the screen."""
+    outline = np.concatenate(loops)
+    ends = np.cumsum([len(loop) for loop in loops]).astype(np.uint32)
     flat = mapbox_earcut.triangulate_float32(outline, ends)
     faces = flat.reshape(-1, 3).astype(np.int32)
     a, b, c = (outline[faces[:, corner]] for corner in range(3))

@@ -44,6 +44,13 @@ class Silhouette:
         corner = np.array([self.left_px, self.top_px], np.float32)
         return (points + np.float32(0.5)) / np.float32(self.scale) + corner
 
+    def too_thin(self) -> PictureTooSmall:
+        """Make the error for a subject that is lost between the points of a grid."""
+        left, top, right, bottom = self.box_px
+        return PictureTooSmall(
+            width_px=right - left, height_px=bottom - top, minimum_px=MINIMUM_SUBJECT_PX
+        )
+
     def sample(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """
         Read the field between its pixels (bilinear); 0 outside.

@@ -1,6 +1,7 @@
 """Cut a grid along a silhouette into triangles that keep the outline to a fraction of a pixel."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +19,9 @@ _BISECTIONS = 6
 _NEAREST = np.float32(0.02)
 """Outline vertices keep this fraction of a link away from its nodes: no triangle collapses."""
 
-# Around a cell, counter-clockwise on the screen: top left corner, left edge, bottom left corner,
-# bottom edge, bottom right corner, right edge, top right corner, top edge.
+# The slots around a cell, counter-clockwise on the screen: top left corner, left edge, bottom left
+# corner, bottom edge, and so on. Corners 0, 2, 4, 6 are the bits 1, 2, 4, 8 of a cell's code.
 _AROUND = 8
-# Corners are slots 0, 2, 4, 6 for the bits 1, 2, 4, 8 of a cell's code; edges are 1, 3, 5, 7.
-_SIDE_LEFT, _SIDE_BOTTOM, _SIDE_RIGHT, _SIDE_TOP = 1, 3, 5, 7
 
 Indices = NDArray[np.int32]
 
@@ -67,9 +66,13 @@ def triangulate(silhouette: Silhouette, grid: SilhouetteGrid) -> FlatShape:
     """
     rim = _rim_vertices(silhouette, grid)
     node_count = grid.inside.size
-    cut_faces, rim_edges = _cut_cells(grid, rim, first=node_count)
+    cut = _cut_cells(grid, rim, first=node_count)
     faces = np.concatenate(
-        [cut_faces, _whole_cells(grid), *(_merged_cells(grid, k + 1) for k in range(COARSENINGS))]
+        [
+            _from_templates(cut, _face_slots, 3),
+            _whole_cells(grid),
+            *(_merged_cells(grid, k + 1) for k in range(COARSENINGS)),
+        ]
     )
     used = np.zeros(node_count + rim.inner.size, bool)
     used[faces] = True
@@ -81,8 +84,27 @@ def triangulate(silhouette: Silhouette, grid: SilhouetteGrid) -> FlatShape:
         rim_fractions=rim.fractions,
         rim_nodes=rim.inner,
         faces=numbers[faces],
-        rim_edges=numbers[rim_edges],
+        rim_edges=numbers[_from_templates(cut, _segment_slots, 2)],
     )
+
+
+def trace_rim(
+    silhouette: Silhouette, grid: SilhouetteGrid
+) -> tuple[NDArray[np.float32], Indices, Indices]:
+    """
+    Trace the outline alone, as `triangulate` would.
+
+    Args:
+        silhouette: The outline.
+        grid: Laid over it; its inside is not empty.
+
+    Returns:
+        Field coordinates of the rim vertices, shape (m, 2); the flat index of the grid node
+        inside next to each, shape (m,); rim segments with the shape on their left, shape (m, 2).
+    """
+    rim = _rim_vertices(silhouette, grid)
+    cut = _cut_cells(grid, rim, first=0)
+    return rim.points, rim.inner, _from_templates(cut, _segment_slots, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,6 +116,13 @@ class _Rim:
     """Rim vertex on the link from each node to its right neighbour; valid where one crosses."""
     down: Indices
     """The same for the link to the node below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _CutCells:
+    codes: NDArray[np.uint8]
+    around: Indices
+    """Vertices in the eight slots around each cell; meaningless where there is none."""
 
 
 def _rim_vertices(silhouette: Silhouette, grid: SilhouetteGrid) -> _Rim:
@@ -143,53 +172,63 @@ def _crossings(
     return np.asarray(np.clip(middle, _NEAREST, 1 - _NEAREST), np.float32)
 
 
-def _cut_cells(grid: SilhouetteGrid, rim: _Rim, *, first: int) -> tuple[Indices, Indices]:
+def _cut_cells(grid: SilhouetteGrid, rim: _Rim, *, first: int) -> _CutCells:
     columns = grid.inside.shape[1]
     rows_of, columns_of = np.nonzero((grid.codes != 0) & (grid.codes != 15))
-    codes = grid.codes[rows_of, columns_of]
     corner = (rows_of * columns + columns_of).astype(np.int32)
     around = np.empty((corner.size, _AROUND), np.int32)
     around[:, 0] = corner
+    around[:, 1] = first + rim.down[corner]
     around[:, 2] = corner + columns
+    around[:, 3] = first + rim.across[corner + columns]
     around[:, 4] = corner + columns + 1
+    around[:, 5] = first + rim.down[corner + 1]
     around[:, 6] = corner + 1
-    around[:, _SIDE_LEFT] = first + rim.down[corner]
-    around[:, _SIDE_BOTTOM] = first + rim.across[corner + columns]
-    around[:, _SIDE_RIGHT] = first + rim.down[corner + 1]
-    around[:, _SIDE_TOP] = first + rim.across[corner]
-    faces, edges = [], []
+    around[:, 7] = first + rim.across[corner]
+    return _CutCells(codes=grid.codes[rows_of, columns_of], around=around)
+
+
+def _from_templates(
+    cut: _CutCells, template: Callable[[int], list[tuple[int, ...]]], size: int
+) -> Indices:
+    found = [np.empty((0, size), np.int32)]
     for code in range(1, 15):
-        cells = around[codes == code]
-        if cells.size:
-            triangles, segments = _cut_templates(code)
-            faces.append(cells[:, triangles].reshape(-1, 3))
-            edges.append(cells[:, segments].reshape(-1, 2))
-    return np.concatenate(faces), np.concatenate(edges)
+        cells = cut.around[cut.codes == code]
+        found.append(cells[:, np.array(template(code))].reshape(-1, size))
+    return np.concatenate(found)
 
 
-def _cut_templates(code: int) -> tuple[Indices, Indices]:
+def _rings(code: int) -> list[list[int]]:
     """
-    Tell how a cell of *code* is cut, in slots around it.
+    Tell along which slots a cell of *code* is cut into polygons, each from rim to rim.
 
-    Every run of neighbouring corners is one polygon; it is fanned from its middle corner, so
-    that each inner edge has a corner of the grid at one end. Two opposite corners make two
-    polygons: an outline never touches itself in a cell.
+    Every run of neighbouring corners inside is one polygon. Two opposite corners make two: an
+    outline never touches itself in a cell.
     """
     corners = [bool(code >> bit & 1) for bit in range(4)]
-    triangles: list[tuple[int, int, int]] = []
-    segments: list[tuple[int, int]] = []
+    rings = []
     for start in range(4):
         if not corners[start] or corners[start - 1]:
             continue
         length = next(n for n in range(1, 4) if not corners[(start + n) % 4])
-        slots = [2 * start - 1, *range(2 * start, 2 * (start + length), 2)]
-        slots.append(2 * (start + length) - 1)
-        ring = [slot % _AROUND for slot in slots]
-        centre = 1 + (length - 1) // 2
+        last = start + length - 1
+        slots = [2 * start - 1, *range(2 * start, 2 * last + 1, 2), 2 * last + 1]
+        rings.append([slot % _AROUND for slot in slots])
+    return rings
+
+
+def _face_slots(code: int) -> list[tuple[int, ...]]:
+    faces: list[tuple[int, ...]] = []
+    for ring in _rings(code):
+        # Fanned from the middle corner: every inner edge has a node of the grid at one end.
+        centre = (len(ring) - 1) // 2
         fan = ring[centre + 1 :] + ring[:centre]
-        triangles += [(ring[centre], a, b) for a, b in itertools.pairwise(fan)]
-        segments.append((ring[-1], ring[0]))
-    return np.array(triangles, np.int32), np.array(segments, np.int32)
+        faces += [(ring[centre], a, b) for a, b in itertools.pairwise(fan)]
+    return faces
+
+
+def _segment_slots(code: int) -> list[tuple[int, ...]]:
+    return [(ring[-1], ring[0]) for ring in _rings(code)]
 
 
 def _whole_cells(grid: SilhouetteGrid) -> Indices:

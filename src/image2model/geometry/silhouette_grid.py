@@ -18,7 +18,8 @@ _LENGTH_PER_STEP = math.pi / 4  # of a line in all directions, counted in pixel 
 _FULL = 15
 # Triangles of one cut cell by its code, see `silhouette_faces`.
 _CUT_FACES = np.array([0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 0])
-_ATTEMPTS = 5
+_ATTEMPTS = 7
+_COARSEN = 1.1
 _FINEST_PX = 0.3
 _NEAREST_FRACTION = 0.92
 _AIM_FRACTION = 0.97
@@ -73,28 +74,42 @@ def choose_grid(silhouette: Silhouette, *, face_limit: int, rim_faces: int = 0) 
         rim_faces: Triangles that each outline segment adds beyond the two sides.
 
     Returns:
-        The grid; its mesh has 90–100 % of the limit unless the picture is too small for that.
+        The grid; its mesh has 90–100 % of the limit, unless the picture has not that many
+        details, or the shape falls apart into ever fewer pieces as the grid coarsens.
+
+    Raises:
+        PictureTooSmall: The subject is too thin for any grid of so few faces.
     """
     spacing = _first_spacing(silhouette, face_limit)
     low, high = 0.0, math.inf
     best: SilhouetteGrid | None = None
+    most = 0
     for _ in range(_ATTEMPTS):
         grid = lay_grid(silhouette, spacing)
         total = 2 * grid.face_count + rim_faces * grid.rim_count
-        if 0 < total <= face_limit:
-            best = grid if best is None or spacing < best.spacing else best
+        if total > face_limit:
+            low = max(low, spacing)
+        else:
             high = min(high, spacing)
+            if total > most:
+                best, most = grid, total
             if total >= _NEAREST_FRACTION * face_limit or spacing <= _FINEST_PX:
                 break
-        else:
-            low = max(low, spacing)
         spacing = _next_spacing(spacing, total / (_AIM_FRACTION * face_limit), low, high)
-    while best is None:
-        spacing *= 1.1
-        grid = lay_grid(silhouette, spacing)
-        if 2 * grid.face_count + rim_faces * grid.rim_count <= face_limit:
-            best = grid
+    if best is None:
+        best = _coarser_grid(silhouette, spacing, face_limit, rim_faces)
     return best
+
+
+def _coarser_grid(
+    silhouette: Silhouette, spacing: float, face_limit: int, rim_faces: int
+) -> SilhouetteGrid:
+    while spacing < max(silhouette.field.shape):
+        grid = lay_grid(silhouette, spacing)
+        if 0 < 2 * grid.face_count + rim_faces * grid.rim_count <= face_limit:
+            return grid
+        spacing *= _COARSEN
+    raise silhouette.too_thin()
 
 
 def _first_spacing(silhouette: Silhouette, face_limit: int) -> float:
@@ -111,7 +126,7 @@ def _first_spacing(silhouette: Silhouette, face_limit: int) -> float:
 
 def _next_spacing(spacing: float, excess: float, low: float, high: float) -> float:
     guess = spacing * math.pow(max(excess, 0.05), 0.8)
-    if low < guess < high:
+    if low < guess < high and guess != spacing:
         return max(guess, _FINEST_PX)
     return float(0.5 * (low + high)) if math.isfinite(high) else 1.2 * low
 
