@@ -53,8 +53,8 @@ def create_api(
     for router in ROUTERS:
         api.include_router(router, prefix=PREFIX)
     # The last one added is the first to see a request.
-    api.add_middleware(guards.BodyLimit)
     api.add_middleware(guards.CrossSiteGuard)
     api.add_middleware(guards.HostGuard, allowed=allowed_hosts)
+    api.add_middleware(guards.BodyGuard)
     api.add_middleware(guards.SecurityHeaders)
     return api

@@ -17,6 +17,7 @@ _log = logging.getLogger(__name__)
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 ANY_HOST = "*"
 JSON_BODY_BYTES = 1_000_000
+_WORTH_DISCARDING_BYTES = 100_000_000
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE = frozenset({"same-origin", "none"})
@@ -125,32 +126,61 @@ def _is_own(scope: Scope) -> bool:
     return True  # No browser: those send at least one of the two.
 
 
-class BodyLimit:
-    """Ends requests whose body is too large; uploads count their own bytes, by file."""
+class BodyGuard:
+    """
+    Ends requests whose body is too large; uploads count their own bytes, by file.
+
+    Whoever is refused while sending much more, or nobody knows how much, is cut off after the
+    answer; less than that is let run out, so that the answer is not lost.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http" or _is_upload(scope):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _promised_bytes(scope) > JSON_BODY_BYTES:
-            await problem(UploadTooLarge(limit_bytes=JSON_BODY_BYTES))(scope, receive, send)
+        body = _Body(scope, receive, send)
+        if body.limit_bytes is not None and (body.promised_bytes or 0) > body.limit_bytes:
+            await problem(UploadTooLarge(limit_bytes=body.limit_bytes))(scope, receive, body.send)
             return
-        came_bytes = 0
+        await self._app(scope, body.receive, body.send)
 
-        async def receive_some() -> Message:
-            nonlocal came_bytes
-            message = await receive()
-            came_bytes += len(message.get("body", b""))
-            if came_bytes > JSON_BODY_BYTES:
-                # The one kind of error that FastAPI lets through while it reads a body.
-                raise HTTPException(413, f"The body is larger than {JSON_BODY_BYTES} bytes.")
-            return message
 
-        await self._app(scope, receive_some, send)
+class _Body:
+    """One request's body on its way, with the answer to it."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "")
+        chunked = "transfer-encoding" in headers
+        self.limit_bytes = None if _is_upload(scope) else JSON_BODY_BYTES
+        self.promised_bytes = int(length) if length.isascii() and length.isdigit() else None
+        self._more = chunked or bool(self.promised_bytes)
+        self._came_bytes = 0
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._came_bytes += len(message.get("body", b""))
+        self._more = message.get("more_body", False)
+        if self.limit_bytes is not None and self._came_bytes > self.limit_bytes:
+            # The one kind of error that FastAPI lets through while it reads a body.
+            raise HTTPException(413, f"The body is larger than {self.limit_bytes} bytes.")
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and self._more and self._is_long():
+            MutableHeaders(scope=message)["Connection"] = "close"
+        await self._send(message)
+
+    def _is_long(self) -> bool:
+        if self.promised_bytes is None:
+            return True
+        return self.promised_bytes - self._came_bytes > _WORTH_DISCARDING_BYTES
 
 
 def _is_upload(scope: Scope) -> bool:
@@ -158,8 +188,3 @@ def _is_upload(scope: Scope) -> bool:
     return (method == "POST" and path == f"{PREFIX}/jobs") or (
         method == "PUT" and "/views/" in path
     )
-
-
-def _promised_bytes(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "0")
-    return int(length) if length.isascii() and length.isdigit() else 0
