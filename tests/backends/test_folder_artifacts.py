@@ -15,6 +15,7 @@ import pytest
 
 from image2model.backends.folder.artifacts import FolderArtifactStore
 from image2model.backends.folder.errors import storage_errors
+from image2model.backends.folder.part_file import PartFile
 from image2model.core.errors import StorageError, StorageFull, StorageUnavailable
 from image2model.core.ids import ArtifactId, new_hex_id
 
@@ -257,3 +258,12 @@ async def test_plain_asyncio_cancellation_leaves_nothing(folder: Path, turns: in
         await putting
     assert files_below(folder) in ([], [f"{MODEL[:2]}/{MODEL}"])
     assert [stored.size_bytes async for stored in store.all()] in ([], [MIB])
+
+
+def test_discarded_part_ignores_a_late_thread(folder: Path) -> None:
+    """What a thread left behind by a cancelled put still does makes no file."""
+    part = PartFile(folder / "late.part")
+    part.discard()
+    part.write(b"late")
+    part.commit(folder / "ab" / MODEL)
+    assert files_below(folder) == []
