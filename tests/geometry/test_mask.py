@@ -242,7 +242,7 @@ def test_without_an_object_nothing_is_made_up(make: object) -> None:
     assert "transparent" in caught.value.message
 
 
-@pytest.mark.parametrize("size", [(8, 8), (8, 300), (300, 9), (17, 23)])
+@pytest.mark.parametrize("size", [(8, 8), (8, 300), (300, 9), (17, 23), (8, 16000)])
 def test_small_and_narrow_pictures_do_no_harm(size: tuple[int, int]) -> None:
     chance = np.random.default_rng(size[0])
     colors = np.full((*size, 3), 250, np.uint8)

@@ -86,18 +86,21 @@ def _cut_by_alpha(alpha: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 
 def _cut_opaque(pixels: NDArray[np.uint8]) -> Mask:
-    colors = np.ascontiguousarray(pixels[..., :3])
-    if bool((colors[0] == colors[0, 0]).all()) and bool((colors == colors[0, 0]).all()):
+    view = view_for_masks(pixels)
+    if _is_flat(view.colors) and _is_flat(pixels[..., :3]):
         raise PictureEmpty(reason="it is one single colour")
-    view = view_for_masks(colors)
     best = cut_by_background(view)
     if best.confidence < _SURE:
         best = max(best, cut_by_colors(view), key=_confidence)
     if best.confidence < NEEDED_CONFIDENCE:
         raise SubjectNotFound(confidence=best.confidence, needed=NEEDED_CONFIDENCE)
-    coverage = refine_edges(colors, best.inside)
+    coverage = refine_edges(pixels, view.colors, best.inside)
     _refuse_tiny(coverage > 127)
     return Mask(coverage=coverage, confidence=best.confidence, source=best.source)
+
+
+def _is_flat(colors: NDArray[np.uint8]) -> bool:
+    return bool((colors == colors[0, 0]).all())
 
 
 def _confidence(candidate: Candidate) -> float:

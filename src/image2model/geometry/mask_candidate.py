@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WORK_SIDE_PX = 512
+_LEAST_SIDE_PX = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -16,11 +17,13 @@ class MaskView:
     A reduced copy of a picture, in a space where distances are what the eye sees.
 
     Attributes:
+        colors: uint8 sRGB, shape (height, width, 3).
         lab: float32 CIE L*a*b*, slightly smoothed, shape (height, width, 3).
         slope: float32, how much the colour changes per pixel, in L*a*b* units.
         ring: True along the four borders, where background is expected.
     """
 
+    colors: NDArray[np.uint8]
     lab: NDArray[np.float32]
     slope: NDArray[np.float32]
     ring: NDArray[np.bool_]
@@ -42,19 +45,22 @@ class Candidate:
     source: Literal["background", "grabcut"]
 
 
-def view_for_masks(colors: NDArray[np.uint8]) -> MaskView:
+def view_for_masks(pixels: NDArray[np.uint8]) -> MaskView:
     """
     Reduce a picture to at most 512 pixels a side for the search.
 
     Args:
-        colors: uint8 sRGB, shape (height, width, 3).
+        pixels: uint8 sRGB with or without alpha, which is ignored; shape (height, width, …).
 
     Returns:
         The reduced copy with its slopes.
     """
-    scale = min(1.0, _WORK_SIDE_PX / max(colors.shape[:2]))
-    if scale < 1.0:
-        colors = cv2.resize(colors, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    height, width = pixels.shape[:2]
+    scale = min(1.0, _WORK_SIDE_PX / max(height, width))
+    # A panorama keeps a few rows to look at, even if that distorts it.
+    size = tuple(min(side, max(_LEAST_SIDE_PX, round(scale * side))) for side in (width, height))
+    reduced = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1.0 else pixels
+    colors = np.ascontiguousarray(np.asarray(reduced, np.uint8)[..., :3])
     lab = cv2.cvtColor(colors.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     lab = cv2.GaussianBlur(lab, (0, 0), 0.8)
     across, down = (
@@ -62,9 +68,11 @@ def view_for_masks(colors: NDArray[np.uint8]) -> MaskView:
     )
     slope = np.sqrt(np.einsum("ijk,ijk->ij", across, across) + np.einsum("ijk,ijk->ij", down, down))
     ring = np.ones(lab.shape[:2], bool)
-    width = max(2, round(0.02 * min(ring.shape)))
-    ring[width:-width, width:-width] = False
-    return MaskView(lab=lab.astype(np.float32), slope=slope.astype(np.float32), ring=ring)
+    inset = max(2, round(0.02 * min(ring.shape)))
+    ring[inset:-inset, inset:-inset] = False
+    return MaskView(
+        colors=colors, lab=lab.astype(np.float32), slope=slope.astype(np.float32), ring=ring
+    )
 
 
 def keep_large_parts(inside: NDArray[np.bool_], *, smallest_fraction: float) -> NDArray[np.bool_]:

@@ -13,7 +13,9 @@ _LITTLE = 0.02
 """What the blurred edge itself weighs where thin parts leave no clean colour nearby."""
 
 
-def refine_edges(colors: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def refine_edges(
+    pixels: NDArray[np.uint8], reduced: NDArray[np.uint8], inside: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
     """
     Enlarge a mask so that its edge follows the colours of the full picture.
 
@@ -24,27 +26,29 @@ def refine_edges(colors: NDArray[np.uint8], inside: NDArray[np.bool_]) -> NDArra
     Alpha Matting", Eurographics 2010.
 
     Args:
-        colors: uint8 sRGB, shape (height, width, 3).
-        inside: The mask, at the same size or smaller.
+        pixels: uint8 sRGB with or without alpha, which is ignored; shape (height, width, …).
+        reduced: uint8 sRGB, the same picture at the size of the mask.
+        inside: The mask.
 
     Returns:
-        Coverage 0–255 at the size of *colors*.
+        Coverage 0–255 at the size of *pixels*.
     """
-    height, width = colors.shape[:2]
+    height, width = pixels.shape[:2]
     mask = inside.astype(np.uint8)
     kernel = np.ones((2 * _BAND_PX + 1, 2 * _BAND_PX + 1), np.uint8)
     core, reach = cv2.erode(mask, kernel), cv2.dilate(mask, kernel)
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)
+    soft = cv2.GaussianBlur(255 * mask, (0, 0), 0.7)
     soft = cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR)
-    coverage = np.asarray(soft, np.float32)
+    coverage = np.asarray(soft, np.uint8)
     band = cv2.resize(reach - core, (width, height), interpolation=cv2.INTER_NEAREST)
     rows, columns = np.nonzero(band)
     near = (rows * mask.shape[0] // height, columns * mask.shape[1] // width)
-    object_color, ground_color = (each[near] for each in _color_sides(colors, mask, core, reach))
-    coverage[rows, columns] = _place_between(
-        colors[rows, columns] / 255, object_color, ground_color, coverage[rows, columns]
+    object_color, ground_color = (each[near] for each in _color_sides(reduced, mask, core, reach))
+    share = _place_between(
+        pixels[rows, columns, :3] / 255, object_color, ground_color, coverage[rows, columns] / 255
     )
-    return np.asarray(np.rint(coverage * 255), np.uint8)
+    coverage[rows, columns] = np.rint(255 * share)
+    return coverage
 
 
 def _color_sides(
@@ -52,9 +56,7 @@ def _color_sides(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Give the mean colour of the object and of the background around each pixel of the mask."""
     inside, sure, possible = (np.asarray(each, np.float32) for each in (mask, core, reach))
-    size = (inside.shape[1], inside.shape[0])
-    small = np.asarray(cv2.resize(colors, size, interpolation=cv2.INTER_AREA), np.float32)
-    small *= np.float32(1 / 255)
+    small = colors.astype(np.float32) * np.float32(1 / 255)
     return (
         _spread_color(small, sure + _LITTLE * inside),
         _spread_color(small, 1 - possible + _LITTLE * (1 - inside)),

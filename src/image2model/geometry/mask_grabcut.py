@@ -63,12 +63,12 @@ def _guess_by_rarity(lab: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _count_colors(lab: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Make a smoothed histogram of the colours, which sums to one."""
+    """Make a smoothed histogram of the colours, which sums to one unless there are none."""
     counts = np.zeros(_BINS)
     np.add.at(counts, _bins_of(lab[where]), 1.0)
     for axis in range(3):
         counts = (np.roll(counts, 1, axis) + 2 * counts + np.roll(counts, -1, axis)) / 4
-    return np.asarray(counts / counts.sum(), np.float64)
+    return np.asarray(counts / max(1.0, float(counts.sum())), np.float64)
 
 
 def _look_up(lab: NDArray[np.float32], table: NDArray[np.float64]) -> NDArray[np.float32]:
