@@ -17,6 +17,7 @@ from examples.fields import (
     lathe,
     length,
     mirrored,
+    smooth_cut,
     smooth_union,
     sphere,
     torus,
@@ -121,6 +122,11 @@ def duck() -> Solid:
         found[2] = np.abs(found[2])
         return found
 
+    def body(points: Values) -> Values:
+        whole = ellipsoid(points, (-0.06, -0.30, 0), (0.60, 0.37, 0.44))
+        # Flat below, or it would balance on a point.
+        return smooth_cut(whole, points[1] + np.float32(0.60), 0.05)
+
     def wing(points: Values) -> Values:
         return ellipsoid(
             turned(at(both(points), (-0.10, -0.18, 0.40)), 2, -16), (0, 0, 0), (0.30, 0.19, 0.09)
@@ -128,9 +134,7 @@ def duck() -> Solid:
 
     return Solid(
         parts=[
-            skin(
-                field=lambda p: ellipsoid(p, (-0.06, -0.30, 0), (0.60, 0.37, 0.44)),
-            ),
+            skin(field=body),
             skin(
                 field=lambda p: capsule(p, (-0.46, -0.16, 0), (-0.74, 0.10, 0), 0.19, 0.045),
                 blend=0.14,

@@ -41,6 +41,13 @@ def test_counts_and_sizes() -> None:
     assert (facts.textures, facts.texture_px, facts.vertex_colors) == (0, 0, False)
 
 
+def test_stray_vertices_do_not_count_for_the_size() -> None:
+    """A forgotten point far away does not make the object larger."""
+    positions = np.array([(0, 0, 0), (1, 0, 0), (0, 2, 0), (99, 99, 99)], np.float32)
+    mesh = Mesh(name="x", positions=positions, faces=np.array([(0, 1, 2)], np.uint32))
+    assert inspect_meshes([mesh]).size_mm == (1000, 2000, 0)
+
+
 def test_an_open_surface_is_not_watertight() -> None:
     """A square has a rim."""
     facts = inspect_glb(square(COLOR_0=np.zeros((4, 3), "<f4")).glb())

@@ -74,7 +74,7 @@ def inspect_meshes(meshes: Sequence[Mesh]) -> MeshFacts:
     Raises:
         InvalidMesh: A texture is no picture that can be read.
     """
-    used = [mesh.positions[np.unique(mesh.faces)] for mesh in meshes]
+    used = [_used_positions(mesh) for mesh in meshes]
     low = np.min([positions.min(axis=0) for positions in used], axis=0).astype(np.float64)
     high = np.max([positions.max(axis=0) for positions in used], axis=0).astype(np.float64)
     images = _textures(meshes)
@@ -125,6 +125,13 @@ def _hashes(positions: NDArray[np.float32]) -> NDArray[np.uint64]:
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(factor) + extra
         mixed = mixed ^ (mixed >> np.uint64(27))
     return mixed
+
+
+def _used_positions(mesh: Mesh) -> NDArray[np.float32]:
+    """Return the vertices that faces refer to: a stray one is not part of the object."""
+    used = np.zeros(len(mesh.positions), bool)
+    used[mesh.faces.ravel()] = True
+    return mesh.positions[used]
 
 
 def _textures(meshes: Sequence[Mesh]) -> list[EncodedImage]:

@@ -50,11 +50,14 @@ class Fragments:
         """
         blended = np.empty((values.shape[1], len(self.faces)), np.float32)
         term = np.empty(len(self.faces), np.float32)
+        seen = [np.take(ids, self.faces) for ids in np.ascontiguousarray(corners.T)]
         for component, out in zip(values.T, blended, strict=True):
-            by_corner = np.ascontiguousarray(component[corners].T, np.float32)
-            np.multiply(np.take(by_corner[0], self.faces), self.weights[0], out=out)
+            by_vertex = np.ascontiguousarray(component, np.float32)
+            # "clip" lets numpy write to *out* directly; all indices are in range anyway.
+            np.take(by_vertex, seen[0], out=out, mode="clip")
+            np.multiply(out, self.weights[0], out=out)
             for corner in (1, 2):
-                np.take(by_corner[corner], self.faces, out=term)
+                np.take(by_vertex, seen[corner], out=term, mode="clip")
                 np.multiply(term, self.weights[corner], out=term)
                 np.add(out, term, out=out)
         return blended
