@@ -3,17 +3,14 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import quote
 from uuid import uuid4
 
-import httpx2
-
-from image2model.client.errors import error_of_answer
-from image2model.client.events import Event, parse_events
+from image2model.client.connection import API, Connection
+from image2model.client.events import Event
 from image2model.core.errors import ServerUnreachable
 from image2model.wire.models import (
     EstimateIn,
@@ -27,18 +24,9 @@ from image2model.wire.models import (
 )
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-_API = "/api/v1"
-_QUIET_S = 40.0
-"""The server says something every 15 s; silence beyond this means the connection is dead."""
-
-_RETRY_S = 1.0
+_AGAIN_AFTER_S = 1.0
 _GIVE_UP_AFTER_S = 120.0
-_SUBMISSIONS = 3
-"""How often a job is sent when the answer to it is lost on the way."""
-
 _SETTLED = frozenset({"succeeded", "failed", "cancelled", "uncertain"})
-_SESSION_COOKIES = ("image2model_session", "__Host-image2model_session")
-"""Over plain http and over https."""
 
 
 class Client:
@@ -66,13 +54,7 @@ class Client:
         session: str | None = None,
         timeout_s: float = 60.0,
     ) -> None:
-        self._url = url.rstrip("/")
-        self._http = httpx2.Client(
-            base_url=self._url + _API,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            cookies=dict.fromkeys(_SESSION_COOKIES, session) if session else {},
-            timeout=timeout_s,
-        )
+        self._server = Connection(url, api_key=api_key, session=session, timeout_s=timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -87,15 +69,12 @@ class Client:
 
     def close(self) -> None:
         """Let go of the connections. May be called twice."""
-        self._http.close()
+        self._server.close()
 
     @property
     def session(self) -> str | None:
         """The secret that reaches this client's jobs; None: it has made none, or has an API key."""
-        found = [
-            cookie.value for cookie in self._http.cookies.jar if cookie.name in _SESSION_COOKIES
-        ]
-        return found[-1] if found else None
+        return self._server.session
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -143,34 +122,13 @@ class Client:
             fields["reuse"] = "true"
         if views is not None:
             fields["views"] = json.dumps([dict(view) for view in views])
-        return self._upload([Path(picture) for picture in pictures], fields, idempotency_key)
-
-    def _upload(
-        self, pictures: Sequence[Path], fields: Mapping[str, str], key: str | None
-    ) -> JobOut:
-        headers = {"Idempotency-Key": key or uuid4().hex}
-        for left in reversed(range(_SUBMISSIONS)):
-            with ExitStack() as stack:
-                files = [
-                    ("files", (path.name, stack.enter_context(path.open("rb"))))
-                    for path in pictures
-                ]
-                try:
-                    reply = self._http.post("/jobs", data=fields, files=files, headers=headers)
-                except httpx2.ConnectError as error:
-                    raise self._unreachable(error) from error
-                except httpx2.TransportError as error:
-                    if not left:
-                        raise self._unreachable(error) from error
-                else:
-                    self._raise_for(reply)
-                    return JobOut.model_validate_json(reply.content)
-            time.sleep(_RETRY_S)
-        raise AssertionError("the last try returns or raises")
+        key = idempotency_key or uuid4().hex
+        files = [Path(picture) for picture in pictures]
+        return JobOut.model_validate_json(self._server.upload("/jobs", files, fields, key=key))
 
     def job(self, job_id: str) -> JobOut:
         """Read a job with its items."""
-        return JobOut.model_validate_json(self._send("GET", f"/jobs/{job_id}").content)
+        return JobOut.model_validate_json(self._server.send("GET", f"/jobs/{job_id}"))
 
     def jobs(
         self, *, text: str = "", state: str | None = None, limit: int | None = None
@@ -182,8 +140,8 @@ class Client:
         if limit:
             query["limit"] = str(limit)
         while True:
-            reply = self._send("GET", "/jobs", params=query)
-            page = JobList.model_validate_json(reply.content)
+            reply = self._server.send("GET", "/jobs", params=query)
+            page = JobList.model_validate_json(reply)
             yield page
             if page.next is None:
                 return
@@ -204,7 +162,9 @@ class Client:
         lost_at_s: float | None = None
         while job is None or not is_settled(job):
             try:
-                for event in self._events(job_id, job.version if job else None):
+                for event in self._server.events(
+                    f"/jobs/{job_id}/events", after=job.version if job else None
+                ):
                     job, lost_at_s = _apply(job, event), None
                     if job is not None:
                         yield job
@@ -213,7 +173,7 @@ class Client:
                 if time.monotonic() - lost_at_s > _GIVE_UP_AFTER_S:
                     raise
             if job is None or not is_settled(job):
-                time.sleep(_RETRY_S)
+                time.sleep(_AGAIN_AFTER_S)
 
     def wait(self, job_id: str) -> JobOut:
         """Wait until nothing more happens by itself; returns the job as it is then."""
@@ -239,12 +199,12 @@ class Client:
     def resolve(self, job_id: str, item: int, resolution: Literal["resubmit", "give_up"]) -> JobOut:
         """Decide about an item of which nobody knows whether the provider accepted it."""
         path = f"/jobs/{job_id}/items/{item}/resolve"
-        reply = self._send("POST", path, json={"resolution": resolution})
-        return JobOut.model_validate_json(reply.content)
+        reply = self._server.send("POST", path, json={"resolution": resolution})
+        return JobOut.model_validate_json(reply)
 
     def delete(self, job_id: str) -> None:
         """Delete a job with its pictures and results."""
-        self._send("DELETE", f"/jobs/{job_id}")
+        self._server.send("DELETE", f"/jobs/{job_id}")
 
     # --- files ------------------------------------------------------------------------------
 
@@ -278,31 +238,19 @@ class Client:
             NotFoundError: It is not there.
             OSError: It cannot be written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{uuid4().hex}.part")
-        try:
-            with self._http.stream("GET", self._url + url, follow_redirects=True) as reply:
-                self._raise_for(reply)
-                with part.open("wb") as out:
-                    out.writelines(reply.iter_bytes())
-            part.replace(path)
-        except httpx2.TransportError as error:
-            raise self._unreachable(error) from error
-        finally:
-            part.unlink(missing_ok=True)
-        return path
+        return self._server.save(url, path)
 
     # --- generators -------------------------------------------------------------------------
 
     def generators(self) -> list[GeneratorOut]:
         """List the generators, the server's default one first."""
-        reply = self._send("GET", "/generators")
-        return GeneratorList.model_validate_json(reply.content).generators
+        reply = self._server.send("GET", "/generators")
+        return GeneratorList.model_validate_json(reply).generators
 
     def generator(self, generator: str) -> GeneratorOut:
         """Describe one generator, listed or not."""
-        reply = self._send("GET", f"/generators/{quote(generator)}")
-        return GeneratorOut.model_validate_json(reply.content)
+        reply = self._server.send("GET", f"/generators/{quote(generator)}")
+        return GeneratorOut.model_validate_json(reply)
 
     def estimate(
         self,
@@ -313,55 +261,19 @@ class Client:
     ) -> EstimateOut:
         """Ask what a job would cost and how long it would take."""
         body = EstimateIn(generator=generator, options=dict(options or {}), items=items)
-        reply = self._send("POST", "/estimate", json=body.model_dump())
-        return EstimateOut.model_validate_json(reply.content)
+        reply = self._server.send("POST", "/estimate", json=body.model_dump())
+        return EstimateOut.model_validate_json(reply)
 
     # --- the wire ---------------------------------------------------------------------------
 
     def _act(self, job_id: str, action: str, item: int | None) -> JobOut:
         place = f"/jobs/{job_id}" if item is None else f"/jobs/{job_id}/items/{item}"
-        return JobOut.model_validate_json(self._send("POST", f"{place}/{action}").content)
-
-    def _events(self, job_id: str, version: int | None) -> Iterator[Event]:
-        headers = {"Accept": "text/event-stream"}
-        if version is not None:
-            headers["Last-Event-ID"] = str(version)
-        timeout = httpx2.Timeout(self._http.timeout, read=_QUIET_S)
-        try:
-            with self._http.stream(
-                "GET", f"/jobs/{job_id}/events", headers=headers, timeout=timeout
-            ) as reply:
-                self._raise_for(reply)
-                yield from parse_events(reply.iter_lines())
-        except httpx2.TransportError as error:
-            raise self._unreachable(error) from error
-
-    def _send(self, method: str, path: str, **request: Any) -> httpx2.Response:
-        try:
-            reply = self._http.request(method, path, **request)
-        except httpx2.TransportError as error:
-            raise self._unreachable(error) from error
-        self._raise_for(reply)
-        return reply
-
-    def _unreachable(self, error: httpx2.TransportError) -> ServerUnreachable:
-        return ServerUnreachable(url=self._url, reason=str(error) or type(error).__name__)
-
-    def _raise_for(self, reply: httpx2.Response) -> None:
-        if reply.is_success:
-            return
-        reply.read()
-        try:
-            body = reply.json()
-        except ValueError:
-            body = None
-        problem = body if isinstance(body, dict) else {}
-        raise error_of_answer(self._url, reply.status_code, problem)
+        return JobOut.model_validate_json(self._server.send("POST", f"{place}/{action}"))
 
 
 def model_url(job_id: str, item: int, format_name: str) -> str:
     """Tell where an item's model can be had in a format, relative to the server."""
-    return f"{_API}/jobs/{job_id}/items/{item}/model.{quote(format_name)}"
+    return f"{API}/jobs/{job_id}/items/{item}/model.{quote(format_name)}"
 
 
 def is_settled(job: JobOut) -> bool:

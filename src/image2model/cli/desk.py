@@ -1,0 +1,119 @@
+"""Where the command line takes jobs: this process, or a server."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from image2model.cli.subjects import Subject
+from image2model.wire.models import EstimateOut, FileOut, GeneratorOut, JobOut, JobSummary
+
+Resolution = Literal["resubmit", "give_up"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """
+    What is to be made.
+
+    Attributes:
+        generator: Its id.
+        options: With every default filled in.
+        subjects: What to make models of.
+        name: The job's, for people; "": named after its items.
+        budget_usd: The most the job may cost, in US dollars; None: no limit.
+        key: The same key again returns the same job.
+        reuse: Take over what was made before of the same pictures with the same settings.
+    """
+
+    generator: str
+    options: Mapping[str, Any]
+    subjects: Sequence[Subject]
+    name: str
+    budget_usd: Decimal | None
+    key: str
+    reuse: bool
+
+
+class Desk(Protocol):
+    """
+    Takes jobs in, and tells and does with them what the HTTP API does, in its words.
+
+    Every call waits for its answer and may be interrupted by Ctrl-C.
+    """
+
+    @property
+    def works_here(self) -> bool:
+        """Whether work stops when this process ends."""
+        ...
+
+    @property
+    def item_limit(self) -> int | None:
+        """The most items of one job; None: not known, the desk itself will say."""
+        ...
+
+    @property
+    def formats(self) -> Sequence[str] | None:
+        """What models can be had in; None: not known, each request will say."""
+        ...
+
+    def generators(self) -> Sequence[GeneratorOut]:
+        """List the generators, the default one first."""
+        ...
+
+    def generator(self, generator: str | None) -> GeneratorOut:
+        """Describe a generator; None: the default one. Raises GeneratorNotFound."""
+        ...
+
+    def estimate(self, generator: str, options: Mapping[str, Any], items: int) -> EstimateOut:
+        """Forecast a job. Raises InvalidOptions where the options do not fit."""
+        ...
+
+    def submit(self, order: Order) -> JobOut:
+        """Take a job in. Raises AlreadyRunning, IdempotencyKeyReused, and what is wrong with it."""
+        ...
+
+    def follow(self, job: str) -> Iterator[JobOut]:
+        """Yield the job now and as it changes, until nothing more happens by itself."""
+        ...
+
+    def job(self, job: str) -> JobOut:
+        """Read a job. Raises JobNotFound."""
+        ...
+
+    def jobs(self, *, text: str = "", state: str | None = None) -> Iterator[JobSummary]:
+        """List the jobs, newest first."""
+        ...
+
+    def cancel(self, job: str, item: int | None) -> JobOut:
+        """Cancel a job, or one item of it."""
+        ...
+
+    def retry(self, job: str, item: int | None) -> JobOut:
+        """Make the failed items again, or one failed or cancelled item."""
+        ...
+
+    def pause(self, job: str) -> JobOut:
+        """Start no further items."""
+        ...
+
+    def resume(self, job: str) -> JobOut:
+        """Let a paused job go on."""
+        ...
+
+    def resolve(self, job: str, item: int, resolution: Resolution) -> JobOut:
+        """Decide about an item of which nobody knows whether the provider accepted it."""
+        ...
+
+    def delete(self, job: str) -> None:
+        """Delete a job with its pictures and results."""
+        ...
+
+    def save_file(self, job: str, item: int, file: FileOut, path: Path) -> None:
+        """Write a file of a result to *path*."""
+        ...
+
+    def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
+        """Write an item's model in the format asked for to *path*."""
+        ...

@@ -1,0 +1,264 @@
+"""The desk that does the work in this process, with an event loop in a thread of its own."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from image2model.api import translate
+from image2model.bootstrap import open_app
+from image2model.cli.desk import Order, Resolution
+from image2model.core.errors import FileNotInResult
+from image2model.core.generator import GeneratorId
+from image2model.core.ids import LOCAL_OWNER, ArtifactId, JobId
+from image2model.core.job import Job, KeepPolicy
+from image2model.core.states import FINAL_STATES, ItemState, JobState
+from image2model.jobs import control
+from image2model.jobs.access import owned_job
+from image2model.jobs.context import Context
+from image2model.jobs.download import MESH_FORMATS, find_file, find_model, make_model
+from image2model.jobs.estimate import estimate_job
+from image2model.jobs.receive import ItemGroup, receive_pictures
+from image2model.jobs.submit import JobRequest, submit_job
+from image2model.jobs.watch import list_jobs, wait_for_change
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import JobPage, JobQuery
+from image2model.ports.jobstore import Resolution as Decision
+from image2model.settings import Settings
+from image2model.wire.models import EstimateOut, FileOut, GeneratorOut, JobOut, JobSummary
+
+T = TypeVar("T")
+
+ITEM_LIMIT = 500
+"""The operator's own limit protects servers; the owner of this machine may do as he likes."""
+
+_CHUNK_BYTES = 1024 * 1024
+_LOOK_EVERY_S = 0.05
+_LOOKING_SHARE = 0.2
+"""The most of the time that goes into reading a large job again and again."""
+
+
+@contextmanager
+def open_embedded(settings: Settings, *, works: bool) -> Iterator["EmbeddedDesk"]:
+    """
+    Open the product in this process.
+
+    Args:
+        settings: Where things are and what is allowed.
+        works: Whether this process makes models, or only looks and changes records.
+
+    Raises:
+        ConfigurationError, StorageError: It cannot be opened.
+    """
+    limits = settings.limits.model_copy(update={"items_per_job": ITEM_LIMIT})
+    raised = settings.model_copy(update={"limits": limits})
+    failure: BaseException | None = None
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(open_app(raised, works=works)) as app,
+    ):
+        try:
+            yield EmbeddedDesk(portal, app.context)
+        except BaseException as error:  # noqa: BLE001
+            # Raised again below: the event loop must not see it, least of all Ctrl-C.
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+class EmbeddedDesk:
+    """A `Desk` over the use cases; jobs belong to the owner `local`."""
+
+    works_here = True
+    item_limit: int | None = ITEM_LIMIT
+    formats: Sequence[str] | None = ("glb", *MESH_FORMATS)
+
+    def __init__(self, portal: BlockingPortal, context: Context) -> None:
+        self._portal = portal
+        self.context = context
+
+    def call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
+        """Run a coroutine function on the event loop; stops it where Ctrl-C ends the wait."""
+
+        async def run() -> T:
+            return await function(*args, **more)
+
+        future = self._portal.start_task_soon(run)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    # --- generators -------------------------------------------------------------------------
+
+    def generators(self) -> Sequence[GeneratorOut]:
+        """List the generators, the default one first."""
+        catalogue = self.context.catalogue
+        return [
+            translate.generator_out(card, default=card.id == catalogue.default)
+            for card in catalogue.cards()
+        ]
+
+    def generator(self, generator: str | None) -> GeneratorOut:
+        """Describe a generator; None: the default one."""
+        catalogue = self.context.catalogue
+        card = catalogue.card(GeneratorId(generator or catalogue.default))
+        return translate.generator_out(card, default=card.id == catalogue.default)
+
+    def estimate(self, generator: str, options: Mapping[str, Any], items: int) -> EstimateOut:
+        """Forecast a job."""
+        return translate.estimate_out(
+            estimate_job(
+                self.context.catalogue,
+                generator=GeneratorId(generator),
+                options=options,
+                items=items,
+            )
+        )
+
+    # --- jobs -------------------------------------------------------------------------------
+
+    def submit(self, order: Order) -> JobOut:
+        """Take a job in."""
+        return self._shown(self.call(self._submit, order))
+
+    async def _submit(self, order: Order) -> Job:
+        places: list[Path] = []
+        groups: list[ItemGroup] = []
+        for subject in order.subjects:
+            first = len(places)
+            places += [picture.path for picture in subject.pictures.values()]
+            views = dict(zip(subject.pictures, range(first, len(places)), strict=True))
+            groups.append(ItemGroup(name=subject.name, pictures=views))
+        async with receive_pictures(self.context) as intake:
+            for path in places:
+                await intake.add(_chunks(path), file_name=path.name)
+            new_items = await intake.hand_over(groups)
+        return await submit_job(self.context, LOCAL_OWNER, _request(order), new_items)
+
+    def follow(self, job: str) -> Iterator[JobOut]:
+        """Yield the job now and as it changes, until nothing more happens by itself."""
+        known = 0
+        while True:
+            began_s = time.monotonic()
+            current = self.call(
+                wait_for_change, self.context, LOCAL_OWNER, JobId(job), after=known, wait_s=1.0
+            )
+            if current.version > known:
+                yield self._shown(current)
+            if _is_settled(current):
+                return
+            known = current.version
+            spent_s = time.monotonic() - began_s
+            time.sleep(max(_LOOK_EVERY_S, min(1.0, spent_s * (1 / _LOOKING_SHARE - 1))))
+
+    def job(self, job: str) -> JobOut:
+        """Read a job."""
+        return self._shown(self.call(owned_job, self.context, LOCAL_OWNER, JobId(job)))
+
+    def jobs(self, *, text: str = "", state: str | None = None) -> Iterator[JobSummary]:
+        """List the jobs, newest first."""
+        wanted = JobState(state) if state else None
+        query = JobQuery(owner=LOCAL_OWNER, text=text, state=wanted)
+        while True:
+            page: JobPage = self.call(list_jobs, self.context, query)
+            for job in page.jobs:
+                yield translate.job_summary(self.context, job)
+            if page.next is None:
+                return
+            query = JobQuery(owner=LOCAL_OWNER, text=text, state=wanted, after=page.next)
+
+    def cancel(self, job: str, item: int | None) -> JobOut:
+        """Cancel a job, or one item of it."""
+        return self._act(control.cancel_items, job, _indexes(item))
+
+    def retry(self, job: str, item: int | None) -> JobOut:
+        """Make the failed items again, or one failed or cancelled item."""
+        return self._act(control.retry_items, job, _indexes(item))
+
+    def pause(self, job: str) -> JobOut:
+        """Start no further items."""
+        return self._act(control.pause_job, job)
+
+    def resume(self, job: str) -> JobOut:
+        """Let a paused job go on."""
+        return self._act(control.resume_job, job)
+
+    def resolve(self, job: str, item: int, resolution: Resolution) -> JobOut:
+        """Decide about an item of which nobody knows whether the provider accepted it."""
+        ref = ItemRef(JobId(job), item)
+        decision = Decision(resolution)
+        return self._shown(
+            self.call(control.resolve_item, self.context, LOCAL_OWNER, ref, decision)
+        )
+
+    def delete(self, job: str) -> None:
+        """Delete a job with its pictures and results."""
+        self.call(control.delete_job, self.context, LOCAL_OWNER, JobId(job))
+
+    def _act(self, use_case: Callable[..., Awaitable[Job]], job: str, *more: object) -> JobOut:
+        return self._shown(self.call(use_case, self.context, LOCAL_OWNER, JobId(job), *more))
+
+    def _shown(self, job: Job) -> JobOut:
+        return translate.job_out(self.context, job)
+
+    # --- files ------------------------------------------------------------------------------
+
+    def save_file(self, job: str, item: int, file: FileOut, path: Path) -> None:
+        """Write a file of a result to *path*."""
+        self.call(self._save_file, ItemRef(JobId(job), item), file.name, path)
+
+    async def _save_file(self, ref: ItemRef, name: str, path: Path) -> None:
+        found = await find_file(self.context, LOCAL_OWNER, ref, name)
+        if found.artifact is None:
+            raise FileNotInResult(job=ref.job, index=ref.index, name=name)
+        await self._copy(found.artifact, path)
+
+    def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
+        """Write an item's model in the format asked for to *path*."""
+        self.call(self._save_model, ItemRef(JobId(job), item), format_name, path)
+
+    async def _save_model(self, ref: ItemRef, format_name: str, path: Path) -> None:
+        model = await find_model(self.context, LOCAL_OWNER, ref, format_name)
+        if model.convert is None:
+            await self._save_file(ref, model.source.name, path)
+        else:
+            await anyio.Path(path).write_bytes(await make_model(self.context, model))
+
+    async def _copy(self, artifact: ArtifactId, path: Path) -> None:
+        async with await anyio.open_file(path, "wb") as out:
+            async for chunk in self.context.artifacts.read(artifact):
+                await out.write(chunk)
+
+
+def _request(order: Order) -> JobRequest:
+    return JobRequest(
+        name=order.name,
+        generator=GeneratorId(order.generator),
+        options=order.options,
+        keep=KeepPolicy.KEEP,
+        budget_usd=order.budget_usd,
+        idempotency_key=order.key,
+        reuse=order.reuse,
+    )
+
+
+def _indexes(item: int | None) -> list[int] | None:
+    return None if item is None else [item]
+
+
+def _is_settled(job: Job) -> bool:
+    return job.state is JobState.FINISHED or all(
+        item.state in FINAL_STATES or item.state is ItemState.UNCERTAIN for item in job.items
+    )
+
+
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    async with await anyio.open_file(path, "rb") as file:
+        while chunk := await file.read(_CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,76 @@
+"""Errors on the command line: one sentence on standard error, and which class exits how."""
+
+import json
+import logging
+from collections.abc import Mapping
+
+import typer
+
+from image2model.core import errors
+from image2model.core.errors import Image2ModelError
+
+_log = logging.getLogger(__name__)
+
+EXIT_CODES: Mapping[type[Image2ModelError], int] = {
+    errors.InvalidInputError: 2,
+    errors.NotFoundError: 3,
+    errors.ConflictError: 4,
+    errors.AccessError: 5,
+    errors.LimitError: 6,
+    errors.ProviderError: 7,
+    errors.StorageError: 8,
+    errors.ComputeError: 9,
+    errors.ConfigurationError: 10,
+    errors.ServerError: 11,
+}
+"""By kind of trouble; a class has the code of its nearest base."""
+
+SOME_FAILED = 1
+MISTAKE_OF_OURS = 70
+"""`EX_SOFTWARE` of sysexits.h."""
+
+INTERRUPTED = 130
+TERMINATED = 143
+"""128 plus the number of the signal, as shells say it."""
+
+
+def exit_code_of(kind: type[Image2ModelError]) -> int:
+    """Tell with which code the command line exits on an error of the class *kind*."""
+    return next(EXIT_CODES[base] for base in kind.__mro__ if base in EXIT_CODES)
+
+
+def report(error: Exception, *, as_json: bool) -> int:
+    """
+    Say on standard error what is wrong and what to do.
+
+    Where the log level is `debug`, the traceback comes too.
+
+    Args:
+        error: What ended the command.
+        as_json: Say it as `{"code", "message", "details"}`.
+
+    Returns:
+        The exit code.
+    """
+    code, message, details = "internal_error", _unexpected(error), {}
+    if isinstance(error, Image2ModelError):
+        code, message, details = error.code, error.message, dict(error.details)
+    _log.debug("%s", code, exc_info=error)
+    if as_json:
+        typer.echo(json.dumps({"code": code, "message": message, "details": details}), err=True)
+    else:
+        typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+        typer.echo(_printable(message), err=True)
+    return exit_code_of(type(error)) if isinstance(error, Image2ModelError) else MISTAKE_OF_OURS
+
+
+def _unexpected(error: Exception) -> str:
+    return (
+        f"Something unexpected went wrong ({type(error).__name__}: {error}). "
+        "IMAGE2MODEL_LOG_LEVEL=debug shows where; please report it."
+    )
+
+
+def _printable(text: str) -> str:
+    """Keep what a file name smuggles in from steering the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,86 @@
+"""The command `image2model`: its subcommands are imported when they are called."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from image2model.cli.errors import report
+from image2model.cli.parameters import STYLE
+from image2model.core.errors import Image2ModelError
+
+SUMMARIES: Mapping[str, str] = {
+    "generate": "Turn pictures into 3D models.",
+    "serve": "Start the web app and the HTTP API.",
+    "jobs": "Look at jobs and change them.",
+    "generators": "See what makes models, what it costs and which options it has.",
+    "keys": "Manage API keys for `serve`.",
+    "doctor": "Check this installation and say what to do about what is wrong.",
+}
+"""Every subcommand with its line of help; `image2model.cli.NAME` has it as `app`."""
+
+
+class LazyCommands(TyperGroup):
+    """
+    Imports a subcommand when it is called, so that `--help` and `--version` come at once.
+
+    Ends with the exit code and the message of whatever error the subcommand raises.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, summary in SUMMARIES.items():
+            self.add_command(TyperCommand(name, help=summary))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Find the subcommand that *args* begin with, and import it."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if name else found, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand; report its error, if it has one."""
+        as_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except Image2ModelError as error:
+            raise typer.Exit(report(error, as_json=as_json)) from error
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            raise
+        except Exception as error:
+            raise typer.Exit(report(error, as_json=as_json)) from error
+
+
+def load_command(name: str) -> Any:
+    """Import the subcommand *name*."""
+    command = typer.main.get_command(import_module(f"image2model.cli.{name}").app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(cls=LazyCommands, no_args_is_help=True, **STYLE)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"image2model {version('image2model')}")
+        raise typer.Exit
+
+
+@app.callback()
+def image2model(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Turn batches of pictures into 3D models."""
+
+
+def main() -> None:
+    """Run the command line on the arguments of this process; ends by `SystemExit`."""
+    app(prog_name="image2model")

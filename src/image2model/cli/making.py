@@ -1,0 +1,90 @@
+"""Bring an order to its end: take it in, go on with earlier runs, save what was made."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from image2model.cli.bars import Display
+from image2model.cli.desk import Desk, Order
+from image2model.core.errors import AlreadyRunning, IdempotencyKeyReused, WrongState
+from image2model.core.ids import new_hex_id
+from image2model.wire.models import JobOut
+
+Watcher = Callable[[JobOut], None]
+"""Called with the job after every change."""
+
+
+def take_in(desk: Desk, order: Order, display: Display) -> JobOut:
+    """
+    Have *desk* take *order* in, after the end of earlier runs that make some of the same.
+
+    An order that came before is the same job again: one that was stopped goes on, and items
+    that failed or were cancelled are tried again.
+
+    Raises:
+        WrongState: An earlier run waits for a person's decision.
+    """
+    while True:
+        try:
+            job = desk.submit(order)
+        except AlreadyRunning as error:
+            for earlier in error.details["jobs"]:
+                _finish_earlier(desk, earlier, display)
+        except IdempotencyKeyReused:
+            # The same pictures, but something else was different, such as the limits then.
+            order = dataclasses.replace(order, key=new_hex_id())
+        else:
+            return _go_on(desk, job, display)
+
+
+def _finish_earlier(desk: Desk, job_id: str, display: Display) -> None:
+    job = desk.job(job_id)
+    display.note(f"Finishing an earlier run of {_pictures(len(job.items))} first ({job.name}).")
+    if job.state == "paused":
+        job = desk.resume(job_id)
+    job = follow(desk, job, [display.update])
+    if job.state != "finished":
+        raise WrongState(
+            what=f"Job {job_id[:8]} with some of these pictures",
+            state="waiting for your decision about uncertain ones "
+            f"(see `image2model jobs show {job_id[:8]}`)",
+            allowed=["finished"],
+        )
+
+
+def _go_on(desk: Desk, job: JobOut, display: Display) -> JobOut:
+    again = [item.index for item in job.items if item.state in {"failed", "cancelled"}]
+    # One whose picture was refused has no views, and would be refused again.
+    again = [index for index in again if job.items[index].views]
+    made = job.counts.succeeded
+    if made and (job.state != "finished" or again):
+        display.note(f"{made} of {_pictures(len(job.items))} are made already; making the rest.")
+    for index in again:
+        job = desk.retry(job.id, index)
+    if job.state == "paused":
+        job = desk.resume(job.id)
+    return job
+
+
+def follow(desk: Desk, job: JobOut, watchers: Sequence[Watcher]) -> JobOut:
+    """
+    Show *job* to all *watchers* now and after every change; returns it at its end.
+
+    On Ctrl-C it is paused where the work is done by this process, so that no other command
+    goes on with it unasked.
+    """
+    try:
+        for current in desk.follow(job.id):
+            job = current
+            for watch in watchers:
+                watch(job)
+    except KeyboardInterrupt:
+        if desk.works_here:
+            with contextlib.suppress(WrongState):  # It has just finished.
+                desk.pause(job.id)
+        raise
+    return job
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"

@@ -1,0 +1,50 @@
+"""Read the settings and open the desk that they and the options name."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from image2model.cli.desk import Desk
+from image2model.settings import Settings, load_settings
+
+
+def open_settings() -> Settings:
+    """
+    Read the settings, and have log messages written to standard error as they say.
+
+    Raises:
+        InvalidSetting: One of them cannot work.
+    """
+    settings = load_settings()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    return settings
+
+
+@contextmanager
+def open_desk(
+    *, server: str | None = None, api_key: str | None = None, works: bool = False
+) -> Iterator[Desk]:
+    """
+    Open the desk at a server, if an option or a setting names one, else the one in this process.
+
+    Args:
+        server: The server's address as given to the command.
+        api_key: The key as given to the command.
+        works: Whether a desk in this process makes models.
+    """
+    settings = open_settings()
+    url = server or settings.server_url
+    # Each is imported when it is the one: SQL, pictures and the API take long, and so does HTTP.
+    if url:
+        from image2model.cli.remote import open_remote  # noqa: PLC0415
+
+        known = settings.api_key.get_secret_value() if settings.api_key else None
+        with open_remote(settings, url=url.rstrip("/"), api_key=api_key or known) as remote:
+            yield remote
+    else:
+        from image2model.cli.embedded import open_embedded  # noqa: PLC0415
+
+        with open_embedded(settings, works=works) as embedded:
+            yield embedded

@@ -1,0 +1,112 @@
+"""Save the models of a job into a folder as they come, and remember what became of each item."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from image2model.cli.bars import Display
+from image2model.cli.desk import Desk
+from image2model.cli.output_names import NameTemplate
+from image2model.cli.outputs import OutputFolder
+from image2model.core.errors import (
+    ComputeError,
+    InvalidInputError,
+    NotFoundError,
+)
+from image2model.wire.models import FileOut, ItemOut, JobOut
+
+PREVIEW = "preview.webp"
+_ENDED = frozenset({"succeeded", "failed", "cancelled", "uncertain"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """
+    What became of one item.
+
+    Attributes:
+        item: As it ended.
+        files: The names of its files in the folder.
+        trouble: Why it was not made, or not all of it could be saved; "": all is well.
+    """
+
+    item: ItemOut
+    files: list[str] = field(default_factory=list)
+    trouble: str = ""
+
+
+class Saver:
+    """
+    Saves every item of a job once it has succeeded; call `watch` with every change.
+
+    Attributes:
+        outcomes: Of the items that ended, by index.
+        written: How many files were written; those that were there already do not count.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        folder: OutputFolder,
+        display: Display,
+        *,
+        template: NameTemplate,
+        formats: Sequence[str],
+    ) -> None:
+        self._desk = desk
+        self._folder = folder
+        self._display = display
+        self._template = template
+        self._formats = formats
+        self.outcomes: dict[int, Outcome] = {}
+        self.written = 0
+
+    def watch(self, job: JobOut) -> None:
+        """
+        Save what has succeeded since the last call.
+
+        Raises:
+            StorageError: The folder cannot be written any more.
+        """
+        stems = self._template.stems(job)
+        for item in job.items:
+            if item.state in _ENDED and item.index not in self.outcomes:
+                outcome = self._outcome(job, item, stems[item.index])
+                self.outcomes[item.index] = outcome
+                told = outcome.trouble or ", ".join(outcome.files)
+                done, total = len(self.outcomes), len(job.items)
+                self._display.ended(item, told, done=done, total=total)
+
+    def _outcome(self, job: JobOut, item: ItemOut, stem: str) -> Outcome:
+        outcome = Outcome(item=item)
+        if item.state == "cancelled":
+            outcome.trouble = "cancelled"
+        elif item.error is not None and item.state != "succeeded":
+            outcome.trouble = item.error.message
+        elif item.result is not None:
+            self._save(job, outcome, item.result.files, stem)
+        return outcome
+
+    def _save(self, job: JobOut, outcome: Outcome, files: Sequence[FileOut], stem: str) -> None:
+        index = outcome.item.index
+        for format_name in self._formats:
+            mesh = next((f for f in files if f.role == "mesh" and f.format == format_name), None)
+            save = (
+                partial(self._desk.save_file, job.id, index, mesh)
+                if mesh
+                else partial(self._desk.save_model, job.id, index, format_name)
+            )
+            try:
+                self._keep(outcome, f"{stem}.{format_name}", save, mesh)
+            except (InvalidInputError, NotFoundError, ComputeError) as error:
+                outcome.trouble = f"no {format_name}: {error.message}"
+        for preview in (file for file in files if file.role == "preview"):
+            save = partial(self._desk.save_file, job.id, index, preview)
+            self._keep(outcome, f"{stem}.{PREVIEW}", save, preview)
+
+    def _keep(
+        self, outcome: Outcome, name: str, save: Callable[[Path], None], known: FileOut | None
+    ) -> None:
+        self.written += self._folder.keep(name, save, sha256=known.sha256 if known else None)
+        outcome.files.append(name)

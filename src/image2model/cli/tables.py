@@ -1,0 +1,204 @@
+"""What people see of jobs and generators: tables on standard output."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from image2model.cli.saving import Outcome
+from image2model.wire.models import EstimateOut, GeneratorOut, ItemOut, JobOut, JobSummary
+
+_MOST_ROWS = 30
+_WIDTH_OF_FILES = 200
+"""Columns where standard output is no terminal, so that no line of a log is cut."""
+
+
+def output_console() -> Console:
+    """Make a console for standard output."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_FILES)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _add(table: Table, *cells: object) -> None:
+    table.add_row(*(Text(str(cell)) for cell in cells))
+
+
+def outcomes_table(outcomes: Mapping[int, Outcome]) -> Table:
+    """List what became of a job's items; of many, only those that went wrong."""
+    shown = [outcomes[index] for index in sorted(outcomes)]
+    if len(shown) > _MOST_ROWS:
+        shown = [outcome for outcome in shown if outcome.trouble]
+    table = _table("Item", "State", "Time", "Files, or what went wrong")
+    for outcome in shown:
+        item = outcome.item
+        told = outcome.trouble or ", ".join(outcome.files)
+        _add(table, item.name, item.state, _time_of(item), told)
+    return table
+
+
+def _time_of(item: ItemOut) -> str:
+    ended = [a for a in item.attempts if a.finished_at is not None]
+    if not item.attempts:
+        return "made before" if item.state == "succeeded" else ""
+    if not ended or ended[-1].finished_at is None:
+        return ""
+    return duration((ended[-1].finished_at - ended[-1].submitted_at).total_seconds())
+
+
+def duration(seconds: float) -> str:
+    """Write a duration for people."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def dollars(usd: float) -> str:
+    """Write an amount of US dollars; nothing is `free`."""
+    return f"${usd:,.2f}" if usd else "free"
+
+
+def plan_lines(estimate: EstimateOut, names: Iterable[str]) -> Iterable[str]:
+    """Tell what an order would make, cost and take."""
+    for name in names:
+        yield f"  {name}"
+    options = ", ".join(f"{name}={value}" for name, value in estimate.options.items())
+    yield f"Generator: {estimate.generator} ({options or 'no options'})"
+    price = dollars(estimate.total_usd)
+    if estimate.total_usd:
+        price = (
+            f"{price} for {estimate.items} at {dollars(estimate.item_usd)} each; what was made "
+            "before is not paid again"
+        )
+    yield f"Price: {price}"
+    if estimate.note:
+        yield f"Note: {estimate.note}"
+    yield f"Time: about {duration(estimate.typical_s)} for one"
+
+
+def jobs_table(jobs: Sequence[JobSummary]) -> Table:
+    """List jobs, one a line."""
+    table = _table("Job", "Name", "State", "Made", "Failed", "Generator", "Cost", "Created")
+    for job in jobs:
+        _add(
+            table,
+            job.id[:8],
+            job.name or "(unnamed)",
+            job.state,
+            f"{job.counts.succeeded}/{job.counts.total}",
+            job.counts.failed + job.counts.uncertain or "",
+            job.generator,
+            dollars(job.cost.booked_usd),
+            _local(job.created_at),
+        )
+    return table
+
+
+def job_lines(job: JobOut) -> Iterable[str]:
+    """Tell about a job as a whole."""
+    yield f"{job.name or '(unnamed)'}  {job.id}"
+    counts = job.counts
+    parts = [f"{counts.succeeded} of {counts.total} made"]
+    parts += [
+        f"{count} {state}"
+        for state, count in counts.model_dump().items()
+        if count and state not in {"succeeded", "total"}
+    ]
+    yield f"State: {job.state}; {', '.join(parts)}"
+    options = ", ".join(f"{name}={value}" for name, value in job.options.items())
+    yield f"Generator: {job.generator} ({options or 'no options'})"
+    budget = "" if job.cost.budget_usd is None else f" of a budget of ${job.cost.budget_usd:,.2f}"
+    yield f"Cost: {dollars(job.cost.booked_usd)}{budget}"
+    yield f"Created: {_local(job.created_at)}"
+    if job.finished_at is not None:
+        yield f"Finished: {_local(job.finished_at)}"
+    if job.expires_at is not None:
+        yield f"Deleted: {_local(job.expires_at)}"
+
+
+def items_table(job: JobOut) -> Table:
+    """List the items of a job."""
+    table = _table("Item", "Name", "State", "Progress", "Tries", "About it")
+    for item in job.items:
+        about = item.error.message if item.error and item.state != "succeeded" else _facts(item)
+        percent = f"{item.progress.fraction:.0%}"
+        _add(table, item.index, item.name, item.state, percent, len(item.attempts), about)
+    return table
+
+
+def _facts(item: ItemOut) -> str:
+    if item.result is None:
+        return item.progress.phase
+    faces = item.result.facts.get("faces")
+    return "" if faces is None else f"{faces:,} faces"
+
+
+def generators_table(generators: Sequence[GeneratorOut]) -> Table:
+    """List generators, one a line."""
+    table = _table("Generator", "Price", "Takes", "Views", "Good for")
+    for one in generators:
+        views = "1" if one.max_views == 1 else f"{one.min_views}-{one.max_views}"
+        name = f"{one.id} (default)" if one.default else one.id
+        good_for = ", ".join(one.good_for)
+        _add(table, name, _price(one), duration(one.typical_s), views, good_for)
+    return table
+
+
+def _price(generator: GeneratorOut) -> str:
+    price = generator.price
+    return f"from {dollars(price.base_usd)}" if price.surcharges else dollars(price.base_usd)
+
+
+def generator_lines(generator: GeneratorOut) -> Iterable[str]:
+    """Tell about one generator."""
+    yield f"{generator.id}: {generator.title}{' (default)' if generator.default else ''}"
+    yield generator.summary
+    yield f"Good for: {', '.join(generator.good_for)}"
+    yield f"Poor for: {', '.join(generator.poor_for)}"
+    yield f"Price of an item: {dollars(generator.price.base_usd)}"
+    for extra in generator.price.surcharges:
+        sign = "+" if extra.usd >= 0 else "-"
+        yield f"  {sign}${abs(extra.usd):,.2f} with {extra.option}={extra.equals}"
+    if generator.price.note:
+        yield f"  {generator.price.note}"
+    yield f"Takes: about {duration(generator.typical_s)}, on {generator.runs_on}"
+    views = [*generator.required_views, *(f"[{view}]" for view in generator.optional_views)]
+    yield f"Views: {', '.join(views)} ({generator.min_views} to {generator.max_views} pictures)"
+    yield f"Delivers: {', '.join(generator.output_formats)}"
+    yield f"Licence: {generator.licence}"
+    yield from generator.notes
+
+
+def options_table(generator: GeneratorOut) -> Table:
+    """List a generator's options, with their ranges and defaults."""
+    table = _table("Option", "Values", "Default", "What it does")
+    for name, schema in generator.options_schema.get("properties", {}).items():
+        default = schema.get("default", "")
+        _add(table, name, _values(schema), default, schema.get("description", ""))
+    return table
+
+
+def _values(schema: Mapping[str, object]) -> str:
+    choices = schema.get("enum")
+    if isinstance(choices, list | tuple):
+        return ", ".join(str(choice) for choice in choices)
+    low, high = schema.get("minimum"), schema.get("maximum")
+    kind = schema.get("type", "any")
+    kinds = ", ".join(kind) if isinstance(kind, list) else str(kind)
+    bounds = "" if low is None and high is None else f" {low if low is not None else ''}…"
+    return f"{kinds}{bounds}{high if high is not None else ''}"
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=moment.tzinfo or UTC).astimezone():%Y-%m-%d %H:%M}"
