@@ -1,9 +1,12 @@
 """A whole product in memory: every port a fake, time standing still until it is moved."""
 
+import copy
 import io
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 from image2model.testing.inline_compute import InlineCompute
 from PIL import Image, ImageDraw
@@ -19,6 +22,7 @@ from image2model.jobs.intake import take_picture
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
+from image2model.ports.artifacts import ArtifactStore
 from image2model.testing.fake_clock import FakeClock
 from image2model.testing.memory_artifacts import MemoryArtifactStore
 from image2model.testing.memory_jobs import MemoryJobStore
@@ -56,6 +60,13 @@ class Rig:
             rules=rules or Rules(picture=PictureLimits(), incoming=incoming),
         )
         self.keeper, self.runner = self.worker("one")
+
+    def with_artifacts(self, artifacts: ArtifactStore) -> Self:
+        """Return the same rig with another artifact store, as far as use cases see it."""
+        other = copy.copy(self)
+        other.context = replace(self.context, artifacts=artifacts)
+        other.keeper, other.runner = other.worker("one")
+        return other
 
     def worker(self, name: str) -> tuple[LeaseKeeper, ItemRunner]:
         """Start another worker on the same store."""

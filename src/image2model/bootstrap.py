@@ -1,6 +1,7 @@
 """The composition root: the only place that chooses implementations."""
 
 import os
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +16,9 @@ from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher
 from image2model.backends.inprocess.feed import InProcessChangeFeed
-from image2model.backends.sql.open import open_sql_stores
+from image2model.backends.sql.engine import open_database
+from image2model.backends.sql.jobs import SqlJobStore
+from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.core.errors import InvalidSetting, StorageUnavailable
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
@@ -27,10 +30,13 @@ from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.recover import Sweeper
 from image2model.jobs.run import ItemRunner
+from image2model.ports.dispatcher import ItemRef
 from image2model.ports.provider import Provider, ProviderTools
+from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import create_providers
 from image2model.settings import Settings
 
+_WARM_UP_LIMIT_S = 60.0
 _NETWORK_ITEMS_AT_ONCE = 1_000
 """Items that wait for a provider cost next to nothing here; the provider has its own limit."""
 
@@ -69,7 +75,8 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         rules = _rules(settings)
         await anyio.to_thread.run_sync(_make_folders, settings.data_dir, rules.incoming)
         clock = SystemClock()
-        stores = await stack.enter_async_context(open_sql_stores(_database_url(settings)))
+        database = await open_database(settings.effective_database_url)
+        stack.push_async_callback(database.aclose)
         compute = ProcessCompute(
             workers=_workers(settings), memory_limit_bytes=settings.compute.memory_bytes
         )
@@ -84,16 +91,21 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         )
         for provider in providers:
             stack.push_async_callback(provider.aclose)
+
+        async def run_item(ref: ItemRef) -> None:
+            await runner.run(ref)
+
         dispatcher = InProcessDispatcher(
+            run_item,
             concurrency={
                 RunsOn.CPU: _workers(settings) + 1,
                 RunsOn.GPU: 1,
                 RunsOn.NETWORK: _NETWORK_ITEMS_AT_ONCE,
-            }
+            },
         )
         context = Context(
-            store=stores.jobs,
-            sessions=stores.sessions,
+            store=SqlJobStore(database),
+            sessions=SqlSessionStore(database),
             artifacts=_artifact_store(settings),
             dispatcher=dispatcher,
             feed=InProcessChangeFeed(),
@@ -102,27 +114,38 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
             catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
             rules=rules,
         )
+        keeper = LeaseKeeper(context.store, clock, worker=_worker_id(), lease_s=rules.lease_s)
+        runner = ItemRunner(context, keeper)
         if works:
-            await stack.enter_async_context(_working(context, dispatcher))
+            await stack.enter_async_context(_working(context, dispatcher, keeper))
+            await stack.enter_async_context(_warming(compute))
         yield App(context=context, settings=settings)
 
 
 @asynccontextmanager
-async def _working(context: Context, dispatcher: InProcessDispatcher) -> AsyncIterator[None]:
-    keeper = LeaseKeeper(
-        context.store,
-        context.clock,
-        worker=WorkerId(f"{os.getpid()}-{new_hex_id()[:8]}"),
-        lease_s=context.rules.lease_s,
-    )
-    runner = ItemRunner(context, keeper)
+async def _working(
+    context: Context, dispatcher: InProcessDispatcher, keeper: LeaseKeeper
+) -> AsyncIterator[None]:
     async with anyio.create_task_group() as group:
         group.start_soon(keeper.run)
         group.start_soon(Housekeeper(context).run)
-        async with dispatcher.running(runner.run):
+        async with dispatcher:
             group.start_soon(Sweeper(context).run)
             yield
         group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _warming(compute: ProcessCompute) -> AsyncIterator[None]:
+    """Start the worker processes in the background, so that the first picture finds them ready."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(compute.warm, _WARM_UP_LIMIT_S, load_engine)
+        yield
+        group.cancel_scope.cancel()
+
+
+def _worker_id() -> WorkerId:
+    return WorkerId(f"{socket.gethostname()}:{os.getpid()}:{new_hex_id()[:8]}")
 
 
 def _rules(settings: Settings) -> Rules:
@@ -155,16 +178,6 @@ def _make_folders(*folders: Path) -> None:
                 where=str(folder),
                 reason=f"{error.strerror}; set IMAGE2MODEL_DATA_DIR to a folder you may write",
             ) from error
-
-
-def _database_url(settings: Settings) -> str:
-    url = settings.effective_database_url
-    if not url.startswith("sqlite:///"):
-        raise InvalidSetting(
-            setting="IMAGE2MODEL_DATABASE_URL",
-            reason=f"'{url.partition(':')[0]}:' is not supported; use sqlite:///PATH.",
-        )
-    return url
 
 
 def _artifact_store(settings: Settings) -> FolderArtifactStore:

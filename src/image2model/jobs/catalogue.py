@@ -80,8 +80,10 @@ def _explain(error: ValidationError) -> str:
     where = ".".join(str(part) for part in error.path)
     if error.validator == "additionalProperties":
         schema = error.schema if isinstance(error.schema, Mapping) else {}
-        known = ", ".join(sorted(schema.get("properties", {}))) or "none"
-        return f"{error.message.split(' (')[0]}; known options are {known}"
+        known = sorted(schema.get("properties", {}))
+        given = error.instance if isinstance(error.instance, Mapping) else {}
+        extra = ", ".join(repr(name) for name in given if name not in known)
+        return f"there is no option {extra}; the options are {', '.join(known) or 'none'}"
     return f"{where}: {error.message}" if where else error.message
 
 

@@ -8,7 +8,7 @@ from image2model.core.errors import InvalidMesh, JsonValue, ProviderResultInvali
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
-from image2model.geometry.inspect import inspect_glb
+from image2model.geometry.inspect import MeshFacts, inspect_glb
 from image2model.geometry.preview import render_preview
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
@@ -33,7 +33,21 @@ def examine_model(glb: bytes) -> Examined:
     Raises:
         InvalidMesh: It cannot be read.
     """
-    return Examined(facts=inspect_glb(glb).as_json(), preview=render_preview(glb))
+    return Examined(facts=_facts(inspect_glb(glb)), preview=render_preview(glb))
+
+
+def _facts(found: MeshFacts) -> dict[str, JsonValue]:
+    width_mm, height_mm, depth_mm = (round(side, 2) for side in found.size_mm)
+    return {
+        "faces": found.faces,
+        "vertices": found.vertices,
+        "width_mm": width_mm,
+        "height_mm": height_mm,
+        "depth_mm": depth_mm,
+        "watertight": found.watertight,
+        "textures": found.textures,
+        "texture_px": found.texture_px,
+    }
 
 
 async def keep_delivery(

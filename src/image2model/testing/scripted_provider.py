@@ -55,15 +55,17 @@ _CARD = GeneratorCard(
 
 class Hang(Exception):  # scripted like an error, but never raised
     """
-    A call that never returns, as when its process is killed.
+    A call that does not return, as when its process hangs or is killed.
 
     Attributes:
         reached: Set when the call is waiting.
+        released: Set it to let the call go on after all.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.reached = anyio.Event()
+        self.released = anyio.Event()
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ class ScriptedProvider:
 
     def hang(self, stage: Stage, item: str) -> Hang:
         """
-        Never return from *stage* the next time it is reached for *item*.
+        Hang in *stage* the next time it is reached for *item*.
 
         At `submit` that is after the work was accepted.
         """
@@ -199,8 +201,8 @@ class ScriptedProvider:
     async def _suffer(self, fault: Exception | None) -> None:
         if isinstance(fault, Hang):
             fault.reached.set()
-            await anyio.sleep_forever()
-        if fault is not None:
+            await fault.released.wait()
+        elif fault is not None:
             raise fault
 
     def _next_fault(self, stage: Stage, item: str) -> Exception | None:

@@ -1,0 +1,90 @@
+"""What is over is removed, and nothing else."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from image2model.core.errors import JobNotFound
+from image2model.core.ids import ArtifactId, OwnerId, new_hex_id
+from image2model.core.job import KeepPolicy
+from image2model.jobs.control import delete_job, update_job
+from image2model.jobs.housekeeping import Housekeeper
+from image2model.jobs.submit import JobRequest, create_draft
+from tests.rig import Rig, once
+
+pytestmark = pytest.mark.anyio
+
+ANNA = OwnerId("session:anna")
+DAY_S = timedelta(days=1).total_seconds()
+
+
+async def kept(rig: Rig) -> int:
+    return len([stored async for stored in rig.artifacts.all()])
+
+
+async def test_kept_results_stay_for_ever(rig: Rig) -> None:
+    job = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    assert (await rig.store.get_job(job.id)).expires_at is None
+    await rig.clock.advance(1_000 * DAY_S)
+    await Housekeeper(rig.context).tidy()
+    assert (await rig.store.get_job(job.id)).items[0].mesh is not None
+    assert await kept(rig) == 3
+
+
+async def test_links_end_after_a_day(rig: Rig) -> None:
+    """Jobs of which only links are known go with everything they had; starred ones stay."""
+    links = JobRequest(keep=KeepPolicy.LINKS)
+    job = await rig.submit(ANNA, "mug", request=links)
+    starred = await rig.submit(ANNA, "vase", request=links)
+    await rig.run_dispatched()
+    await update_job(rig.context, ANNA, starred.id, starred=True)
+    ends_at = (await rig.store.get_job(job.id)).expires_at
+    assert ends_at == rig.clock.now() + timedelta(days=1)
+    assert (await rig.store.get_job(starred.id)).expires_at is None
+    await rig.clock.advance(DAY_S + 1)
+    assert await Housekeeper(rig.context).expire_jobs() == 1
+    with pytest.raises(JobNotFound):
+        await rig.store.get_job(job.id)
+    assert (await rig.store.get_job(starred.id)).items[0].mesh is not None
+
+
+async def test_an_unfinished_job_never_expires(rig: Rig) -> None:
+    await rig.submit(ANNA, "mug", request=JobRequest(keep=KeepPolicy.LINKS))
+    await rig.clock.advance(10 * DAY_S)
+    assert await Housekeeper(rig.context).expire_jobs() == 0
+
+
+async def test_forgotten_drafts_go(rig: Rig) -> None:
+    await create_draft(rig.context, ANNA, JobRequest())
+    await rig.clock.advance(rig.context.rules.draft_s + 1)
+    assert await Housekeeper(rig.context).expire_jobs() == 1
+
+
+async def test_files_that_nothing_names_go_after_a_day(rig: Rig) -> None:
+    await rig.submit(ANNA, "mug")
+    await rig.artifacts.put(ArtifactId(new_hex_id()), once(b"lost"), limit_bytes=10)
+    assert await Housekeeper(rig.context).remove_orphans() == 0
+    await rig.clock.advance(DAY_S + 1)
+    assert await Housekeeper(rig.context).remove_orphans() == 1
+    assert await kept(rig) == 1
+
+
+async def test_deleting_a_job_deletes_its_files(rig: Rig) -> None:
+    """Files that another job took over stay until that one goes too."""
+    first = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    second = await rig.submit(ANNA, "mug", request=JobRequest(reuse=True))
+    await delete_job(rig.context, ANNA, first.id)
+    assert await kept(rig) == 3
+    await delete_job(rig.context, ANNA, second.id)
+    assert await kept(rig) == 0
+
+
+async def test_rules_say_how_long_results_are_kept(rig: Rig) -> None:
+    context = replace(rig.context, rules=replace(rig.context.rules, keep_s=60.0))
+    rig.context = context
+    job = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    assert (await rig.store.get_job(job.id)).expires_at == rig.clock.now() + timedelta(seconds=60)
