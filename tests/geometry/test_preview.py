@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.camera import frame
+from image2model.geometry.drawing import draw_scene
 from image2model.geometry.glb_writer import write_glb
 from image2model.geometry.mesh import EncodedImage, Material, Mesh
 from image2model.geometry.preview import render_preview
-from image2model.geometry.scene import draw_scene, prepare_scene
+from image2model.geometry.scene import prepare_scene
 from image2model.geometry.shading import to_linear, to_srgb
 
 PURE = {"red": (220, 40, 30), "green": (40, 170, 60), "blue": (40, 70, 200)}
@@ -169,6 +170,39 @@ def test_back_faces_follow_the_material() -> None:
         assert (picture[..., 3] > 0).sum() == visible
         if double_sided:
             assert picture[32, 32, 0] > 200
+
+
+def stacked(*panels: Mesh) -> NDArray[np.uint8]:
+    """Draw panels one behind the other, the first nearest."""
+    for depth, mesh in enumerate(panels):
+        mesh.positions[:, 2] -= depth
+    together = np.concatenate([mesh.positions for mesh in panels])
+    camera = frame(together, field_of_view_deg=None, margin=0.0)
+    return draw_scene(prepare_scene(panels), camera, size_px=64)
+
+
+def test_transparent_layers_blend_from_front_to_back() -> None:
+    """A quarter of red over half of green over blue, in linear light; or over nothing."""
+    red = panel(unlit=True, alpha_mode="BLEND", base_color=(1.0, 0.0, 0.0, 0.25))
+    green = panel(unlit=True, alpha_mode="BLEND", base_color=(0.0, 1.0, 0.0, 0.5))
+    blue = panel(unlit=True, base_color=(0.0, 0.0, 1.0, 0.1))
+    expected = to_srgb(np.array([0.25, 0.375, 0.375], np.float32))
+    assert np.abs(stacked(red, green, blue)[32, 32, :3].astype(int) - expected).max() <= 1
+    assert stacked(red)[32, 32].tolist() == [255, 0, 0, 64]
+
+
+def test_masks_cut_holes() -> None:
+    """Where the texture's alpha is below the cutoff, what lies behind is seen; else nothing is."""
+    pixels = np.full((64, 64, 4), (0, 0, 255, 255), np.uint8)
+    pixels[:, :32, 3] = 90
+    data = cv2.imencode(".png", pixels)[1].tobytes()
+    image = EncodedImage(data=data, media_type="image/png")
+    leaf = panel(image, unlit=True, alpha_mode="MASK", alpha_cutoff=0.5)
+    behind = panel(unlit=True, base_color=(0.0, 1.0, 0.0, 1.0))
+    seen = stacked(leaf, behind)
+    assert seen[32, 10].tolist() == [0, 255, 0, 255]
+    assert seen[32, 54].tolist() == [255, 0, 0, 255]
+    assert stacked(leaf)[32, 10, 3] == 0
 
 
 def test_meshes_hide_each_other_and_keep_their_own_look() -> None:

@@ -5,8 +5,9 @@ import io
 import PIL.Image
 
 from image2model.geometry.camera import frame
+from image2model.geometry.drawing import draw_scene
 from image2model.geometry.glb_reader import read_glb
-from image2model.geometry.scene import draw_scene, prepare_scene
+from image2model.geometry.scene import prepare_scene
 
 _YAW_DEG, _PITCH_DEG = 22.0, 12.0
 """Enough to the side to show depth, little enough that a model with no true back looks right."""

@@ -94,6 +94,7 @@ def rasterize(
     width_px: int,
     height_px: int,
     hide_back: NDArray[np.bool_] | bool = True,
+    behind: Fragments | None = None,
 ) -> Fragments:
     """
     Find the nearest face at every pixel centre.
@@ -115,6 +116,8 @@ def rasterize(
         height_px: Height of the picture, in pixels.
         hide_back: Whether faces that turn clockwise on the picture are left out, for all or
             by face.
+        behind: What an earlier call with the same arguments saw: only what lies behind it is
+            looked at, which peels a scene with transparent faces layer by layer; None: all.
 
     Returns:
         The covered pixels, in ascending order.
@@ -125,8 +128,12 @@ def rasterize(
     slopes = _depth_slopes(corners)
     halves = _cut_in_halves(corners, height_px)
     nearest = np.full(width_px * height_px, _NOTHING)
+    peeled = None if behind is None else _peeled(behind, chosen)
     for part in _chunks(halves, width_px):
-        _draw(part, corners, slopes, nearest, width_px)
+        pixels, packed = _expand(part, corners, slopes, width_px)
+        if peeled is not None:
+            packed[packed <= peeled[pixels]] = _NOTHING
+        np.minimum.at(nearest, pixels, packed)
     pixels = np.flatnonzero(nearest != _NOTHING)
     packed = nearest[pixels]
     seen = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
@@ -234,14 +241,29 @@ def _chunks(halves: _Halves, width_px: int) -> list[_Halves]:
     return [halves.part(slice(int(a), int(b))) for a, b in itertools.pairwise(edges)]
 
 
-def _draw(
+def _peeled(behind: Fragments, chosen: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return what every pixel has seen already, as `_expand` writes it; all, where nothing is."""
+    seen = np.full(behind.width_px * behind.height_px, _NOTHING)
+    faces = np.searchsorted(chosen, behind.faces)
+    seen[behind.pixels] = _packed(behind.depth, faces)
+    return seen
+
+
+def _packed(depth: NDArray[np.float32], faces: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Join depth and face to one number: a positive float's bits sort like its value."""
+    packed = depth.view(np.uint32).astype(np.uint64)
+    packed <<= np.uint64(32)
+    packed |= faces.view(np.uint64)
+    return packed
+
+
+def _expand(
     halves: _Halves,
     corners: NDArray[np.float64],
     slopes: NDArray[np.float64],
-    nearest: NDArray[np.uint64],
     width_px: int,
-) -> None:
-    """Enter every pixel of *halves* that is nearer than what *nearest* holds."""
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Return every pixel that *halves* cover, and its depth and face as one number."""
     counts = halves.end_row - halves.top_row
     half = np.repeat(np.arange(len(counts)), counts)
     row = np.arange(len(half)) - (np.cumsum(counts) - counts - halves.top_row)[half]
@@ -269,12 +291,8 @@ def _draw(
     at *= along
     at += np.repeat(depth, lengths)
     np.clip(at, 0.0, 1.0, out=at)
-    # A positive float's bits sort like its value: depth and face fit one comparable number.
-    packed = at.view(np.uint32).astype(np.uint64)
-    packed <<= np.uint64(32)
-    packed |= np.repeat(face.astype(np.uint64), lengths)
     along += np.repeat(row * width_px + start.astype(np.int64), lengths)
-    np.minimum.at(nearest, along, packed)
+    return along, _packed(at, np.repeat(face, lengths))
 
 
 def _weights(

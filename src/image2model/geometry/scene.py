@@ -1,4 +1,4 @@
-"""Meshes made ready to be drawn any number of times, and one drawing of them."""
+"""Meshes made ready to be drawn any number of times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
-from image2model.geometry.camera import Camera
 from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.raster import Fragments, rasterize
-from image2model.geometry.shading import Lighting, illuminate, normalized, resolve, to_linear
-from image2model.geometry.texture import decode_texture, sample_texture
+from image2model.geometry.texture import decode_texture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,44 +71,6 @@ def prepare_scene(meshes: Sequence[Mesh], *, texture_px: int = 1024) -> Scene:
     )
 
 
-def draw_scene(
-    scene: Scene,
-    camera: Camera,
-    *,
-    size_px: int,
-    samples: int = 2,
-    lighting: Lighting | None = None,
-) -> NDArray[np.uint8]:
-    """
-    Draw *scene* as *camera* sees it, on nothing.
-
-    Args:
-        scene: What to draw; may be drawn again from elsewhere.
-        camera: From where.
-        size_px: Side of the square picture, in pixels.
-        samples: Samples along one side of a pixel: 1 has jagged edges, 2 is clean, 3 finer.
-        lighting: The lamps; None: the neutral rig.
-
-    Returns:
-        uint8 sRGB and alpha, not premultiplied, shape (size_px, size_px, 4).
-    """
-    side = size_px * samples
-    points = camera.project(scene.positions, width_px=side, height_px=side)
-    double_sided = np.array([material.double_sided for material in scene.materials])
-    fragments = rasterize(
-        points,
-        scene.faces,
-        width_px=side,
-        height_px=side,
-        hide_back=~double_sided[scene.material_of_face],
-    )
-    light = np.empty((4, len(fragments.faces)), np.float32)
-    light[:3] = _base_color(scene, fragments)
-    light[:3] *= _illumination(scene, fragments, camera, points, lighting or Lighting())
-    light[3] = 1
-    return resolve(light, fragments.pixels, size_px=size_px, samples=samples)
-
-
 def _with_normals(mesh: Mesh) -> Mesh:
     """Return the mesh itself, or with its faces taken apart so that each has one normal."""
     if mesh.normals is not None:
@@ -163,48 +122,3 @@ def _textures(meshes: Sequence[Mesh], texture_px: int) -> list[NDArray[np.uint8]
             decoded[id(image)] = decode_texture(image, longest_px=texture_px)
         found.append(decoded[id(image)])
     return found
-
-
-def _base_color(scene: Scene, fragments: Fragments) -> NDArray[np.float32]:
-    """Return factor × texture × vertex colour as light, shape (3, n)."""
-    factors = np.array([material.base_color[:3] for material in scene.materials], np.float32)
-    owner = scene.material_of_face[fragments.faces]
-    color = np.ascontiguousarray(factors[owner].T)
-    if any(texture is not None for texture in scene.textures):
-        u, v = fragments.interpolate(scene.uvs, scene.faces)
-        for index, texture in enumerate(scene.textures):
-            if texture is None:
-                continue
-            whose = slice(None) if len(scene.textures) == 1 else np.flatnonzero(owner == index)
-            texels = sample_texture(texture, u[whose], v[whose])
-            for channel in range(3):
-                color[channel, whose] *= to_linear(texels[:, channel])
-    if scene.colors is not None:
-        color *= fragments.interpolate(scene.colors[:, :3], scene.faces)
-    return color
-
-
-def _illumination(
-    scene: Scene,
-    fragments: Fragments,
-    camera: Camera,
-    points: NDArray[np.float64],
-    lighting: Lighting,
-) -> NDArray[np.float32]:
-    normals = normalized(fragments.interpolate(scene.normals, scene.faces))
-    if any(material.double_sided for material in scene.materials):
-        normals *= _facing(points, scene.faces)[fragments.faces]
-    axes = np.stack([camera.right, camera.up, camera.back])
-    light = illuminate(normals, axes, lighting)
-    unlit = np.array([material.unlit for material in scene.materials])
-    if unlit.any():
-        light[unlit[scene.material_of_face[fragments.faces]]] = 1
-    return light
-
-
-def _facing(points: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return 1 for faces that turn counter-clockwise on the picture, −1 for the others."""
-    x, y = points[:, 0], points[:, 1]
-    a, b, c = faces.T
-    doubled = (x[b] - x[a]) * (y[c] - y[a]) - (x[c] - x[a]) * (y[b] - y[a])
-    return np.where(doubled > 0, -1, 1).astype(np.float32)
