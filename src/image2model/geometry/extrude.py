@@ -40,8 +40,7 @@ def extrude(
     Raises:
         PictureTooSmall: The subject is too thin for so few faces.
     """
-    left, top, right, bottom = silhouette.box_px
-    size_px = max(right - left, bottom - top)
+    size_px = silhouette.size_px
     edge = min(_EDGE_PX / silhouette.scale, 0.2 * thickness * size_px)
     seam = _SEAM_FRACTION * size_px if own_back else None
     half = 0.5 * thickness * size_px

@@ -44,15 +44,14 @@ def inflate(
     grid = choose_grid(silhouette, face_limit=face_limit, rim_faces=2 if own_back else 0)
     flat = triangulate(silhouette, grid)
     bulge = _solve_bulge(grid, flat)
-    long_side = max(silhouette.field.shape) / grid.spacing
-    cap = np.float32(_CAP_FRACTION * depth * long_side)
+    cap = np.float32(_CAP_FRACTION * depth * silhouette.size_px * silhouette.scale / grid.spacing)
     z, normals = _heights(flat, bulge, np.float32(_DEPTH_FACTOR * depth), cap)
     scale = np.float32(grid.spacing / silhouette.scale)
     rows, columns = np.divmod(flat.nodes, grid.inside.shape[1])
     x, y = grid.to_field(rows.astype(np.float32), columns.astype(np.float32))
     nodes = np.column_stack([silhouette.to_picture(np.column_stack([x, y])), z * scale])
     rim = np.column_stack([silhouette.to_picture(flat.rim_points), np.zeros(len(flat.rim_points))])
-    seam = _RIM_SEAM_FRACTION * max(silhouette.field.shape) / silhouette.scale
+    seam = _RIM_SEAM_FRACTION * silhouette.size_px
     return _both_sides(flat, nodes, rim, normals, seam if own_back else None)
 
 

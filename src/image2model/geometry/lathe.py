@@ -37,7 +37,8 @@ def turn(silhouette: Silhouette, *, face_limit: int) -> Shape:
     """
     profile = _trace_profile(silhouette)
     segments, count = _resolution(profile, face_limit)
-    rows = np.linspace(0, len(profile.radii) - 1, count)
+    # A subject reaches half a pixel beyond the centres of its first and last row.
+    rows = np.linspace(-0.5, len(profile.radii) - 0.5, count)
     radii = np.interp(rows, np.arange(len(profile.radii)), profile.radii)
     rings = _with_ends(rows, radii)
     points, normals = _revolve(profile, rings, segments)

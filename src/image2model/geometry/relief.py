@@ -14,6 +14,7 @@ _DETAIL_SCALE = 0.04
 _DETAIL_GAIN = 1.6
 _SEAM_FRACTION = 1e-5
 _EDGE_FRACTION = 2e-3
+_FACES_PER_COLUMN_OF_TWO = 20
 
 Floats = NDArray[np.float32]
 
@@ -34,8 +35,10 @@ def relief_size(width_px: int, height_px: int, *, face_limit: int) -> tuple[int,
     rows = max(2, int(math.sqrt(face_limit / 2 / aspect)))
     while True:
         columns = max(2, round(rows * aspect))
+        if rows == 2:
+            return min(columns, face_limit // _FACES_PER_COLUMN_OF_TWO), rows
         around = 2 * (columns + rows - 2)
-        if 2 * (columns - 1) * (rows - 1) + 9 * around <= face_limit or rows == 2:
+        if 2 * (columns - 1) * (rows - 1) + 9 * around <= face_limit:
             return columns, rows
         rows -= 1
 

@@ -12,7 +12,9 @@ MINIMUM_SUBJECT_PX = 8
 """A subject smaller than this on its long side has no outline to speak of."""
 
 _WORKING_LONG_SIDE_PX = 1024
-_SMOOTHING_PX = 0.7
+_SOFT_SMOOTHING_PX = 0.45
+_HARD_SMOOTHING_PX = 0.7
+"""Stairs of pixels must go, lines one pixel wide must stay: soft edges have no stairs."""
 _SOFT_EDGE_PX = 2
 _MARGIN_PX = 4
 
@@ -38,6 +40,12 @@ class Silhouette:
     top_px: float
     scale: float
     box_px: tuple[int, int, int, int]
+
+    @property
+    def size_px(self) -> int:
+        """The longer side of the subject's box, in picture pixels."""
+        left, top, right, bottom = self.box_px
+        return max(right - left, bottom - top)
 
     def to_picture(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Convert field coordinates, shape (n, 2), to picture coordinates."""
@@ -105,10 +113,18 @@ def trace_silhouette(
         size = (max(1, round(field.shape[1] * scale)), max(1, round(field.shape[0] * scale)))
         field = np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.uint8)
     field = np.pad(field, _MARGIN_PX)
+    smoothing_px = _SOFT_SMOOTHING_PX if _has_soft_edges(field) else _HARD_SMOOTHING_PX
     return Silhouette(
-        field=np.asarray(cv2.GaussianBlur(field, (0, 0), _SMOOTHING_PX), np.uint8),
+        field=np.asarray(cv2.GaussianBlur(field, (0, 0), smoothing_px), np.uint8),
         left_px=left - _MARGIN_PX / scale,
         top_px=top - _MARGIN_PX / scale,
         scale=scale,
         box_px=box,
     )
+
+
+def _has_soft_edges(field: NDArray[np.uint8]) -> bool:
+    soft = cv2.countNonZero(cv2.inRange(field, np.array(32.0), np.array(223.0)))
+    inside = field > 127
+    steps = int(np.count_nonzero(inside[1:] != inside[:-1]))
+    return soft > 0.5 * steps

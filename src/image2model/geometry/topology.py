@@ -1,7 +1,11 @@
 """Tell from a mesh's indices alone whether it is a closed, oriented surface."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+_COUNT_OF_SHORT_KEYS = 65_536
 
 
 def is_watertight(faces: NDArray[np.integer]) -> bool:
@@ -16,9 +20,13 @@ def is_watertight(faces: NDArray[np.integer]) -> bool:
     """
     if len(faces) == 0:
         return False
-    corners = faces.astype(np.int64)
-    starts, ends = corners.ravel(), np.roll(corners, -1, axis=1).ravel()
-    count = int(corners.max()) + 1
-    forward = np.sort(starts * count + ends)
-    backward = np.sort(ends * count + starts)
+    count = int(faces.max()) + 1
+    # Half the bytes sort in half the time, which is most of what this takes.
+    corners: NDArray[np.unsignedinteger[Any]] = (
+        faces.astype(np.uint32) if count <= _COUNT_OF_SHORT_KEYS else faces.astype(np.uint64)
+    )
+    starts, ends = corners.ravel(), corners[:, [1, 2, 0]].ravel()
+    factor = np.uint32(count)
+    forward = np.sort(starts * factor + ends)
+    backward = np.sort(ends * factor + starts)
     return bool((forward == backward).all() and (forward[1:] != forward[:-1]).all())

@@ -38,8 +38,7 @@ class Subject:
     def sheet(self, *, size_px: int, own_back: bool = False) -> Sheet:
         """Cut the object's texture out, see `texture_sheet.make_sheet`."""
         trim = _TRIM_ALPHA if self.source == "alpha" else _TRIM_GUESSED
-        left, top, right, bottom = self.silhouette.box_px
-        longest_px = min(max(right - left, bottom - top), size_px)
+        longest_px = min(self.silhouette.size_px, size_px)
         return make_sheet(
             self.pixels,
             self.coverage,
