@@ -12,8 +12,9 @@ from typing import Any, get_type_hints
 import pytest
 
 import image2model
+from image2model.cli.errors import EXIT_CODES, exit_code_of
 from image2model.core import errors
-from image2model.core.errors import Image2ModelError
+from image2model.core.errors import Image2ModelError, read_error
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "errors.md"
 
@@ -132,3 +133,29 @@ def test_reference_describes_every_code() -> None:
         assert re.fullmatch(r"[1-9]\d?", exit_code), code
         assert meaning, code
         assert advice, code
+
+
+@pytest.mark.parametrize("kind", leaves(), ids=lambda kind: kind.code)
+def test_command_line_exits_as_the_reference_says(kind: type[Image2ModelError]) -> None:
+    _status, exit_code, _meaning, _advice = reference_lines()[kind.code]
+    assert exit_code_of(kind) == int(exit_code)
+
+
+def test_every_kind_of_trouble_has_an_exit_code_of_its_own() -> None:
+    kinds = [kind for kind in all_errors() if kind.__bases__ == (Image2ModelError,)]
+    assert set(EXIT_CODES) == set(kinds)
+    assert len(set(EXIT_CODES.values())) == len(kinds)
+    assert not set(EXIT_CODES.values()) & {0, 1, 70, 130, 143}, "these mean something else"
+
+
+@pytest.mark.parametrize("kind", leaves(), ids=lambda kind: kind.code)
+def test_errors_can_be_read_again_from_what_is_sent(kind: type[Image2ModelError]) -> None:
+    for error in examples_of(kind):
+        copy = read_error(code=error.code, message=error.message, details=error.details)
+        assert type(copy) is kind
+        assert (copy.message, copy.details) == (error.message, error.details)
+        assert vars(copy) == {**vars(error), **error.details}
+
+
+def test_unknown_code_is_no_error_of_ours() -> None:
+    assert read_error(code="never_heard_of", message="?", details={}) is None

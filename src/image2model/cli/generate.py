@@ -12,6 +12,7 @@ from rich.console import Console
 from image2model.cli.bars import open_display
 from image2model.cli.desk import Desk, Order
 from image2model.cli.errors import SOME_FAILED
+from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
 from image2model.cli.making import follow, take_in
 from image2model.cli.opening import open_desk
@@ -23,15 +24,12 @@ from image2model.cli.pictures import find_pictures
 from image2model.cli.saving import Saver
 from image2model.cli.subjects import Subject, group_pictures
 from image2model.cli.tables import duration, outcomes_table, output_console, plan_lines
-from image2model.core.errors import BudgetExceeded, FormatUnsupported, TooManyItems
+from image2model.core.errors import BudgetExceeded, TooManyItems
 from image2model.core.ids import new_hex_id
 from image2model.core.madekey import hash_of
 from image2model.wire.models import EstimateOut, JobOut
 
 app = typer.Typer(**STYLE)
-
-_FORMAT_NAMES = {"obj": "obj.zip"}
-"""What people call formats that come as something else."""
 
 
 @app.command()
@@ -120,7 +118,7 @@ def generate(
         subjects = group_pictures(found, card, views=views)
         if desk.item_limit is not None and len(subjects) > desk.item_limit:
             raise TooManyItems(limit=desk.item_limit)
-        wanted = _wanted_formats(formats, desk, card.output_formats)
+        wanted = parse_formats(formats, desk, delivered=card.output_formats)
         estimate = desk.estimate(card.id, parse_options(option or [], card), len(subjects))
         _check_budget(estimate, budget)
         if dry_run:
@@ -129,15 +127,6 @@ def generate(
         order = _order(estimate, subjects, name=name, budget=budget, force=force)
         run = _Run(desk, OutputFolder(output), template, wanted, as_json=as_json)
         raise typer.Exit(run.make(order))
-
-
-def _wanted_formats(text: str, desk: Desk, delivered: Sequence[str]) -> Sequence[str]:
-    names = [name.strip().lower().removeprefix(".") for name in text.split(",") if name.strip()]
-    wanted = list(dict.fromkeys(_FORMAT_NAMES.get(name, name) for name in names))
-    for name in wanted or [text]:
-        if desk.formats is not None and name not in {*desk.formats, *delivered}:
-            raise FormatUnsupported(format_name=name, supported=desk.formats)
-    return wanted
 
 
 def _check_budget(estimate: EstimateOut, budget: float | None) -> None:

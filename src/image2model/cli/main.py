@@ -18,7 +18,7 @@ SUMMARIES: Mapping[str, str] = {
     "jobs": "Look at jobs and change them.",
     "generators": "See what makes models, what it costs and which options it has.",
     "keys": "Manage API keys for `serve`.",
-    "doctor": "Check this installation and say what to do about what is wrong.",
+    "doctor": "Check this installation, and say what to mend.",
 }
 """Every subcommand with its line of help; `image2model.cli.NAME` has it as `app`."""
 

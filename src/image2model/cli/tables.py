@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from image2model.cli.saving import Outcome
+from image2model.ports.sessions import ApiKey
 from image2model.wire.models import EstimateOut, GeneratorOut, ItemOut, JobOut, JobSummary
 
 _MOST_ROWS = 30
@@ -198,6 +199,15 @@ def _values(schema: Mapping[str, object]) -> str:
     kinds = ", ".join(kind) if isinstance(kind, list) else str(kind)
     bounds = "" if low is None and high is None else f" {low if low is not None else ''}…"
     return f"{kinds}{bounds}{high if high is not None else ''}"
+
+
+def keys_table(keys: Sequence[ApiKey]) -> Table:
+    """List API keys, one a line."""
+    table = _table("Key", "Name", "Made", "State")
+    for key in keys:
+        state = "works" if key.revoked_at is None else f"revoked {_local(key.revoked_at)}"
+        _add(table, key.id, key.name, _local(key.created_at), state)
+    return table
 
 
 def _local(moment: datetime) -> str:

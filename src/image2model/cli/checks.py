@@ -1,0 +1,197 @@
+"""Check an installation, one part after the other."""
+
+import difflib
+import errno
+import platform
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from image2model.cli.embedded import EmbeddedDesk, open_embedded
+from image2model.cli.remote import open_remote
+from image2model.core.errors import Image2ModelError
+from image2model.jobs.health import OK, check_parts
+from image2model.ports.provider import Provider
+from image2model.settings import Settings, load_settings, present_variables, variables
+
+_LITTLE_SPACE_BYTES = 1_000_000_000
+
+
+class Level(StrEnum):
+    """How bad it is. `note`: nothing is wrong; `warning`: something will not work."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """
+    What one check found.
+
+    Attributes:
+        what: What was checked.
+        level: How bad it is.
+        found: What is the case.
+        advice: What to do about it; "": nothing.
+    """
+
+    what: str
+    level: Level
+    found: str
+    advice: str = ""
+
+
+def check_installation() -> Iterator[Finding]:
+    """Yield what every check finds, as it finds it."""
+    yield _ok("image2model", f"{version('image2model')} on Python {platform.python_version()}")
+    yield from _check_variables()
+    try:
+        settings = load_settings()
+    except Image2ModelError as error:
+        yield _failure("settings", error)
+        return
+    yield from _check_folder(settings.data_dir)
+    yield from _check_product(settings)
+    yield from _check_extras()
+    yield _check_port(settings.serve.host, settings.serve.port)
+    if settings.server_url:
+        yield _check_server(settings, settings.server_url)
+
+
+def _ok(what: str, found: str) -> Finding:
+    return Finding(what=what, level=Level.OK, found=found)
+
+
+def _failure(what: str, error: Image2ModelError) -> Finding:
+    return Finding(what=what, level=Level.FAILURE, found=error.message)
+
+
+def _check_variables() -> Iterator[Finding]:
+    known = variables()
+    present = present_variables()
+    used = [name for name in present if name.upper() in known]
+    yield _ok("settings", f"from the environment: {', '.join(used) or 'none'}")
+    for name in present:
+        if name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), known, n=1)
+            yield Finding(
+                what="settings",
+                level=Level.WARNING,
+                found=f"{name} is no setting and has no effect",
+                advice=f"Did you mean {close[0]}?" if close else "Remove it.",
+            )
+
+
+def _check_folder(folder: Path) -> Iterator[Finding]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"image2model")
+    except OSError as error:
+        yield Finding(
+            what="data folder",
+            level=Level.FAILURE,
+            found=f"{folder} cannot be written: {error.strerror}",
+            advice="Set IMAGE2MODEL_DATA_DIR to a folder you may write.",
+        )
+        return
+    free_bytes = shutil.disk_usage(folder).free
+    little = free_bytes < _LITTLE_SPACE_BYTES
+    yield Finding(
+        what="data folder",
+        level=Level.WARNING if little else Level.OK,
+        found=f"{folder}, {free_bytes / 1e9:.1f} GB free",
+        advice="Free some space, or `image2model jobs delete` what is not needed."
+        if little
+        else "",
+    )
+
+
+def _check_product(settings: Settings) -> Iterator[Finding]:
+    try:
+        with open_embedded(settings, works=False) as desk:
+            for part, outcome in desk.call(check_parts, desk.context).items():
+                level = Level.OK if outcome == OK else Level.FAILURE
+                yield Finding(what=part, level=level, found=_told(settings, part, outcome))
+            yield _ok("default generator", desk.context.catalogue.default)
+            for provider in desk.context.catalogue.providers:
+                yield _check_provider(desk, provider)
+    except Image2ModelError as error:
+        yield _failure("product", error)
+
+
+def _told(settings: Settings, part: str, outcome: str) -> str:
+    places = {
+        "database": settings.effective_database_url,
+        "storage": settings.effective_storage_url,
+    }
+    if outcome != OK:
+        return outcome
+    return places.get(part, "works")
+
+
+def _check_provider(desk: EmbeddedDesk, provider: Provider) -> Finding:
+    what = f"provider {provider.name}"
+    try:
+        desk.call(provider.check)
+    except Image2ModelError as error:
+        return Finding(
+            what=what,
+            level=Level.WARNING,
+            found=error.message,
+            advice=f"Its generators cannot be used until then: {_ids(provider)}.",
+        )
+    return _ok(what, f"can be used: {_ids(provider)}")
+
+
+def _ids(provider: Provider) -> str:
+    return ", ".join(card.id for card in provider.cards())
+
+
+def _check_extras() -> Iterator[Finding]:
+    if find_spec("pi_heif"):
+        yield _ok("HEIC pictures", "are read")
+    else:
+        yield Finding(
+            what="HEIC pictures",
+            level=Level.NOTE,
+            found="are not read",
+            advice="For pictures of iPhones: pip install 'image2model[heic]'",
+        )
+
+
+def _check_port(host: str, port: int) -> Finding:
+    what = "server address"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        busy = error.errno == errno.EADDRINUSE
+        return Finding(
+            what=what,
+            level=Level.NOTE if busy else Level.WARNING,
+            found=f"{host}, port {port}: {error.strerror}",
+            advice="A server may be running already; else choose `image2model serve --port`."
+            if busy
+            else "Choose an address of this machine with `image2model serve --host`.",
+        )
+    return _ok(what, f"{host}, port {port} is free")
+
+
+def _check_server(settings: Settings, url: str) -> Finding:
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    try:
+        with open_remote(settings, url=url, api_key=key) as desk:
+            count = len(desk.generators())
+    except Image2ModelError as error:
+        return _failure(f"server {url}", error)
+    return _ok(f"server {url}", f"answers and has {count} generators")

@@ -1,0 +1,41 @@
+"""`image2model doctor`: what is configured, what works, and what to type where it does not."""
+
+import dataclasses
+import json
+
+import typer
+
+from image2model.cli.checks import Level, check_installation
+from image2model.cli.errors import SOME_FAILED
+from image2model.cli.parameters import STYLE, JsonOption
+
+app = typer.Typer(**STYLE)
+
+_COLORS = {
+    Level.OK: typer.colors.GREEN,
+    Level.NOTE: typer.colors.BLUE,
+    Level.WARNING: typer.colors.YELLOW,
+    Level.FAILURE: typer.colors.RED,
+}
+
+
+@app.command()
+def doctor(*, as_json: JsonOption = False) -> None:
+    """
+    Check this installation, and say what to mend.
+
+    Exits with 1 where something failed.
+    """
+    findings = []
+    for finding in check_installation():
+        findings.append(finding)
+        if not as_json:
+            typer.secho(f"{finding.level:8}", fg=_COLORS[finding.level], nl=False)
+            typer.echo(f"{finding.what}: {finding.found}")
+            if finding.advice:
+                typer.echo(f"{'':8}{finding.advice}")
+    if as_json:
+        shown = {"findings": [dataclasses.asdict(finding) for finding in findings]}
+        typer.echo(json.dumps(shown, indent=2))
+    if any(finding.level is Level.FAILURE for finding in findings):
+        raise typer.Exit(SOME_FAILED)

@@ -1,0 +1,56 @@
+"""`image2model generators`: what makes models."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from image2model.cli.opening import open_desk
+from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.tables import (
+    generator_lines,
+    generators_table,
+    options_table,
+    output_console,
+)
+
+app = typer.Typer(
+    help="See what makes models, what it costs and which options it has.",
+    no_args_is_help=True,
+    **STYLE,
+)
+
+
+@app.command("list")
+def list_generators(
+    *, as_json: JsonOption = False, server: ServerOption = None, api_key: ApiKeyOption = None
+) -> None:
+    """List the generators, the default one first."""
+    with open_desk(server=server, api_key=api_key) as desk:
+        found = desk.generators()
+    if as_json:
+        shown = {"generators": [one.model_dump(mode="json") for one in found]}
+        typer.echo(json.dumps(shown, indent=2))
+    else:
+        output_console().print(generators_table(found))
+
+
+@app.command("show")
+def show_generator(
+    generator: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Such as local/puff; else the default one.")
+    ] = None,
+    *,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Tell all about one generator: price, time, views, options."""
+    with open_desk(server=server, api_key=api_key) as desk:
+        found = desk.generator(generator)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    for line in generator_lines(found):
+        typer.echo(line)
+    output_console().print(options_table(found))

@@ -1,0 +1,279 @@
+"""`image2model jobs`: look at jobs and change them."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from image2model.cli.bars import open_display
+from image2model.cli.desk import Desk, Resolution
+from image2model.cli.errors import SOME_FAILED
+from image2model.cli.formats import parse_formats
+from image2model.cli.interrupts import Interrupted, raise_on_signals
+from image2model.cli.making import follow
+from image2model.cli.opening import open_desk
+from image2model.cli.output_names import DEFAULT_TEMPLATE, NameTemplate
+from image2model.cli.outputs import OutputFolder
+from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.saving import Saver
+from image2model.cli.tables import items_table, job_lines, jobs_table, output_console
+from image2model.core.errors import InvalidRequest, JobNotFound
+from image2model.core.ids import is_hex_id
+from image2model.core.states import JobState
+from image2model.wire.models import JobOut
+
+app = typer.Typer(help="Look at jobs and change them.", no_args_is_help=True, **STYLE)
+
+LAST = "last"
+
+JobArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB", help="The job's id, the beginning of it, or `last` for the newest."
+    ),
+]
+ItemOption = Annotated[
+    int | None, typer.Option("--item", min=0, help="Only this item, by its number from 0.")
+]
+
+
+class Decision(StrEnum):
+    """What to do with an uncertain item."""
+
+    RESUBMIT = "resubmit"
+    GIVE_UP = "give-up"
+
+
+@app.command("list")
+def list_jobs(
+    *,
+    text: Annotated[str, typer.Option("--name", help="Only jobs whose name has this in it.")] = "",
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The most jobs to list.")] = 20,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """List jobs, newest first."""
+    with open_desk(server=server, api_key=api_key) as desk:
+        found = list(islice(desk.jobs(text=text, state=state), limit))
+    if as_json:
+        shown = {"jobs": [job.model_dump(mode="json") for job in found]}
+        typer.echo(json.dumps(shown, indent=2))
+    elif found:
+        output_console().print(jobs_table(found))
+    else:
+        typer.echo("No jobs.")
+
+
+@app.command()
+def show(
+    job: JobArgument,
+    *,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Tell all about a job and its items."""
+    with open_desk(server=server, api_key=api_key) as desk:
+        found = desk.job(find_job(desk, job))
+    _print_job(found, as_json=as_json)
+
+
+@app.command()
+def cancel(
+    job: JobArgument,
+    *,
+    item: ItemOption = None,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Stop a job, or one item of it, for good. What is made already stays."""
+    with open_desk(server=server, api_key=api_key) as desk:
+        changed = desk.cancel(find_job(desk, job), item)
+    _print_job(changed, as_json=as_json)
+
+
+@app.command()
+def pause(
+    job: JobArgument,
+    *,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Start no further items of a job; those under way go on."""
+    with open_desk(server=server, api_key=api_key) as desk:
+        changed = desk.pause(find_job(desk, job))
+    _print_job(changed, as_json=as_json)
+
+
+@app.command()
+def resume(
+    job: JobArgument,
+    *,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Let a paused job go on; without a server, wait for its end."""
+
+    def go_on(desk: Desk, job_id: str) -> JobOut:
+        return desk.resume(job_id)
+
+    _go_on(job, go_on, as_json=as_json, server=server, api_key=api_key)
+
+
+@app.command()
+def retry(
+    job: JobArgument,
+    *,
+    item: ItemOption = None,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Make failed items again, or one failed or cancelled item; without a server, wait."""
+
+    def again(desk: Desk, job_id: str) -> JobOut:
+        return desk.retry(job_id, item)
+
+    _go_on(job, again, as_json=as_json, server=server, api_key=api_key)
+
+
+@app.command()
+def resolve(
+    job: JobArgument,
+    item: Annotated[int, typer.Argument(min=0, help="The uncertain item's number, from 0.")],
+    decision: Annotated[
+        Decision,
+        typer.Argument(help="Send it again (it may be charged twice), or give it up."),
+    ],
+    *,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Decide about an item of which nobody knows whether the provider accepted it."""
+
+    def decide(desk: Desk, job_id: str) -> JobOut:
+        wanted: Resolution = "resubmit" if decision is Decision.RESUBMIT else "give_up"
+        return desk.resolve(job_id, item, wanted)
+
+    _go_on(job, decide, as_json=as_json, server=server, api_key=api_key)
+
+
+@app.command()
+def save(
+    job: JobArgument,
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the models go.")
+    ],
+    formats: Annotated[
+        str, typer.Option("--format", "-f", help="Formats of the models, separated by commas.")
+    ] = "glb",
+    name_template: Annotated[
+        str, typer.Option(metavar="TEMPLATE", help="As for `generate`.")
+    ] = DEFAULT_TEMPLATE,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Save what a job has made so far into a folder."""
+    template = NameTemplate(name_template)
+    with (
+        open_desk(server=server, api_key=api_key) as desk,
+        open_display(Console(stderr=True, highlight=False)) as display,
+    ):
+        found = desk.job(find_job(desk, job))
+        wanted = parse_formats(formats, desk, delivered=())
+        folder = OutputFolder(output)
+        saver = Saver(desk, folder, display, template=template, formats=wanted)
+        saver.watch(found)
+    typer.echo(f"The files are in {folder.path}")
+    if any(outcome.trouble for outcome in saver.outcomes.values()):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def delete(
+    job: JobArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Delete a job with its pictures and models; files saved elsewhere stay."""
+    with open_desk(server=server, api_key=api_key) as desk:
+        found = desk.job(find_job(desk, job))
+        if not yes:
+            typer.confirm(f"Delete {found.name} with {found.counts.total} item(s)?", abort=True)
+        desk.delete(found.id)
+    typer.echo(f"Deleted {found.name} ({found.id[:8]}).")
+
+
+def find_job(desk: Desk, text: str) -> str:
+    """
+    Tell which job *text* means.
+
+    Raises:
+        JobNotFound: None.
+        InvalidRequest: More than one.
+    """
+    wanted = text.lower()
+    if is_hex_id(wanted):
+        return wanted
+    if wanted == LAST:
+        found = [job.id for job in islice(desk.jobs(), 1)]
+    else:
+        found = [job.id for job in desk.jobs() if job.id.startswith(wanted)]
+    if not found:
+        raise JobNotFound(job=text)
+    if len(found) > 1:
+        short = ", ".join(job[:12] for job in found[:5])
+        raise InvalidRequest(field="JOB", reason=f"'{text}' fits several jobs: {short}.")
+    return found[0]
+
+
+def _go_on(
+    job: str,
+    change: Callable[[Desk, str], JobOut],
+    *,
+    as_json: bool,
+    server: str | None,
+    api_key: str | None,
+) -> None:
+    raise_on_signals()
+    with open_desk(server=server, api_key=api_key, works=True) as desk:
+        changed = change(desk, find_job(desk, job))
+        if desk.works_here:
+            with _stopping(), open_display(Console(stderr=True, highlight=False)) as display:
+                changed = follow(desk, changed, [display.update])
+            changed = desk.job(changed.id)
+    _print_job(changed, as_json=as_json)
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    try:
+        yield
+    except Interrupted as stop:
+        typer.echo("Stopped. `image2model jobs resume` goes on.", err=True)
+        raise typer.Exit(stop.exit_code) from stop
+
+
+def _print_job(job: JobOut, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(job.model_dump_json(indent=2))
+        return
+    for line in job_lines(job):
+        typer.echo(line)
+    if job.items:
+        output_console().print(items_table(job))
