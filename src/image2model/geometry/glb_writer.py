@@ -1,5 +1,6 @@
 """Write one mesh as a binary glTF 2.0 file."""
 
+import functools
 import importlib.metadata
 import json
 import struct
@@ -123,6 +124,7 @@ class _Binary:
         return len(self.accessors) - 1
 
 
+@functools.cache
 def _generator() -> str:
     return f"image2model {importlib.metadata.version('image2model')}"
 

@@ -81,16 +81,16 @@ def _solve(levels: list[_Level], right: Grid, tolerance: float) -> Grid:
     residual = right - _apply(fine, x)
     direction = np.zeros_like(right)
     energy = 1.0
-    for step in range(_MAX_ITERATIONS):
+    for _ in range(_MAX_ITERATIONS):
         if _norm(residual) <= target:
             break
         better = _v_cycle(levels, residual)
         energy, before = _dot(residual, better), energy
-        direction = better if step == 0 else better + np.float32(energy / before) * direction
+        direction = _add_scaled(better, energy / before, direction)
         image = _apply(fine, direction)
-        length = np.float32(energy / _dot(direction, image))
-        x += length * direction
-        residual -= length * image
+        length = energy / _dot(direction, image)
+        x = _add_scaled(x, length, direction)
+        residual = _add_scaled(residual, -length, image)
     return x
 
 
@@ -99,11 +99,25 @@ def _v_cycle(levels: list[_Level], right: Grid) -> Grid:
     x = level.sweep * right
     if len(levels) == 1:
         for _ in range(_COARSEST_SWEEPS):
-            x += level.sweep * (right - _apply(level, x))
+            x = _smooth(level, x, right)
         return x
-    x += _prolong(levels, _v_cycle(levels[1:], _restrict(levels, right - _apply(level, x))))
-    x += level.sweep * (right - _apply(level, x))
-    return x
+    # After one sweep from 0, diagonal * x is known without multiplying: damping * right.
+    residual = _add_scaled(_neighbour_sum(x), 1 - _DAMPING, right)
+    residual *= level.inside
+    x += _prolong(levels, _v_cycle(levels[1:], _restrict(levels, residual)))
+    return _smooth(level, x, right)
+
+
+def _smooth(level: _Level, x: Grid, right: Grid) -> Grid:
+    """Return x after one damped Jacobi sweep; `sweep` is damping / diagonal, 0 outside."""
+    swept = _neighbour_sum(x)
+    swept += right
+    swept *= level.sweep
+    return _add_scaled(swept, 1 - _DAMPING, x)
+
+
+def _add_scaled(a: Grid, factor: float, b: Grid) -> Grid:
+    return np.asarray(cv2.scaleAdd(b, factor, a), np.float32)
 
 
 def _apply(level: _Level, x: Grid) -> Grid:

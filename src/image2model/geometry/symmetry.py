@@ -22,7 +22,7 @@ def mirror_symmetry(coverage: NDArray[np.uint8], box_px: tuple[int, int, int, in
     left, top, right, bottom = box_px
     # A square of fixed size compares wide and narrow subjects alike, in microseconds.
     small = cv2.resize(
-        coverage[top:bottom, left:right], (_SIDE, _SIDE), interpolation=cv2.INTER_AREA
+        coverage[top:bottom, left:right], (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST
     )
     inside = np.pad(np.asarray(small > 127, bool), ((0, 0), (_SHIFT, _SHIFT)))
     mirrored = inside[:, ::-1]

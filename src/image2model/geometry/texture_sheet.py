@@ -127,10 +127,10 @@ def bleed(rgb: Pixels, inside: Pixels, *, trim_px: int) -> Pixels:
     """
     height, width = inside.shape
     kept = _erode(inside, trim_px)
-    colors, weights = _masked_quarter(rgb, kept)
+    colors, weights = _quarter(rgb, kept)
     if trim_px:
-        # Parts thinner than the trim have no other colours than their own.
-        edge_colors, edge_weights = _masked_quarter(rgb, inside)
+        # Parts thinner than the trim have no other colours than their edge's.
+        edge_colors, edge_weights = _quarter(rgb, inside)
         colors += edge_colors * _EDGE_WEIGHT
         weights += edge_weights * _EDGE_WEIGHT
     small = fill_holes(colors, weights)
@@ -181,17 +181,17 @@ def _shrink(values: Floats, size: tuple[int, int]) -> Floats:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _masked_quarter(rgb: Pixels, inside: Pixels) -> tuple[Floats, Floats]:
+def _quarter(rgb: Pixels, inside: Pixels) -> tuple[Floats, Floats]:
+    """Return the colours inside times how much is inside, and that, at a quarter of the size."""
     height, width = inside.shape
     half = (-(-width // 2), -(-height // 2))
     quarter = (-(-half[0] // 2), -(-half[1] // 2))
-    # Halved as bytes, which is ten times faster; then there are few enough for floats.
-    colors = cv2.resize(cv2.copyTo(rgb, inside), half, interpolation=cv2.INTER_AREA)
-    weights = cv2.resize(inside, half, interpolation=cv2.INTER_AREA)
-    return (
-        _shrink(colors.astype(np.float32), quarter),
-        _shrink(weights.astype(np.float32) * np.float32(1 / 255), quarter),
-    )
+    colors, weights = cv2.copyTo(rgb, inside), np.asarray(inside)
+    # Halving twice as bytes is five times faster than either one step or floats.
+    for size in (half, quarter):
+        colors = cv2.resize(colors, size, interpolation=cv2.INTER_AREA)
+        weights = np.asarray(cv2.resize(weights, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return colors.astype(np.float32), weights.astype(np.float32) * np.float32(1 / 255)
 
 
 def _add_back(
