@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from image2model.backends.sql.engine import open_database
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.sessions import SqlSessionStore
+from image2model.backends.sql.sqlite import open_sqlite
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import (
     LOCAL_OWNER,
@@ -76,7 +76,7 @@ async def open_memory_sessions(clock: Clock, _folder: Path) -> AsyncIterator[Ses
 @asynccontextmanager
 async def open_sqlite_jobs(clock: Clock, folder: Path) -> AsyncIterator[JobStore]:
     """Open a store over a new SQLite file."""
-    store = SqlJobStore(await open_database(f"sqlite:///{folder / 'jobs.db'}", clock=clock))
+    store = SqlJobStore(await open_sqlite(f"sqlite:///{folder / 'jobs.db'}", clock=clock))
     try:
         yield store
     finally:
@@ -86,7 +86,7 @@ async def open_sqlite_jobs(clock: Clock, folder: Path) -> AsyncIterator[JobStore
 @asynccontextmanager
 async def open_sqlite_sessions(clock: Clock, folder: Path) -> AsyncIterator[SessionStore]:
     """Open a store over a new SQLite file."""
-    database = await open_database(f"sqlite:///{folder / 'sessions.db'}", clock=clock)
+    database = await open_sqlite(f"sqlite:///{folder / 'sessions.db'}", clock=clock)
     try:
         yield SqlSessionStore(database)
     finally:

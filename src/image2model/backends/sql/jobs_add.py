@@ -3,20 +3,20 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_owner
-from image2model.backends.sql.engine import Transaction
-from image2model.backends.sql.jobs_read import read_items, read_job
+from image2model.backends.sql.jobs_read import Scope, read_items, read_job
 from image2model.backends.sql.rows import (
     file_values,
-    from_seconds,
     item_values,
     job_values,
     picture_values,
 )
 from image2model.backends.sql.tables import items, jobs, pictures, result_files
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import AlreadyRunning, IdempotencyKeyReused
 from image2model.core.ids import JobId, new_hex_id
 from image2model.core.job import Item, Job, Progress, Result
@@ -24,39 +24,48 @@ from image2model.core.names import unique_name
 from image2model.core.rules import is_reusable
 from image2model.core.states import FINAL_STATES, ItemState, JobState
 
+_SAME = Scope(
+    items.c.made_key.in_(sa.bindparam("made_keys", expanding=True)),
+    items.c.job_id.in_(
+        sa.select(jobs.c.id).where(
+            jobs.c.owner == sa.bindparam("owner"), jobs.c.state != JobState.DRAFT
+        )
+    ),
+)
+"""Items that were to become the same as those of a new job."""
 
-async def add_job(tx: Transaction, job: Job, *, reuse: bool) -> Job:
+
+def add_job(tx: Transaction, job: Job, *, reuse: bool) -> Job:
     """Add a draft or running job with its items."""
-    await lock_owner(tx.connection, job.owner)
-    known = await _job_of_key(tx, job)
+    lock_owner(tx.connection, job.owner)
+    known = _job_of_key(tx, job)
     if known is not None:
-        return await read_job(tx, known)
-    now_s = await tx.now_s()
+        return read_job(tx, known)
     fresh = _numbered(job)
     runs = job.state is not JobState.DRAFT
     if reuse and runs:
-        fresh = await _take_over(tx, job, fresh, now_s)
+        fresh = _take_over(tx, job, fresh)
     over = runs and all(item.state in FINAL_STATES for item in fresh)
     values = job_values(job) | {
         "version": 1,
-        "created_at": now_s,
-        "touched_at": now_s,
-        "started_at": now_s if runs else None,
+        "created_at": tx.now_s,
+        "touched_at": tx.now_s,
+        "started_at": tx.now_s if runs else None,
     }
     if over:
-        values |= {"state": JobState.FINISHED, "finished_at": now_s}
-    await tx.run(sa.insert(jobs), values)
-    await _insert_items(tx, fresh, due_s=now_s if runs else None)
-    return await read_job(tx, job.id)
+        values |= {"state": JobState.FINISHED, "finished_at": tx.now_s}
+    tx.run(sa.insert(jobs), values)
+    _insert_items(tx, fresh, due_s=tx.now_s if runs else None)
+    return read_job(tx, job.id)
 
 
-async def _job_of_key(tx: Transaction, job: Job) -> JobId | None:
+def _job_of_key(tx: Transaction, job: Job) -> JobId | None:
     if job.idempotency_key is None:
         return None
     statement = sa.select(jobs.c.id, jobs.c.fingerprint).where(
         jobs.c.owner == job.owner, jobs.c.idempotency_key == job.idempotency_key
     )
-    row = (await tx.run(statement)).one_or_none()
+    row = tx.run(statement).one_or_none()
     if row is None:
         return None
     if row.fingerprint != job.fingerprint:
@@ -74,15 +83,15 @@ def _numbered(job: Job) -> list[Item]:
     return numbered
 
 
-async def _take_over(tx: Transaction, job: Job, wanted: Sequence[Item], now_s: float) -> list[Item]:
+def _take_over(tx: Transaction, job: Job, wanted: Sequence[Item]) -> list[Item]:
     """Give queued items the results of earlier ones, or raise `AlreadyRunning`."""
     queued = {item.made_key for item in wanted if item.state is ItemState.QUEUED}
-    earlier = await _earlier_items(tx, job, queued - {""})
+    earlier = _earlier_items(tx, job, queued - {""})
     running: set[JobId] = set()
     after = []
     for item in wanted:
         same = earlier[item.made_key] if item.state is ItemState.QUEUED else []
-        result = _reusable(same, job, now_s)
+        result = _reusable(same, job, tx.now)
         if result is not None:
             done = Progress(fraction=1.0)
             after.append(replace(item, state=ItemState.SUCCEEDED, result=result, progress=done))
@@ -94,28 +103,23 @@ async def _take_over(tx: Transaction, job: Job, wanted: Sequence[Item], now_s: f
     return after
 
 
-async def _earlier_items(
-    tx: Transaction, job: Job, made_keys: set[str]
-) -> defaultdict[str, list[Item]]:
+def _earlier_items(tx: Transaction, job: Job, made_keys: set[str]) -> defaultdict[str, list[Item]]:
     """Find the owner's items of *made_keys*, those of the newest job first."""
     found: defaultdict[str, list[Item]] = defaultdict(list)
-    own = sa.select(jobs.c.id).where(jobs.c.owner == job.owner, jobs.c.state != JobState.DRAFT)
-    which = (items.c.made_key.in_(sorted(made_keys)), items.c.job_id.in_(own))
-    same = await read_items(tx, *which)
+    same = read_items(tx, _SAME, made_keys=sorted(made_keys), owner=job.owner)
     ages = sa.select(jobs.c.id, jobs.c.created_at).where(jobs.c.id.in_({item.job for item in same}))
-    created = {row.id: row.created_at for row in await tx.run(ages)}
+    created = {row.id: row.created_at for row in tx.run(ages)}
     for item in sorted(same, key=lambda item: (created[item.job], item.job), reverse=True):
         found[item.made_key].append(item)
     return found
 
 
-def _reusable(same: Sequence[Item], job: Job, now_s: float) -> Result | None:
+def _reusable(same: Sequence[Item], job: Job, now: datetime) -> Result | None:
     results = (item.result for item in same if item.state is ItemState.SUCCEEDED)
-    now = from_seconds(now_s)
     return next((r for r in results if r and is_reusable(r, keep=job.keep, now=now)), None)
 
 
-async def _insert_items(tx: Transaction, fresh: Sequence[Item], *, due_s: float | None) -> None:
+def _insert_items(tx: Transaction, fresh: Sequence[Item], *, due_s: float | None) -> None:
     ids = [new_hex_id() for _ in fresh]
     named = list(zip(ids, fresh, strict=True))
     rows = [
@@ -132,4 +136,4 @@ async def _insert_items(tx: Transaction, fresh: Sequence[Item], *, due_s: float 
     ]
     for table, values in ((items, rows), (pictures, seen), (result_files, made)):
         if values:
-            await tx.run(sa.insert(table), values)
+            tx.run(sa.insert(table), values)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from image2model.backends.sql.engine import Transaction
 from image2model.backends.sql.jobs_locked import (
     LockedJob,
     lock_job,
@@ -11,6 +10,7 @@ from image2model.backends.sql.jobs_locked import (
 )
 from image2model.backends.sql.jobs_read import read_job
 from image2model.backends.sql.rows import Row, Values, name_values
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import WrongState
 from image2model.core.ids import JobId
 from image2model.core.job import Job, Problem
@@ -21,9 +21,9 @@ from image2model.ports.jobstore import Resolution
 _RETRIABLE = frozenset({ItemState.FAILED, ItemState.CANCELLED})
 
 
-async def update_job(tx: Transaction, job: JobId, *, name: str | None, starred: bool | None) -> Job:
+def update_job(tx: Transaction, job: JobId, *, name: str | None, starred: bool | None) -> Job:
     """Change a job's name or star."""
-    locked = await lock_job(tx, job)
+    locked = lock_job(tx, job)
     row, values = locked.row, Values()
     if name is not None and name != row.name:
         values |= name_values(name)
@@ -32,91 +32,87 @@ async def update_job(tx: Transaction, job: JobId, *, name: str | None, starred: 
     if starred and row.expires_at is not None:
         values["expires_at"] = None
     if values:
-        await locked.touch(**values)
-    return await read_job(tx, job)
+        locked.touch(**values)
+    return read_job(tx, job)
 
 
-async def cancel_items(
-    tx: Transaction, job: JobId, indexes: Collection[int] | None
-) -> Sequence[ItemRef]:
+def cancel_items(tx: Transaction, job: JobId, indexes: Collection[int] | None) -> Sequence[ItemRef]:
     """Cancel queued items at once; ask those under way to stop."""
-    locked = await lock_job(tx, job)
+    locked = lock_job(tx, job)
     is_draft = locked.row.state is JobState.DRAFT
     if is_draft and indexes is not None:
         locked.insist(JobState.RUNNING, JobState.PAUSED, JobState.FINISHED)
-    chosen = await locked.choose(indexes)
+    chosen = locked.choose(indexes)
     queued = [row for row in chosen if row.state is ItemState.QUEUED]
     active = [row for row in chosen if row.state in ACTIVE_STATES]
     asked = [row for row in active if not row.cancel_requested]
-    await locked.change(queued, standing_values(ItemState.CANCELLED, None))
-    await locked.change(asked, {"cancel_requested": True})
+    locked.change(queued, standing_values(ItemState.CANCELLED, None))
+    locked.change(asked, {"cancel_requested": True})
     if is_draft:
-        await locked.touch(state=JobState.RUNNING, started_at=locked.now_s)
+        locked.touch_or_finish(state=JobState.RUNNING, started_at=tx.now_s)
     elif queued or asked:
-        await locked.touch()
+        locked.touch_or_finish()
     return _refs(locked, active)
 
 
-async def retry_items(
-    tx: Transaction, job: JobId, indexes: Collection[int] | None
-) -> Sequence[ItemRef]:
+def retry_items(tx: Transaction, job: JobId, indexes: Collection[int] | None) -> Sequence[ItemRef]:
     """Queue failed or cancelled items again."""
-    locked = await lock_job(tx, job)
+    locked = lock_job(tx, job)
     locked.insist(JobState.RUNNING, JobState.PAUSED, JobState.FINISHED)
-    chosen = await locked.choose(indexes)
+    chosen = locked.choose(indexes)
     if indexes is None:
         chosen = [row for row in chosen if row.state is ItemState.FAILED]
     for row in chosen:
         if row.state not in _RETRIABLE:
             _refuse(row, _RETRIABLE)
     if chosen:
-        await locked.change(chosen, queued_again_values(locked.now_s))
+        locked.change(chosen, queued_again_values(tx.now_s))
         again = {"state": JobState.RUNNING, "finished_at": None, "expires_at": None}
-        await locked.touch(**(again if locked.row.state is JobState.FINISHED else {}))
+        locked.touch(**(again if locked.row.state is JobState.FINISHED else {}))
     return _refs(locked, chosen)
 
 
-async def pause_job(tx: Transaction, job: JobId) -> None:
+def pause_job(tx: Transaction, job: JobId) -> None:
     """Let no further items of a job be claimed."""
-    await _switch(tx, job, JobState.PAUSED)
+    _switch(tx, job, JobState.PAUSED)
 
 
-async def resume_job(tx: Transaction, job: JobId) -> Sequence[ItemRef]:
+def resume_job(tx: Transaction, job: JobId) -> Sequence[ItemRef]:
     """Let a paused job go on."""
-    locked = await _switch(tx, job, JobState.RUNNING)
-    rows = await locked.choose(None)
+    locked = _switch(tx, job, JobState.RUNNING)
+    rows = locked.choose(None)
     return _refs(locked, (row for row in rows if row.state is ItemState.QUEUED))
 
 
-async def resolve_item(
+def resolve_item(
     tx: Transaction, ref: ItemRef, resolution: Resolution, *, problem: Problem
 ) -> None:
     """Queue an uncertain item again, or fail it."""
-    locked = await lock_job(tx, ref.job)
-    chosen = await locked.choose([ref.index])
+    locked = lock_job(tx, ref.job)
+    chosen = locked.choose([ref.index])
     if chosen[0].state is not ItemState.UNCERTAIN:
         _refuse(chosen[0], [ItemState.UNCERTAIN])
     if resolution is Resolution.RESUBMIT:
-        await locked.change(chosen, queued_again_values(locked.now_s))
+        locked.change(chosen, queued_again_values(tx.now_s))
     else:
-        await locked.change(chosen, standing_values(ItemState.FAILED, problem))
-    await locked.touch()
+        locked.change(chosen, standing_values(ItemState.FAILED, problem))
+    locked.touch_or_finish()
 
 
-async def stop_job(tx: Transaction, job: JobId, *, problem: Problem) -> None:
+def stop_job(tx: Transaction, job: JobId, *, problem: Problem) -> None:
     """Fail every queued item of a job."""
-    locked = await lock_job(tx, job)
-    queued = [row for row in await locked.choose(None) if row.state is ItemState.QUEUED]
+    locked = lock_job(tx, job)
+    queued = [row for row in locked.choose(None) if row.state is ItemState.QUEUED]
     if queued and locked.row.state is not JobState.DRAFT:
-        await locked.change(queued, standing_values(ItemState.FAILED, problem))
-        await locked.touch()
+        locked.change(queued, standing_values(ItemState.FAILED, problem))
+        locked.touch_or_finish()
 
 
-async def _switch(tx: Transaction, job: JobId, to: JobState) -> LockedJob:
-    locked = await lock_job(tx, job)
+def _switch(tx: Transaction, job: JobId, to: JobState) -> LockedJob:
+    locked = lock_job(tx, job)
     locked.insist(JobState.RUNNING, JobState.PAUSED)
     if locked.row.state is not to:
-        await locked.touch(state=to)
+        locked.touch(state=to)
     return locked
 
 

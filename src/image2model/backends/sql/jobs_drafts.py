@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.engine import Transaction
 from image2model.backends.sql.jobs_keep import orphans
 from image2model.backends.sql.jobs_locked import LockedJob, lock_job
 from image2model.backends.sql.jobs_read import read_job
@@ -17,6 +16,7 @@ from image2model.backends.sql.rows import (
     settled_values,
 )
 from image2model.backends.sql.tables import items, pictures
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import ItemNotFound, TooManyItems, WrongState
 from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, new_hex_id
@@ -26,37 +26,37 @@ from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 
 
-async def put_picture(
+def put_picture(
     tx: Transaction, ref: ItemRef, picture: Picture, *, name: str | None, item_limit: int
 ) -> Sequence[ArtifactId]:
     """Set one view of an item of a draft."""
-    job = await _lock_draft(tx, ref.job)
+    job = _lock_draft(tx, ref.job)
     if ref.index < 0:
         raise ItemNotFound(job=ref.job, index=ref.index)
     if ref.index >= item_limit:
         raise TooManyItems(limit=item_limit)
-    item_id = await _item_for_picture(tx, job, ref, name)
+    item_id = _item_for_picture(tx, job, ref, name)
     before = (
         sa.delete(pictures)
         .where(pictures.c.item_id == item_id, pictures.c.view == picture.view)
         .returning(pictures.c.artifact)
     )
-    replaced = (await tx.run(before)).scalars().all()
-    await tx.run(sa.insert(pictures), picture_values(picture, item_id=item_id))
-    await job.touch()
-    return await orphans(tx, replaced)
+    replaced = tx.run(before).scalars().all()
+    tx.run(sa.insert(pictures), picture_values(picture, item_id=item_id))
+    job.touch()
+    return orphans(tx, replaced)
 
 
-async def _item_for_picture(tx: Transaction, job: LockedJob, ref: ItemRef, name: str | None) -> str:
+def _item_for_picture(tx: Transaction, job: LockedJob, ref: ItemRef, name: str | None) -> str:
     """Find or add the item at *ref*, name it, mark it, and tell its id."""
-    rows = (await tx.run(_places(job).add_columns(items.c.name))).all()
+    rows = tx.run(_places(job).add_columns(items.c.name)).all()
     known = next((row for row in rows if row.place == ref.index), None)
     if known is None or name is not None:
         taken = {row.name for row in rows if row is not known}
         name = unique_name(name or f"item-{ref.index + 1}", taken)
     if known is not None:
         values = {"version": job.version} | ({} if name is None else {"name": name})
-        await tx.run(sa.update(items).where(items.c.id == known.id).values(**values))
+        tx.run(sa.update(items).where(items.c.id == known.id).values(**values))
         item_id: str = known.id
         return item_id
     item = Item(
@@ -67,49 +67,47 @@ async def _item_for_picture(tx: Transaction, job: LockedJob, ref: ItemRef, name:
         version=job.version,
     )
     item_id = new_hex_id()
-    await tx.run(sa.insert(items), item_values(item, item_id=item_id))
+    tx.run(sa.insert(items), item_values(item, item_id=item_id))
     return item_id
 
 
-async def remove_item(tx: Transaction, ref: ItemRef) -> Sequence[ArtifactId]:
+def remove_item(tx: Transaction, ref: ItemRef) -> Sequence[ArtifactId]:
     """Remove an item from a draft; later ones move up."""
-    job = await _lock_draft(tx, ref.job)
-    rows = (await tx.run(_places(job))).all()
+    job = _lock_draft(tx, ref.job)
+    rows = tx.run(_places(job)).all()
     removed = _at(rows, ref)
     of_item = pictures.c.item_id == removed.id
-    seen = (await tx.run(sa.select(pictures.c.artifact).where(of_item))).scalars().all()
-    await tx.run(sa.delete(items).where(items.c.id == removed.id))
+    seen = tx.run(sa.select(pictures.c.artifact).where(of_item)).scalars().all()
+    tx.run(sa.delete(items).where(items.c.id == removed.id))
     later = [row for row in rows if row.place > ref.index]
-    await _place(tx, job, later, [row.place - 1 for row in later])
-    await job.touch()
-    return await orphans(tx, seen)
+    _place(tx, job, later, [row.place - 1 for row in later])
+    job.touch()
+    return orphans(tx, seen)
 
 
-async def move_item(tx: Transaction, ref: ItemRef, *, to: int) -> None:
+def move_item(tx: Transaction, ref: ItemRef, *, to: int) -> None:
     """Put an item of a draft at the place of another; those between move by one."""
-    job = await _lock_draft(tx, ref.job)
-    rows = (await tx.run(_places(job))).all()
+    job = _lock_draft(tx, ref.job)
+    rows = tx.run(_places(job)).all()
     moving, target = _at(rows, ref), _at(rows, ItemRef(ref.job, to))
     order = [row for row in rows if row is not moving]
     order.insert(rows.index(target), moving)
     moved = [(row, old.place) for row, old in zip(order, rows, strict=True) if row is not old]
     if moved:
-        await _place(tx, job, [row for row, _ in moved], [place for _, place in moved])
-        await job.touch()
+        _place(tx, job, [row for row, _ in moved], [place for _, place in moved])
+        job.touch()
 
 
-async def set_generator(
-    tx: Transaction, job: JobId, *, generator: GeneratorId, options: Options
-) -> None:
+def set_generator(tx: Transaction, job: JobId, *, generator: GeneratorId, options: Options) -> None:
     """Give a draft another generator and options."""
-    draft = await _lock_draft(tx, job)
+    draft = _lock_draft(tx, job)
     if (draft.row.generator, draft.row.options) != (generator, dict(options)):
-        await draft.touch(generator=generator, options=dict(options))
+        draft.touch(generator=generator, options=dict(options))
 
 
-async def start_job(tx: Transaction, job: Job) -> Job:
+def start_job(tx: Transaction, job: Job) -> Job:
     """Turn a draft into a running job."""
-    draft = await _lock_draft(tx, job.id)
+    draft = _lock_draft(tx, job.id)
     if draft.row.version != job.version:
         raise WrongState(what=f"Job {job.id}", state="changed since", allowed=["as it was read"])
     settled = [
@@ -118,25 +116,25 @@ async def start_job(tx: Transaction, job: Job) -> Job:
             "made_key": item.made_key,
             "state": item.state,
             "problem": problem_value(item.problem),
-            "not_before": draft.now_s if item.state is ItemState.QUEUED else None,
+            "not_before": tx.now_s if item.state is ItemState.QUEUED else None,
             "version": draft.version,
         }
         for item in job.items
     ]
     if settled:
         place = items.c.place == sa.bindparam("of_place")
-        await tx.run(sa.update(items).where(items.c.job_id == job.id, place), settled)
-    await draft.touch(
+        tx.run(sa.update(items).where(items.c.job_id == job.id, place), settled)
+    draft.touch_or_finish(
         state=JobState.RUNNING,
-        started_at=draft.now_s,
+        started_at=tx.now_s,
         **name_values(job.name),
         **settled_values(job),
     )
-    return await read_job(tx, job.id)
+    return read_job(tx, job.id)
 
 
-async def _lock_draft(tx: Transaction, job: JobId) -> LockedJob:
-    draft = await lock_job(tx, job)
+def _lock_draft(tx: Transaction, job: JobId) -> LockedJob:
+    draft = lock_job(tx, job)
     draft.insist(JobState.DRAFT)
     return draft
 
@@ -153,15 +151,13 @@ def _at(rows: Sequence[Row], ref: ItemRef) -> Row:
     raise ItemNotFound(job=ref.job, index=ref.index)
 
 
-async def _place(
-    tx: Transaction, job: LockedJob, rows: Sequence[Row], places: Sequence[int]
-) -> None:
+def _place(tx: Transaction, job: LockedJob, rows: Sequence[Row], places: Sequence[int]) -> None:
     """Move items, by way of places that nothing can have, and mark them."""
     if not rows:
         return
     moves = [
         {"item_id": row.id, "place": -1 - place} for row, place in zip(rows, places, strict=True)
     ]
-    await tx.run(sa.update(items).where(items.c.id == sa.bindparam("item_id")), moves)
+    tx.run(sa.update(items).where(items.c.id == sa.bindparam("item_id")), moves)
     of_job = sa.update(items).where(items.c.job_id == job.id, items.c.place < 0)
-    await tx.run(of_job.values(place=-1 - items.c.place, version=job.version))
+    tx.run(of_job.values(place=-1 - items.c.place, version=job.version))

@@ -6,10 +6,10 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_owner
-from image2model.backends.sql.engine import Transaction
 from image2model.backends.sql.jobs_locked import lock_job, try_lock_job
 from image2model.backends.sql.rows import to_seconds
-from image2model.backends.sql.tables import attempts, items, jobs, pictures, result_files
+from image2model.backends.sql.tables import attempts, checks, items, jobs, pictures, result_files
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.ids import ArtifactId, JobId
 from image2model.core.rules import ENDED_ATTEMPTS
 from image2model.core.states import JobState
@@ -17,51 +17,51 @@ from image2model.core.states import JobState
 _ARTIFACTS_AT_ONCE = 1000
 
 
-async def set_expiry(tx: Transaction, job: JobId, expires_at: datetime | None) -> None:
+def set_expiry(tx: Transaction, job: JobId, expires_at: datetime | None) -> None:
     """Set when a finished job is deleted."""
-    locked = await try_lock_job(tx, job)
+    locked = try_lock_job(tx, job)
     if locked is None or locked.row.starred or locked.row.state is not JobState.FINISHED:
         return
     if locked.row.expires_at != to_seconds(expires_at):
-        await locked.touch(expires_at=to_seconds(expires_at))
+        locked.touch(expires_at=to_seconds(expires_at))
 
 
-async def expired_jobs(tx: Transaction, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
+def expired_jobs(tx: Transaction, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
     """List jobs past their `expires_at`, and drafts long untouched."""
     is_old_draft = sa.and_(
-        jobs.c.state == JobState.DRAFT, jobs.c.touched_at <= tx.now - draft_life_s
+        jobs.c.state == JobState.DRAFT, jobs.c.touched_at <= tx.now_s - draft_life_s
     )
     statement = (
         sa.select(jobs.c.id)
-        .where(sa.or_(jobs.c.expires_at <= tx.now, is_old_draft))
+        .where(sa.or_(jobs.c.expires_at <= tx.now_s, is_old_draft))
         .order_by(sa.func.coalesce(jobs.c.expires_at, jobs.c.touched_at), jobs.c.id)
         .limit(limit)
     )
-    return [JobId(job) for job in (await tx.run(statement)).scalars()]
+    return [JobId(job) for job in tx.run(statement).scalars()]
 
 
-async def delete_job(tx: Transaction, job: JobId) -> Sequence[ArtifactId]:
+def delete_job(tx: Transaction, job: JobId) -> Sequence[ArtifactId]:
     """Remove a job and all about it; the ledger stays."""
-    locked = await lock_job(tx, job)
+    locked = lock_job(tx, job)
     # A job of the same owner that is being added may be about to name the same files.
-    await lock_owner(tx.connection, locked.row.owner)
+    lock_owner(tx.connection, locked.row.owner)
     named: list[ArtifactId] = []
     for table in (pictures, result_files):
         statement = sa.select(table.c.artifact).join(items, items.c.id == table.c.item_id)
         of_job = statement.where(items.c.job_id == job, table.c.artifact.is_not(None))
-        named += (await tx.run(of_job)).scalars().all()
-    await tx.run(
+        named += tx.run(of_job).scalars().all()
+    tx.run(
         sa.delete(attempts).where(
             attempts.c.job_id == job,
             attempts.c.state.in_(sorted(ENDED_ATTEMPTS)),
             sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd) == 0,
         )
     )
-    await tx.run(sa.delete(jobs).where(jobs.c.id == job))
-    return await orphans(tx, named)
+    tx.run(sa.delete(jobs).where(jobs.c.id == job))
+    return orphans(tx, named)
 
 
-async def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId]:
+def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId]:
     """Tell which of *artifacts* nothing names, each once."""
     candidates = list(dict.fromkeys(artifacts))
     named: set[ArtifactId] = set()
@@ -69,5 +69,12 @@ async def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[Arti
         some = candidates[start : start + _ARTIFACTS_AT_ONCE]
         for table in (pictures, result_files):
             statement = sa.select(table.c.artifact).where(table.c.artifact.in_(some))
-            named.update((await tx.run(statement)).scalars())
+            named.update(tx.run(statement).scalars())
     return [artifact for artifact in candidates if artifact not in named]
+
+
+def write_check(tx: Transaction) -> None:
+    """Write something, to say whether the database can be written."""
+    written = tx.run(sa.update(checks).values(checked_at=tx.now_s))
+    if written.rowcount == 0:
+        tx.run(sa.insert(checks).values(id=1, checked_at=tx.now_s))

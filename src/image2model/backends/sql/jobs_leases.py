@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Sequence
 import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_rows
-from image2model.backends.sql.engine import Transaction
 from image2model.backends.sql.jobs_locked import no_lease
-from image2model.backends.sql.jobs_read import complete_items, read_summary
+from image2model.backends.sql.jobs_read import complete_item, read_summary
 from image2model.backends.sql.tables import items, jobs
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.ids import JobId, WorkerId
 from image2model.core.states import ACTIVE_STATES, JobState
 from image2model.ports.dispatcher import ItemRef
@@ -19,83 +19,92 @@ Held = tuple[ItemRef, int]
 _HELD_AT_ONCE = 500
 """How many leases one statement names: three parameters each, and SQLite takes 32,766."""
 
+_IS_FREE = sa.and_(
+    items.c.not_before <= sa.bindparam("now_s"), items.c.lease_until <= sa.bindparam("now_s")
+)
 _JOB_WORKS = sa.or_(
     jobs.c.state == JobState.RUNNING,
-    sa.and_(jobs.c.state == JobState.PAUSED, items.c.state.in_(sorted(ACTIVE_STATES))),
+    sa.and_(
+        jobs.c.state == JobState.PAUSED,
+        sa.or_(*(items.c.state == state for state in sorted(ACTIVE_STATES))),
+    ),
 )
+_DUE = (
+    sa.select(items.c.job_id, items.c.place)
+    .join(jobs, jobs.c.id == items.c.job_id)
+    .where(_IS_FREE, _JOB_WORKS)
+    .order_by(items.c.not_before, items.c.job_id, items.c.place)
+    .limit(sa.bindparam("most"))
+)
+_CLAIM = (
+    sa.update(items)
+    .where(
+        items.c.job_id == sa.bindparam("of_job"),
+        items.c.place == sa.bindparam("at_place"),
+        _IS_FREE,
+        sa.exists().where(jobs.c.id == items.c.job_id, _JOB_WORKS).correlate(items),
+    )
+    .values(
+        lease_owner=sa.bindparam("worker"),
+        lease_until=sa.bindparam("until_s"),
+        fence=items.c.fence + 1,
+    )
+    .returning(items)
+)
+_JOB = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
 
 
-async def due_items(tx: Transaction, *, limit: int) -> Sequence[ItemRef]:
+def due_items(tx: Transaction, *, limit: int) -> Sequence[ItemRef]:
     """List items that may be claimed now, those waiting longest first."""
-    statement = (
-        sa.select(items.c.job_id, items.c.place)
-        .join(jobs, jobs.c.id == items.c.job_id)
-        .where(*_is_free(tx), _JOB_WORKS)
-        .order_by(items.c.not_before, items.c.job_id, items.c.place)
-        .limit(limit)
-    )
-    return [ItemRef(JobId(job), place) for job, place in await tx.run(statement)]
+    rows = tx.run(_DUE, {"now_s": tx.now_s, "most": limit})
+    return [ItemRef(JobId(job), place) for job, place in rows]
 
 
-async def claim_item(
-    tx: Transaction, ref: ItemRef, *, worker: WorkerId, lease_s: float
-) -> Claim | None:
+def claim_item(tx: Transaction, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
     """Take the lease of an item that is due."""
-    works = sa.exists().where(jobs.c.id == items.c.job_id, _JOB_WORKS).correlate(items)
-    taken = (
-        sa.update(items)
-        .where(items.c.job_id == ref.job, items.c.place == ref.index, *_is_free(tx), works)
-        .values(lease_owner=worker, lease_until=tx.now + lease_s, fence=items.c.fence + 1)
-        .returning(items)
-    )
-    row = (await tx.run(taken)).one_or_none()
+    until_s = tx.now_s + lease_s
+    parameters = {"of_job": ref.job, "at_place": ref.index, "worker": worker, "until_s": until_s}
+    row = tx.run(_CLAIM, {"now_s": tx.now_s, **parameters}).one_or_none()
     if row is None:
         return None
-    job = (await tx.run(sa.select(jobs).where(jobs.c.id == ref.job))).one()
-    (item,) = await complete_items(tx, [row], [items.c.id == row.id])
-    return Claim(
-        ref=ref, worker=worker, fence=row.fence, job=await read_summary(tx, job), item=item
-    )
+    job = read_summary(tx, tx.run(_JOB, {"job": ref.job}).one())
+    return Claim(ref=ref, worker=worker, fence=row.fence, job=job, item=complete_item(tx, row))
 
 
-async def renew_leases(
+def renew_leases(
     tx: Transaction, worker: WorkerId, claims: Collection[Held], *, lease_s: float
 ) -> Sequence[Renewed]:
     """Prolong leases."""
     renewed = []
-    for which in await _held(tx, worker, claims):
+    for which in _held(tx, worker, claims):
         statement = (
             sa.update(items)
             .where(which)
-            .values(lease_until=tx.now + lease_s)
+            .values(lease_until=tx.now_s + lease_s)
             .returning(items.c.job_id, items.c.place, items.c.fence, items.c.cancel_requested)
         )
-        for job, place, fence, wanted in await tx.run(statement):
+        for job, place, fence, wanted in tx.run(statement):
             ref = ItemRef(JobId(job), place)
             renewed.append(Renewed(ref=ref, fence=fence, cancel_requested=wanted))
     return renewed
 
 
-async def release_leases(tx: Transaction, worker: WorkerId, claims: Collection[Held]) -> None:
+def release_leases(tx: Transaction, worker: WorkerId, claims: Collection[Held]) -> None:
     """Give leases back."""
-    for which in await _held(tx, worker, claims):
-        await tx.run(sa.update(items).where(which).values(**no_lease()))
+    for which in _held(tx, worker, claims):
+        tx.run(sa.update(items).where(which).values(**no_lease()))
 
 
-async def _held(
+def _held(
     tx: Transaction, worker: WorkerId, claims: Collection[Held]
 ) -> Iterator[sa.ColumnElement[bool]]:
     """Lock the jobs of *claims*; say in a few conditions which items they are, if still held."""
     # Everybody locks jobs before items, so nobody waits for one who waits for him.
     held_jobs = sa.select(jobs.c.id).where(jobs.c.id.in_({ref.job for ref, _ in claims}))
-    await lock_rows(tx.connection, held_jobs.order_by(jobs.c.id))
+    lock_rows(tx.connection, held_jobs.order_by(jobs.c.id))
     names = [(ref.job, ref.index, fence) for ref, fence in claims]
     name = sa.tuple_(items.c.job_id, items.c.place, items.c.fence)
     return (
         sa.and_(items.c.lease_owner == worker, name.in_(names[start : start + _HELD_AT_ONCE]))
         for start in range(0, len(names), _HELD_AT_ONCE)
     )
-
-
-def _is_free(tx: Transaction) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    return items.c.not_before <= tx.now, items.c.lease_until <= tx.now

@@ -5,16 +5,15 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_ledger
-from image2model.backends.sql.engine import Transaction
 from image2model.backends.sql.jobs_locked import LockedJob, try_lock_job
 from image2model.backends.sql.rows import (
     Row,
     attempt_of,
     attempt_values,
     from_micro_usd,
-    from_seconds,
 )
 from image2model.backends.sql.tables import attempts, items
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import BudgetExceeded
 from image2model.core.ids import JobId, SubmitKey
 from image2model.core.job import Attempt
@@ -26,14 +25,20 @@ _CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro
 """What an attempt counts against budgets; `core.rules.charge_usd` in SQL."""
 
 
-async def read_attempts(tx: Transaction, item_id: str) -> tuple[Attempt, ...]:
+_OF_ITEM = (
+    sa.select(attempts)
+    .where(attempts.c.item_id == sa.bindparam("item_id"))
+    .order_by(attempts.c.number)
+)
+_CHANGE = sa.update(attempts).where(attempts.c.submit_key == sa.bindparam("of_key"))
+
+
+def read_attempts(tx: Transaction, item_id: str) -> tuple[Attempt, ...]:
     """Read the attempts of one item, oldest first."""
-    statement = sa.select(attempts).where(attempts.c.item_id == item_id)
-    rows = await tx.run(statement.order_by(attempts.c.number))
-    return tuple(attempt_of(row) for row in rows)
+    return tuple(attempt_of(row) for row in tx.run(_OF_ITEM, {"item_id": item_id}))
 
 
-async def start_attempt(
+def start_attempt(
     tx: Transaction, job: LockedJob, item: Row, start: AttemptStart, *, budget: Budget, number: int
 ) -> Attempt:
     """
@@ -44,14 +49,14 @@ async def start_attempt(
         IllegalStep: The submit key is in the ledger already.
     """
     wanted_usd = start.submission.estimated_usd
-    await _check_budget(tx, job, wanted_usd, from_micro_usd(job.row.budget_micro_usd), budget)
+    _check_budget(tx, job, wanted_usd, from_micro_usd(job.row.budget_micro_usd), budget)
     attempt = Attempt(
         number=number,
         submit_key=start.submit_key,
         provider=start.provider,
         state=AttemptState.SUBMITTING,
         submission=start.submission,
-        submitted_at=from_seconds(job.now_s),
+        submitted_at=tx.now,
     )
     values = attempt_values(attempt) | {
         "item_id": item.id,
@@ -61,13 +66,13 @@ async def start_attempt(
         "generator": job.row.generator,
     }
     try:
-        await tx.run(sa.insert(attempts), values)
+        tx.run(sa.insert(attempts), values)
     except sa.exc.IntegrityError as error:
         raise IllegalStep(f"submit key {start.submit_key} belongs to another attempt") from error
     return attempt
 
 
-async def _check_budget(
+def _check_budget(
     tx: Transaction,
     job: LockedJob,
     wanted_usd: Decimal,
@@ -75,11 +80,11 @@ async def _check_budget(
     budget: Budget,
 ) -> None:
     if job_usd is not None:
-        spent = await _spent_usd(tx, attempts.c.job_id == job.id)
+        spent = _spent_usd(tx, attempts.c.job_id == job.id)
         _insist(spent + wanted_usd, job_usd, period="job")
     if budget.day_usd is not None:
-        await lock_ledger(tx.connection)
-        spent = await _spent_usd(tx, attempts.c.submitted_at > job.now_s - BUDGET_DAY_S)
+        lock_ledger(tx.connection)
+        spent = _spent_usd(tx, attempts.c.submitted_at > tx.now_s - BUDGET_DAY_S)
         _insist(spent + wanted_usd, budget.day_usd, period="day")
 
 
@@ -88,14 +93,12 @@ def _insist(needed: Decimal, limit: Decimal, *, period: str) -> None:
         raise BudgetExceeded(budget_usd=float(limit), needed_usd=float(needed), period=period)
 
 
-async def _spent_usd(tx: Transaction, which: sa.ColumnElement[bool]) -> Decimal:
-    total = (await tx.run(sa.select(sa.func.sum(_CHARGE)).where(which))).scalar_one()
+def _spent_usd(tx: Transaction, which: sa.ColumnElement[bool]) -> Decimal:
+    total = tx.run(sa.select(sa.func.sum(_CHARGE)).where(which)).scalar_one()
     return from_micro_usd(int(total or 0))
 
 
-async def change_attempt(
-    tx: Transaction, before: Attempt, change: AttemptChange, now_s: float
-) -> Attempt:
+def change_attempt(tx: Transaction, before: Attempt, change: AttemptChange) -> Attempt:
     """
     Write down what became of an attempt.
 
@@ -107,46 +110,42 @@ async def change_attempt(
         state=change.state,
         handle=change.handle,
         cost_usd=change.cost_usd,
-        now=from_seconds(now_s),
+        now=tx.now,
     )
-    line = sa.update(attempts).where(attempts.c.submit_key == before.submit_key)
     try:
-        await tx.run(line.values(attempt_values(after)))
+        tx.run(_CHANGE, {"of_key": before.submit_key, **attempt_values(after)})
     except sa.exc.IntegrityError as error:
         raise IllegalStep(f"the request of {change.handle} belongs to another attempt") from error
     return after
 
 
-async def book_late_answer(
+def book_late_answer(
     tx: Transaction, submit_key: SubmitKey, change: AttemptChange
 ) -> Attempt | None:
     """Write what became of an attempt whose item has gone on without it."""
     which = sa.select(attempts).where(attempts.c.submit_key == submit_key)
-    known = (await tx.run(which)).one_or_none()
+    known = tx.run(which).one_or_none()
     if known is None:
         return None
-    job = await try_lock_job(tx, JobId(known.job_id))
+    job = try_lock_job(tx, JobId(known.job_id))
     # Read once more: before the lock was held, somebody else may have changed it.
-    line = (await tx.run(which)).one_or_none()
+    line = tx.run(which).one_or_none()
     if line is None:
         return None
-    now_s = await tx.now_s() if job is None else job.now_s
-    after = await change_attempt(tx, attempt_of(line), change, now_s)
+    after = change_attempt(tx, attempt_of(line), change)
     if job is not None and line.item_id is not None:
-        await _tell_item(tx, job, line, after)
+        _tell_item(tx, job, line, after)
     return after
 
 
-async def _tell_item(tx: Transaction, job: LockedJob, line: Row, attempt: Attempt) -> None:
+def _tell_item(tx: Transaction, job: LockedJob, line: Row, attempt: Attempt) -> None:
     of_item = items.c.id == line.item_id
-    item = (await tx.run(sa.select(items).where(of_item))).one()
+    item = tx.run(sa.select(items).where(of_item)).one()
     goes_on = (
         item.state is ItemState.UNCERTAIN and line.number == item.attempts and revives(attempt)
     )
-    await job.change(
+    job.change(
         [item],
-        {"state": ItemState.GENERATING, "problem": None, "not_before": job.now_s}
-        if goes_on
-        else {},
+        {"state": ItemState.GENERATING, "problem": None, "not_before": tx.now_s} if goes_on else {},
     )
-    await job.touch()
+    job.touch()

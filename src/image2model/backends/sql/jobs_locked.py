@@ -5,13 +5,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.engine import Transaction
 from image2model.backends.sql.rows import Row, Values, problem_value
 from image2model.backends.sql.tables import items, jobs
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import ItemNotFound, JobNotFound, WrongState
 from image2model.core.ids import JobId
 from image2model.core.job import Problem
 from image2model.core.states import FINAL_STATES, ItemState, JobState
+
+_LOCK = sa.select(jobs).where(jobs.c.id == sa.bindparam("job")).with_for_update()
+"""The lock is rendered on PostgreSQL only: on SQLite the transaction has everything for itself."""
+
+_TOUCH = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).returning(jobs)
+_FINISH = (
+    sa.update(jobs)
+    .where(
+        jobs.c.id == sa.bindparam("job"),
+        sa.or_(jobs.c.state == JobState.RUNNING, jobs.c.state == JobState.PAUSED),
+        ~sa.exists().where(
+            items.c.job_id == jobs.c.id,
+            sa.and_(*(items.c.state != state for state in sorted(FINAL_STATES))),
+        ),
+    )
+    .returning(jobs)
+)
 
 
 class LockedJob:
@@ -26,7 +43,6 @@ class LockedJob:
         self._tx = tx
         self.id = JobId(row.id)
         self.row = row
-        self.now_s = round(row.now_s, 6)
         self.version: int = row.version + 1
         """The version that the items touched by this transaction get."""
 
@@ -35,10 +51,10 @@ class LockedJob:
         if self.row.state not in allowed:
             raise WrongState(what=f"Job {self.id}", state=self.row.state, allowed=allowed)
 
-    async def choose(self, indexes: Collection[int] | None) -> Sequence[Row]:
+    def choose(self, indexes: Collection[int] | None) -> Sequence[Row]:
         """Read the items at *indexes*, or all, in order; or raise `ItemNotFound`."""
         statement = sa.select(items).where(items.c.job_id == self.id).order_by(items.c.place)
-        rows = (await self._tx.run(statement)).all()
+        rows = self._tx.run(statement).all()
         if indexes is None:
             return rows
         missing = set(indexes) - {row.place for row in rows}
@@ -46,47 +62,36 @@ class LockedJob:
             raise ItemNotFound(job=self.id, index=min(missing))
         return [row for row in rows if row.place in indexes]
 
-    async def change(self, rows: Collection[Row], values: Values) -> None:
+    def change(self, rows: Collection[Row], values: Values) -> None:
         """Write the same *values* into several items, and mark them."""
         if rows:
             which = items.c.id.in_([row.id for row in rows])
             statement = sa.update(items).where(which)
-            await self._tx.run(statement.values(version=self.version, **values))
+            self._tx.run(statement.values(version=self.version, **values))
 
-    async def touch(self, **values: Any) -> Row:
-        """
-        Raise the job's version, write *values* into it, and finish it if it is over.
+    def touch(self, **values: Any) -> Row:
+        """Raise the job's version, write *values* into it, and return its row as it is now."""
+        values = {"version": self.version, "touched_at": self._tx.now_s, **values}
+        return self._tx.run(_TOUCH, {"job": self.id, **values}).one()
 
-        Returns:
-            Its row as it is now.
-        """
-        values = {"version": self.version, "touched_at": self.now_s, **values}
-        state = values.get("state", self.row.state)
-        if state in {JobState.RUNNING, JobState.PAUSED}:
-            unfinished = items.c.state.not_in(list(FINAL_STATES))
-            is_over = ~sa.exists().where(items.c.job_id == self.id, unfinished)
-            finished = sa.literal(JobState.FINISHED, jobs.c.state.type)
-            values["state"] = sa.case(
-                (is_over, finished), else_=sa.literal(state, jobs.c.state.type)
-            )
-            values["finished_at"] = sa.case((is_over, self.now_s), else_=None)
-        statement = sa.update(jobs).where(jobs.c.id == self.id).values(**values).returning(jobs)
-        return (await self._tx.run(statement)).one()
+    def touch_or_finish(self, **values: Any) -> Row:
+        """Touch the job, and finish it if it is running or paused and all its items are final."""
+        touched = self.touch(**values)
+        finished = {"state": JobState.FINISHED, "finished_at": self._tx.now_s}
+        return self._tx.run(_FINISH, {"job": self.id, **finished}).one_or_none() or touched
 
 
-async def lock_job(tx: Transaction, job: JobId) -> LockedJob:
+def lock_job(tx: Transaction, job: JobId) -> LockedJob:
     """Lock *job* until the transaction ends, or raise `JobNotFound`."""
-    row = await try_lock_job(tx, job)
+    row = try_lock_job(tx, job)
     if row is None:
         raise JobNotFound(job=job)
     return row
 
 
-async def try_lock_job(tx: Transaction, job: JobId) -> LockedJob | None:
+def try_lock_job(tx: Transaction, job: JobId) -> LockedJob | None:
     """Lock *job* until the transaction ends; None: there is none."""
-    statement = sa.select(jobs, tx.now.label("now_s")).where(jobs.c.id == job)
-    # Rendered on PostgreSQL only: a transaction that writes to SQLite has it all for itself.
-    row = (await tx.run(statement.with_for_update(of=jobs))).one_or_none()
+    row = tx.run(_LOCK, {"job": job}).one_or_none()
     return None if row is None else LockedJob(tx, row)
 
 

@@ -1,12 +1,11 @@
 """Reading jobs and items, listing jobs, telling what is new."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.engine import Transaction
 from image2model.backends.sql.rows import (
     Row,
     attempt_of,
@@ -17,6 +16,7 @@ from image2model.backends.sql.rows import (
     picture_of,
 )
 from image2model.backends.sql.tables import attempts, items, jobs, pictures, result_files
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import ItemNotFound, JobNotFound
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job
@@ -28,51 +28,83 @@ from image2model.ports.jobstore import JobChanges, JobPage, JobQuery
 _Part = TypeVar("_Part")
 
 
-async def read_job(tx: Transaction, job: JobId) -> Job:
+class Scope:
+    """
+    Statements that read some items and all that belongs to them; made once, for speed.
+
+    Args:
+        which: Conditions on `items` that all must hold.
+    """
+
+    def __init__(self, *which: sa.ColumnElement[bool]) -> None:
+        self.items = sa.select(items).where(*which).order_by(items.c.place)
+        self.pictures = self._parts(pictures, which).order_by(pictures.c.view)
+        self.attempts = self._parts(attempts, which).order_by(attempts.c.number)
+        self.files = self._parts(result_files, which).order_by(result_files.c.place)
+
+    def _parts(self, table: sa.Table, which: Iterable[sa.ColumnElement[bool]]) -> sa.Select[Any]:
+        return sa.select(table).join(items, items.c.id == table.c.item_id).where(*which)
+
+
+_OF_JOB = Scope(
+    items.c.job_id == sa.bindparam("job"), items.c.version > sa.bindparam("after_version")
+)
+_OF_PLACE = Scope(items.c.job_id == sa.bindparam("job"), items.c.place == sa.bindparam("place"))
+_JOB = sa.select(jobs).where(jobs.c.id == sa.bindparam("job"))
+_COUNTS = (
+    sa.select(items.c.job_id, items.c.state, sa.func.count())
+    .where(items.c.job_id.in_(sa.bindparam("jobs", expanding=True)))
+    .group_by(items.c.job_id, items.c.state)
+)
+_COUNTS_OF_ONE = (
+    sa.select(items.c.state, sa.func.count())
+    .where(items.c.job_id == sa.bindparam("job"))
+    .group_by(items.c.state)
+)
+
+
+def read_job(tx: Transaction, job: JobId) -> Job:
     """Read *job* with its items, or raise `JobNotFound`."""
-    row = await _job_row(tx, job)
-    found = await read_items(tx, items.c.job_id == job)
-    counts: dict[ItemState, int] = defaultdict(int)
-    for item in found:
-        counts[item.state] += 1
+    row = _job_row(tx, job)
+    found = read_items(tx, _OF_JOB, job=job, after_version=0)
+    counts = Counter(item.state for item in found)
     return job_of(row, dict(counts), tuple(found))
 
 
-async def read_item(tx: Transaction, ref: ItemRef) -> Item:
+def read_item(tx: Transaction, ref: ItemRef) -> Item:
     """Read one item, or raise `JobNotFound` or `ItemNotFound`."""
-    found = await read_items(tx, items.c.job_id == ref.job, items.c.place == ref.index)
+    found = read_items(tx, _OF_PLACE, job=ref.job, place=ref.index)
     if not found:
-        await _job_row(tx, ref.job)
+        _job_row(tx, ref.job)
         raise ItemNotFound(job=ref.job, index=ref.index)
     return found[0]
 
 
-async def read_items(tx: Transaction, *which: sa.ColumnElement[bool]) -> list[Item]:
-    """Read the items for which all of *which* hold, by index."""
-    rows = (await tx.run(sa.select(items).where(*which).order_by(items.c.place))).all()
-    return await complete_items(tx, rows, which)
+def read_items(tx: Transaction, scope: Scope, **parameters: Any) -> list[Item]:
+    """Read the items of *scope*, by index."""
+    return _complete(tx, tx.run(scope.items, parameters).all(), scope, parameters)
 
 
-async def complete_items(
-    tx: Transaction, rows: Sequence[Row], which: Iterable[sa.ColumnElement[bool]]
+def complete_item(tx: Transaction, row: Row) -> Item:
+    """Read what belongs to the item of *row*."""
+    (item,) = _complete(tx, [row], _OF_PLACE, {"job": row.job_id, "place": row.place})
+    return item
+
+
+def _complete(
+    tx: Transaction, rows: Sequence[Row], scope: Scope, parameters: Mapping[str, Any]
 ) -> list[Item]:
-    """Read what belongs to the items in *rows*, which are those for which all of *which* hold."""
-
-    async def parts(
-        table: sa.Table, order: sa.Column[Any], read: Callable[[Row], _Part]
-    ) -> Mapping[str, list[_Part]]:
-        statement = sa.select(table).join(items, items.c.id == table.c.item_id).where(*which)
+    def parts(statement: sa.Select[Any], read: Callable[[Row], _Part]) -> dict[str, list[_Part]]:
         found: dict[str, list[_Part]] = defaultdict(list)
-        for row in await tx.run(statement.order_by(order)):
+        for row in tx.run(statement, parameters):
             found[row.item_id].append(read(row))
         return found
 
-    nothing: Mapping[str, list[Any]] = {}
-    seen = await parts(pictures, pictures.c.view, picture_of) if rows else nothing
+    seen = parts(scope.pictures, picture_of) if rows else {}
     tried = any(row.attempts for row in rows)
-    ledger = await parts(attempts, attempts.c.number, attempt_of) if tried else nothing
+    ledger = parts(scope.attempts, attempt_of) if tried else {}
     made = any(row.facts is not None for row in rows)
-    files = await parts(result_files, result_files.c.place, file_of) if made else nothing
+    files = parts(scope.files, file_of) if made else {}
     return [
         item_of(
             row,
@@ -84,28 +116,13 @@ async def complete_items(
     ]
 
 
-async def read_counts(
-    tx: Transaction, which: Iterable[JobId]
-) -> Mapping[JobId, Mapping[ItemState, int]]:
-    """Count the items of jobs by state."""
-    counts: dict[JobId, dict[ItemState, int]] = defaultdict(dict)
-    statement = (
-        sa.select(items.c.job_id, items.c.state, sa.func.count())
-        .where(items.c.job_id.in_(list(which)))
-        .group_by(items.c.job_id, items.c.state)
-    )
-    for job, state, count in await tx.run(statement):
-        counts[JobId(job)][state] = count
-    return counts
-
-
-async def read_summary(tx: Transaction, row: Row) -> Job:
+def read_summary(tx: Transaction, row: Row) -> Job:
     """Read the job of *row* without its items."""
-    job = JobId(row.id)
-    return job_of(row, (await read_counts(tx, [job])).get(job, {}))
+    counts = tx.run(_COUNTS_OF_ONE, {"job": row.id}).all()
+    return job_of(row, dict(counts))
 
 
-async def list_jobs(tx: Transaction, query: JobQuery) -> JobPage:
+def list_jobs(tx: Transaction, query: JobQuery) -> JobPage:
     """List jobs, newest first, or raise `InvalidRequest` for a wrong position."""
     statement = sa.select(jobs).where(jobs.c.owner == query.owner)
     if query.text:
@@ -121,36 +138,38 @@ async def list_jobs(tx: Transaction, query: JobQuery) -> JobPage:
         same_time = sa.and_(jobs.c.created_at == created_at, jobs.c.id < last)
         statement = statement.where(sa.or_(jobs.c.created_at < created_at, same_time))
     newest_first = statement.order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
-    rows = (await tx.run(newest_first.limit(query.limit + 1))).all()
+    rows = tx.run(newest_first.limit(query.limit + 1)).all()
     page = rows[: query.limit]
-    counts = await read_counts(tx, [JobId(row.id) for row in page])
+    counts: dict[str, dict[ItemState, int]] = defaultdict(dict)
+    for job, state, count in tx.run(_COUNTS, {"jobs": [row.id for row in page]}):
+        counts[job][state] = count
     return JobPage(
-        jobs=[job_of(row, counts.get(JobId(row.id), {})) for row in page],
+        jobs=[job_of(row, counts[row.id]) for row in page],
         next=format_position(from_seconds(page[-1].created_at), JobId(page[-1].id))
         if page and len(rows) > len(page)
         else None,
     )
 
 
-async def count_unfinished(tx: Transaction, owner: OwnerId) -> int:
+def count_unfinished(tx: Transaction, owner: OwnerId) -> int:
     """Count an owner's running and paused jobs."""
     unfinished = jobs.c.state.in_([JobState.RUNNING, JobState.PAUSED])
     statement = sa.select(sa.func.count()).where(jobs.c.owner == owner, unfinished)
-    count: int = (await tx.run(statement)).scalar_one()
+    count: int = tx.run(statement).scalar_one()
     return count
 
 
-async def changes_since(tx: Transaction, job: JobId, version: int) -> JobChanges:
+def changes_since(tx: Transaction, job: JobId, version: int) -> JobChanges:
     """Read what is new in a job since a version."""
-    row = await _job_row(tx, job)
+    row = _job_row(tx, job)
     found: Sequence[Item] = []
     if row.version > version:
-        found = await read_items(tx, items.c.job_id == job, items.c.version > version)
-    return JobChanges(job=await read_summary(tx, row), items=found)
+        found = read_items(tx, _OF_JOB, job=job, after_version=version)
+    return JobChanges(job=read_summary(tx, row), items=found)
 
 
-async def _job_row(tx: Transaction, job: JobId) -> Row:
-    row = (await tx.run(sa.select(jobs).where(jobs.c.id == job))).one_or_none()
+def _job_row(tx: Transaction, job: JobId) -> Row:
+    row = tx.run(_JOB, {"job": job}).one_or_none()
     if row is None:
         raise JobNotFound(job=job)
     return row

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.engine import Transaction
 from image2model.backends.sql.jobs_ledger import change_attempt, read_attempts, start_attempt
 from image2model.backends.sql.jobs_locked import LockedJob, no_lease, try_lock_job
 from image2model.backends.sql.jobs_read import read_summary
@@ -19,27 +18,36 @@ from image2model.backends.sql.rows import (
     progress_values,
 )
 from image2model.backends.sql.tables import items, result_files
+from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import LeaseLost
 from image2model.core.job import Attempt, Result
 from image2model.core.rules import IllegalStep, check_transition, next_progress
 from image2model.core.states import ACTIVE_STATES, FINAL_STATES, ItemState
 from image2model.ports.jobstore import Claim, Step
 
+_HELD = sa.select(items).where(
+    items.c.job_id == sa.bindparam("job"),
+    items.c.place == sa.bindparam("place"),
+    items.c.lease_owner == sa.bindparam("worker"),
+    items.c.fence == sa.bindparam("fence"),
+    items.c.state == sa.bindparam("state"),
+)
+_WRITE = sa.update(items).where(items.c.id == sa.bindparam("item_id")).returning(items)
 
-async def write_step(tx: Transaction, claim: Claim, step: Step) -> Claim:
+
+def write_step(tx: Transaction, claim: Claim, step: Step) -> Claim:
     """Write a step, if the lease still holds."""
     check_transition(claim.item.state, step.to)
-    job = await try_lock_job(tx, claim.ref.job)
-    row = await _held_item(tx, claim)
+    job = try_lock_job(tx, claim.ref.job)
+    row = _held_item(tx, claim)
     if job is None or row is None:
         raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
-    attempts = await _next_attempts(tx, job, row, step)
+    attempts = _next_attempts(tx, job, row, step)
     if step.result is not None:
-        await _replace_files(tx, row, step.result)
-    values = _next_values(job, row, step) | {"attempts": len(attempts)}
-    written = sa.update(items).where(items.c.id == row.id).values(**values).returning(items)
-    after = (await tx.run(written)).one()
-    job_row = await job.touch()
+        _replace_files(tx, row, step.result)
+    values = _next_values(tx, job, row, step) | {"attempts": len(attempts)}
+    after = tx.run(_WRITE, {"item_id": row.id, **values}).one()
+    job_row = job.touch_or_finish() if step.to in FINAL_STATES else job.touch()
     result = step.result or claim.item.result
     item = item_of(
         after,
@@ -47,37 +55,35 @@ async def write_step(tx: Transaction, claim: Claim, step: Step) -> Claim:
         attempts=attempts,
         files=() if result is None else result.files,
     )
-    return replace(claim, job=await read_summary(tx, job_row), item=item)
+    return replace(claim, job=read_summary(tx, job_row), item=item)
 
 
-async def _held_item(tx: Transaction, claim: Claim) -> Row | None:
-    statement = sa.select(items).where(
-        items.c.job_id == claim.ref.job,
-        items.c.place == claim.ref.index,
-        items.c.lease_owner == claim.worker,
-        items.c.fence == claim.fence,
-        items.c.state == claim.item.state,
-    )
-    return (await tx.run(statement)).one_or_none()
+def _held_item(tx: Transaction, claim: Claim) -> Row | None:
+    parameters = {
+        "job": claim.ref.job,
+        "place": claim.ref.index,
+        "worker": claim.worker,
+        "fence": claim.fence,
+        "state": claim.item.state,
+    }
+    return tx.run(_HELD, parameters).one_or_none()
 
 
-async def _next_attempts(
-    tx: Transaction, job: LockedJob, row: Row, step: Step
-) -> Sequence[Attempt]:
-    attempts = await read_attempts(tx, row.id) if row.attempts else ()
+def _next_attempts(tx: Transaction, job: LockedJob, row: Row, step: Step) -> Sequence[Attempt]:
+    attempts = read_attempts(tx, row.id) if row.attempts else ()
     if step.start is not None:
-        started = await start_attempt(
+        started = start_attempt(
             tx, job, row, step.start, budget=step.budget, number=len(attempts) + 1
         )
         return (*attempts, started)
     if step.attempt is not None:
         if not attempts:
             raise IllegalStep("there is no attempt to change")
-        return (*attempts[:-1], await change_attempt(tx, attempts[-1], step.attempt, job.now_s))
+        return (*attempts[:-1], change_attempt(tx, attempts[-1], step.attempt))
     return attempts
 
 
-def _next_values(job: LockedJob, row: Row, step: Step) -> Values:
+def _next_values(tx: Transaction, job: LockedJob, row: Row, step: Step) -> Values:
     values: Values = {
         "version": job.version,
         "state": step.to,
@@ -89,17 +95,17 @@ def _next_values(job: LockedJob, row: Row, step: Step) -> Values:
     if step.to not in ACTIVE_STATES:
         values |= no_lease()
     if step.to is ItemState.QUEUED:
-        values["not_before"] = job.now_s + step.delay_s
+        values["not_before"] = tx.now_s + step.delay_s
     elif step.to in FINAL_STATES or step.to is ItemState.UNCERTAIN:
         values["not_before"] = None
     return values
 
 
-async def _replace_files(tx: Transaction, row: Row, result: Result) -> None:
+def _replace_files(tx: Transaction, row: Row, result: Result) -> None:
     if row.facts is not None:
-        await tx.run(sa.delete(result_files).where(result_files.c.item_id == row.id))
+        tx.run(sa.delete(result_files).where(result_files.c.item_id == row.id))
     files = [
         file_values(file, item_id=row.id, place=place) for place, file in enumerate(result.files)
     ]
     if files:
-        await tx.run(sa.insert(result_files), files)
+        tx.run(sa.insert(result_files), files)

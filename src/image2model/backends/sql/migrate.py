@@ -1,15 +1,20 @@
 """Bring a database's schema up to date."""
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from image2model.backends.sql.tables import REVISION
+from image2model.backends.sql.tables import REVISION, metadata
 from image2model.core.errors import DatabaseUnavailable
 
-_version = sa.table("alembic_version", sa.column("version_num", sa.String))
+_version = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Where Alembic keeps the revision."""
 
 
-async def migrate(engine: AsyncEngine) -> None:
+def migrate(engine: sa.Engine) -> None:
     """
     Create or migrate the schema; does next to nothing when it is up to date.
 
@@ -18,9 +23,15 @@ async def migrate(engine: AsyncEngine) -> None:
     Raises:
         DatabaseUnavailable: A newer version of the product made the schema.
     """
-    async with engine.begin() as connection:
-        if await connection.run_sync(read_revision) != REVISION:
-            await connection.run_sync(_upgrade)
+    with engine.begin() as connection:
+        revision = read_revision(connection)
+        if revision is None:
+            # The same tables as all migrations one after the other would make, but sooner.
+            metadata.create_all(connection)
+            _version.create(connection)
+            connection.execute(sa.insert(_version).values(version_num=REVISION))
+        elif revision != REVISION:
+            run_migrations(connection)
 
 
 def read_revision(connection: sa.Connection) -> str | None:
@@ -30,7 +41,13 @@ def read_revision(connection: sa.Connection) -> str | None:
     return connection.scalar(sa.select(_version.c.version_num))
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def run_migrations(connection: sa.Connection) -> None:
+    """
+    Run all migrations that the database has not seen yet.
+
+    Raises:
+        DatabaseUnavailable: It has seen one that this version of the product does not know.
+    """
     # Alembic takes as long to import as the rest of the product; most starts do not need it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
