@@ -22,6 +22,7 @@ EXIT_CODES: Mapping[type[Image2ModelError], int] = {
     errors.ComputeError: 9,
     errors.ConfigurationError: 10,
     errors.ServerError: 11,
+    errors.FetchError: 12,
 }
 """By kind of trouble; a class has the code of its nearest base."""
 

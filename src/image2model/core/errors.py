@@ -44,6 +44,7 @@ The tree::
     │   ├── ProviderRejected           provider_rejected       never retried
     │   ├── ProviderUnavailable        provider_unavailable    retried
     │   ├── ProviderAccountBlocked     provider_account_blocked  stops the job
+    │   ├── GeneratorRetired           generator_retired         stops the job
     │   ├── ProviderResultInvalid      provider_result_invalid
     │   └── SubmissionUncertain        submission_uncertain    a person decides
     ├── StorageError
@@ -51,6 +52,10 @@ The tree::
     │   ├── StorageFull                storage_full
     │   ├── StorageUnavailable         storage_unavailable
     │   └── DatabaseUnavailable        database_unavailable   the job store itself
+    ├── FetchError
+    │   ├── FetchRefused               fetch_refused           never tried again
+    │   ├── FetchGone                  fetch_gone              never tried again
+    │   └── FetchBroken                fetch_broken            tried again
     ├── ComputeError
     │   ├── ComputeCrashed             compute_crashed
     │   └── ComputeTimedOut            compute_timed_out
@@ -585,6 +590,20 @@ class ProviderAccountBlocked(ProviderError):
         super().__init__(f"{provider}: {reason}. {advice}", provider=provider)
 
 
+class GeneratorRetired(ProviderError):
+    """The provider no longer offers the generator: nothing of the job can go on."""
+
+    code = "generator_retired"
+
+    def __init__(self, *, provider: str, generator: str) -> None:
+        super().__init__(
+            f"{provider} no longer offers {generator}, or never did. Nothing was charged. Choose "
+            "another generator; `image2model generators list` shows them.",
+            provider=provider,
+            generator=generator,
+        )
+
+
 class ProviderResultInvalid(ProviderError):
     """The provider says it is done, but what it delivered is no 3D model."""
 
@@ -660,6 +679,48 @@ class DatabaseUnavailable(StorageError):
     def __init__(self, *, reason: str) -> None:
         super().__init__(
             f"The database cannot be used now: {reason}. Nothing is lost; try again.",
+            reason=reason,
+        )
+
+
+class FetchError(Image2ModelError):
+    """A file could not be read from its URL."""
+
+
+class FetchRefused(FetchError):
+    """The URL leads where nothing is read from: not https, not public, or no URL at all."""
+
+    code = "fetch_refused"
+
+    def __init__(self, *, host: str, reason: str) -> None:
+        super().__init__(
+            f"Nothing is read from '{host}': {reason}. The operator can allow a host of their own "
+            "with IMAGE2MODEL_FETCH__ALLOWED_PRIVATE_HOSTS.",
+            host=host,
+            reason=reason,
+        )
+
+
+class FetchGone(FetchError):
+    """The server says that the file is not there, or not for us."""
+
+    code = "fetch_gone"
+
+    def __init__(self, *, host: str, status: int) -> None:
+        super().__init__(
+            f"The file is no longer at {host} (HTTP {status}).", host=host, status=status
+        )
+
+
+class FetchBroken(FetchError):
+    """The file cannot be read now, or not to its end."""
+
+    code = "fetch_broken"
+
+    def __init__(self, *, host: str, reason: str) -> None:
+        super().__init__(
+            f"The file cannot be read from {host} now: {reason}. Try again.",
+            host=host,
             reason=reason,
         )
 
