@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from image2model.core.errors import InvalidSetting
 
 PREFIX = "IMAGE2MODEL_"
+_FOREIGN_NAMES = frozenset({"FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET"})
+"""Variables that fal's own tools read as well, and so have no prefix."""
 
 
 class LimitSettings(BaseModel):
@@ -102,6 +104,58 @@ class BudgetSettings(BaseModel):
     )
 
 
+class FetchSettings(BaseModel):
+    """What is read from URLs that others wrote. `IMAGE2MODEL_FETCH__…`."""
+
+    allowed_private_hosts: str = Field(
+        "",
+        description="Hosts, separated by commas, each `host` or `host:port`, that may be private "
+        "or plain http: a gateway or a simulator of yours. Everything else must be public https.",
+    )
+
+    @property
+    def private_hosts(self) -> Sequence[str]:
+        """The hosts as a list."""
+        parts = (part.strip() for part in self.allowed_private_hosts.split(","))
+        return [part for part in parts if part]
+
+
+class FalSettings(BaseModel):
+    """How fal.ai is used. `IMAGE2MODEL_FAL__…`; the key is `FAL_KEY`."""
+
+    queue_url: str = Field(
+        "https://queue.fal.run", description="Queue. Plain http is accepted for loopback only."
+    )
+    rest_url: str = Field("https://rest.fal.ai", description="Upload tokens and webhook keys.")
+    cdn_url: str = Field("https://v3.fal.media", description="Where pictures are uploaded to.")
+    api_url: str = Field(
+        "https://api.fal.ai/v1", description="Platform API: prices and the list of own requests."
+    )
+    concurrency: int | Literal["auto"] = Field(
+        2,
+        description="Requests in progress there at once, from this process; those above it wait "
+        "here. 2 is the limit of a new account. `auto`: find out what the account may.",
+    )
+    start_limit_s: float = Field(
+        300.0, gt=1.0, description="Seconds a request may wait in fal's queue; then it is dropped."
+    )
+    limit_s: float = Field(
+        1_800.0, gt=1.0, description="Seconds a request may take in all; then it is cancelled."
+    )
+    file_life_s: float | None = Field(
+        604_800.0,
+        gt=0,
+        description="Seconds that fal keeps the files it makes; None: what the account is set to.",
+    )
+
+    @field_validator("concurrency")
+    @classmethod
+    def _is_positive(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("must be 1 or more, or auto")
+        return value
+
+
 class Settings(BaseSettings):
     """
     All settings, from the environment.
@@ -128,7 +182,9 @@ class Settings(BaseSettings):
         None, description="Pictures and results. None: `file://<data_dir>/artifacts`."
     )
     default_generator: str | None = Field(
-        None, description="Used when a job names none. None: `local/puff`."
+        None,
+        description="Used when a job names none. None: `fal/tripo-v2.5` if `FAL_KEY` is set, "
+        "else `local/puff`.",
     )
     keep: Literal["keep", "links"] = Field(
         "keep",
@@ -150,6 +206,17 @@ class Settings(BaseSettings):
     compute: ComputeSettings = ComputeSettings()
     retention: RetentionSettings = RetentionSettings()
     budget: BudgetSettings = BudgetSettings()
+    fetch: FetchSettings = FetchSettings()
+    fal: FalSettings = FalSettings()
+    fal_key: SecretStr | None = Field(
+        None, validation_alias="FAL_KEY", description="API key of fal.ai. None: not used."
+    )
+    fal_key_id: SecretStr | None = Field(
+        None, validation_alias="FAL_KEY_ID", description="First half of the key, if given in two."
+    )
+    fal_key_secret: SecretStr | None = Field(
+        None, validation_alias="FAL_KEY_SECRET", description="Second half of the key."
+    )
 
     @property
     def effective_database_url(self) -> str:
@@ -164,7 +231,36 @@ class Settings(BaseSettings):
     @property
     def effective_default_generator(self) -> str:
         """The default generator with the default filled in."""
-        return self.default_generator or "local/puff"
+        if self.default_generator:
+            return self.default_generator
+        return "fal/tripo-v2.5" if self.effective_fal_key else "local/puff"
+
+    @property
+    def effective_fal_key(self) -> str | None:
+        """The key of fal.ai, put together if it was given in two halves; None: there is none."""
+        if self.fal_key and self.fal_key.get_secret_value():
+            return self.fal_key.get_secret_value()
+        if self.fal_key_id and self.fal_key_secret:
+            return f"{self.fal_key_id.get_secret_value()}:{self.fal_key_secret.get_secret_value()}"
+        return None
+
+    def provider_config(self, name: str) -> Mapping[str, str]:
+        """
+        Collect the settings of the provider *name*, without their prefix and in lower case.
+
+        Those of `fal` are checked above; those of a plug-in are taken as they are.
+        """
+        if name != "fal":
+            prefix = f"{PREFIX}{name.upper()}__"
+            found = ((key.upper(), value) for key, value in os.environ.items())
+            return {
+                key.removeprefix(prefix).lower(): value
+                for key, value in found
+                if key.startswith(prefix)
+            }
+        given = {key: str(value) for key, value in self.fal.model_dump().items() if value}
+        key = self.effective_fal_key
+        return {**given, "key": key} if key else given
 
 
 def load_settings() -> Settings:
@@ -178,7 +274,8 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        variable = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+        path = "__".join(str(part) for part in first["loc"]).upper()
+        variable = path if path in _FOREIGN_NAMES else PREFIX + path
         raise InvalidSetting(setting=variable, reason=first["msg"]) from error
 
 
@@ -193,7 +290,7 @@ def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, Field
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from _variables(kind, f"{prefix}{name.upper()}__")
         else:
-            yield f"{prefix}{name.upper()}", field
+            yield str(field.validation_alias or f"{prefix}{name.upper()}"), field
 
 
 def present_variables() -> Sequence[str]:

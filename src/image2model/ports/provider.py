@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Protocol
 
 from image2model.core.errors import JsonValue
@@ -13,6 +14,7 @@ from image2model.core.job import FileRole, Handle, Progress, Submission
 from image2model.geometry.pictures import PictureLimits
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
+from image2model.ports.fetcher import Fetcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +61,17 @@ class ProvidedFile:
     Attributes:
         name: As the provider calls it; made safe before use.
         role: What it is for.
-        content: Its bytes, or None: fetch them from *url*.
-        url: Where it is offered, or None: there is only *content*.
+        content: Its bytes, or None: they are in *path*, or to be fetched from *url*.
+        path: A file on this machine that holds its bytes, or None. Whoever asked for the
+            delivery removes it.
+        url: Where it is offered, or None: there is only what was delivered.
         expires_at: When *url* ends; None: not known, or no URL.
     """
 
     name: str
     role: FileRole
     content: bytes | None = None
+    path: Path | None = None
     url: str | None = None
     expires_at: datetime | None = None
 
@@ -112,10 +117,13 @@ class Provider(Protocol):
         """
         Do all that is free and repeatable before the submission (upload pictures, build the body).
 
+        May wait for a free place at the provider; cancelling ends the wait.
+
         Raises:
             ProviderRejected: The work can never be accepted.
             ProviderUnavailable: Not now.
             ProviderAccountBlocked: The account cannot be used.
+            GeneratorRetired: The provider no longer offers the generator.
             InvalidPictureError: A picture cannot be used.
         """
         ...
@@ -128,7 +136,8 @@ class Provider(Protocol):
             ProviderRejected: Refused for good; nothing was charged.
             ProviderUnavailable: It certainly did not start.
             ProviderAccountBlocked: The account cannot be used; it did not start.
-            SubmissionUncertain: It may have started.
+            GeneratorRetired: The provider no longer offers the generator; it did not start.
+            SubmissionUncertain: It may have started; `reconcile` is asked next.
         """
         ...
 
@@ -136,7 +145,8 @@ class Provider(Protocol):
         """
         Find out what became of a submission whose answer was lost.
 
-        Faults on the way are retried inside for as long as the provider finds sensible.
+        Faults on the way are retried inside for as long as the provider finds sensible, which
+        may be minutes; cancelling ends the search and changes nothing.
 
         Returns:
             The handle of the work that did start, or None: it certainly did not start.
@@ -206,15 +216,23 @@ class ProviderTools:
         compute: Runs CPU-heavy functions off the event loop.
         clock: The time.
         picture_limits: What a picture must be like to be decoded.
+        fetcher: Reads what providers offer under URLs.
+        incoming: Folder for files on their way; each named `*.part`, removed when old.
+        result_bytes: The largest file of a result that is kept, in bytes.
         compute_limit_s: The longest a single computation may take, in seconds.
-        config: The provider's own settings, by lower-case name without any prefix.
+        config: The provider's own settings, by lower-case name without any prefix: the variable
+            `IMAGE2MODEL_ACME__API_KEY` is `api_key` for the provider `acme`. May hold secrets,
+            and is therefore left out of the representation.
     """
 
     compute: Compute
     clock: Clock
     picture_limits: PictureLimits
+    fetcher: Fetcher
+    incoming: Path
+    result_bytes: int
     compute_limit_s: float
-    config: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 ProviderFactory = Callable[[ProviderTools], Provider]

@@ -1,6 +1,7 @@
 """Find providers: each is an entry point of the group `image2model.providers`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 
 from image2model.core.errors import InvalidSetting
@@ -9,9 +10,15 @@ from image2model.ports.provider import Provider, ProviderFactory, ProviderTools
 GROUP = "image2model.providers"
 
 
-def create_providers(tools: ProviderTools) -> Sequence[Provider]:
+def create_providers(
+    tools: ProviderTools, *, config_of: Callable[[str], Mapping[str, str]]
+) -> Sequence[Provider]:
     """
     Create every installed provider, ordered by name.
+
+    Args:
+        tools: What all of them may use.
+        config_of: Tells the settings of the provider of that name; none sees another's.
 
     Raises:
         InvalidSetting: A plug-in cannot be loaded; says which, and how to get rid of it.
@@ -27,5 +34,5 @@ def create_providers(tools: ProviderTools) -> Sequence[Provider]:
                 setting=f"Provider '{entry.name}' of {owner}",
                 reason=f"cannot be loaded ({error}). Reinstall or uninstall {owner}.",
             ) from error
-        providers.append(factory(tools))
+        providers.append(factory(replace(tools, config=config_of(entry.name))))
     return providers
