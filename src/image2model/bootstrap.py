@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from image2model.backends.folder.artifacts import FolderArtifactStore
+from image2model.backends.http.fetcher import HttpFetcher
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher
@@ -81,13 +82,19 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
             workers=_workers(settings), memory_limit_bytes=settings.compute.memory_bytes
         )
         stack.push_async_callback(compute.aclose)
+        fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.private_hosts)
+        stack.push_async_callback(fetcher.aclose)
         providers = create_providers(
             ProviderTools(
                 compute=compute,
                 clock=clock,
                 picture_limits=rules.picture,
+                fetcher=fetcher,
+                incoming=rules.incoming,
+                result_bytes=rules.result_bytes,
                 compute_limit_s=rules.compute_s,
-            )
+            ),
+            config_of=settings.provider_config,
         )
         for provider in providers:
             stack.push_async_callback(provider.aclose)
