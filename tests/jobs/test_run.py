@@ -8,6 +8,7 @@ import pytest
 import trimesh
 
 from image2model.core.errors import (
+    GeneratorRetired,
     ProviderAccountBlocked,
     ProviderRejected,
     ProviderResultInvalid,
@@ -158,10 +159,25 @@ async def test_a_blocked_account_stops_the_job(rig: Rig) -> None:
     assert stopped.state is JobState.FINISHED
 
 
+async def test_a_retired_generator_stops_the_job(rig: Rig) -> None:
+    """What the provider no longer offers is asked for once."""
+    retired = GeneratorRetired(provider="scripted", generator="scripted/cube")
+    rig.provider.fail("submit", "one", [retired])
+    job = await rig.submit(ANNA, "one", "two")
+    await rig.run_dispatched()
+    stopped = await rig.store.get_job(job.id)
+    assert [item.problem.code for item in stopped.items if item.problem] == [
+        "generator_retired"
+    ] * 2
+    assert stopped.state is JobState.FINISHED
+    assert rig.provider.accepted == {}
+
+
 async def test_a_lost_answer_is_never_sent_again_by_itself(rig: Rig) -> None:
     """What may have been paid for waits for a person."""
     lost = SubmissionUncertain(provider="scripted", reason="connection reset")
     rig.provider.fail("submit", "mug", [lost])
+    rig.provider.fail("reconcile", "mug", [lost])
     job = await rig.submit(ANNA, "mug")
     await rig.run_dispatched()
     await rig.clock.advance(3_600)
@@ -174,9 +190,22 @@ async def test_a_lost_answer_is_never_sent_again_by_itself(rig: Rig) -> None:
     assert (await rig.store.get_job(job.id)).state is JobState.RUNNING
 
 
+async def test_a_lost_answer_is_looked_for(rig: Rig) -> None:
+    """What the provider has after all goes on as if its answer had come."""
+    lost = SubmissionUncertain(provider="scripted", reason="connection reset")
+    rig.provider.fail("submit", "mug", [lost])
+    job = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    item = await item_of(rig, job)
+    assert item.state is ItemState.SUCCEEDED
+    assert [attempt.state for attempt in item.attempts] == [AttemptState.SUCCEEDED]
+    assert rig.provider.submits_of("mug") == 1
+
+
 async def test_an_uncertain_item_is_submitted_again_on_request(rig: Rig) -> None:
     lost = SubmissionUncertain(provider="scripted", reason="connection reset")
     rig.provider.fail("submit", "mug", [lost])
+    rig.provider.fail("reconcile", "mug", [lost])
     job = await rig.submit(ANNA, "mug")
     await rig.run_dispatched()
     await resolve_item(rig.context, ANNA, ItemRef(job.id, 0), Resolution.RESUBMIT)
@@ -189,6 +218,7 @@ async def test_an_uncertain_item_is_submitted_again_on_request(rig: Rig) -> None
 async def test_an_uncertain_item_is_given_up_on_request(rig: Rig) -> None:
     lost = SubmissionUncertain(provider="scripted", reason="connection reset")
     rig.provider.fail("submit", "mug", [lost])
+    rig.provider.fail("reconcile", "mug", [lost])
     job = await rig.submit(ANNA, "mug")
     await rig.run_dispatched()
     after = await resolve_item(rig.context, ANNA, ItemRef(job.id, 0), Resolution.GIVE_UP)

@@ -3,11 +3,16 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
 
 from image2model.core.errors import InvalidMesh, JsonValue, ProviderResultInvalid
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
+from image2model.geometry.glb_reader import verify_glb
 from image2model.geometry.inspect import MeshFacts, inspect_glb
 from image2model.geometry.preview import render_preview
 from image2model.jobs.context import Context
@@ -20,20 +25,27 @@ _CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
-    """A mesh's preview (WebP) and its facts."""
+    """A mesh's preview (WebP; None: it cannot be drawn here) and its facts."""
 
-    preview: bytes
+    preview: bytes | None
     facts: Mapping[str, JsonValue]
 
 
-def examine_model(glb: bytes) -> Examined:
+def examine_model(glb: bytes | Path) -> Examined:
     """
-    Inspect and draw a GLB file; runs in a worker process.
+    Inspect and draw a GLB file, given as its bytes or where it is; runs in a worker process.
+
+    A whole file that only other programs can read (compressed geometry) is fine: it was paid for.
 
     Raises:
-        InvalidMesh: It cannot be read.
+        InvalidMesh: It is damaged.
     """
-    return Examined(facts=_facts(inspect_glb(glb)), preview=render_preview(glb))
+    data = glb if isinstance(glb, bytes) else glb.read_bytes()
+    try:
+        return Examined(facts=_facts(inspect_glb(data)), preview=render_preview(data))
+    except InvalidMesh:
+        verify_glb(data)
+        return Examined(facts={}, preview=None)
 
 
 def _facts(found: MeshFacts) -> dict[str, JsonValue]:
@@ -56,22 +68,57 @@ async def keep_delivery(
     """
     Check and store everything in *delivery*; on any error nothing of it is left behind.
 
+    The files it came in are removed in any case.
+
     Raises:
         ProviderResultInvalid: Its mesh cannot be read.
         StorageError: It could not be kept.
         ComputeError: It could not be examined.
     """
-    mesh = next((f for f in delivery.files if f.role is FileRole.MESH and f.content), None)
-    if mesh is None or mesh.content is None:
-        raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
     try:
-        examined = await context.compute.run(context.rules.compute_s, examine_model, mesh.content)
+        mesh = next((file for file in delivery.files if _is_mesh(file)), None)
+        if mesh is None:
+            raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
+        examined = await _examine(context, mesh, provider=provider)
+        files = await _keep_files(
+            context, _worth_keeping(delivery, mesh, examined), item_name=item_name
+        )
+        return Result(files=files, facts={**delivery.facts, **examined.facts})
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(_remove, [f.path for f in delivery.files if f.path])
+
+
+def _is_mesh(file: ProvidedFile) -> bool:
+    return file.role is FileRole.MESH and bool(file.content or file.path)
+
+
+async def _examine(context: Context, mesh: ProvidedFile, *, provider: str) -> Examined:
+    if not mesh.name.lower().endswith(".glb"):
+        # Other formats are delivered as they are; their name tells what their bytes are.
+        return Examined(preview=None, facts={})
+    source = mesh.path or mesh.content
+    try:
+        return await context.compute.run(context.rules.compute_s, examine_model, source)
     except InvalidMesh as error:
         raise ProviderResultInvalid(provider=provider, reason=error.message) from error
-    preview = ProvidedFile(name=PREVIEW_NAME, role=FileRole.PREVIEW, content=examined.preview)
+
+
+def _worth_keeping(
+    delivery: Delivery, mesh: ProvidedFile, examined: Examined
+) -> Sequence[ProvidedFile]:
+    """Put the mesh first and one preview second: ours, or the provider's where we have none."""
+    previews = [file for file in delivery.files if file.role is FileRole.PREVIEW]
+    if examined.preview is not None:
+        own = ProvidedFile(name=PREVIEW_NAME, role=FileRole.PREVIEW, content=examined.preview)
+        previews = [own]
     others = [f for f in delivery.files if f is not mesh and f.role is not FileRole.PREVIEW]
-    files = await _keep_files(context, [mesh, preview, *others], item_name=item_name)
-    return Result(files=files, facts={**delivery.facts, **examined.facts})
+    return [mesh, *previews[:1], *others]
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 async def _keep_files(
@@ -98,15 +145,23 @@ def _file_name(file: ProvidedFile, *, item_name: str) -> str:
 
 
 async def _keep_file(context: Context, file: ProvidedFile, *, name: str) -> ResultFile:
-    content = file.content or b""
+    digest = sha256()
+
+    async def hashed() -> AsyncIterator[bytes]:
+        async for chunk in _chunks(file):
+            digest.update(chunk)
+            yield chunk
+
     artifact = ArtifactId(new_hex_id())
-    await context.artifacts.put(artifact, _chunks(content), limit_bytes=context.rules.result_bytes)
+    size_bytes = await context.artifacts.put(
+        artifact, hashed(), limit_bytes=context.rules.result_bytes
+    )
     return ResultFile(
         name=name,
         role=file.role,
         format=name.rpartition(".")[2].lower(),
-        size_bytes=len(content),
-        sha256=sha256(content).hexdigest(),
+        size_bytes=size_bytes,
+        sha256=digest.hexdigest(),
         artifact=artifact,
         provider_url=file.url,
         expires_at=file.expires_at,
@@ -118,6 +173,12 @@ def artifacts_of(files: Sequence[ResultFile]) -> list[ArtifactId]:
     return [file.artifact for file in files if file.artifact is not None]
 
 
-async def _chunks(content: bytes) -> AsyncIterator[bytes]:
+async def _chunks(file: ProvidedFile) -> AsyncIterator[bytes]:
+    if file.path is not None:
+        async with await anyio.open_file(file.path, "rb") as source:
+            while chunk := await source.read(_CHUNK_BYTES):
+                yield chunk
+        return
+    content = file.content or b""
     for start in range(0, len(content), _CHUNK_BYTES):
         yield content[start : start + _CHUNK_BYTES]

@@ -1,6 +1,7 @@
 """Run one item from wherever it stands to its end."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import anyio
@@ -10,6 +11,7 @@ from image2model.core.errors import (
     ComputeCrashed,
     ComputeError,
     DatabaseUnavailable,
+    GeneratorRetired,
     Image2ModelError,
     LeaseLost,
     ProviderAccountBlocked,
@@ -32,6 +34,7 @@ from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Clai
 _log = logging.getLogger(__name__)
 
 _NOTHING_USD = Decimal(0)
+_CANCEL_SEARCH_S = 15.0
 _MOST_CLAIMS = 20
 """An item that was claimed this often and never got to its first submission is given up."""
 
@@ -71,18 +74,19 @@ class _Run:
         self._claim = claim
         self._provider = context.catalogue.provider(claim.job.generator)
         self._work = work_of(context, claim)
+        self._answer_lost = False
 
     async def advance(self) -> None:
         """Go on until the item is final, must wait, or another worker has it."""
         try:
-            await self._advance_or_settle()
+            await self._or_settle(self._advance)
         except LeaseLost as error:
             _log.info("%s", error)
 
     async def cancel(self) -> None:
         """Stop the item; a model that is done already is kept all the same."""
         try:
-            await self._cancel()
+            await self._or_settle(self._cancel)
         except LeaseLost as error:
             _log.info("%s", error)
 
@@ -102,9 +106,9 @@ class _Run:
         assert handle is not None, "an accepted attempt has a handle"
         return handle
 
-    async def _advance_or_settle(self) -> None:
+    async def _or_settle(self, go_on: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self._advance()
+            await go_on()
         except (LeaseLost, DatabaseUnavailable):
             raise  # Nothing can be written now; the item is taken up again when its lease ends.
         except Image2ModelError as error:
@@ -132,7 +136,12 @@ class _Run:
         submission = await self._provider.prepare(self._work)
         # Not to be interrupted: a request whose answer nobody waits for may cost money.
         with anyio.CancelScope(shield=True):
-            await self._submit(submission)
+            try:
+                await self._submit(submission)
+            except SubmissionUncertain as error:
+                ref = self._claim.ref
+                _log.warning("item %d of job %s: %s", ref.index, ref.job, error)
+                self._answer_lost = True
 
     async def _submit(self, submission: Submission) -> None:
         submit_key = SubmitKey(new_hex_id())
@@ -161,13 +170,19 @@ class _Run:
             raise
 
     async def _reconcile(self) -> None:
-        """Take up an item whose worker died between its intent and the provider's answer."""
+        """Find out what became of a submission without an answer, lost now or by a dead worker."""
         attempt = self._attempt
+        if attempt.handle is None:
+            phase = Progress(phase="Looking for a lost answer")
+            await self._step(Step(to=ItemState.SUBMITTING, progress=phase))
         handle = attempt.handle or await self._provider.reconcile(
             attempt.submission, submit_key=attempt.submit_key
         )
         if handle is not None:
             await self._accepted(handle)
+        elif self._answer_lost:
+            reason = "the submission did not reach it"
+            raise ProviderUnavailable(provider=self._provider.name, reason=reason)
         else:
             await self._requeue(_problem_of_lost_worker(), delay_s=0.0)
 
@@ -208,8 +223,10 @@ class _Run:
             raise
 
     async def _cancel(self) -> None:
-        if self._state in {ItemState.SUBMITTING, ItemState.FINISHING}:
-            await self.advance()
+        if self._state is ItemState.SUBMITTING:
+            await self._reconcile_soon()
+        if self._state is ItemState.FINISHING:
+            await self._advance()
         elif self._state is ItemState.GENERATING:
             if await self._provider.cancel(self._handle):
                 await self._step(
@@ -219,9 +236,17 @@ class _Run:
                     )
                 )
             else:
-                await self.advance()
+                await self._advance()
         elif self._state is ItemState.QUEUED:
             await self._step(Step(to=ItemState.CANCELLED))
+
+    async def _reconcile_soon(self) -> None:
+        """Look for a lost answer no longer than somebody waits who wants the item to stop."""
+        with anyio.move_on_after(_CANCEL_SEARCH_S) as search:
+            await self._reconcile()
+        if search.cancelled_caught:
+            reason = "it was cancelled while its answer was looked for"
+            raise SubmissionUncertain(provider=self._provider.name, reason=reason)
 
     # --- what may go wrong ------------------------------------------------------------------
 
@@ -236,7 +261,7 @@ class _Run:
                         attempt=AttemptChange(state=AttemptState.UNCERTAIN),
                     )
                 )
-            case ProviderAccountBlocked() | BudgetExceeded():
+            case ProviderAccountBlocked() | GeneratorRetired() | BudgetExceeded():
                 await self._fail(problem)
                 await self._context.store.stop_job(self._claim.ref.job, problem=problem)
                 await self._context.announce(self._claim.ref.job)
