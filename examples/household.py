@@ -1,4 +1,4 @@
-"""Things of the house: mug, vase, lamp, teapot."""
+"""Things of the house: mug, vase, lamp."""
 
 import numpy as np
 
@@ -7,7 +7,6 @@ from examples.fields import (
     Values,
     capsule,
     curve,
-    ellipsoid,
     lathe,
     length,
     path,
@@ -144,81 +143,4 @@ def lamp() -> Solid:
         ],
         low=(-0.62, -1.0, -0.62),
         high=(0.62, 1.0, 0.62),
-    )
-
-
-def teapot() -> Solid:
-    """A round teapot: spout to the right, handle to the left."""
-    belly = np.concatenate(
-        [
-            [(_BEYOND_AXIS, -0.46)],
-            curve(
-                [
-                    (0.30, -0.46),
-                    (0.34, -0.43),
-                    (0.50, -0.16),
-                    (0.47, 0.12),
-                    (0.30, 0.32),
-                    (0.26, 0.34),
-                ]
-            ),
-            [(_BEYOND_AXIS, 0.34)],
-        ]
-    )
-    lid = np.concatenate(
-        [
-            [(_BEYOND_AXIS, 0.33)],
-            curve([(0.27, 0.335), (0.26, 0.37), (0.13, 0.43), (0.0, 0.45)]),
-            [(_BEYOND_AXIS, 0.45)],
-        ]
-    )
-    round_body, cover = Outline(belly), Outline(lid)
-    pour = [
-        (float(x), float(y), 0.0)
-        for x, y in curve([(0.34, -0.16), (0.58, -0.08), (0.69, 0.10), (0.80, 0.27)], steps=10)
-    ]
-    thick = np.linspace(0.165, 0.078, len(pour)).tolist()
-    grip = [
-        (float(x), float(y), 0.0)
-        for x, y in curve(
-            [(-0.40, 0.20), (-0.60, 0.30), (-0.77, 0.16), (-0.74, -0.08), (-0.44, -0.22)], steps=10
-        )
-    ]
-    sky, white, coral = paint("8cc0cf"), paint("fdf8ee"), paint("dd6b52")
-    gold = paint("d9a441")
-
-    def spout(points: Values) -> Values:
-        tube = path(points, pour, thick)
-        return smooth_cut(tube, capsule(points, (0.77, 0.225, 0), (1.0, 0.57, 0), 0.055), 0.015)
-
-    def dotted(points: Values) -> Values:
-        row = np.round((points[1] + 0.06) / 0.17)
-        count = 14
-        turn = np.arctan2(points[0], points[2]) / (2 * np.pi) * count + 0.5 * (row % 2)
-        across = (turn - np.round(turn)) / count * 2 * np.pi * length(points[0], points[2])
-        dot = length(across, points[1] + 0.06 - row * 0.17) - np.float32(0.034)
-        dot = np.where((np.abs(row) > 1.5) | (points[0] > 0.42), np.float32(1), dot)
-        return mixed(dot, white, sky)
-
-    return Solid(
-        parts=[
-            Part(field=lambda p: lathe(p, round_body) - np.float32(0.02), paint=dotted, gloss=0.9),
-            Part(field=spout, paint=sky, gloss=0.9, blend=0.07),
-            Part(
-                field=lambda p: path(p, grip, [0.052] * len(grip)),
-                paint=coral,
-                gloss=0.9,
-                blend=0.05,
-            ),
-            Part(field=lambda p: lathe(p, cover) - np.float32(0.012), paint=coral, gloss=0.9),
-            Part(field=lambda p: torus(p, (0, 0.34, 0), 0.285, 0.018, 1), paint=gold, gloss=1.0),
-            Part(
-                field=lambda p: ellipsoid(p, (0, 0.52, 0), (0.085, 0.075, 0.085)),
-                paint=gold,
-                gloss=1.0,
-                blend=0.02,
-            ),
-        ],
-        low=(-0.92, -0.58, -0.62),
-        high=(0.98, 0.68, 0.62),
     )

@@ -1,7 +1,7 @@
 """Composes the contact sheet of the README: `python -m examples.make_gallery FOLDER`.
 
 FOLDER holds models made from the example pictures: `mug.glb` from `pictures/mug.png`, and so on;
-`teapot.glb` from the four views. Examples without a model are left out.
+`penguin.glb` from the four views. Examples without a model are left out.
 """
 
 import argparse
@@ -67,11 +67,15 @@ def compose(cards: Sequence[Sequence[Image.Image]]) -> Image.Image:
     sheet = Image.new("RGB", (width_px, height_px), PAGE)
     y = CARD_GAP_PX
     for row in rows:
-        across = sum(_card_width(len(card)) for card in row) + CARD_GAP_PX * (len(row) - 1)
-        x = (width_px - across) // 2
+        x = CARD_GAP_PX
+        card_px = (
+            _card_width(1 + len(ANGLES_DEG))
+            if len(row[0]) == 1 + len(ANGLES_DEG)
+            else width_px - 2 * x
+        )
         for card in row:
-            _draw_card(sheet, card, x, y)
-            x += _card_width(len(card)) + CARD_GAP_PX
+            _draw_card(sheet, card, (x, y), card_px)
+            x += card_px + CARD_GAP_PX
         y += TILE_PX + 2 * GAP_PX + CARD_GAP_PX
     return sheet
 
@@ -80,11 +84,15 @@ def _card_width(tiles: int) -> int:
     return tiles * (TILE_PX + GAP_PX) + GAP_PX
 
 
-def _draw_card(sheet: Image.Image, tiles: Sequence[Image.Image], x: int, y: int) -> None:
-    size = (_card_width(len(tiles)), TILE_PX + 2 * GAP_PX)
-    sheet.paste(Image.new("RGB", size, CARD), (x, y), _rounded(size))
+def _draw_card(
+    sheet: Image.Image, tiles: Sequence[Image.Image], corner: tuple[int, int], width_px: int
+) -> None:
+    x, y = corner
+    size = (width_px, TILE_PX + 2 * GAP_PX)
+    sheet.paste(Image.new("RGB", size, CARD), corner, _rounded(size))
+    step = (width_px - 2 * GAP_PX - TILE_PX) / (len(tiles) - 1)
     for index, tile in enumerate(tiles):
-        left = x + GAP_PX + index * (TILE_PX + GAP_PX)
+        left = x + GAP_PX + round(index * step)
         sheet.paste(tile, (left, y + GAP_PX), _rounded(tile.size))
 
 

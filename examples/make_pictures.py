@@ -51,7 +51,7 @@ EXAMPLES = (
     Example(
         path="pictures/duck.jpg",
         make=toys.duck,
-        shot=Shot(yaw_deg=20, pitch_deg=8, backdrop=("dcebf2", "b9d3df"), shadow=0.8),
+        shot=Shot(yaw_deg=20, pitch_deg=8, backdrop=("dcebf2", "b9d3df"), shadow=0.55),
     ),
     Example(path="pictures/fish.webp", make=toys.fish, shot=Shot(yaw_deg=-6, pitch_deg=3)),
     Example(
@@ -64,7 +64,7 @@ EXAMPLES = (
     Example(
         path="pictures/robot.jpg",
         make=toys.robot,
-        shot=Shot(pitch_deg=6, backdrop=("efe9e1", "d9cfc4"), shadow=0.8),
+        shot=Shot(pitch_deg=6, backdrop=("efe9e1", "d9cfc4"), shadow=0.6),
     ),
     Example(path="pictures/rocket.webp", make=toys.rocket, shot=Shot(pitch_deg=4)),
     Example(
@@ -80,8 +80,8 @@ EXAMPLES = (
     ),
     *(
         Example(
-            path=f"views/teapot/teapot_{view}.png",
-            make=household.teapot,
+            path=f"views/penguin/penguin_{view}.png",
+            make=toys.penguin,
             shot=Shot(yaw_deg=yaw_deg, pitch_deg=0, field_of_view_deg=None, turntable=True),
             size_px=768,
         )

@@ -1,4 +1,4 @@
-"""Things to play with: teddy, duck, fish, robot, rocket, badge."""
+"""Things to play with: teddy, duck, fish, penguin, robot, rocket, badge."""
 
 from functools import partial
 
@@ -243,6 +243,76 @@ def fish() -> Solid:
         ],
         low=(-0.82, -0.60, -0.40),
         high=(1.0, 0.66, 0.40),
+    )
+
+
+def penguin() -> Solid:
+    """A penguin with a scarf: round enough to be rebuilt from four sides."""
+    slate, white, orange = paint("34465c"), paint("f8f5ee"), paint("f29a2e")
+    red, black = paint("d0403a"), paint("14110f")
+
+    def coat(points: Values) -> Values:
+        x, y, z = points
+        belly = length(x / 0.37, (y + 0.27) / 0.56) - 1
+        face = length((np.abs(x) - 0.13) / 0.19, (y - 0.50) / 0.22) - 1
+        front = np.where(z > 0, np.minimum(belly, face), np.float32(1))
+        return mixed(front, white, slate, softness=0.015)
+
+    def body(points: Values) -> Values:
+        trunk = ellipsoid(points, (0, -0.22, 0), (0.53, 0.68, 0.47))
+        whole = smooth_union(trunk, sphere(points, (0, 0.50, 0.01), 0.40), 0.14)
+        return smooth_cut(whole, points[1] + np.float32(0.84), 0.04)
+
+    def flippers(points: Values) -> Values:
+        local = turned(at(mirrored(points), (0.485, -0.15, 0.02)), 2, 9)
+        return ellipsoid(local, (0, 0, 0), (0.075, 0.36, 0.19))
+
+    def scarf(points: Values) -> Values:
+        ring = torus(
+            points * np.array([[1], [0.86], [1]], np.float32), (0, 0.17, 0), 0.395, 0.075, 1
+        )
+        end = box(
+            turned(at(points, (0.20, -0.05, 0.475)), 2, -10), (0, 0, 0), (0.095, 0.19, 0.035), 0.03
+        )
+        return smooth_union(ring, end, 0.03)
+
+    def scarf_paint(points: Values) -> Values:
+        hanging = (points[1] < 0.06) & (points[2] > 0.40)
+        around = np.sin(np.arctan2(points[0], points[2]) * 11 + 0.6)
+        down = np.sin((points[1] + 0.03) * 52)
+        return mixed(np.where(hanging, down, around) + 0.35, white, red, softness=0.06)
+
+    return Solid(
+        parts=[
+            Part(field=body, paint=coat, gloss=0.35),
+            Part(field=flippers, paint=slate, gloss=0.35, blend=0.05),
+            Part(
+                field=lambda p: ellipsoid(p, (0, -0.72, -0.40), (0.12, 0.07, 0.15)),
+                paint=slate,
+                gloss=0.35,
+                blend=0.06,
+            ),
+            Part(
+                field=lambda p: ellipsoid(mirrored(p), (0.22, -0.85, 0.22), (0.19, 0.075, 0.27)),
+                paint=orange,
+                gloss=0.4,
+                blend=0.02,
+            ),
+            Part(
+                field=lambda p: ellipsoid(p, (0, 0.435, 0.42), (0.105, 0.065, 0.15)),
+                paint=orange,
+                gloss=0.5,
+                blend=0.01,
+            ),
+            Part(
+                field=lambda p: sphere(mirrored(p), (0.135, 0.555, 0.352), 0.05),
+                paint=black,
+                gloss=1.0,
+            ),
+            Part(field=scarf, paint=scarf_paint, gloss=0.05),
+        ],
+        low=(-0.74, -1.0, -0.66),
+        high=(0.74, 0.98, 0.66),
     )
 
 

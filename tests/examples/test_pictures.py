@@ -92,7 +92,7 @@ def test_alpha_is_stored(suffix: str) -> None:
 def test_views_show_one_object_at_one_scale() -> None:
     """All four views have the same height at the same rows; opposite ones mirror each other."""
     alpha = {
-        view: pixels(HERE / BY_NAME[f"teapot_{view}"].path)[..., 3] > 127
+        view: pixels(HERE / BY_NAME[f"penguin_{view}"].path)[..., 3] > 127
         for view in ("front", "left", "back", "right")
     }
     rows = [np.flatnonzero(mask.any(axis=1))[[0, -1]] for mask in alpha.values()]
@@ -106,12 +106,12 @@ def test_the_gallery_is_composed_from_models(tmp_path: Path) -> None:
     corners = np.array([(-1, -1, 0), (1, -1, 0), (0, 1, 0)], np.float32)
     mesh = Mesh(name="triangle", positions=corners, faces=np.array([(0, 1, 2)], np.uint32))
     model = write_glb(mesh)
-    for name in ("mug", "teapot"):
+    for name in ("mug", "penguin"):
         (tmp_path / f"{name}.glb").write_bytes(model)
     main([str(tmp_path), "-o", str(tmp_path / "sheet.webp")])
     sheet = Image.open(tmp_path / "sheet.webp")
     mug = tiles_of("mug", [HERE / BY_NAME["mug"].path], model)
-    teapot = tiles_of("teapot", [HERE / BY_NAME["teapot_front"].path] * 4, model)
-    assert [len(mug), len(teapot)] == [3, 9]
-    expected = np.asarray(compose([mug, teapot])).shape
+    penguin = tiles_of("penguin", [HERE / BY_NAME["penguin_front"].path] * 4, model)
+    assert [len(mug), len(penguin)] == [3, 9]
+    expected = np.asarray(compose([mug, penguin])).shape
     assert np.asarray(sheet).shape == expected
