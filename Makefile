@@ -19,7 +19,7 @@ node := .tools/node/bin/node
 npm := PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 khronos := tests/khronos/node_modules/.installed
 
-checks := lock format lint types imports
+checks := lock format lint types imports openapi
 
 .PHONY: help
 help: ## Show this list
@@ -65,10 +65,14 @@ check-types: $(dev)
 check-imports: $(dev)
 	.venv/bin/lint-imports --no-logo
 
+check-openapi: $(dev)
+	.venv/bin/python -m image2model.api.openapi --check docs/reference/openapi.json
+
 .PHONY: fix
 fix: $(dev) ## Format, and mend what the linter can mend
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
+	.venv/bin/python -m image2model.api.openapi docs/reference/openapi.json
 
 .PHONY: bench
 bench: $(dev) ## Measure (BENCH="name …" for some only)

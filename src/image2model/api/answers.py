@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from image2model.api.errors import DOCS_PATH, PROBLEM_TYPE, status_of
+from image2model.api.errors import DOCS_PATH, INTERNAL_ERROR, PROBLEM_TYPE, status_of
 from image2model.core import errors
 from image2model.core.errors import Image2ModelError
 
@@ -19,12 +19,8 @@ ALWAYS: tuple[type[Image2ModelError], ...] = (
 )
 """Any route may answer these."""
 
-CHANGES: tuple[type[Image2ModelError], ...] = (
-    errors.CrossSiteRequest,
-    errors.UploadTooLarge,
-    errors.StorageFull,
-)
-"""Any route that changes something may answer these too."""
+CHANGES: tuple[type[Image2ModelError], ...] = (errors.CrossSiteRequest, errors.UploadTooLarge)
+"""Any route that takes a body may answer these too."""
 
 PICTURE: tuple[type[Image2ModelError], ...] = (
     errors.NotAPicture,
@@ -33,7 +29,14 @@ PICTURE: tuple[type[Image2ModelError], ...] = (
     errors.PictureTooSmall,
     errors.PictureTooManyPixels,
     errors.PictureEmpty,
+    errors.StorageFull,
+    errors.StorageUnavailable,
+    errors.ComputeCrashed,
+    errors.ComputeTimedOut,
 )
+"""Any route that takes pictures in may answer these too."""
+
+INTERNAL_ERROR_MEANING = "Something nobody expected; the server's log says what."
 
 
 def problems(*classes: type[Image2ModelError], changes: bool = False) -> Responses:
@@ -42,7 +45,7 @@ def problems(*classes: type[Image2ModelError], changes: bool = False) -> Respons
 
     Args:
         classes: What it may raise, besides `ALWAYS`.
-        changes: Whether it changes something: `CHANGES` are added.
+        changes: Whether it is no mere reading: `CHANGES` are added.
 
     Returns:
         A response for every status, naming the codes that come with it.
@@ -50,7 +53,7 @@ def problems(*classes: type[Image2ModelError], changes: bool = False) -> Respons
     by_status: dict[int, dict[str, str]] = defaultdict(dict)
     for one in (*ALWAYS, *(CHANGES if changes else ()), *classes):
         by_status[status_of(one)][one.code] = (one.__doc__ or "").strip().splitlines()[0]
-    by_status[500]["internal_error"] = "Something nobody expected; the log says what."
+    by_status[500][INTERNAL_ERROR] = INTERNAL_ERROR_MEANING
     return {status: problem_body(status, by_status[status]) for status in sorted(by_status)}
 
 

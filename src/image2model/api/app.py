@@ -11,6 +11,7 @@ from image2model.api.errors import HANDLERS
 from image2model.api.hub import Hub
 from image2model.api.parts import Parts
 from image2model.api.routes import ROUTERS
+from image2model.api.routes.pages import router as pages
 from image2model.api.translate import PREFIX
 from image2model.jobs.context import Context
 
@@ -52,6 +53,7 @@ def create_api(
     api.state.parts = Parts(context=context, hub=hub, keys_only=keys_only)
     for router in ROUTERS:
         api.include_router(router, prefix=PREFIX)
+    api.include_router(pages)
     # The last one added is the first to see a request.
     api.add_middleware(guards.CrossSiteGuard)
     api.add_middleware(guards.HostGuard, allowed=allowed_hosts)

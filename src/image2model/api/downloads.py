@@ -19,7 +19,6 @@ MEDIA_TYPES: Mapping[str, str] = {
     "glb": "model/gltf-binary",
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
-    "json": "application/json",
     "png": "image/png",
     "stl": "model/stl",
     "webp": "image/webp",

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem details: which class becomes which status, and the body."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from image2model.core import errors
 from image2model.core.errors import Image2ModelError, InvalidRequest, ProviderUnavailable
@@ -186,18 +187,29 @@ def _sentence(text: str) -> str:
     return f"is not acceptable: {text}."
 
 
-async def on_http_error(_request: Request, error: Exception) -> Response:
+async def on_http_error(request: Request, error: Exception) -> Response:
     """Answer an unknown route, a wrong method and the like."""
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI could not read a JSON body.
+        return problem(InvalidRequest(field="body", reason="is no JSON text."))
     details = {
         404: "There is nothing at this address; the API's reference is at /api/docs.",
         405: "This address does not take that method.",
     }
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods_of(request))
     return http_problem(
-        error.status_code,
-        details.get(error.status_code, str(error.detail)),
-        headers=error.headers,
+        error.status_code, details.get(error.status_code, str(error.detail)), headers=headers
     )
+
+
+def _methods_of(request: Request) -> Iterator[str]:
+    """List the methods of an address: FastAPI's own answer names those of one route only."""
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            yield method
 
 
 async def on_disconnect(_request: Request, _error: Exception) -> Response:

@@ -7,9 +7,8 @@ from pydantic import AfterValidator
 
 from image2model.core.errors import JobNotFound
 from image2model.core.ids import JobId, is_hex_id
-from image2model.wire.models import ViewName
+from image2model.wire.models import EXAMPLE_JOB, ViewName
 
-EXAMPLE_JOB = "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
 _MOST_ITEMS = 9_999
 
 

@@ -23,16 +23,24 @@ AttemptStateName = Literal[
 ]
 ViewName = Literal["front", "left", "back", "right", "top", "bottom", "front-left", "front-right"]
 
+EXAMPLE_JOB = "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+_ITEM_URL = f"/api/v1/jobs/{EXAMPLE_JOB}/items/0"
+_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_CREATED, _STARTED, _FINISHED = (f"2026-11-21T09:30:{second}Z" for second in ("00", "01", "48"))
+_OPTIONS = {"depth": 1.0, "back": "auto"}
+
 
 def _check_finite(value: Any) -> Any:
     """Refuse NaN and infinity anywhere in *value*: Python reads them, JSON has none."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("NaN and infinity are no JSON numbers")
-    if isinstance(value, dict):
-        _check_finite(list(value.values()))
-    if isinstance(value, list):
-        for part in value:
-            _check_finite(part)
+    left = [value]  # A list of our own: what strangers nest may be deeper than calls can be.
+    while left:
+        part = left.pop()
+        if isinstance(part, float) and not math.isfinite(part):
+            raise ValueError("NaN and infinity are no JSON numbers")
+        if isinstance(part, dict):
+            left.extend(part.values())
+        elif isinstance(part, list):
+            left.extend(part)
     return value
 
 
@@ -43,88 +51,127 @@ OptionsIn = Annotated[dict[str, Any], AfterValidator(_check_finite)]
 class WireModel(BaseModel):
     """Base of everything sent: no unknown fields, so that a typing error is noticed."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
 
 class ReplyModel(BaseModel):
     """Base of everything received from a server: newer servers may send more."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", json_schema_serialization_defaults_required=True)
 
 
 class Counts(ReplyModel):
     """How many of the job's items are in which state."""
 
-    queued: int = Field(0, description="Waiting for their turn.")
-    submitting: int = Field(0, description="Being sent to the provider.")
-    generating: int = Field(0, description="Being made by the provider.")
-    finishing: int = Field(0, description="Being fetched, checked and stored.")
-    succeeded: int = Field(0, description="Done, with a result.")
-    failed: int = Field(0, description="Ended without a result; `error` of the item says why.")
-    cancelled: int = Field(0, description="Stopped by a person.")
-    uncertain: int = Field(
-        0, description="The provider may have accepted them; waiting for a person's decision."
+    queued: int = Field(0, description="Waiting for their turn.", examples=[0])
+    submitting: int = Field(0, description="Being sent to the provider.", examples=[0])
+    generating: int = Field(0, description="Being made by the provider.", examples=[0])
+    finishing: int = Field(0, description="Being fetched, checked and stored.", examples=[0])
+    succeeded: int = Field(0, description="Done, with a result.", examples=[1])
+    failed: int = Field(
+        0, description="Ended without a result; `error` of the item says why.", examples=[0]
     )
-    total: int = Field(0, description="All items of the job.")
+    cancelled: int = Field(0, description="Stopped by a person.", examples=[0])
+    uncertain: int = Field(
+        0,
+        description="The provider may have accepted them; waiting for a person's decision.",
+        examples=[0],
+    )
+    total: int = Field(0, description="All items of the job.", examples=[1])
 
 
 class JobProgress(ReplyModel):
     """How far the whole job is."""
 
-    fraction: float = Field(description="0.0–1.0 over all items.", ge=0, le=1)
-    eta_s: float | None = Field(description="Seconds left; null: not known yet.")
+    fraction: float = Field(description="0.0–1.0 over all items.", ge=0, le=1, examples=[1.0])
+    eta_s: float | None = Field(description="Seconds left; null: not known yet.", examples=[0.0])
 
 
 class Cost(ReplyModel):
     """What the job costs, in US dollars."""
 
-    estimated_usd: float = Field(description="What all items should cost by the price list.")
-    booked_usd: float = Field(description="What the attempts so far did cost.")
-    budget_usd: float | None = Field(description="The most it may cost; null: no limit.")
+    estimated_usd: float = Field(
+        description="What all items should cost by the price list.", examples=[0.3]
+    )
+    booked_usd: float = Field(description="What the attempts so far did cost.", examples=[0.3])
+    budget_usd: float | None = Field(
+        description="The most it may cost; null: no limit.", examples=[10.0]
+    )
 
 
 class PictureView(ReplyModel):
     """One picture of an item."""
 
-    view: ViewName = Field(description="Which side of the object it shows.")
-    url: str = Field(description="Where the picture can be read, relative to the server.")
-    width_px: int = Field(description="Width in pixels, upright.")
-    height_px: int = Field(description="Height in pixels, upright.")
+    view: ViewName = Field(description="Which side of the object it shows.", examples=["front"])
+    url: str = Field(
+        description="Where the picture can be read, relative to the server.",
+        examples=[f"{_ITEM_URL}/views/front"],
+    )
+    width_px: int = Field(description="Width in pixels, upright.", examples=[1024])
+    height_px: int = Field(description="Height in pixels, upright.", examples=[768])
 
 
 class ItemProgress(ReplyModel):
     """How far an item is."""
 
-    fraction: float = Field(description="0.0–1.0; never falls while the item runs.", ge=0, le=1)
-    phase: str = Field(description="What happens now, for people; empty when nothing does.")
-    queue_position: int | None = Field(
-        description="Requests ahead of it at the provider, from 0; null: not queued there."
+    fraction: float = Field(
+        description="0.0–1.0; never falls while the item runs.", ge=0, le=1, examples=[1.0]
     )
-    eta_s: float | None = Field(description="Seconds left; null: not known.")
+    phase: str = Field(
+        description="What happens now, for people; empty when nothing does.",
+        examples=[""],
+    )
+    queue_position: int | None = Field(
+        description="Requests ahead of it at the provider, from 0; null: not queued there.",
+        examples=[None],
+    )
+    eta_s: float | None = Field(description="Seconds left; null: not known.", examples=[None])
 
 
 class ErrorBody(ReplyModel):
     """Why an item failed or needs a decision."""
 
-    code: str = Field(description="A stable word that a program can branch on.")
-    message: str = Field(description="One sentence: what is wrong and what to do.")
-    details: dict[str, Any] = Field(default_factory=dict, description="Further facts.")
+    code: str = Field(
+        description="A stable word that a program can branch on.", examples=["picture_damaged"]
+    )
+    message: str = Field(
+        description="One sentence: what is wrong and what to do.",
+        examples=["The picture cannot be read to its end. Export or download it again."],
+    )
+    details: dict[str, Any] = Field(
+        default_factory=dict, description="Further facts.", examples=[{"reason": "truncated"}]
+    )
 
 
 class FileOut(ReplyModel):
     """One file of a result."""
 
-    name: str = Field(description="Safe file name, unique within the result.")
-    role: Literal["mesh", "preview", "texture", "original"] = Field(
-        description="What the file is for."
+    name: str = Field(
+        description="Safe file name, unique within the result.", examples=["teapot.glb"]
     )
-    format: str = Field(description="Its format by its bytes, such as `glb` or `webp`.")
-    size_bytes: int | None = Field(description="Length in bytes; null: only the provider knows.")
-    sha256: str | None = Field(description="SHA-256 of the bytes, hex; null: not fetched.")
-    url: str = Field(description="Where to download it, relative to the server.")
-    provider_url: str | None = Field(description="The provider's own URL, where there is one.")
+    role: Literal["mesh", "preview", "texture", "original"] = Field(
+        description="What the file is for.", examples=["mesh"]
+    )
+    format: str = Field(
+        description="Its format by its bytes, such as `glb` or `webp`.", examples=["glb"]
+    )
+    size_bytes: int | None = Field(
+        description="Length in bytes; null: only the provider knows.", examples=[1_482_260]
+    )
+    sha256: str | None = Field(
+        description="SHA-256 of the bytes, hex; null: not fetched.", examples=[_SHA256]
+    )
+    url: str = Field(
+        description="Where to download it, relative to the server.",
+        examples=[f"{_ITEM_URL}/files/teapot.glb"],
+    )
+    provider_url: str | None = Field(
+        description="The provider's own URL, where there is one.",
+        examples=["https://files.example/teapot.glb"],
+    )
     expires_at: datetime | None = Field(
-        description="When `provider_url` ends; null: not known, or no such URL."
+        description="When `provider_url` ends; null: not known, or no such URL.",
+        examples=["2026-11-28T09:30:48Z"],
     )
 
 
@@ -134,30 +181,39 @@ class ResultOut(ReplyModel):
     files: list[FileOut] = Field(description="Its files, the mesh first.")
     facts: dict[str, Any] = Field(
         description="Facts about the model: faces, vertices, width_mm, height_mm, depth_mm, "
-        "watertight, and what the generator says of it."
+        "watertight, and what the generator says of it.",
+        examples=[{"faces": 12_480, "vertices": 6_242, "watertight": True, "height_mm": 100.0}],
     )
 
 
 class AttemptOut(ReplyModel):
     """One try of an item: a line of the ledger."""
 
-    number: int = Field(description="From 1.")
-    state: AttemptStateName = Field(description="What became of it.")
-    request_id: str | None = Field(description="The provider's name for it; null: no answer.")
-    submitted_at: datetime = Field(description="When it was about to be sent.")
-    finished_at: datetime | None = Field(description="When it ended; null: open.")
-    cost_usd: float | None = Field(description="Booked cost in US dollars; null: not known yet.")
+    number: int = Field(description="From 1.", examples=[1])
+    state: AttemptStateName = Field(description="What became of it.", examples=["succeeded"])
+    request_id: str | None = Field(
+        description="The provider's name for it; null: no answer.", examples=["req-7d41"]
+    )
+    submitted_at: datetime = Field(description="When it was about to be sent.", examples=[_STARTED])
+    finished_at: datetime | None = Field(
+        description="When it ended; null: open.", examples=[_FINISHED]
+    )
+    cost_usd: float | None = Field(
+        description="Booked cost in US dollars; null: not known yet.", examples=[0.3]
+    )
 
 
 class ItemOut(ReplyModel):
     """One object of a job."""
 
-    index: int = Field(description="Its place in the job, from 0.")
-    name: str = Field(description="Its name; unique within the job.")
-    state: ItemStateName = Field(description="Where it stands.")
+    index: int = Field(description="Its place in the job, from 0.", examples=[0])
+    name: str = Field(description="Its name; unique within the job.", examples=["teapot"])
+    state: ItemStateName = Field(description="Where it stands.", examples=["succeeded"])
     views: list[PictureView] = Field(description="Its pictures, the front first.")
     progress: ItemProgress = Field(description="How far it is.")
-    error: ErrorBody | None = Field(description="Why it failed or needs a decision, or null.")
+    error: ErrorBody | None = Field(
+        description="Why it failed or needs a decision, or null.", examples=[None]
+    )
     result: ResultOut | None = Field(description="What it became, or null.")
     attempts: list[AttemptOut] = Field(description="Its attempts, oldest first.")
 
@@ -165,22 +221,30 @@ class ItemOut(ReplyModel):
 class JobSummary(ReplyModel):
     """A job without its items."""
 
-    id: str = Field(description="32 hex digits.")
-    name: str = Field(description="For people.")
-    state: JobStateName = Field(description="Where it stands.")
-    generator: str = Field(description="What makes the items, such as `local/puff`.")
-    options: dict[str, Any] = Field(description="The generator's options, defaults filled in.")
-    created_at: datetime = Field(description="When it came in.")
-    started_at: datetime | None = Field(description="When it was started; null: still a draft.")
-    finished_at: datetime | None = Field(
-        description="When its last item became final; null: not yet."
+    id: str = Field(description="32 hex digits.", examples=[EXAMPLE_JOB])
+    name: str = Field(description="For people.", examples=["Kitchen shelf"])
+    state: JobStateName = Field(description="Where it stands.", examples=["finished"])
+    generator: str = Field(
+        description="What makes the items, such as `local/puff`.", examples=["local/puff"]
     )
-    version: int = Field(description="Grows with every visible change.")
+    options: dict[str, Any] = Field(
+        description="The generator's options, defaults filled in.", examples=[_OPTIONS]
+    )
+    created_at: datetime = Field(description="When it came in.", examples=[_CREATED])
+    started_at: datetime | None = Field(
+        description="When it was started; null: still a draft.", examples=[_STARTED]
+    )
+    finished_at: datetime | None = Field(
+        description="When its last item became final; null: not yet.", examples=[_FINISHED]
+    )
+    version: int = Field(description="Grows with every visible change.", examples=[17])
     counts: Counts = Field(description="Items by state.")
     progress: JobProgress = Field(description="How far it is.")
     cost: Cost = Field(description="What it costs.")
-    expires_at: datetime | None = Field(description="When it will be deleted; null: never.")
-    starred: bool = Field(description="Kept beyond the retention.")
+    expires_at: datetime | None = Field(
+        description="When it will be deleted; null: never.", examples=["2026-12-21T09:30:48Z"]
+    )
+    starred: bool = Field(description="Kept beyond the retention.", examples=[False])
 
 
 class JobOut(JobSummary):
@@ -192,55 +256,86 @@ class JobOut(JobSummary):
 class JobDelta(JobSummary):
     """A job with only those items that changed since a version."""
 
-    items: list[ItemOut] = Field(description="The items touched since, by index.")
+    items: list[ItemOut] = Field(
+        description="The items touched since, by index; all of them while it is a draft. Items "
+        "whose index is not below `counts.total` are gone."
+    )
 
 
 class JobList(ReplyModel):
     """One page of jobs, newest first."""
 
     jobs: list[JobSummary] = Field(description="Jobs without their items.")
-    next: str | None = Field(description="Pass it as `cursor` for more; null: the last page.")
+    next: str | None = Field(
+        description="Pass it as `cursor` for more; null: the last page.",
+        examples=[f"1795253400.000000-{EXAMPLE_JOB}"],
+    )
 
 
 class SurchargeOut(ReplyModel):
     """What one option adds to the price."""
 
-    option: str = Field(description="The option's name.")
-    equals: Any = Field(description="The value that costs extra.")
-    usd: float = Field(description="The extra per item, in US dollars.")
+    option: str = Field(description="The option's name.", examples=["texture"])
+    equals: Any = Field(description="The value that costs extra.", examples=["HD"])
+    usd: float = Field(description="The extra per item, in US dollars.", examples=[0.1])
 
 
 class PriceOut(ReplyModel):
     """What an item costs by its options."""
 
-    base_usd: float = Field(description="US dollars per item before surcharges.")
+    base_usd: float = Field(description="US dollars per item before surcharges.", examples=[0.2])
     surcharges: list[SurchargeOut] = Field(description="Added for each option that matches.")
-    note: str = Field(description="What the figures leave out.")
+    note: str = Field(
+        description="What the figures leave out.", examples=["Prices without value-added tax."]
+    )
 
 
 class GeneratorOut(ReplyModel):
     """Everything needed to choose a generator and fill in its options."""
 
-    id: str = Field(description="Use it as a job's `generator`.")
-    title: str = Field(description="Its name for people.")
-    summary: str = Field(description="One honest sentence.")
-    good_for: list[str] = Field(description="Subjects it does well.")
-    poor_for: list[str] = Field(description="Subjects it does badly.")
-    provider: str = Field(description="Who runs it.")
-    runs_on: Literal["network", "cpu", "gpu"] = Field(description="What it needs.")
-    default: bool = Field(description="Used when a job names no generator.")
-    required_views: list[ViewName] = Field(description="Views every item must have.")
-    optional_views: list[ViewName] = Field(description="Further views it can use.")
-    min_views: int = Field(description="The fewest pictures of an item.")
-    max_views: int = Field(description="The most pictures of an item.")
+    id: str = Field(description="Use it as a job's `generator`.", examples=["local/puff"])
+    title: str = Field(description="Its name for people.", examples=["Puff"])
+    summary: str = Field(
+        description="One honest sentence.",
+        examples=["Blows the outline up into a cushion; flat from the side."],
+    )
+    good_for: list[str] = Field(
+        description="Subjects it does well.", examples=[["plush toys", "fruit"]]
+    )
+    poor_for: list[str] = Field(
+        description="Subjects it does badly.", examples=[["faces", "chairs"]]
+    )
+    provider: str = Field(description="Who runs it.", examples=["local"])
+    runs_on: Literal["network", "cpu", "gpu"] = Field(
+        description="What it needs.", examples=["cpu"]
+    )
+    default: bool = Field(description="Used when a job names no generator.", examples=[True])
+    required_views: list[ViewName] = Field(
+        description="Views every item must have.", examples=[["front"]]
+    )
+    optional_views: list[ViewName] = Field(
+        description="Further views it can use.", examples=[["left", "back", "right"]]
+    )
+    min_views: int = Field(description="The fewest pictures of an item.", examples=[1])
+    max_views: int = Field(description="The most pictures of an item.", examples=[4])
     options_schema: dict[str, Any] = Field(
-        description="JSON Schema (2020-12) of `options`, with defaults and ranges."
+        description="JSON Schema (2020-12) of `options`, with defaults and ranges.",
+        examples=[
+            {
+                "type": "object",
+                "properties": {"depth": {"type": "number", "minimum": 0.2, "default": 1.0}},
+            }
+        ],
     )
     price: PriceOut = Field(description="What an item costs.")
-    typical_s: float = Field(description="Seconds an item takes as a rule.")
-    output_formats: list[str] = Field(description="Formats it delivers.")
-    licence: str = Field(description="Under which terms its results may be used.")
-    notes: list[str] = Field(description="Anything else to know.")
+    typical_s: float = Field(description="Seconds an item takes as a rule.", examples=[0.1])
+    output_formats: list[str] = Field(description="Formats it delivers.", examples=[["glb"]])
+    licence: str = Field(
+        description="Under which terms its results may be used.", examples=["Yours"]
+    )
+    notes: list[str] = Field(
+        description="Anything else to know.", examples=[["Runs on this machine."]]
+    )
 
 
 class GeneratorList(ReplyModel):
@@ -252,61 +347,101 @@ class GeneratorList(ReplyModel):
 class EstimateIn(WireModel):
     """What to estimate."""
 
-    generator: str | None = Field(None, description="Null: the default generator.")
-    options: OptionsIn = Field(default_factory=dict, description="As for a job.")
-    items: int = Field(1, ge=1, le=500, description="How many items.")
+    generator: str | None = Field(
+        None, description="Null: the default generator.", examples=["local/puff"]
+    )
+    options: OptionsIn = Field(
+        default_factory=dict, description="As for a job.", examples=[{"depth": 1.0}]
+    )
+    items: int = Field(1, ge=1, le=500, description="How many items.", examples=[25])
 
 
 class EstimateOut(ReplyModel):
     """What a job would cost and how long it would take."""
 
-    generator: str = Field(description="The generator used for the estimate.")
-    options: dict[str, Any] = Field(description="With defaults filled in.")
-    items: int = Field(description="How many items.")
-    item_usd: float = Field(description="US dollars per item.")
-    total_usd: float = Field(description="US dollars for all items.")
-    typical_s: float = Field(description="Seconds for all items, as a rule.")
-    note: str = Field(description="What the figures leave out.")
+    generator: str = Field(
+        description="The generator used for the estimate.", examples=["local/puff"]
+    )
+    options: dict[str, Any] = Field(description="With defaults filled in.", examples=[_OPTIONS])
+    items: int = Field(description="How many items.", examples=[25])
+    item_usd: float = Field(description="US dollars per item.", examples=[0.3])
+    total_usd: float = Field(description="US dollars for all items.", examples=[7.5])
+    typical_s: float = Field(description="Seconds for all items, as a rule.", examples=[45.0])
+    note: str = Field(
+        description="What the figures leave out.", examples=["Prices without value-added tax."]
+    )
 
 
 class JobPatch(WireModel):
     """What to change of a job; what is left out stays."""
 
-    name: str | None = Field(None, max_length=200, description="New name.")
-    starred: bool | None = Field(None, description="Keep it beyond the retention, or not.")
-    generator: str | None = Field(None, description="Drafts only: another generator.")
-    options: OptionsIn | None = Field(None, description="Drafts only: other options.")
+    name: str | None = Field(
+        None, max_length=200, description="New name.", examples=["Kitchen shelf"]
+    )
+    starred: bool | None = Field(
+        None, description="Keep it beyond the retention, or not.", examples=[True]
+    )
+    generator: str | None = Field(
+        None, description="Drafts only: another generator.", examples=["local/relief"]
+    )
+    options: OptionsIn | None = Field(
+        None, description="Drafts only: other options.", examples=[{"depth": 0.5}]
+    )
 
 
 class DraftIn(WireModel):
     """What to know of a draft; its pictures come one by one."""
 
-    name: str = Field("", max_length=200, description="Empty: named after its items.")
-    generator: str | None = Field(None, description="Null: the default generator.")
-    options: OptionsIn = Field(default_factory=dict, description="The generator's options.")
+    name: str = Field(
+        "",
+        max_length=200,
+        description="Empty: named after its items.",
+        examples=["Kitchen shelf"],
+    )
+    generator: str | None = Field(
+        None, description="Null: the default generator.", examples=["local/puff"]
+    )
+    options: OptionsIn = Field(
+        default_factory=dict, description="The generator's options.", examples=[{"depth": 1.0}]
+    )
     keep: Literal["keep", "links"] | None = Field(
-        None, description="What happens to results; null: as the operator set it."
+        None,
+        description="What happens to results; null: as the operator set it.",
+        examples=["keep"],
     )
     budget_usd: float | None = Field(
-        None, gt=0, description="The most it may cost, in US dollars; null: no limit."
+        None,
+        gt=0,
+        description="The most it may cost, in US dollars; null: no limit.",
+        examples=[10.0],
     )
 
 
 class ViewGroupIn(WireModel):
     """Which of the files sent are the views of one object."""
 
-    name: str = Field("", max_length=200, description="Empty: named after its first file.")
+    name: str = Field(
+        "",
+        max_length=200,
+        description="Empty: named after its first file.",
+        examples=["teapot"],
+    )
     views: dict[ViewName, Annotated[int, Field(ge=0)]] = Field(
-        min_length=1, description="Positions of its files, from 0, by the view they show."
+        min_length=1,
+        description="Positions of its files, from 0, by the view they show.",
+        examples=[{"front": 0, "back": 1}],
     )
 
 
 class JobFormIn(DraftIn):
     """The fields of the form that makes a whole job; `options` and `views` are JSON texts."""
 
+    model_config = ConfigDict(strict=False)  # All that a form sends is text.
+
     reuse: bool = Field(
         False,
         description="Take over results you already have of the same pictures and settings.",
+        examples=[False],
     )
     views: list[ViewGroupIn] | None = Field(
         None,
@@ -317,44 +452,64 @@ class JobFormIn(DraftIn):
     @field_validator("options", "views", mode="before")
     @classmethod
     def _read_json(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+        try:
+            return json.loads(value) if isinstance(value, str) else value
+        except RecursionError as error:
+            raise ValueError("is nested too deeply") from error
 
 
 class MoveIn(WireModel):
     """Where to put an item of a draft."""
 
-    to: int = Field(ge=0, description="The new index.")
+    to: int = Field(ge=0, le=9_999, description="The new index.", examples=[0])
 
 
 class ResolveIn(WireModel):
     """What to do with an uncertain item."""
 
     resolution: Literal["resubmit", "give_up"] = Field(
-        description="`resubmit`: send it again (it may be charged twice). `give_up`: fail it."
+        description="`resubmit`: send it again (it may be charged twice). `give_up`: fail it.",
+        examples=["give_up"],
     )
 
 
 class StreamEnd(ReplyModel):
     """The last event of a stream."""
 
-    reason: Literal["finished", "deleted"] = Field(description="Why nothing more will come.")
+    reason: Literal["finished", "deleted"] = Field(
+        description="Why nothing more will come.", examples=["finished"]
+    )
 
 
 class HealthOut(ReplyModel):
     """Whether the server and the parts it needs work."""
 
-    status: Literal["ok", "failing"] = Field(description="`failing` when any part fails.")
+    status: Literal["ok", "failing"] = Field(
+        description="`failing` when any part fails.", examples=["ok"]
+    )
     checks: dict[str, str] = Field(
-        description="Each part that was called, with `ok` or what is wrong."
+        description="Each part that was called, with `ok` or what is wrong.",
+        examples=[{"database": "ok", "storage": "ok", "compute": "ok"}],
     )
 
 
 class ProblemOut(ReplyModel):
     """An error, as RFC 9457 problem details."""
 
-    type: str = Field("about:blank", description="A link to the error's description.")
-    title: str = Field(description="The HTTP status in words.")
-    status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="One sentence: what is wrong and what to do.")
-    code: str = Field(description="A stable word that a program can branch on.")
-    details: dict[str, Any] = Field(default_factory=dict, description="Further facts.")
+    type: str = Field(
+        "about:blank",
+        description="A link to the error's description.",
+        examples=["/api/docs#job_not_found"],
+    )
+    title: str = Field(description="The HTTP status in words.", examples=["Not Found"])
+    status: int = Field(description="The HTTP status.", examples=[404])
+    detail: str = Field(
+        description="One sentence: what is wrong and what to do.",
+        examples=[f"There is no job {EXAMPLE_JOB} here."],
+    )
+    code: str = Field(
+        description="A stable word that a program can branch on.", examples=["job_not_found"]
+    )
+    details: dict[str, Any] = Field(
+        default_factory=dict, description="Further facts.", examples=[{"job": EXAMPLE_JOB}]
+    )

@@ -32,7 +32,6 @@ router = APIRouter(prefix="/jobs/{job}", tags=["drafts"])
         errors.JobNotFound,
         errors.WrongState,
         errors.TooManyItems,
-        errors.ComputeTimedOut,
         changes=True,
     ),
 )

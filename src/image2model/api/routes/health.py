@@ -2,12 +2,15 @@
 
 from fastapi import APIRouter, Response
 
-from image2model.api.answers import problems
+from image2model.api.answers import INTERNAL_ERROR_MEANING, Responses, problem_body
+from image2model.api.errors import INTERNAL_ERROR
 from image2model.api.parts import ContextIn
 from image2model.jobs.health import OK, check_parts
 from image2model.wire.models import HealthOut
 
 router = APIRouter(prefix="/health", tags=["health"])
+
+_UNEXPECTED: Responses = {500: problem_body(500, {INTERNAL_ERROR: INTERNAL_ERROR_MEANING})}
 
 
 @router.get(
@@ -15,7 +18,7 @@ router = APIRouter(prefix="/health", tags=["health"])
     operation_id="checkLive",
     summary="Tell whether the process answers",
     response_description="It does.",
-    responses=problems(),
+    responses=_UNEXPECTED,
 )
 async def check_live() -> HealthOut:
     """Answer at once, without calling anything."""
@@ -27,7 +30,7 @@ async def check_live() -> HealthOut:
     operation_id="checkReady",
     summary="Tell whether every part works",
     response_description="Every part works.",
-    responses=problems() | {503: {"model": HealthOut, "description": "A part does not work."}},
+    responses=_UNEXPECTED | {503: {"model": HealthOut, "description": "A part does not work."}},
 )
 async def check_ready(context: ContextIn, response: Response) -> HealthOut:
     """Call the database, the storage and the computing processes, each with its own time limit."""

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from image2model.api.answers import PICTURE, Responses, problems
+from image2model.api.answers import PICTURE, problems
 from image2model.api.auth import CallerIn, OwnerIn
 from image2model.api.job_form import read_draft, read_job_form
 from image2model.api.params import IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
-from image2model.api.sse import EVENT_STREAM, EventStream
+from image2model.api.sse import EventStream
 from image2model.api.translate import job_delta, job_out, job_summary, job_url
 from image2model.core import errors
 from image2model.core.generator import GeneratorId
@@ -18,7 +18,14 @@ from image2model.core.states import JobState
 from image2model.jobs import control, submit, watch
 from image2model.jobs.access import owned_job
 from image2model.ports.jobstore import JobQuery
-from image2model.wire.models import JobDelta, JobList, JobOut, JobPatch, JobStateName
+from image2model.wire.models import (
+    EXAMPLE_JOB,
+    JobDelta,
+    JobList,
+    JobOut,
+    JobPatch,
+    JobStateName,
+)
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -42,6 +49,7 @@ _Version = Annotated[
     operation_id="createJob",
     summary="Make a job of pictures, or an empty draft",
     status_code=202,
+    response_description="The job, on its way; `Location` says where it is.",
     responses=problems(
         *PICTURE,
         errors.NoPictures,
@@ -52,7 +60,6 @@ _Version = Annotated[
         errors.IdempotencyKeyReused,
         errors.AlreadyRunning,
         errors.TooManyJobs,
-        errors.ComputeTimedOut,
         changes=True,
     ),
 )
@@ -67,7 +74,14 @@ async def create_job(
         bool, Query(description="Make an empty draft of a JSON body.", examples=[False])
     ] = False,
 ) -> JobOut:
-    """PLACEHOLDER."""
+    """
+    Make a job of files, or, with `draft=true`, an empty draft of a JSON body.
+
+    Of a form, fields and files may come in any order. Every part that has a file name is a
+    picture: an item of its own, unless `views` says which belong together. Send `views` before
+    the files if there are more of them than a job may have items. Pictures are checked while the
+    next ones come; one that cannot be used makes its item `failed` and the others go on.
+    """
     if draft:
         wanted = await read_draft(request, idempotency_key=idempotency_key)
         owner = await caller.owner_or_new(response)
@@ -85,6 +99,7 @@ async def create_job(
     "",
     operation_id="listJobs",
     summary="List your jobs",
+    response_description="One page of jobs.",
     responses=problems(),
 )
 async def list_jobs(
@@ -109,9 +124,9 @@ async def list_jobs(
     cursor: Annotated[
         str | None,
         Query(
-            max_length=100,
+            pattern=r"^\d{1,12}\.\d{6}-[0-9a-f]{32}$",
             description="`next` of the page before.",
-            examples=["1767225600.000000-0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"],
+            examples=[f"1795253400.000000-{EXAMPLE_JOB}"],
         ),
     ] = None,
     limit: Annotated[
@@ -135,6 +150,7 @@ async def list_jobs(
     "/{job}",
     operation_id="getJob",
     summary="Read a job, or wait for news of it",
+    response_description="The job, or what is new of it.",
     responses=problems(errors.JobNotFound),
 )
 async def get_job(
@@ -154,7 +170,12 @@ async def get_job(
         ),
     ] = 0.0,
 ) -> JobOut | JobDelta:
-    """Return a job."""
+    """
+    Return a job with its items; with `after_version`, news of it (a long poll).
+
+    The answer then comes as soon as the job's version is beyond the one you know, or after
+    `wait_s`, and has only the items touched since. While the job is a draft it has all of them.
+    """
     job_id = JobId(job)
     if after_version is None:
         return job_out(context, await owned_job(context, owner, job_id))
@@ -167,6 +188,7 @@ async def get_job(
     "/{job}",
     operation_id="updateJob",
     summary="Rename or star a job; change a draft's generator",
+    response_description="The job as changed.",
     responses=problems(
         errors.JobNotFound,
         errors.WrongState,
@@ -193,6 +215,7 @@ async def update_job(job: JobParam, patch: JobPatch, context: ContextIn, owner: 
     "/{job}",
     operation_id="deleteJob",
     summary="Delete a job with its pictures and results",
+    response_description="It is gone.",
     status_code=204,
     response_class=Response,
     responses=problems(errors.JobNotFound, changes=True),
@@ -202,17 +225,14 @@ async def delete_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> None:
     await control.delete_job(context, owner, JobId(job))
 
 
-_EVENTS: Responses = {
-    200: {"description": "The stream.", "content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
-}
-
-
 @router.get(
     "/{job}/events",
     operation_id="watchJob",
     summary="Watch a job as it happens",
+    status_code=200,
     response_class=EventStream,
-    responses=_EVENTS | problems(errors.JobNotFound),
+    response_description="The stream.",
+    responses=problems(errors.JobNotFound),
 )
 async def watch_job(
     *,
@@ -238,7 +258,20 @@ async def watch_job(
         ),
     ] = None,
 ) -> EventStream:
-    """Stream server-sent events."""
+    """
+    Stream what happens as server-sent events, until the job is finished or deleted.
+
+    - `snapshot`: the job with all items (`JobOut`). It comes first, and again where a draft has
+      lost items; forget what you knew.
+    - `item`: one item that changed (`ItemOut`), replacing what you knew of its `index`.
+    - `job`: the job without items (`JobSummary`), after its items. Only this event and the
+      snapshot carry an `id`, the job's version, so a stream that breaks off loses nothing.
+    - `end`: nothing more will come (`StreamEnd`). Close, or the browser asks again. A finished
+      job that is retried has a new stream.
+
+    A comment comes every 15 seconds. A stream that ends without `end` is to be resumed: the
+    header `Last-Event-ID`, which browsers send by themselves, brings only what is new since.
+    """
     await owned_job(context, owner, JobId(job))
     known = last_event_id or resume or ""
     after = int(known) if known.isascii() and known.isdigit() else None
@@ -249,6 +282,7 @@ async def watch_job(
     "/{job}/cancel",
     operation_id="cancelJob",
     summary="Cancel all of a job",
+    response_description="The job, cancelled or about to be.",
     responses=problems(errors.JobNotFound, changes=True),
 )
 async def cancel_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
@@ -260,6 +294,7 @@ async def cancel_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOu
     "/{job}/pause",
     operation_id="pauseJob",
     summary="Start no further items",
+    response_description="The job, paused.",
     responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
 )
 async def pause_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
@@ -271,6 +306,7 @@ async def pause_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut
     "/{job}/resume",
     operation_id="resumeJob",
     summary="Let a paused job go on",
+    response_description="The job, running.",
     responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
 )
 async def resume_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
@@ -282,6 +318,7 @@ async def resume_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOu
     "/{job}/retry",
     operation_id="retryJob",
     summary="Make the failed items again",
+    response_description="The job with its failed items queued.",
     responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
 )
 async def retry_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
