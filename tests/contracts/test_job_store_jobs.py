@@ -398,7 +398,7 @@ async def test_unfinished_jobs_are_counted(job_store: JobStore) -> None:
     await job_store.add_job(make_job(owner=OTHER))
     await job_store.pause_job(jobs[0].id)
     await job_store.cancel_items(jobs[1].id)
-    assert await job_store.count_unfinished(jobs[0].owner) == 2
+    assert await job_store.count_unfinished(jobs[0].owner) == 3
 
 
 # --- versions ---------------------------------------------------------------------------------
@@ -476,6 +476,36 @@ async def test_star_takes_the_expiry_away(job_store: JobStore, store_clock: Fake
     await job_store.update_job(job.id, starred=False)
     await job_store.set_expiry(job.id, soon)
     assert await job_store.expired_jobs(draft_life_s=9e9, limit=9) == [job.id]
+
+
+async def test_a_job_lives_on_after_its_end(job_store: JobStore, store_clock: FakeClock) -> None:
+    """Its expiry is set when it finishes, taken away by a star, and given back without one."""
+    job = await job_store.add_job(replace(make_job(count=1), life_s=60.5))
+    assert job.expires_at is None
+    await store_clock.advance(100)
+    await succeed(job_store, refs(job)[0])
+    ends_at = store_clock.now() + timedelta(seconds=60.5)
+    assert (await job_store.get_job(job.id)).expires_at == ends_at
+    await store_clock.advance(10)
+    assert (await job_store.update_job(job.id, starred=True)).expires_at is None
+    assert (await job_store.update_job(job.id, starred=False)).expires_at == ends_at
+    await store_clock.advance(51)
+    assert await job_store.expired_jobs(draft_life_s=9e9, limit=9) == [job.id]
+
+
+async def test_a_starred_job_has_no_expiry_when_it_ends(job_store: JobStore) -> None:
+    job = await job_store.add_job(replace(make_job(count=1), life_s=60))
+    await job_store.update_job(job.id, starred=True)
+    await succeed(job_store, refs(job)[0])
+    assert (await job_store.get_job(job.id)).expires_at is None
+
+
+async def test_a_job_that_is_over_at_once_gets_its_expiry(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    failed = make_item(0, state=ItemState.FAILED)
+    job = await job_store.add_job(replace(make_job(failed), life_s=60))
+    assert job.expires_at == store_clock.now() + timedelta(seconds=60)
 
 
 async def test_only_finished_jobs_expire(job_store: JobStore, store_clock: FakeClock) -> None:

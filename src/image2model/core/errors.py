@@ -811,7 +811,5 @@ class ServerAnswerUnknown(ServerError):
     code = "server_answer_unknown"
 
     def __init__(self, *, url: str, status: int, reason: str) -> None:
-        super().__init__(
-            f"The server at {url} answered {status}: {reason}", url=url, status=status
-        )
+        super().__init__(f"The server at {url} answered {status}: {reason}", url=url, status=status)
         self.status = status

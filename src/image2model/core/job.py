@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -249,7 +249,8 @@ class Job:
         created_at: When it came.
         started_at: When it left the draft state; None: still a draft.
         finished_at: When its last item became final; None: not yet.
-        expires_at: When it will be deleted; None: never.
+        life_s: How long it is kept after it finished, in seconds; None: until it is deleted.
+        expires_at: When it will be deleted; None: never, or it has not finished.
         version: Grows with every visible change.
         counts: Items by state; states without items may be missing.
         items: In order of their index.
@@ -269,10 +270,18 @@ class Job:
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    life_s: float | None = None
     expires_at: datetime | None = None
     version: int = 1
     counts: Mapping[ItemState, int] = field(default_factory=dict)
     items: Sequence[Item] = ()
+
+    @property
+    def due_to_expire_at(self) -> datetime | None:
+        """When its life after its end is over; None: it has not ended, is starred, or stays."""
+        if self.finished_at is None or self.life_s is None or self.starred:
+            return None
+        return self.finished_at + timedelta(seconds=self.life_s)
 
     @property
     def total(self) -> int:

@@ -54,6 +54,10 @@ class Rules:
     compute_s: float = 120.0
     incoming: Path
 
+    def life_s(self, keep: KeepPolicy) -> float | None:
+        """Tell how long a finished job is kept, in seconds; None: until it is deleted."""
+        return self.links_s if keep is KeepPolicy.LINKS else self.keep_s
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:

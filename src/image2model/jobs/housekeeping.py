@@ -8,7 +8,6 @@ from pathlib import Path
 import anyio.to_thread
 
 from image2model.core.errors import JobNotFound, StorageError
-from image2model.core.job import Job, KeepPolicy
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 
@@ -69,11 +68,6 @@ class Housekeeper:
         orphans = await self._context.store.unreferenced(found)
         await discard_artifacts(self._context, orphans)
         return len(orphans)
-
-
-def life_s(context: Context, job: Job) -> float | None:
-    """Tell how long *job* is kept after it finished, in seconds; None: until it is deleted."""
-    return context.rules.links_s if job.keep is KeepPolicy.LINKS else context.rules.keep_s
 
 
 def _remove_leftovers(incoming: Path) -> None:

@@ -251,7 +251,7 @@ class JobStore(Protocol):
         ...
 
     async def count_unfinished(self, owner: OwnerId) -> int:
-        """Count *owner*'s running and paused jobs."""
+        """Count *owner*'s drafts, running and paused jobs."""
         ...
 
     async def changes_since(self, job: JobId, version: int) -> JobChanges:
@@ -267,7 +267,9 @@ class JobStore(Protocol):
         self, job: JobId, *, name: str | None = None, starred: bool | None = None
     ) -> Job:
         """
-        Change what is given; None leaves it. A starred job has no `expires_at`.
+        Change what is given; None leaves it.
+
+        A starred job has no `expires_at`; one that is starred no more has that of its life.
 
         Returns:
             The job with its items.

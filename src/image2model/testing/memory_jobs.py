@@ -149,10 +149,9 @@ class MemoryJobStore:
         )
 
     async def count_unfinished(self, owner: OwnerId) -> int:
-        """Count an owner's running and paused jobs."""
-        states = {JobState.RUNNING, JobState.PAUSED}
+        """Count an owner's drafts, running and paused jobs."""
         jobs = (record.job for record in self._jobs.values())
-        return sum(job.owner == owner and job.state in states for job in jobs)
+        return sum(job.owner == owner and job.state is not JobState.FINISHED for job in jobs)
 
     async def changes_since(self, job: JobId, version: int) -> JobChanges:
         """Read what is new in a job since a version."""
@@ -172,8 +171,9 @@ class MemoryJobStore:
             before,
             name=before.name if name is None else name,
             starred=before.starred if starred is None else starred,
-            expires_at=None if starred else before.expires_at,
         )
+        if after.starred != before.starred:
+            after = replace(after, expires_at=after.due_to_expire_at)
         if after != before:
             record.job = after
             record.touch((), self._clock.now())

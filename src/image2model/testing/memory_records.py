@@ -88,6 +88,7 @@ class JobRecord:
         job = replace(self.job, version=self.job.version + 1)
         if job.state in {JobState.RUNNING, JobState.PAUSED} and self.is_over:
             job = replace(job, state=JobState.FINISHED, finished_at=now)
+            job = replace(job, expires_at=job.due_to_expire_at)
         for record in touched:
             record.item = replace(record.item, version=job.version)
         self.job, self.touched_at = job, now

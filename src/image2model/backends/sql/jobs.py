@@ -55,7 +55,7 @@ class SqlJobStore:
         return await self._database.read(jobs_read.list_jobs, query)
 
     async def count_unfinished(self, owner: OwnerId) -> int:
-        """Count an owner's running and paused jobs."""
+        """Count an owner's drafts, running and paused jobs."""
         return await self._database.read(jobs_read.count_unfinished, owner)
 
     async def changes_since(self, job: JobId, version: int) -> JobChanges:

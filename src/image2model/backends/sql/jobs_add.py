@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from image2model.backends.sql.dialect import lock_owner
 from image2model.backends.sql.jobs_read import Scope, read_items, read_job
 from image2model.backends.sql.rows import (
+    end_values,
     file_values,
     item_values,
     job_values,
@@ -53,7 +54,7 @@ def add_job(tx: Transaction, job: Job, *, reuse: bool) -> Job:
         "started_at": tx.now_s if runs else None,
     }
     if over:
-        values |= {"state": JobState.FINISHED, "finished_at": tx.now_s}
+        values |= end_values(tx.now_s, life_s=job.life_s, starred=job.starred)
     tx.run(sa.insert(jobs), values)
     _insert_items(tx, fresh, due_s=tx.now_s if runs else None)
     return read_job(tx, job.id)

@@ -9,7 +9,7 @@ from image2model.backends.sql.jobs_locked import (
     standing_values,
 )
 from image2model.backends.sql.jobs_read import read_job
-from image2model.backends.sql.rows import Row, Values, name_values
+from image2model.backends.sql.rows import Row, Values, expiry_of, name_values
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import WrongState
 from image2model.core.ids import JobId
@@ -29,8 +29,8 @@ def update_job(tx: Transaction, job: JobId, *, name: str | None, starred: bool |
         values |= name_values(name)
     if starred is not None and starred != row.starred:
         values["starred"] = starred
-    if starred and row.expires_at is not None:
-        values["expires_at"] = None
+        expires_at = None if starred else expiry_of(row.finished_at, life_s=row.life_s)
+        values["expires_at"] = expires_at
     if values:
         locked.touch(**values)
     return read_job(tx, job)

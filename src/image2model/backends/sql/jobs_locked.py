@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.rows import Row, Values, problem_value
+from image2model.backends.sql.rows import Row, Values, end_values, problem_value
 from image2model.backends.sql.tables import items, jobs
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import ItemNotFound, JobNotFound, WrongState
@@ -77,7 +77,7 @@ class LockedJob:
     def touch_or_finish(self, **values: Any) -> Row:
         """Touch the job, and finish it if it is running or paused and all its items are final."""
         touched = self.touch(**values)
-        finished = {"state": JobState.FINISHED, "finished_at": self._tx.now_s}
+        finished = end_values(self._tx.now_s, life_s=self.row.life_s, starred=self.row.starred)
         return self._tx.run(_FINISH, {"job": self.id, **finished}).one_or_none() or touched
 
 

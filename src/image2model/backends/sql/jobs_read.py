@@ -152,8 +152,8 @@ def list_jobs(tx: Transaction, query: JobQuery) -> JobPage:
 
 
 def count_unfinished(tx: Transaction, owner: OwnerId) -> int:
-    """Count an owner's running and paused jobs."""
-    unfinished = jobs.c.state.in_([JobState.RUNNING, JobState.PAUSED])
+    """Count an owner's drafts, running and paused jobs."""
+    unfinished = jobs.c.state != JobState.FINISHED
     statement = sa.select(sa.func.count()).where(jobs.c.owner == owner, unfinished)
     count: int = tx.run(statement).scalar_one()
     return count

@@ -22,7 +22,7 @@ from image2model.core.job import (
     Submission,
 )
 from image2model.core.rules import fold_text
-from image2model.core.states import ItemState
+from image2model.core.states import ItemState, JobState
 
 Row = sa.Row[*tuple[Any, ...]]
 Values = dict[str, Any]
@@ -90,6 +90,7 @@ def settled_values(job: Job) -> Values:
         "generator": job.generator,
         "options": dict(job.options),
         "keep": job.keep,
+        "life_s": job.life_s,
         "budget_micro_usd": to_micro_usd(job.budget_usd),
         "fingerprint": job.fingerprint,
     }
@@ -112,11 +113,23 @@ def job_of(row: Row, counts: Mapping[ItemState, int], items: Sequence[Item] = ()
         created_at=from_seconds(row.created_at),
         started_at=from_seconds(row.started_at),
         finished_at=from_seconds(row.finished_at),
+        life_s=row.life_s,
         expires_at=from_seconds(row.expires_at),
         version=row.version,
         counts=counts,
         items=items,
     )
+
+
+def end_values(now_s: float, *, life_s: float | None, starred: bool) -> Values:
+    """Give the columns of a job that finishes now."""
+    expires_at = None if starred else expiry_of(now_s, life_s=life_s)
+    return {"state": JobState.FINISHED, "finished_at": now_s, "expires_at": expires_at}
+
+
+def expiry_of(finished_at: float | None, *, life_s: float | None) -> float | None:
+    """Tell when a job that is not starred is deleted; None: never, or it has not finished."""
+    return None if finished_at is None or life_s is None else finished_at + life_s
 
 
 def item_values(item: Item, *, item_id: str) -> Values:

@@ -54,6 +54,7 @@ jobs = sa.Table(
     sa.Column("created_at", Seconds, nullable=False),
     sa.Column("started_at", Seconds),
     sa.Column("finished_at", Seconds),
+    sa.Column("life_s", sa.Double),
     sa.Column("expires_at", Seconds),
     sa.Column("touched_at", Seconds, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),

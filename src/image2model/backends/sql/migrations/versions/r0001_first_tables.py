@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("started_at", sa.Double()),
         sa.Column("finished_at", sa.Double()),
+        sa.Column("life_s", sa.Double()),
         sa.Column("expires_at", sa.Double()),
         sa.Column("touched_at", sa.Double(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
