@@ -1,5 +1,7 @@
 """The desk that does the work in this process, with an event loop in a thread of its own."""
 
+import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 
 from image2model.api import translate
 from image2model.bootstrap import open_app
@@ -37,6 +39,9 @@ ITEM_LIMIT = 500
 """The operator's own limit protects servers; the owner of this machine may do as he likes."""
 
 _CHUNK_BYTES = 1024 * 1024
+_LET_GO_S = 1.0
+"""How long a call that is stopped may take to end."""
+
 _LOOK_EVERY_S = 0.05
 _LOOKING_SHARE = 0.2
 """The most of the time that goes into reading a large job again and again."""
@@ -62,7 +67,7 @@ def open_embedded(settings: Settings, *, works: bool) -> Iterator["EmbeddedDesk"
         portal.wrap_async_context_manager(open_app(raised, works=works)) as app,
     ):
         try:
-            yield EmbeddedDesk(portal, app.context)
+            yield EmbeddedDesk(portal.call(asyncio.get_running_loop), app.context)
         except BaseException as error:  # noqa: BLE001
             # Raised again below: the event loop must not see it, least of all Ctrl-C.
             failure = error
@@ -77,21 +82,29 @@ class EmbeddedDesk:
     item_limit: int | None = ITEM_LIMIT
     formats: Sequence[str] | None = ("glb", *MESH_FORMATS)
 
-    def __init__(self, portal: BlockingPortal, context: Context) -> None:
-        self._portal = portal
+    def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
+        self._loop = loop
         self.context = context
 
     def call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
-        """Run a coroutine function on the event loop; stops it where Ctrl-C ends the wait."""
+        """Run a coroutine function on the event loop; where Ctrl-C ends the wait, it is stopped."""
+        ended = threading.Event()
 
         async def run() -> T:
-            return await function(*args, **more)
+            try:
+                return await function(*args, **more)
+            finally:
+                ended.set()
 
-        future = self._portal.start_task_soon(run)
+        # Unlike those of a portal, these tasks begin without waiting for the loop, so that Ctrl-C
+        # cannot come when one has begun that nobody knows of yet.
+        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
             return future.result()
         except BaseException:
-            future.cancel()
+            # Not before it has let go of its files may the caller remove them.
+            if future.cancel():
+                ended.wait(_LET_GO_S)
             raise
 
     # --- generators -------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from image2model.cli.errors import report
+from image2model.cli.errors import INTERRUPTED, report
+from image2model.cli.interrupts import Interrupted
 from image2model.cli.parameters import STYLE
-from image2model.core.errors import Image2ModelError
 
 SUMMARIES: Mapping[str, str] = {
     "generate": "Turn pictures into 3D models.",
@@ -45,8 +45,10 @@ class LazyCommands(TyperGroup):
         as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
-        except Image2ModelError as error:
-            raise typer.Exit(report(error, as_json=as_json)) from error
+        except KeyboardInterrupt as stop:
+            typer.echo("Stopped.", err=True)
+            code = stop.exit_code if isinstance(stop, Interrupted) else INTERRUPTED
+            raise typer.Exit(code) from stop
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
         except Exception as error:
