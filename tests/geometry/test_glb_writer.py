@@ -73,6 +73,11 @@ def test_names_and_maker_are_written() -> None:
     assert document["asset"]["generator"].startswith("image2model ")
 
 
+def test_names_that_are_no_text_are_mended() -> None:
+    document, _ = chunks(write_glb(replace(triangles(4), name="a\udcffb")))
+    assert document["nodes"][0]["name"] == "a?b"
+
+
 @pytest.mark.parametrize(("vertices", "component"), [(65_535, 5123), (65_536, 5125)])
 def test_indices_are_as_wide_as_needed(vertices: int, component: int) -> None:
     """65,535 as a 16-bit index means "restart", so that many vertices are the most."""

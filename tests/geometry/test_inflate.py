@@ -93,6 +93,27 @@ def test_an_own_back_shares_no_vertex_with_the_front() -> None:
     assert np.ptp(shape.points[strips][:, :, 2]) < 0.01
 
 
+@pytest.mark.parametrize("angle_deg", [0, 30, 45, 90])
+def test_whiskers_one_hard_pixel_wide_survive(angle_deg: int) -> None:
+    """Smoothing alone would wipe them out."""
+    coverage = np.zeros((400, 400), np.uint8)
+    cv2.circle(coverage, (200, 200), 60, [255], -1)
+    angle = np.radians(angle_deg)
+    tip = np.array([200 + 180 * np.cos(angle), 200 - 180 * np.sin(angle)])
+    cv2.line(coverage, (200, 200), (int(tip[0]), int(tip[1])), [255], 1)
+    shape = inflate(trace_silhouette(coverage), face_limit=50_000)
+    check_solid(shape)
+    assert np.linalg.norm(shape.points[:, :2] - tip, axis=1).min() < 4
+
+
+def test_a_line_on_its_own_is_a_subject() -> None:
+    coverage = np.zeros((2600, 60), np.uint8)
+    coverage[20:2580, 30] = 255
+    shape = inflate(trace_silhouette(coverage), face_limit=20_000)
+    check_solid(shape)
+    assert np.ptp(shape.points[:, 1]) == pytest.approx(2560, rel=0.01)
+
+
 def test_refuses_an_empty_coverage() -> None:
     with pytest.raises(PictureEmpty):
         trace_silhouette(np.zeros((50, 50), np.uint8))

@@ -47,10 +47,7 @@ def trace_parts(silhouette: Silhouette, *, spacing: float) -> list[Loops]:
 
 def simplify(loops: Loops, tolerance: float) -> Loops:
     """
-    Leave out points that lie within *tolerance* of a straight line, and round off corners.
-
-    Corners are cut by half a pixel, so that a surface raised over them can be shaded sharply
-    without splitting vertices.
+    Leave out points that lie within *tolerance* of a straight line.
 
     Args:
         loops: In field coordinates.
@@ -59,7 +56,7 @@ def simplify(loops: Loops, tolerance: float) -> Loops:
     Returns:
         The same loops with fewer points.
     """
-    return tuple(_cut_corners(_thin_out(loop, tolerance)) for loop in loops)
+    return tuple(_thin_out(loop, tolerance) for loop in loops)
 
 
 def _chain(edges: NDArray[np.int32]) -> list[NDArray[np.int32]]:
@@ -88,7 +85,8 @@ def _thin_out(loop: Points, tolerance: float) -> Points:
     return simple if len(simple) >= _SHORTEST_LOOP else loop
 
 
-def _cut_corners(loop: Points) -> Points:
+def cut_corners(loop: Points) -> Points:
+    """Cut corners by half a pixel: a wall over them is shaded sharply without split vertices."""
     before, after = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
     length_before = np.linalg.norm(before, axis=1, keepdims=True)
     length_after = np.linalg.norm(after, axis=1, keepdims=True)

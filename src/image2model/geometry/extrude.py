@@ -1,10 +1,13 @@
 """Cut a silhouette out of a plate."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import mapbox_earcut
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.contours import Loops, Points, simplify, trace_parts
+from image2model.geometry.contours import Loops, Points, cut_corners, simplify, trace_parts
 from image2model.geometry.shape import Shape, unit_vectors
 from image2model.geometry.silhouette import Silhouette
 from image2model.geometry.topology import is_watertight
@@ -16,10 +19,8 @@ _SEAM_FRACTION = 1e-5
 _STEPS_PER_SIDE = 600
 _FINEST, _COARSEST = 0.5, 1.5
 _COARSEN = 1.5
-_TOLERANCES = (0.2, 0.4, 0.8, 1.6, 0.0)
+_TOLERANCES = (0.2, 0.4, 0.8, 1.6)
 """How far the outline may be simplified, in field pixels, in the order tried."""
-
-_LEAST_FACES_PER_POINT = 8
 
 
 def extrude(
@@ -43,28 +44,60 @@ def extrude(
     size_px = silhouette.size_px
     edge = min(_EDGE_PX / silhouette.scale, 0.2 * thickness * size_px)
     seam = _SEAM_FRACTION * size_px if own_back else None
-    half = 0.5 * thickness * size_px
+    wall = _Wall(half=0.5 * thickness * size_px, edge=edge, seam=seam)
     spacing = min(max(max(silhouette.field.shape) / _STEPS_PER_SIDE, _FINEST), _COARSEST)
     while True:
         parts = trace_parts(silhouette, spacing=spacing)
         if not parts:
             raise silhouette.too_thin()
-        for tolerance in _TOLERANCES:
-            outlines = [
-                tuple(silhouette.to_picture(loop) for loop in simplify(loops, tolerance))
-                for loops in parts
-            ]
-            if _fits(outlines, face_limit):
-                plate = _join([_plate(loops, half, edge, seam) for loops in outlines])
-                # Simplified outlines may cross, where the cap fails; tolerance 0 never does.
-                if len(plate.faces) <= face_limit and is_watertight(plate.faces):
-                    return plate
+        plates = _plates(parts, silhouette, wall, face_limit)
+        plate = next((plate for plate in plates if is_watertight(plate.faces)), None)
+        if plate is not None:
+            return plate
         spacing *= _COARSEN
 
 
-def _fits(outlines: list[Loops], face_limit: int) -> bool:
-    points = sum(len(loop) for loops in outlines for loop in loops)
-    return points * _LEAST_FACES_PER_POINT <= face_limit
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wall:
+    """Half the plate's thickness, the bevel, and the seam before the back, all in pixels."""
+
+    half: float
+    edge: float
+    seam: float | None
+
+    @property
+    def faces_per_point(self) -> int:
+        """An upper bound: two caps of nearly one face each, and two on each ring of the wall."""
+        return 8 if self.seam is None else 10
+
+
+def _plates(
+    parts: list[Loops],
+    silhouette: Silhouette,
+    wall: _Wall,
+    face_limit: int,
+) -> Iterator[Shape]:
+    """
+    Offer the plate that simplifies least within the limit, then the one that does not at all.
+
+    Simplified outlines may cross, where the caps fail; outlines as traced never do.
+    """
+    for tolerances in (_TOLERANCES, (0.0,)):
+        for tolerance in tolerances:
+            simple = [simplify(loops, tolerance) for loops in parts]
+            if _count(simple) * wall.faces_per_point > face_limit:
+                continue
+            outlines = [
+                tuple(silhouette.to_picture(cut_corners(loop)) for loop in loops)
+                for loops in simple
+            ]
+            if _count(outlines) * wall.faces_per_point <= face_limit:
+                yield _join([_plate(loops, wall) for loops in outlines])
+                break
+
+
+def _count(outlines: list[Loops]) -> int:
+    return sum(len(loop) for loops in outlines for loop in loops)
 
 
 def _join(plates: list[Shape]) -> Shape:
@@ -77,7 +110,8 @@ def _join(plates: list[Shape]) -> Shape:
     )
 
 
-def _plate(loops: Loops, half: float, edge: float, seam: float | None) -> Shape:
+def _plate(loops: Loops, wall: _Wall) -> Shape:
+    half, edge, seam = wall.half, wall.edge, wall.seam
     outline = np.concatenate(loops)
     following = _following(loops)
     outward = _outward(outline, following)

@@ -154,7 +154,8 @@ def _sampler() -> dict[str, int]:
 
 
 def _pack(document: dict[str, Any], binary: _Binary) -> bytes:
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    # File names may hold bytes that are no text; they must not spoil the file.
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
     text += b" " * (-len(text) % 4)
     size_bytes = 12 + 8 + len(text) + 8 + binary.size_bytes
     return b"".join(

@@ -101,6 +101,9 @@ def carve(
     Returns:
         Points in the coordinates of `ObjectFrame`, and faces, counter-clockwise on the screen
         from outside.
+
+    Raises:
+        PictureTooSmall: The object is too thin for so few faces.
     """
     frame = ObjectFrame(boxes_px={view: s.box_px for view, s in silhouettes.items()})
     exponent = 2 / max(roundness, 0.15)
@@ -113,6 +116,8 @@ def carve(
         lattice = _Lattice.lay(frame, longest / steps)
         solid, depth_at = _solid(lattice, frame, silhouettes, exponent)
         faces = count_faces(solid)
+        if faces == 0:
+            raise silhouettes[View.FRONT].too_thin()
         if faces <= face_limit:
             break
         steps *= _SHRINK * math.sqrt(face_limit / faces)

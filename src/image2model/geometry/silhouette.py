@@ -17,6 +17,7 @@ _HARD_SMOOTHING_PX = 0.7
 """Stairs of pixels must go, lines one pixel wide must stay: soft edges have no stairs."""
 _SOFT_EDGE_PX = 2
 _MARGIN_PX = 4
+_LINE = np.uint8(200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,14 +114,27 @@ def trace_silhouette(
         size = (max(1, round(field.shape[1] * scale)), max(1, round(field.shape[0] * scale)))
         field = np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.uint8)
     field = np.pad(field, _MARGIN_PX)
-    smoothing_px = _SOFT_SMOOTHING_PX if _has_soft_edges(field) else _HARD_SMOOTHING_PX
     return Silhouette(
-        field=np.asarray(cv2.GaussianBlur(field, (0, 0), smoothing_px), np.uint8),
+        field=_smooth(field),
         left_px=left - _MARGIN_PX / scale,
         top_px=top - _MARGIN_PX / scale,
         scale=scale,
         box_px=box,
     )
+
+
+def _smooth(field: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take the stairs off the edges without losing what is one pixel wide."""
+    soft = _has_soft_edges(field)
+    sigma_px = _SOFT_SMOOTHING_PX if soft else _HARD_SMOOTHING_PX
+    smooth = np.asarray(cv2.GaussianBlur(field, (0, 0), sigma_px), np.uint8)
+    if not soft:
+        wide = cv2.morphologyEx(field, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+        smooth[(field > 127) & (wide <= 127)] = _LINE
+    while not (smooth > 127).any():
+        field = np.asarray(cv2.dilate(field, np.ones((3, 3), np.uint8)), np.uint8)
+        smooth = np.where(field >= field.max(), _LINE, 0).astype(np.uint8)
+    return smooth
 
 
 def _has_soft_edges(field: NDArray[np.uint8]) -> bool:

@@ -240,6 +240,20 @@ def test_a_relief_needs_no_subject() -> None:
     assert "mask_source" not in model.facts
 
 
+def test_a_relief_of_a_large_picture_keeps_its_size() -> None:
+    """It is scaled down to the texture's size before anything is computed."""
+    large = make_model(
+        "local/relief",
+        {"front": picture(size_px=1400)},
+        {**FEW_FACES, "texture_px": 256},
+        name="x",
+        limits=LIMITS,
+    )
+    assert large.facts["height_mm"] == 100
+    assert large.facts["depth_mm"] == pytest.approx(make("local/relief").facts["depth_mm"], rel=0.1)
+    assert len(large.glb) < 200_000
+
+
 def test_a_lithophane_is_plain_plastic() -> None:
     model = make("local/relief", {"style": "lithophane"})
     assert "textures" not in document_of(model.glb)

@@ -1,5 +1,6 @@
 """Shapes made from one picture."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,6 +68,7 @@ def make_turning(picture: Picture, options: Options, *, name: str) -> Made:
 
 def make_relief(picture: Picture, options: Options, *, name: str) -> Made:
     """Raise the whole picture from a plate; it needs no subject."""
+    picture = _scaled_down(picture, options["texture_px"])
     height_px, width_px = picture.pixels.shape[:2]
     size = relief_size(width_px, height_px, face_limit=options["face_limit"])
     rgb = _on_plate(picture)
@@ -124,9 +126,19 @@ def _subject_if_any(picture: Picture) -> Subject | None:
         return None
 
 
+def _scaled_down(picture: Picture, long_side_px: int) -> Picture:
+    height_px, width_px = picture.pixels.shape[:2]
+    scale = long_side_px / max(height_px, width_px)
+    if scale >= 1:
+        return picture
+    size = (max(2, round(width_px * scale)), max(2, round(height_px * scale)))
+    pixels = cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA)
+    return Picture(pixels=np.asarray(pixels, np.uint8), has_alpha=picture.has_alpha)
+
+
 def _on_plate(picture: Picture) -> NDArray[np.uint8]:
     rgb = np.ascontiguousarray(picture.pixels[..., :3])
     if not picture.has_alpha:
         return rgb
-    alpha = picture.pixels[..., 3:].astype(np.float32) / 255
-    return (rgb * alpha + _PLATE_GREY * (1 - alpha)).astype(np.uint8)
+    alpha = picture.pixels[..., 3:].astype(np.uint16)
+    return ((rgb * alpha + _PLATE_GREY * (255 - alpha)) // 255).astype(np.uint8)
