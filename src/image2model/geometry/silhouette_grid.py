@@ -113,15 +113,18 @@ def _coarser_grid(
 
 
 def _first_spacing(silhouette: Silhouette, face_limit: int) -> float:
-    # Area cells coarsen to 8 spacings, the band along the outline takes about 16 triangles per
-    # spacing and side: solve  a / s^2 + b / s = face_limit  for s.
     inside = silhouette.field > 127
     area = np.count_nonzero(inside)
     steps = np.count_nonzero(inside[1:] != inside[:-1]) + np.count_nonzero(
         inside[:, 1:] != inside[:, :-1]
     )
+    # A plump shape: cells grow to 8 spacings inside, and the band along the outline takes about
+    # 14 triangles per spacing and side: solve  a / s^2 + b / s = face_limit  for s.
     a, b = 4.0 * area / _BLOCK**2, 28.0 * steps * _LENGTH_PER_STEP
-    return max(_FINEST_PX, (b + math.sqrt(b * b + 4 * a * face_limit)) / (2 * face_limit))
+    plump = (b + math.sqrt(b * b + 4 * a * face_limit)) / (2 * face_limit)
+    # A hairy one: nothing but band, two triangles per cell and side.
+    hairy = math.sqrt(4.0 * area / face_limit)
+    return max(_FINEST_PX, min(plump, hairy))
 
 
 def _next_spacing(spacing: float, excess: float, low: float, high: float) -> float:

@@ -7,7 +7,7 @@ from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorCard, GeneratorId
 from image2model.core.ids import SubmitKey
 from image2model.core.job import FileRole, Handle, Progress, Submission
-from image2model.geometry.pictures import PictureLimits
+from image2model.geometry.picture_limits import PictureLimits
 from image2model.ports.provider import Delivery, ProvidedFile, ProviderTools, Work
 from image2model.providers.local.cards import CARDS
 from image2model.providers.local.engine import LocalModel, make_model
