@@ -89,10 +89,17 @@ class Record:
 
 
 class Racer:
-    """One worker of a race; each time it crashes, another one takes its place."""
+    """
+    One of many that work in a process and ask for leases in its name.
 
-    def __init__(self, store: JobStore, record: Record, chance: random.Random) -> None:
+    When it crashes, another one takes its place: only the fence tells their claims apart.
+    """
+
+    def __init__(
+        self, store: JobStore, record: Record, worker: WorkerId, chance: random.Random
+    ) -> None:
         self._store = store
+        self._worker = worker
         self._record = record
         self._chance = chance
         self.crashes = 0
@@ -101,20 +108,19 @@ class Racer:
     async def run(self) -> None:
         """Work until no item is left."""
         while True:
-            worker = WorkerId(new_hex_id())
             try:
                 while True:
-                    await self._turn(worker)
+                    await self._turn()
             except Crash:
                 self.crashes += 1
 
-    async def _turn(self, worker: WorkerId) -> None:
+    async def _turn(self) -> None:
         due = await self._store.due_items(limit=3 * WORKERS)
         if not due:
             await anyio.sleep(NAP_S)
             return
         ref = self._chance.choice(due)
-        claim = await self._store.claim_item(ref, worker=worker, lease_s=LEASE_S)
+        claim = await self._store.claim_item(ref, worker=self._worker, lease_s=LEASE_S)
         if claim is None:
             return
         await self._boundary()
@@ -215,7 +221,9 @@ class Follower:
 
 async def race(store: JobStore, record: Record, jobs: Sequence[JobId], *, seed: int) -> list[Racer]:
     """Let `WORKERS` work on *store* until all *jobs* are finished; return them."""
-    racers = [Racer(store, record, random.Random(f"{seed}-{number}")) for number in range(WORKERS)]
+    worker = WorkerId(new_hex_id())
+    chances = [random.Random(f"{seed}-{number}") for number in range(WORKERS)]
+    racers = [Racer(store, record, worker, chance) for chance in chances]
     async with anyio.create_task_group() as tasks:
         for racer in racers:
             tasks.start_soon(racer.run)

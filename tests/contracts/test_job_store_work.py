@@ -119,6 +119,18 @@ async def test_expired_lease_goes_to_another_worker(
     await job_store.step(taken, Step(to=ItemState.FINISHING))
 
 
+async def test_same_worker_cannot_go_on_twice(job_store: JobStore, store_clock: FakeClock) -> None:
+    """Of two runs of one item in one process, only the one that claimed it last may write."""
+    job = await job_store.add_job(make_job(count=1))
+    late = await generate(job_store, refs(job)[0])
+    await store_clock.advance(LEASE_S)
+    taken = await take(job_store, late.ref)
+    with pytest.raises(LeaseLost):
+        await job_store.step(late, Step(to=ItemState.FINISHING))
+    await job_store.release_leases(WORKER, [(late.ref, late.fence)])
+    await job_store.step(taken, Step(to=ItemState.FINISHING))
+
+
 async def test_late_worker_goes_on_while_nobody_took_over(
     job_store: JobStore, store_clock: FakeClock
 ) -> None:
