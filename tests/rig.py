@@ -8,14 +8,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from image2model.testing.inline_compute import InlineCompute
 from PIL import Image, ImageDraw
 
 from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Job
-from image2model.geometry.pictures import PictureLimits
+from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.intake import take_picture
@@ -24,6 +23,7 @@ from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.ports.artifacts import ArtifactStore
 from image2model.testing.fake_clock import FakeClock
+from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import MemoryArtifactStore
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore

@@ -17,14 +17,14 @@ from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher
 from image2model.backends.inprocess.feed import InProcessChangeFeed
-from image2model.backends.sql.engine import open_database
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.sessions import SqlSessionStore
+from image2model.backends.sql.sqlite import open_sqlite
 from image2model.core.errors import InvalidSetting, StorageUnavailable
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
-from image2model.geometry.pictures import PictureLimits
+from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.housekeeping import Housekeeper
@@ -76,7 +76,7 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         rules = _rules(settings)
         await anyio.to_thread.run_sync(_make_folders, settings.data_dir, rules.incoming)
         clock = SystemClock()
-        database = await open_database(settings.effective_database_url)
+        database = await open_sqlite(settings.effective_database_url)
         stack.push_async_callback(database.aclose)
         compute = ProcessCompute(
             workers=_workers(settings), memory_limit_bytes=settings.compute.memory_bytes

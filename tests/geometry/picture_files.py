@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from image2model.geometry.pictures import PictureLimits
+from image2model.geometry.picture_limits import PictureLimits
 
 LIMITS = PictureLimits()
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -12,7 +12,8 @@ from image2model.core.errors import (
     SubjectNotFound,
 )
 from image2model.geometry.mask import NEEDED_CONFIDENCE, Mask, find_subject
-from image2model.geometry.pictures import Picture, PictureLimits, decode_picture
+from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures import Picture, decode_picture
 from tests.geometry.mask_scenes import (
     CUTOUTS,
     DRAWN,

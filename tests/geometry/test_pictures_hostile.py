@@ -17,7 +17,8 @@ from image2model.core.errors import (
     PictureTooManyPixels,
     PictureTooSmall,
 )
-from image2model.geometry.pictures import PictureLimits, check_picture, decode_picture
+from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures import check_picture, decode_picture
 from tests.geometry.picture_files import LIMITS, bomb_png, encode, png_chunk, raw_png, scene
 
 KINDS = ["JPEG", "PNG", "WEBP", "AVIF"]
@@ -26,7 +27,8 @@ MEGABYTE = 2**20
 CHECK_AND_MEASURE = """
 import resource, sys
 from image2model.core.errors import PictureTooManyPixels
-from image2model.geometry.pictures import PictureLimits, check_picture
+from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures import check_picture
 data = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

@@ -17,6 +17,7 @@ from image2model.geometry.picture_decoders import decode_heif, decode_stripped
 from image2model.geometry.picture_header import StrippedPicture
 from image2model.geometry.picture_heif import read_heif_size
 from image2model.geometry.picture_jpeg import strip_jpeg
+from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.picture_png import strip_png
 from image2model.geometry.picture_types import PictureType, recognise_type
 from image2model.geometry.picture_webp import strip_webp
@@ -40,22 +41,6 @@ _UPRIGHT = {  # Exif orientation to the operation that undoes it
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureLimits:
-    """
-    How large a picture may be.
-
-    Attributes:
-        max_pixels: Width times height; 50 million take about 400 MB while they are decoded.
-        min_side_px: The shorter side has at least this; less shows no object.
-        max_side_px: The longer side has at most this; WebP ends here, and so do textures.
-    """
-
-    max_pixels: int = 50_000_000
-    min_side_px: int = 16
-    max_side_px: int = 16_383
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

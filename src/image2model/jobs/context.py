@@ -6,7 +6,7 @@ from pathlib import Path
 
 from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
-from image2model.geometry.pictures import PictureLimits
+from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.clock import Clock

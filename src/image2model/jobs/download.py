@@ -13,18 +13,12 @@ from image2model.core.errors import (
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Item, Picture, ResultFile
-from image2model.geometry.glb_reader import read_glb
-from image2model.geometry.stl import write_stl
 from image2model.jobs.access import owned_job
+from image2model.jobs.computations import stl_of
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
 
-
-def _stl_of(glb: bytes) -> bytes:
-    return write_stl(read_glb(glb))
-
-
-MESH_FORMATS: Mapping[str, Callable[[bytes], bytes]] = {"stl": _stl_of}
+MESH_FORMATS: Mapping[str, Callable[[bytes], bytes]] = {"stl": stl_of}
 """What a GLB file can be turned into, and the function that does it in a worker process."""
 
 

@@ -1,65 +1,23 @@
 """Check what a provider delivered, draw its preview, and keep it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from image2model.core.errors import InvalidMesh, JsonValue, ProviderResultInvalid
+from image2model.core.errors import InvalidMesh, ProviderResultInvalid
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
-from image2model.geometry.glb_reader import verify_glb
-from image2model.geometry.inspect import MeshFacts, inspect_glb
-from image2model.geometry.preview import render_preview
+from image2model.jobs.computations import Examined, examine_model
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.ports.provider import Delivery, ProvidedFile
 
 PREVIEW_NAME = "preview.webp"
 _CHUNK_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
-    """A mesh's preview (WebP; None: it cannot be drawn here) and its facts."""
-
-    preview: bytes | None
-    facts: Mapping[str, JsonValue]
-
-
-def examine_model(glb: bytes | Path) -> Examined:
-    """
-    Inspect and draw a GLB file, given as its bytes or where it is; runs in a worker process.
-
-    A whole file that only other programs can read (compressed geometry) is fine: it was paid for.
-
-    Raises:
-        InvalidMesh: It is damaged.
-    """
-    data = glb if isinstance(glb, bytes) else glb.read_bytes()
-    try:
-        return Examined(facts=_facts(inspect_glb(data)), preview=render_preview(data))
-    except InvalidMesh:
-        verify_glb(data)
-        return Examined(facts={}, preview=None)
-
-
-def _facts(found: MeshFacts) -> dict[str, JsonValue]:
-    width_mm, height_mm, depth_mm = (round(side, 2) for side in found.size_mm)
-    return {
-        "faces": found.faces,
-        "vertices": found.vertices,
-        "width_mm": width_mm,
-        "height_mm": height_mm,
-        "depth_mm": depth_mm,
-        "watertight": found.watertight,
-        "textures": found.textures,
-        "texture_px": found.texture_px,
-    }
 
 
 async def keep_delivery(

@@ -19,45 +19,11 @@ from image2model.core.errors import (
 from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import Picture, Problem
-from image2model.geometry.pictures import PictureLimits, check_picture
+from image2model.jobs.computations import check_picture_file
 from image2model.jobs.context import Context
 
 _CHUNK_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFacts:
-    """What the check of a picture's file found."""
-
-    media_type: str
-    width_px: int
-    height_px: int
-    size_bytes: int
-    rewritten: bool
-
-
-def check_picture_file(source: str, target: str, limits: PictureLimits) -> PictureFacts:
-    """
-    Check the picture in the file *source*; runs in a worker process.
-
-    Where it must be changed (turned upright, metadata removed, converted), the new picture is
-    written to *target*, so that large pictures do not travel between processes.
-
-    Raises:
-        InvalidPictureError: It cannot be used.
-    """
-    data = Path(source).read_bytes()
-    checked = check_picture(data, limits=limits)
-    rewritten = checked.data != data
-    if rewritten:
-        Path(target).write_bytes(checked.data)
-    return PictureFacts(
-        media_type=checked.media_type,
-        width_px=checked.width_px,
-        height_px=checked.height_px,
-        size_bytes=len(checked.data),
-        rewritten=rewritten,
-    )
+_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,17 +114,36 @@ def problem_of(error: InvalidPictureError | UploadTooLarge) -> Problem:
 async def _spool(chunks: AsyncIterator[bytes], path: Path, *, limit_bytes: int) -> Upload:
     digest = hashlib.sha256()
     size = 0
+
+    def keep(block: list[bytes]) -> None:
+        file.wrapped.writelines(block)
+        for chunk in block:
+            digest.update(chunk)
+
     try:
         async with await anyio.open_file(path, "wb") as file:
-            async for chunk in chunks:
-                size += len(chunk)
+            async for block in _blocks(chunks):
+                size += sum(map(len, block))
                 if size > limit_bytes:
                     raise UploadTooLarge(limit_bytes=limit_bytes)
-                digest.update(chunk)
-                await file.write(chunk)
+                await anyio.to_thread.run_sync(keep, block)
     except OSError as error:
         raise _storage_error(error, path.parent) from error
     return Upload(path=path, sha256=digest.hexdigest(), size_bytes=size)
+
+
+async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Gather small chunks, since every step to another thread takes as long as writing 100 kB."""
+    block: list[bytes] = []
+    size_bytes = 0
+    async for chunk in chunks:
+        block.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes >= _BLOCK_BYTES:
+            yield block
+            block, size_bytes = [], 0
+    if block:
+        yield block
 
 
 def _storage_error(error: OSError, folder: Path) -> StorageFull | StorageUnavailable:

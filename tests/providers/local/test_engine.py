@@ -19,7 +19,7 @@ from image2model.core.errors import (
     InvalidViews,
     PictureEmpty,
 )
-from image2model.geometry.pictures import PictureLimits
+from image2model.geometry.picture_limits import PictureLimits
 from image2model.providers.local.cards import CARDS
 from image2model.providers.local.engine import LocalModel, make_model
 from tests.geometry.outlines import draw_outline

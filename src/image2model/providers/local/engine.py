@@ -9,7 +9,8 @@ from image2model.core.errors import GeneratorNotFound, InvalidViews, JsonValue
 from image2model.core.generator import GeneratorCard, View
 from image2model.geometry.glb_writer import write_glb
 from image2model.geometry.mesh import Mesh
-from image2model.geometry.pictures import Picture, PictureLimits, decode_picture
+from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures import Picture, decode_picture
 from image2model.geometry.topology import is_watertight
 from image2model.jobs.catalogue import fill_options
 from image2model.providers.local import cards

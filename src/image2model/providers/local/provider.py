@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorCard, GeneratorId
@@ -10,7 +11,9 @@ from image2model.core.job import FileRole, Handle, Progress, Submission
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.ports.provider import Delivery, ProvidedFile, ProviderTools, Work
 from image2model.providers.local.cards import CARDS
-from image2model.providers.local.engine import LocalModel, make_model
+
+if TYPE_CHECKING:
+    from image2model.providers.local.engine import LocalModel
 
 
 class LocalProvider:
@@ -71,7 +74,7 @@ class LocalProvider:
         """Forget what nobody collected. May be called twice."""
         self._made.clear()
 
-    async def _make(self, work: Work) -> LocalModel:
+    async def _make(self, work: Work) -> "LocalModel":
         views = {picture.view: await picture.read() for picture in work.pictures}
         return await self._tools.compute.run(
             self._tools.compute_limit_s,
@@ -90,8 +93,10 @@ def _make(
     options: Mapping[str, JsonValue],
     name: str,
     limits: PictureLimits,
-) -> LocalModel:
-    """Call `make_model` with positional arguments only, as `Compute.run` does."""
+) -> "LocalModel":
+    """Make a model in a worker process: only there is the engine, with numpy and OpenCV, loaded."""
+    from image2model.providers.local.engine import make_model  # noqa: PLC0415
+
     return make_model(generator, views, options, name=name, limits=limits)
 
 
@@ -101,4 +106,6 @@ def create_provider(tools: ProviderTools) -> LocalProvider:
 
 
 def load_engine() -> None:
-    """Do nothing: that a worker process has imported this module is the point of calling it."""
+    """Load in a worker process what the first model needs, so that it does not wait for it."""
+    from image2model.geometry import inspect, pictures, preview  # noqa: F401, PLC0415
+    from image2model.providers.local import engine  # noqa: F401, PLC0415

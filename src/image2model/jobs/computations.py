@@ -1,0 +1,112 @@
+"""
+What the use cases have computed in worker processes.
+
+Only here is `geometry` imported inside functions: a server refers to these functions but never
+runs them, and starts in half the time without numpy, OpenCV and Pillow.
+"""
+
+# ruff: noqa: PLC0415
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image2model.core.errors import InvalidMesh, JsonValue
+from image2model.geometry.picture_limits import PictureLimits
+
+if TYPE_CHECKING:
+    from image2model.geometry.inspect import MeshFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFacts:
+    """What the check of a picture's file found."""
+
+    media_type: str
+    width_px: int
+    height_px: int
+    size_bytes: int
+    rewritten: bool
+
+
+def check_picture_file(source: str, target: str, limits: PictureLimits) -> PictureFacts:
+    """
+    Check the picture in the file *source*.
+
+    Where it must be changed (turned upright, metadata removed, converted), the new picture is
+    written to *target*, so that large pictures do not travel between processes.
+
+    Raises:
+        InvalidPictureError: It cannot be used.
+    """
+    from image2model.geometry.pictures import check_picture
+
+    data = Path(source).read_bytes()
+    checked = check_picture(data, limits=limits)
+    rewritten = checked.data != data
+    if rewritten:
+        Path(target).write_bytes(checked.data)
+    return PictureFacts(
+        media_type=checked.media_type,
+        width_px=checked.width_px,
+        height_px=checked.height_px,
+        size_bytes=len(checked.data),
+        rewritten=rewritten,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A mesh's preview (WebP; None: it cannot be drawn here) and its facts."""
+
+    preview: bytes | None
+    facts: Mapping[str, JsonValue]
+
+
+def examine_model(glb: bytes | Path) -> Examined:
+    """
+    Inspect and draw a GLB file, given as its bytes or where it is.
+
+    A whole file that only other programs can read (compressed geometry) is fine: it was paid for.
+
+    Raises:
+        InvalidMesh: It is damaged.
+    """
+    from image2model.geometry.glb_reader import verify_glb
+    from image2model.geometry.inspect import inspect_glb
+    from image2model.geometry.preview import render_preview
+
+    data = glb if isinstance(glb, bytes) else glb.read_bytes()
+    try:
+        return Examined(facts=_facts(inspect_glb(data)), preview=render_preview(data))
+    except InvalidMesh:
+        verify_glb(data)
+        return Examined(facts={}, preview=None)
+
+
+def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
+    width_mm, height_mm, depth_mm = (round(side, 2) for side in found.size_mm)
+    return {
+        "faces": found.faces,
+        "vertices": found.vertices,
+        "width_mm": width_mm,
+        "height_mm": height_mm,
+        "depth_mm": depth_mm,
+        "watertight": found.watertight,
+        "textures": found.textures,
+        "texture_px": found.texture_px,
+    }
+
+
+def stl_of(glb: bytes) -> bytes:
+    """
+    Convert a GLB file to binary STL in millimetres.
+
+    Raises:
+        InvalidMesh: It cannot be read.
+    """
+    from image2model.geometry.glb_reader import read_glb
+    from image2model.geometry.stl import write_stl
+
+    return write_stl(read_glb(glb))
