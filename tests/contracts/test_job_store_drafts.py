@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import anyio
@@ -257,12 +258,16 @@ async def test_started_draft_runs(job_store: JobStore, store_clock: FakeClock) -
     await take(job_store, ItemRef(draft.id, 2))
 
 
-async def test_start_of_items_that_all_fail_finishes(job_store: JobStore) -> None:
+async def test_start_of_items_that_all_fail_finishes(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    """The job lives on as long as the start says, not as long as the draft said."""
     draft = await draft_of(job_store, "a")
     items = [replace(item, state=ItemState.FAILED, problem=PROBLEM) for item in draft.items]
-    started = await job_store.start_job(replace(draft, items=items))
+    started = await job_store.start_job(replace(draft, items=items, life_s=60))
     assert started.state is JobState.FINISHED
-    assert started.finished_at == started.started_at
+    assert started.finished_at == started.started_at == store_clock.now()
+    assert started.expires_at == store_clock.now() + timedelta(seconds=60)
 
 
 async def test_start_of_what_has_changed_is_refused(job_store: JobStore) -> None:

@@ -361,7 +361,7 @@ class JobStore(Protocol):
 
         Args:
             job: The draft as read, with what starting it settles: name, generator, options, keep,
-                budget, fingerprint, and the items' `made_key`s, states (queued or failed) and
+                life, budget, fingerprint, and the items' `made_key`s, states (queued or failed) and
                 problems. Whether indexes are missing is the caller's to check.
 
         Returns:

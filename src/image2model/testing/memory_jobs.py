@@ -260,6 +260,7 @@ class MemoryJobStore:
             generator=job.generator,
             options=job.options,
             keep=job.keep,
+            life_s=job.life_s,
             budget_usd=job.budget_usd,
             fingerprint=job.fingerprint,
         )

@@ -77,7 +77,7 @@ class LockedJob:
     def touch_or_finish(self, **values: Any) -> Row:
         """Touch the job, and finish it if it is running or paused and all its items are final."""
         touched = self.touch(**values)
-        finished = end_values(self._tx.now_s, life_s=self.row.life_s, starred=self.row.starred)
+        finished = end_values(self._tx.now_s, life_s=touched.life_s, starred=touched.starred)
         return self._tx.run(_FINISH, {"job": self.id, **finished}).one_or_none() or touched
 
 
