@@ -42,6 +42,7 @@ class Connection:
     ) -> None:
         self.url = url.rstrip("/")
         self.session = session
+        self._stream_timeout = httpx2.Timeout(timeout_s, read=_QUIET_S)
         self._http = httpx2.Client(
             base_url=self.url + API,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
@@ -92,10 +93,9 @@ class Connection:
         headers = {"Accept": "text/event-stream"}
         if after is not None:
             headers["Last-Event-ID"] = str(after)
-        timeout = httpx2.Timeout(self._http.timeout, read=_QUIET_S)
         with (
             self._reaching(),
-            self._http.stream("GET", path, headers=headers, timeout=timeout) as reply,
+            self._http.stream("GET", path, headers=headers, timeout=self._stream_timeout) as reply,
         ):
             self._raise_for(reply)
             yield from parse_events(reply.iter_lines())
