@@ -6,7 +6,12 @@ import pytest
 from numpy.typing import NDArray
 
 from image2model.geometry.symmetry import mirror_symmetry
-from image2model.geometry.texture_sheet import Sheet, encode_jpeg, make_sheet
+from image2model.geometry.texture_sheet import (
+    Sheet,
+    encode_jpeg,
+    make_plate_sheet,
+    make_sheet,
+)
 from tests.geometry.outlines import OUTLINES, draw_outline
 
 GREEN, RED = (0, 255, 0), (255, 0, 0)
@@ -70,6 +75,18 @@ def test_size_is_respected_and_never_scaled_up() -> None:
     assert max(cut(coverage, size_px=256).rgb.shape) <= 256
     left, _, right, _ = box_of(coverage)
     assert cut(coverage, size_px=4096).rgb.shape[1] == right - left + 16
+
+
+def test_a_plate_shows_its_picture_and_has_a_plain_back() -> None:
+    rgb = np.full((60, 80, 3), GREEN, np.uint8)
+    rgb[20:40, 20:60] = RED
+    sheet = make_plate_sheet(rgb)
+    points = np.array([[40, 30], [5, 5]], np.float32)
+    size = np.array([sheet.rgb.shape[1], sheet.rgb.shape[0]])
+    front = (sheet.front.uvs(points) * size).astype(int)
+    back = (sheet.back.uvs(points) * size).astype(int)
+    assert sheet.rgb[front[:, 1], front[:, 0]].tolist() == [list(RED), list(GREEN)]
+    assert sheet.rgb[back[:, 1], back[:, 0]].tolist() == [list(GREEN), list(GREEN)]
 
 
 def test_jpeg_keeps_the_colours() -> None:

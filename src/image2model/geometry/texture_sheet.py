@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from image2model.geometry.mesh import EncodedImage
 
 _MARGIN_PX = 8
+_STRIP_PX = 32
 _JPEG_QUALITY = 90
 _FADE_FRACTION = 0.04
 _BACK_SMOOTHING_FRACTION = 0.02
@@ -98,6 +99,29 @@ def make_sheet(
         place = Placement(picture_px=picture_px, texture=(0.0, 0.0, 1.0, 1.0))
         return Sheet(rgb=front, front=place, back=place)
     return _add_back(front, inside, picture_px)
+
+
+def make_plate_sheet(rgb: Pixels) -> Sheet:
+    """
+    Make the texture of a plate that shows a whole picture.
+
+    Args:
+        rgb: The picture, uint8, shape (h, w, 3).
+
+    Returns:
+        The picture with a strip beside it for the back: the mean colour of the picture's border.
+    """
+    height, width = rgb.shape[:2]
+    border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]]).mean(axis=0)
+    strip = np.full((height, _STRIP_PX, 3), border, np.uint8)
+    total = width + _STRIP_PX
+    picture_px = (0.0, 0.0, float(width), float(height))
+    middle = (width + _STRIP_PX / 2) / total
+    return Sheet(
+        rgb=np.hstack([rgb, strip]),
+        front=Placement(picture_px=picture_px, texture=(0.0, 0.0, width / total, 1.0)),
+        back=Placement(picture_px=picture_px, texture=(middle, 0.5, 0.0, 0.0)),
+    )
 
 
 def _framed(rgb: Image, alpha: Pixels, size: tuple[int, int]) -> tuple[Pixels, Pixels]:

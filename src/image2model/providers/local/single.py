@@ -18,7 +18,7 @@ from image2model.geometry.relief import (
 )
 from image2model.geometry.shape import stand_up
 from image2model.geometry.symmetry import mirror_symmetry
-from image2model.geometry.texture_sheet import make_sheet
+from image2model.geometry.texture_sheet import make_plate_sheet
 from image2model.providers.local.made import Made, Options, dress
 from image2model.providers.local.subject import Subject, cut_out
 
@@ -93,14 +93,7 @@ def make_relief(picture: Picture, options: Options, *, name: str) -> Made:
             shape, name=name, material=_LITHOPHANE, height_mm=options["print_height_mm"]
         )
         return Made(mesh=mesh, facts=facts)
-    sheet = make_sheet(
-        np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)]),
-        np.full(rgb.shape[:2], 255, np.uint8),
-        (0, 0, width_px, height_px),
-        size_px=options["texture_px"],
-        trim_px=0,
-        own_back=True,
-    )
+    sheet = make_plate_sheet(rgb)
     return Made(mesh=dress(shape, sheet, name=name, options=options), facts=facts)
 
 
@@ -140,5 +133,7 @@ def _on_plate(picture: Picture) -> NDArray[np.uint8]:
     rgb = np.ascontiguousarray(picture.pixels[..., :3])
     if not picture.has_alpha:
         return rgb
-    alpha = picture.pixels[..., 3:].astype(np.uint16)
-    return ((rgb * alpha + _PLATE_GREY * (255 - alpha)) // 255).astype(np.uint8)
+    opaque = cv2.merge([picture.pixels[..., 3]] * 3)
+    shown = cv2.multiply(rgb, opaque, scale=1 / 255)
+    plate = cv2.convertScaleAbs(cv2.bitwise_not(opaque), alpha=_PLATE_GREY / 255)
+    return np.asarray(cv2.add(shown, plate), np.uint8)
