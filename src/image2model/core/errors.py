@@ -554,12 +554,16 @@ class ProviderError(Image2ModelError):
 
 
 class ProviderRejected(ProviderError):
-    """The provider refuses this work for good; the same again would be refused again."""
+    """
+    The provider refuses this work for good; the same again would be refused again.
+
+    Its `kind` among the details is the provider's own word for the reason, or None.
+    """
 
     code = "provider_rejected"
 
-    def __init__(self, *, provider: str, reason: str) -> None:
-        super().__init__(f"{provider} refused this item: {reason}", provider=provider)
+    def __init__(self, *, provider: str, reason: str, kind: str | None = None) -> None:
+        super().__init__(f"{provider} refused this item: {reason}", provider=provider, kind=kind)
 
 
 class ProviderUnavailable(ProviderError):
