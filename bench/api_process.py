@@ -51,9 +51,11 @@ def api_process() -> Iterator[ApiProcess]:
         ) as process,
     ):
         assert process.stdout is not None
-        port = int(process.stdout.readline().rpartition(":")[2])
-        yield ApiProcess(pid=process.pid, port=port)
-        process.terminate()
+        try:
+            port = int(process.stdout.readline().rpartition(":")[2])
+            yield ApiProcess(pid=process.pid, port=port)
+        finally:
+            process.terminate()
 
 
 async def serve(data_dir: Path) -> None:

@@ -12,7 +12,7 @@ import httpx2
 from bench.api_process import ApiProcess, api_process
 
 WATCHERS = 1_000
-_NAME = re.compile(rb'event: job\n.*?"name":"(\d+)"')
+_NAME = re.compile(rb'event: job\nid: \d+\ndata: {"id":"\w+","name":"(\d+)"')
 _SECONDS = 10.0
 
 
