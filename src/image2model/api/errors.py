@@ -55,6 +55,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.AccessError: 403,
     errors.NotAuthenticated: 401,
     errors.CrossSiteRequest: 403,
+    errors.WebhookRefused: 401,
     errors.HostNotAllowed: 421,
     errors.LimitError: 429,
     errors.BudgetExceeded: 402,

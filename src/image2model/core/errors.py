@@ -36,6 +36,7 @@ The tree::
     ├── AccessError
     │   ├── NotAuthenticated           not_authenticated
     │   ├── CrossSiteRequest           cross_site_request
+    │   ├── WebhookRefused             webhook_refused
     │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
@@ -402,13 +403,18 @@ class ArtifactNotFound(NotFoundError):
 
 
 class ResultExpired(NotFoundError):
-    """Only the provider had the file, and its URL has ended."""
+    """
+    Only the provider had the file, and its URL has ended.
+
+    `expired_at` among the details is None where the provider removed it before its time.
+    """
 
     code = "result_expired"
 
-    def __init__(self, *, name: str, expired_at: str) -> None:
+    def __init__(self, *, name: str, expired_at: str | None) -> None:
+        until = f"until {expired_at}" if expired_at else "and is not there any more"
         super().__init__(
-            f"'{name}' was kept by the provider only, until {expired_at}. Make the item again, "
+            f"'{name}' was kept by the provider only, {until}. Make the item again, "
             "with `keep` set to `keep` for results that stay.",
             name=name,
             expired_at=expired_at,
@@ -497,6 +503,15 @@ class CrossSiteRequest(AccessError):
 
     def __init__(self) -> None:
         super().__init__("Requests that change something must come from this site's own pages.")
+
+
+class WebhookRefused(AccessError):
+    """What came to a webhook's address is not the provider's, or not about work of ours."""
+
+    code = "webhook_refused"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"This webhook is refused: {reason}.", reason=reason)
 
 
 class HostNotAllowed(AccessError):

@@ -25,6 +25,7 @@ def work_of(context: Context, claim: Claim) -> Work:
         options=claim.job.options,
         name=claim.item.name,
         pictures=pictures,
+        keep=claim.job.keep,
     )
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorCard, GeneratorId, Options, View
 from image2model.core.ids import SubmitKey
-from image2model.core.job import FileRole, Handle, Progress, Submission
+from image2model.core.job import FileRole, Handle, KeepPolicy, Progress, Submission
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
@@ -45,12 +45,15 @@ class Work:
         options: Validated, with every default filled in.
         name: The object's name, for names inside the files.
         pictures: Front first.
+        keep: What becomes of the result. With `links` nobody needs the bytes of a file that has
+            a URL: deliver the URL alone, and who asked makes sure that a model is there.
     """
 
     generator: GeneratorId
     options: Options
     name: str
     pictures: Sequence[WorkPicture]
+    keep: KeepPolicy = KeepPolicy.KEEP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +207,41 @@ class Provider(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class WebhookReceiver(Protocol):
+    """
+    What a provider has besides, if it can be told that work is done instead of asking.
+
+    Its settings then hold `webhook_url`: it sends `<webhook_url>/<submit_key>` along with a
+    submission, and what comes there is handed to it.
+    """
+
+    async def read_webhook(self, headers: Mapping[str, str], body: bytes) -> str:
+        """
+        Make sure that the provider sent *body*, and tell which work it speaks of.
+
+        Args:
+            headers: By lower-case name.
+            body: As it came, byte by byte.
+
+        Returns:
+            The request id, as in `Handle.request_id`.
+
+        Raises:
+            WebhookRefused: It is not the provider's, too old, or makes no sense.
+            ProviderUnavailable: That cannot be found out now.
+        """
+        ...
+
+    def find_handle(self, submission: Submission, *, request_id: str) -> Handle:
+        """Make the handle of work that was accepted as *request_id* but never answered."""
+        ...
+
+    def wake(self, request_id: str) -> None:
+        """Have whoever follows *request_id* in this process look at once; nobody may."""
         ...
 
 
