@@ -1,6 +1,8 @@
 """Files come into the output folder whole or not at all."""
 
 import errno
+import os
+import subprocess
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -74,3 +76,24 @@ def test_folder_that_cannot_be_written_is_found_out_at_once(tmp_path: Path) -> N
     # A folder of the kernel, which not even root may write.
     with pytest.raises(StorageUnavailable):
         OutputFolder(Path("/proc/self/models"))
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_stays(
+    tmp_path: Path,
+) -> None:
+    folder = OutputFolder(tmp_path)
+    parts: list[Path] = []
+
+    def look(path: Path) -> None:
+        parts.append(path)
+        path.write_bytes(b"half")
+        OutputFolder(tmp_path)
+        assert path.exists()
+
+    folder.keep("a.glb", look, sha256=None)
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    dead = parts[0].name.replace(f"-{os.getpid()}-", f"-{gone.pid}-")
+    (tmp_path / dead).write_bytes(b"half")
+    OutputFolder(tmp_path)
+    assert names_in(tmp_path) == ["a.glb"]

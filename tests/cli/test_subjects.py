@@ -69,7 +69,7 @@ def test_grouping_can_be_switched_off() -> None:
 
 
 def test_missing_view_says_how_to_name_pictures() -> None:
-    with pytest.raises(InvalidViews, match=r"Of 'cup', test/hull needs the view left.*cup_left"):
+    with pytest.raises(InvalidViews, match=r"needs the view left of 'cup'\. .*cup_left\.png"):
         group(HULL, "cup_front.png")
 
 

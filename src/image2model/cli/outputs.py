@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ class OutputFolder:
         self.path = path.absolute()
         with _explained(path):
             path.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(path)
             with tempfile.NamedTemporaryFile(dir=path, prefix=".", suffix=".part") as probe:
                 probe.write(bytes(4096))
 
@@ -49,7 +51,7 @@ class OutputFolder:
         with _explained(self.path):
             if sha256 is not None and _hash_of(target) == sha256:
                 return False
-            part = self.path / f".{uuid4().hex}.part"
+            part = self.path / f"{_prefix(os.getpid())}{uuid4().hex}.part"
             try:
                 save(part)
                 if _hash_of(part) == _hash_of(target):
@@ -58,6 +60,24 @@ class OutputFolder:
             finally:
                 part.unlink(missing_ok=True)
         return True
+
+
+def _prefix(process: int | str) -> str:
+    """Begin the name of a half-written file with who writes it: which machine, which process."""
+    machine = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+    return f".{machine}-{process}-"
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine that were killed left half-written."""
+    for path in folder.glob(f"{_prefix('*')}*.part"):
+        process = path.name.split("-")[1]
+        try:
+            os.kill(int(process), 0)
+        except (ValueError, ProcessLookupError):
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            continue  # It lives, and is another user's.
 
 
 def _hash_of(path: Path) -> str | None:

@@ -74,7 +74,7 @@ class Saver:
             if item.state in _ENDED and item.index not in self.outcomes:
                 outcome = self._outcome(job, item, stems[item.index])
                 self.outcomes[item.index] = outcome
-                told = outcome.trouble or ", ".join(outcome.files)
+                told = outcome.trouble or f"made {', '.join(outcome.files)}"
                 done, total = len(self.outcomes), len(job.items)
                 self._display.ended(item, told, done=done, total=total)
 

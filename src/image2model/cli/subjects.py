@@ -102,14 +102,13 @@ def _name_and_view(path: Path, generator: GeneratorOut) -> tuple[str, View]:
 
 def _check(subject: Subject, generator: GeneratorOut) -> None:
     missing = [view for view in generator.required_views if view not in subject.pictures]
-    example = ", ".join(f"{subject.name}_{view}.png" for view in generator.required_views)
+    few, many, count = generator.min_views, generator.max_views, len(subject.pictures)
     if missing:
-        raise InvalidViews(
-            reason=f"Of '{subject.name}', {generator.id} needs the view {' and '.join(missing)}. "
-            f"Name the pictures like {example}."
-        )
-    if not generator.min_views <= len(subject.pictures) <= generator.max_views:
-        raise InvalidViews(
-            reason=f"{generator.id} takes {generator.min_views} to {generator.max_views} views of "
-            f"one object; '{subject.name}' has {len(subject.pictures)}."
-        )
+        trouble = f"needs the view {' and '.join(missing)} of '{subject.name}'."
+    elif not few <= count <= many:
+        trouble = f"takes {few} to {many} views of an object; '{subject.name}' has {count}."
+    else:
+        return
+    taken = [*generator.required_views, *generator.optional_views]
+    example = " and ".join(f"{subject.name}_{view}.png" for view in taken[: max(few, 2)])
+    raise InvalidViews(reason=f"{generator.id} {trouble} Name the pictures like {example}.")

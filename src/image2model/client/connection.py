@@ -111,7 +111,7 @@ class Connection:
             OSError: It cannot be written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{uuid4().hex}.part")
+        part = path.with_name(f".{path.name.lstrip('.')}.{uuid4().hex}.part")
         try:
             with self._reaching(), self._read(url) as reply, part.open("wb") as out:
                 out.writelines(reply.iter_bytes())

@@ -1,0 +1,195 @@
+"""Pictures become files in a folder, and the same command again makes nothing twice."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image2model.geometry.glb_reader import read_glb
+from image2model.wire.models import JobOut
+from tests.cli.drawing import draw_discs
+from tests.cli.running import Here, names_in
+
+
+@pytest.fixture(autouse=True)
+def pictures(tmp_path: Path) -> list[Path]:
+    return draw_discs(tmp_path / "pictures", "cup2.png", "cup10.png", "mug.png")
+
+
+def attempts_of(job: Any) -> list[int]:
+    return [len(item["attempts"]) for item in job["items"]]
+
+
+def test_models_and_previews_come_whole_and_as_the_job_says(here: Here, tmp_path: Path) -> None:
+    ended = here("generate", "pictures", "-o", "out", "--json", "--name-template", "{name}.{ext}")
+    assert ended.code == 0
+    job = ended.json
+    assert [item["name"] for item in job["items"]] == ["cup2", "cup10", "mug"]
+    for item in job["items"]:
+        for file in item["result"]["files"]:
+            ending = {"mesh": "glb", "preview": "preview.webp"}[file["role"]]
+            content = (tmp_path / "out" / f"{item['name']}.{ending}").read_bytes()
+            assert sha256(content).hexdigest() == file["sha256"]
+    assert len(names_in(tmp_path / "out")) == 6
+    assert read_glb((tmp_path / "out" / "mug.glb").read_bytes())
+
+
+def test_progress_is_told_line_by_line_where_there_is_no_terminal(here: Here) -> None:
+    ended = here("generate", "pictures", "-o", "out")
+    lines = ended.err.splitlines()
+    assert [line.split()[0] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert sum("made mug_local-puff.glb, mug_local-puff.preview.webp" in line for line in lines)
+    assert "Made 3 of 3 in " in ended.out
+
+
+def test_json_is_that_of_the_api(here: Here) -> None:
+    made = here("generate", "pictures", "-o", "out", "--json").json
+    assert JobOut.model_validate(made).model_dump(mode="json") == made
+    assert here("jobs", "show", "last", "--json").json == made
+
+
+def test_other_formats_are_converted(here: Here, tmp_path: Path) -> None:
+    ended = here("generate", "pictures/mug.png", "-o", "out", "--format", "stl, GLB,stl")
+    assert ended.code == 0
+    assert names_in(tmp_path / "out") == [
+        "mug_local-puff.glb",
+        "mug_local-puff.preview.webp",
+        "mug_local-puff.stl",
+    ]
+    stl = (tmp_path / "out" / "mug_local-puff.stl").read_bytes()
+    assert len(stl) == 84 + 50 * int.from_bytes(stl[80:84], "little")
+
+
+def test_same_command_again_makes_and_writes_nothing(here: Here, tmp_path: Path) -> None:
+    first = here("generate", "pictures", "-o", "out", "--json").json
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    again = here("generate", "pictures", "-o", "out", "--json").json
+    assert again == first
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == times
+    assert "all files were there already" in here("generate", "pictures", "-o", "out").out
+
+
+def test_missing_and_changed_files_are_written_again(here: Here, tmp_path: Path) -> None:
+    here("generate", "pictures", "-o", "out")
+    mug, cup = tmp_path / "out" / "mug_local-puff.glb", tmp_path / "out" / "cup2_local-puff.glb"
+    before = cup.read_bytes()
+    mug.unlink()
+    cup.write_bytes(before[:100])
+    here("generate", "pictures", "-o", "out")
+    assert mug.exists()
+    assert cup.read_bytes() == before
+    assert attempts_of(here("jobs", "show", "last", "--json").json) == [1, 1, 1]
+
+
+def test_only_new_pictures_are_made(here: Here, tmp_path: Path) -> None:
+    here("generate", "pictures", "-o", "out")
+    (tmp_path / "pictures" / "pot.png").write_bytes(draw_discs(tmp_path, *"abcde")[4].read_bytes())
+    again = here("generate", "pictures", "-o", "out", "--json").json
+    assert [item["name"] for item in again["items"]] == ["cup2", "cup10", "mug", "pot"]
+    assert attempts_of(again) == [0, 0, 0, 1]
+    assert "pot_local-puff.glb" in names_in(tmp_path / "out")
+
+
+def test_other_options_are_another_model(here: Here) -> None:
+    here("generate", "pictures/mug.png", "-o", "out")
+    again = here("generate", "pictures/mug.png", "-o", "out", "-O", "face-limit=600", "--json").json
+    assert attempts_of(again) == [1]
+    assert again["items"][0]["result"]["facts"]["faces"] <= 600
+
+
+def test_force_makes_everything_anew(here: Here) -> None:
+    first = here("generate", "pictures/mug.png", "-o", "out", "--json").json
+    again = here("generate", "pictures/mug.png", "-o", "out", "--json", "--force").json
+    assert again["id"] != first["id"]
+    assert attempts_of(again) == [1]
+
+
+def test_equal_names_of_different_pictures_both_get_files(here: Here, tmp_path: Path) -> None:
+    other = draw_discs(tmp_path / "more", "x.png", "y.png", "z.png", "mug.png")[3]
+    here("generate", "pictures/mug.png", other, "-o", "out")
+    meshes = [name for name in names_in(tmp_path / "out") if name.endswith(".glb")]
+    assert meshes == ["mug-2_local-puff.glb", "mug_local-puff.glb"]
+
+
+def test_dry_run_makes_nothing_at_all(here: Here, tmp_path: Path) -> None:
+    ended = here("generate", "pictures", "-o", "out", "--dry-run", "-O", "depth=0.5")
+    assert ended.code == 0
+    assert "mug: pictures/mug.png" in ended.out
+    assert "Generator: local/puff (depth=0.5" in ended.out
+    assert "Price: free" in ended.out
+    assert not (tmp_path / "out").exists()
+    assert here("jobs", "list").out == "No jobs.\n"
+
+
+def test_views_are_grouped_where_the_generator_takes_several(here: Here, tmp_path: Path) -> None:
+    draw_discs(tmp_path / "views", "pot_front.png", "pot_left.png", "can-front.png", "can-left.png")
+    made = here("generate", "views", "-o", "out", "-g", "local/hull", "--json")
+    assert made.code == 0
+    found = [(i["name"], [view["view"] for view in i["views"]]) for i in made.json["items"]]
+    assert found == [("can", ["front", "left"]), ("pot", ["front", "left"])]
+
+
+# --- with a generator that costs money ----------------------------------------------------------
+
+PAID = ("-g", "scripted/cube", "-O", "quality=high")
+
+
+@pytest.fixture
+def faults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "faults.json"
+    path.write_text("{}")
+    monkeypatch.setenv("SCRIPTED_FAULTS", str(path))
+    return path
+
+
+@pytest.mark.usefixtures("plugin")
+def test_dry_run_prints_the_price(here: Here) -> None:
+    ended = here("generate", "pictures", "-o", "out", "--dry-run", *PAID)
+    assert "Price: $0.90 for 3 at $0.30 each" in ended.out
+    estimate = here("generate", "pictures", "-o", "out", "--dry-run", "--json", *PAID).json
+    assert estimate["total_usd"] == pytest.approx(0.9)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_what_costs_more_than_the_budget_is_not_begun(here: Here) -> None:
+    ended = here("generate", "pictures", "-o", "out", "--budget", "0.89", *PAID)
+    assert ended.code == 6
+    assert "This needs $0.90 but the job budget is $0.89." in ended.err
+    assert here("jobs", "list", "--json").json == {"jobs": []}
+    assert here("generate", "pictures", "-o", "out", "--budget", "0.9", *PAID).code == 0
+
+
+@pytest.mark.usefixtures("plugin")
+def test_failed_items_are_tried_again_and_the_rest_is_not_paid_again(
+    here: Here, faults: Path
+) -> None:
+    faults.write_text(json.dumps({"mug": "rejected"}))
+    failed = here("generate", "pictures", "-o", "out", *PAID)
+    assert failed.code == 1
+    assert "scripted refused this item: it does not like it" in failed.out
+    faults.write_text("{}")
+    again = here("generate", "pictures", "-o", "out", "--json", *PAID)
+    assert again.code == 0
+    assert "2 of 3 pictures are made already; making the rest." in again.err
+    assert attempts_of(again.json) == [1, 1, 2]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_uncertain_items_are_never_tried_again_by_themselves(here: Here, faults: Path) -> None:
+    faults.write_text(json.dumps({"mug": "uncertain"}))
+    first = here("generate", "pictures", "-o", "out", *PAID)
+    assert first.code == 1
+    assert "1 may have been charged without an answer: see `image2model jobs show " in first.out
+    faults.write_text("{}")
+    again = here("generate", "pictures", "-o", "out", "--json", *PAID)
+    assert again.code == 1
+    assert again.json["items"][2]["state"] == "uncertain"
+    assert attempts_of(again.json) == [1, 1, 1]
+    more = here("generate", "pictures/mug.png", "-o", "out", *PAID)
+    assert more.code == 4
+    assert "waiting for your decision about uncertain ones" in more.err
+    settled = here("jobs", "resolve", "last", "2", "resubmit", "--json")
+    assert settled.json["items"][2]["state"] == "succeeded"
+    assert here("generate", "pictures", "-o", "out", *PAID).code == 0
