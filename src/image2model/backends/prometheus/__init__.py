@@ -1,0 +1,1 @@
+"""Counting for Prometheus and whatever reads its text format."""
