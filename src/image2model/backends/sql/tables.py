@@ -94,12 +94,14 @@ items = sa.Table(
     sa.Index(None, "job_id", "version"),
     sa.Index(None, "made_key"),
 )
-sa.Index(
-    "ix_items_not_before",
-    items.c.not_before,
-    sqlite_where=items.c.not_before.is_not(None),
-    postgresql_where=items.c.not_before.is_not(None),
-)
+# Of all items ever, few can be claimed and few are held: these two stay small.
+for _column in (items.c.not_before, items.c.lease_owner):
+    sa.Index(
+        f"ix_items_{_column.name}",
+        _column,
+        sqlite_where=_column.is_not(None),
+        postgresql_where=_column.is_not(None),
+    )
 
 pictures = sa.Table(
     "pictures",

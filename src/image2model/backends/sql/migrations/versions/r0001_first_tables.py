@@ -96,6 +96,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("not_before IS NOT NULL"),
         postgresql_where=sa.text("not_before IS NOT NULL"),
     )
+    op.create_index(
+        "ix_items_lease_owner",
+        "items",
+        ["lease_owner"],
+        sqlite_where=sa.text("lease_owner IS NOT NULL"),
+        postgresql_where=sa.text("lease_owner IS NOT NULL"),
+    )
     op.create_table(
         "attempts",
         sa.Column("submit_key", sa.Text(), nullable=False),
