@@ -21,6 +21,10 @@ _ENDED = frozenset({"succeeded", "failed", "cancelled", "uncertain"})
 class Display(Protocol):
     """Tells a person how a job goes on."""
 
+    def begin(self, text: str) -> None:
+        """Say what is being done before there is a job to show."""
+        ...
+
     def note(self, text: str) -> None:
         """Say something once."""
         ...
@@ -49,6 +53,9 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+
+    def begin(self, text: str) -> None:
+        """Say nothing: it takes no time worth a line."""
 
     def note(self, text: str) -> None:
         """Print *text*."""
@@ -86,6 +93,11 @@ class Bars:
     def __exit__(self, *_ending: object) -> None:
         self._progress.stop()
 
+    def begin(self, text: str) -> None:
+        """Show a bar that only says that something goes on."""
+        if self._whole is None:
+            self._whole = self._progress.add_task(escape(text), total=None, phase="")
+
     def note(self, text: str) -> None:
         """Print *text* above the bars."""
         self._console.print(Text(text))
@@ -93,10 +105,11 @@ class Bars:
     def update(self, job: JobOut) -> None:
         """Move the bars."""
         ended = sum(item.state in _ENDED for item in job.items)
-        if self._whole is None:
-            self._whole = self._progress.add_task("", total=1.0, phase="")
+        self.begin(job.name)
+        assert self._whole is not None
         self._progress.update(
             self._whole,
+            total=1.0,
             description=f"[bold]{escape(job.name)}",
             completed=job.progress.fraction,
             phase=f"{ended} of {len(job.items)}",

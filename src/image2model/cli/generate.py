@@ -37,7 +37,7 @@ def generate(
     pictures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PICTURES...",
+            metavar="PICTURES",
             show_default=False,
             help="Picture files, and folders of them. The same picture given twice is made once.",
         ),

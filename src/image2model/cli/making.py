@@ -24,6 +24,7 @@ def take_in(desk: Desk, order: Order, display: Display) -> JobOut:
     Raises:
         WrongState: An earlier run waits for a person's decision.
     """
+    display.begin(f"Taking in {_pictures(len(order.subjects))}")
     while True:
         try:
             job = desk.submit(order)
