@@ -1,7 +1,7 @@
 """Remove files that nothing names any more."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import anyio
 
@@ -24,3 +24,19 @@ async def discard_artifacts(context: Context, artifacts: Iterable[ArtifactId]) -
                 await context.artifacts.delete(artifact)
             except StorageError as error:
                 _log.warning("cannot delete artifact %s yet: %s", artifact, error)
+
+
+async def discard_unnamed(context: Context, artifacts: Sequence[ArtifactId]) -> None:
+    """
+    Delete those of *artifacts* that no job names.
+
+    For when it is not known whether a write that names them came through; where the store cannot
+    say it now, housekeeping will find out.
+    """
+    with anyio.CancelScope(shield=True):
+        try:
+            unnamed = await context.store.unreferenced(artifacts)
+        except StorageError as error:
+            _log.warning("cannot tell which artifacts are needed: %s", error)
+            return
+        await discard_artifacts(context, unnamed)
