@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem details: which class becomes which status, and the body."""
 
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -82,6 +83,9 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.ConfigurationError: 500,
     errors.InvalidSetting: 500,
     errors.ExtraMissing: 501,
+    errors.ServerError: 502,
+    errors.ServerUnreachable: 502,
+    errors.ServerAnswerUnknown: 502,
 }
 """Every class of the tree; one that a plug-in adds below has the status of its nearest base."""
 
@@ -105,7 +109,7 @@ def problem(error: Image2ModelError) -> Response:
     if isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, ProviderUnavailable) and error.retry_after_s is not None:
-        headers["Retry-After"] = str(round(error.retry_after_s))
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return _answer(
         status_of(type(error)),
         code=error.code,

@@ -1,0 +1,73 @@
+"""Health: says what works by calling it, and which part does not."""
+
+from dataclasses import replace
+from typing import cast
+
+import anyio
+import httpx2
+import pytest
+
+from image2model.api.app import create_api
+from image2model.core.errors import ComputeCrashed, DatabaseUnavailable
+from image2model.jobs.health import check_parts
+from image2model.ports.jobstore import JobStore
+from image2model.testing.inline_compute import InlineCompute
+from tests.api.asking import ask
+from tests.rig import Rig
+
+pytestmark = pytest.mark.anyio
+
+READY = "/api/v1/health/ready"
+
+
+async def test_live_and_ready(client: httpx2.AsyncClient) -> None:
+    assert (await client.get("/api/v1/health/live")).json() == {"status": "ok", "checks": {}}
+    reply = await client.get(READY)
+    assert reply.status_code == 200
+    assert reply.json() == {
+        "status": "ok",
+        "checks": {"database": "ok", "storage": "ok", "compute": "ok"},
+    }
+
+
+class BrokenStore:
+    """A job store that cannot be reached."""
+
+    async def check(self) -> None:
+        """Fail."""
+        raise DatabaseUnavailable(reason="connection refused")
+
+
+async def test_the_part_that_fails_is_named(rig: Rig) -> None:
+    context = replace(rig.context, store=cast("JobStore", BrokenStore()))
+    async with ask(create_api(context)) as client:
+        reply = await client.get(READY)
+        assert (await client.get("/api/v1/health/live")).status_code == 200
+    assert reply.status_code == 503
+    health = reply.json()
+    assert health["status"] == "failing"
+    assert "connection refused" in health["checks"]["database"]
+    assert health["checks"]["storage"] == health["checks"]["compute"] == "ok"
+
+
+async def test_computing_is_really_tried(rig: Rig) -> None:
+    compute = InlineCompute(failures={"answer": ComputeCrashed(function="answer")})
+    async with ask(create_api(replace(rig.context, compute=compute))) as client:
+        reply = await client.get(READY)
+    assert reply.status_code == 503
+    assert "died" in reply.json()["checks"]["compute"]
+
+
+class SilentStore:
+    """A job store that never answers."""
+
+    async def check(self) -> None:
+        """Wait for ever."""
+        await anyio.sleep_forever()
+
+
+async def test_a_silent_part_holds_up_nobody(rig: Rig) -> None:
+    context = replace(rig.context, store=cast("JobStore", SilentStore()))
+    found = await check_parts(context, limit_s=0.05)
+    assert found["database"] == "did not answer within 0.05 s"
+    assert found["storage"] == "ok"
