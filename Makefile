@@ -14,12 +14,18 @@ PYTEST_ARGS ?=
 BENCH ?=
 
 runtime := .venv/.runtime
+web := .venv/.web
 dev := .venv/.dev
 node := .tools/node/bin/node
 npm := PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 khronos := tests/khronos/node_modules/.installed
+chromium := .tools/chromium
+frontend := frontend/node_modules/.installed
+webapp := src/image2model/webapp/index.html
+webapp_sources := frontend/vite.config.ts frontend/package.json \
+	$(shell find frontend/src frontend/static -type f)
 
-checks := lock format lint types imports openapi
+checks := lock format lint types imports openapi frontend
 
 .PHONY: help
 help: ## Show this list
@@ -37,15 +43,22 @@ demo: $(runtime) ## Turn the example pictures into 3D models, without any key or
 	@echo "To use the web app: make run"
 
 .PHONY: run
-run: $(runtime) ## Start the web app and the API
+run: $(runtime) $(webapp) ## Start the web app and the API
 	.venv/bin/image2model serve
+
+.PHONY: web
+web: $(webapp) ## Build the web app, if it changed
+
+.PHONY: screenshots
+screenshots: $(dev) $(webapp) $(chromium) ## Take pictures of every page and state, into screenshots/
+	.venv/bin/python -m tests.e2e.screenshots screenshots
 
 .PHONY: test
 test: set-up check ## Set everything up, check, and run all tests (PYTEST_ARGS="-k …")
 	.venv/bin/pytest -n $(TEST_PROCESSES) $(PYTEST_ARGS) < /dev/null
 
 .PHONY: set-up
-set-up: $(dev) $(khronos)
+set-up: $(dev) $(khronos) $(webapp) $(chromium)
 
 .PHONY: check $(checks:%=check-%)
 check: $(checks:%=check-%) ## Check format, lint, types, imports and generated files
@@ -68,11 +81,16 @@ check-imports: $(dev)
 check-openapi: $(dev)
 	.venv/bin/python -m image2model.api.openapi --check docs/reference/openapi.json
 
+check-frontend: $(frontend)
+	cd frontend && $(npm) run --silent check-types && $(npm) run --silent check && \
+		$(npm) run --silent lint && $(npm) run --silent test
+
 .PHONY: fix
-fix: $(dev) ## Format, and mend what the linter can mend
+fix: $(dev) $(frontend) ## Format, and mend what the linter can mend
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 	.venv/bin/python -m image2model.api.openapi docs/reference/openapi.json
+	cd frontend && $(npm) run --silent types && $(npm) run --silent format
 
 .PHONY: bench
 bench: $(dev) ## Measure (BENCH="name …" for some only)
@@ -81,20 +99,36 @@ bench: $(dev) ## Measure (BENCH="name …" for some only)
 .PHONY: clean
 clean: ## Remove all that make made, except jobs (.data)
 	rm -rf .venv .tools .cache demo-output tests/khronos/node_modules
+	rm -rf frontend/node_modules frontend/.svelte-kit src/image2model/webapp screenshots
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(runtime): pyproject.toml uv.lock
 	tools/bootstrap runtime
 	@touch $@
 
-$(dev): pyproject.toml uv.lock
-	tools/bootstrap dev
+$(web): pyproject.toml uv.lock
+	tools/bootstrap web
 	@touch $(runtime) $@
 
+$(dev): pyproject.toml uv.lock
+	tools/bootstrap dev
+	@touch $(runtime) $(web) $@
+
 # Missing, too, when the link leads nowhere any more; its time says nothing.
-$(node): | $(dev) tools/link_node.py
+$(node): | $(web) tools/link_node.py
 	.venv/bin/python tools/link_node.py
 
 $(khronos): tests/khronos/package-lock.json | $(node)
 	cd tests/khronos && $(npm) ci --no-audit --no-fund --no-update-notifier
 	@touch $@
+
+$(frontend): frontend/package-lock.json | $(node)
+	cd frontend && $(npm) ci --no-audit --no-fund --no-update-notifier
+	@touch $@
+
+$(webapp): $(frontend) $(webapp_sources)
+	cd frontend && $(npm) run --silent build
+	@touch $@
+
+$(chromium): | $(dev) tools/link_chromium.py
+	.venv/bin/python tools/link_chromium.py

@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("runtime", help="install what the program needs to run")
+    commands.add_parser("web", help="install what building the web app needs, too")
     commands.add_parser("dev", help="install what working on it needs, too")
     commands.add_parser("check-lock", help="fail unless uv.lock fits pyproject.toml")
     commands.add_parser("uv", help="run uv with the arguments that follow", add_help=False)
@@ -38,6 +39,8 @@ def main() -> None:
     match arguments.command:
         case "runtime":
             install(uv, "--no-dev", "--inexact")
+        case "web":
+            install(uv, "--no-dev", "--group", "web", "--inexact")
         case "dev":
             install(uv, "--group", "dev")
         case "check-lock":

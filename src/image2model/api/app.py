@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -11,8 +12,10 @@ from image2model.api.errors import HANDLERS
 from image2model.api.hub import Hub
 from image2model.api.parts import Parts
 from image2model.api.routes import ROUTERS
+from image2model.api.routes.pages import index
 from image2model.api.routes.pages import router as pages
 from image2model.api.translate import PREFIX
+from image2model.api.web import WebApp
 from image2model.jobs.context import Context
 
 
@@ -22,6 +25,7 @@ def create_api(
     allowed_hosts: Collection[str] = (),
     keys_only: bool = False,
     pace: Pace | None = None,
+    web_app: Path | None = None,
 ) -> FastAPI:
     """
     Make the API over *context*, which somebody else opens and closes.
@@ -31,6 +35,7 @@ def create_api(
         allowed_hosts: Names it answers to besides loopback ones, without port; `*`: any.
         keys_only: Refuse callers without an API key; else each browser has jobs of its own.
         pace: How often watchers hear something; None: as for people.
+        web_app: Folder of the built web app; None: the API alone.
 
     Returns:
         An ASGI application. `api.server.serve_api` runs it so that open streams end in time.
@@ -54,6 +59,10 @@ def create_api(
     for router in ROUTERS:
         api.include_router(router, prefix=PREFIX)
     api.include_router(pages)
+    if web_app is None:
+        api.add_api_route("/", index, include_in_schema=False)
+    else:
+        api.router.default = WebApp(web_app, otherwise=api.router.default)
     # The last one added is the first to see a request.
     api.add_middleware(guards.CrossSiteGuard)
     api.add_middleware(guards.HostGuard, allowed=allowed_hosts)

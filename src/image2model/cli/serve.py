@@ -8,6 +8,7 @@ import typer
 
 from image2model.api.app import create_api
 from image2model.api.server import serve_api
+from image2model.api.web import find_web_app
 from image2model.bootstrap import open_app
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
@@ -75,7 +76,12 @@ async def _serve(settings: Settings) -> None:
     names = [*serving.allowed_hosts, *({serving.host} - _ANY_ADDRESS)]
     failure: Image2ModelError | None = None
     async with open_app(settings) as product:
-        api = create_api(product.context, allowed_hosts=names, keys_only=serving.access == "keys")
+        api = create_api(
+            product.context,
+            allowed_hosts=names,
+            keys_only=serving.access == "keys",
+            web_app=find_web_app(),
+        )
         try:
             await serve_api(
                 api,

@@ -14,7 +14,6 @@ from image2model.api.translate import PREFIX
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
 async def index() -> dict[str, Any]:
     """Name what this is and where its parts are."""
     return {

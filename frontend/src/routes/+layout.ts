@@ -1,0 +1,3 @@
+// Everything happens in the browser: the server that answers has no Node.
+export const ssr = false;
+export const prerender = false;
