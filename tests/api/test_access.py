@@ -63,7 +63,7 @@ async def test_a_refused_job_begins_no_session(client: httpx2.AsyncClient) -> No
 @pytest.mark.parametrize("token", ["", "x", "é", "a" * 5_000])
 async def test_a_made_up_session_is_nobodys(client: httpx2.AsyncClient, token: str) -> None:
     await make_job(client, "cup")
-    headers = {"Cookie": f"image2model_session={token}".encode()}
+    headers = {b"Cookie": f"image2model_session={token}".encode()}
     client.cookies.clear()
     assert (await client.get(JOBS, headers=headers)).json()["jobs"] == []
 
@@ -80,7 +80,7 @@ async def test_an_api_key_has_jobs_of_its_own(client: httpx2.AsyncClient, rig: R
 
 @pytest.mark.parametrize("key", ["", "x", "i2m_", "i2m_00000000_00", "i2m_é"])
 async def test_a_wrong_key_is_refused(client: httpx2.AsyncClient, key: str) -> None:
-    headers = {"Authorization": f"Bearer {key}".encode()}
+    headers = {b"Authorization": f"Bearer {key}".encode()}
     for path in (JOBS, "/api/v1/generators"):
         reply = await client.get(path, headers=headers)
         assert problem_of(reply, 401)["code"] == "not_authenticated"

@@ -1,9 +1,20 @@
 """The routes by theme; bodies translate, call one use case, and translate back."""
 
-from image2model.api.routes import drafts, files, generators, health, items, jobs
+from image2model.api.routes import (
+    control,
+    drafts,
+    events,
+    files,
+    generators,
+    health,
+    items,
+    jobs,
+)
 
 ROUTERS = (
     jobs.router,
+    events.router,
+    control.router,
     drafts.router,
     items.router,
     files.router,

@@ -2,14 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from image2model.api.answers import PICTURE, problems
 from image2model.api.auth import CallerIn, OwnerIn
 from image2model.api.job_form import read_draft, read_job_form
 from image2model.api.params import IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
-from image2model.api.sse import EventStream
 from image2model.api.translate import job_delta, job_out, job_summary, job_url
 from image2model.core import errors
 from image2model.core.generator import GeneratorId
@@ -223,104 +222,3 @@ async def update_job(job: JobParam, patch: JobPatch, context: ContextIn, owner: 
 async def delete_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> None:
     """Delete a job for good; work on it stops."""
     await control.delete_job(context, owner, JobId(job))
-
-
-@router.get(
-    "/{job}/events",
-    operation_id="watchJob",
-    summary="Watch a job as it happens",
-    status_code=200,
-    response_class=EventStream,
-    response_description="The stream.",
-    responses=problems(errors.JobNotFound),
-)
-async def watch_job(
-    *,
-    job: JobParam,
-    context: ContextIn,
-    owner: OwnerIn,
-    hub: HubIn,
-    last_event_id: Annotated[
-        str | None,
-        Header(
-            max_length=20,
-            description="The version you know; browsers send it when they connect again.",
-            examples=["17"],
-        ),
-    ] = None,
-    resume: Annotated[
-        str | None,
-        Query(
-            alias="last_event_id",
-            max_length=20,
-            description="The same, for clients that cannot set the header.",
-            examples=["17"],
-        ),
-    ] = None,
-) -> EventStream:
-    """
-    Stream what happens as server-sent events, until the job is finished or deleted.
-
-    - `snapshot`: the job with all items (`JobOut`). It comes first, and again where a draft has
-      lost items; forget what you knew.
-    - `item`: one item that changed (`ItemOut`), replacing what you knew of its `index`.
-    - `job`: the job without items (`JobSummary`), after its items. Only this event and the
-      snapshot carry an `id`, the job's version, so a stream that breaks off loses nothing.
-    - `end`: nothing more will come (`StreamEnd`). Close, or the browser asks again. A finished
-      job that is retried has a new stream.
-
-    A comment comes every 15 seconds. A stream that ends without `end` is to be resumed: the
-    header `Last-Event-ID`, which browsers send by themselves, brings only what is new since.
-    """
-    await owned_job(context, owner, JobId(job))
-    known = last_event_id or resume or ""
-    after = int(known) if known.isascii() and known.isdigit() else None
-    return EventStream(hub.stream(JobId(job), after=after))
-
-
-@router.post(
-    "/{job}/cancel",
-    operation_id="cancelJob",
-    summary="Cancel all of a job",
-    response_description="The job, cancelled or about to be.",
-    responses=problems(errors.JobNotFound, changes=True),
-)
-async def cancel_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
-    """Cancel every item that is not final."""
-    return job_out(context, await control.cancel_items(context, owner, JobId(job)))
-
-
-@router.post(
-    "/{job}/pause",
-    operation_id="pauseJob",
-    summary="Start no further items",
-    response_description="The job, paused.",
-    responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
-)
-async def pause_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
-    """Start no further items of a job."""
-    return job_out(context, await control.pause_job(context, owner, JobId(job)))
-
-
-@router.post(
-    "/{job}/resume",
-    operation_id="resumeJob",
-    summary="Let a paused job go on",
-    response_description="The job, running.",
-    responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
-)
-async def resume_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
-    """Let a paused job go on."""
-    return job_out(context, await control.resume_job(context, owner, JobId(job)))
-
-
-@router.post(
-    "/{job}/retry",
-    operation_id="retryJob",
-    summary="Make the failed items again",
-    response_description="The job with its failed items queued.",
-    responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
-)
-async def retry_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
-    """Queue all failed items again."""
-    return job_out(context, await control.retry_items(context, owner, JobId(job)))
