@@ -11,6 +11,7 @@ from image2model.core.errors import (
     ComputeCrashed,
     ComputeError,
     DatabaseUnavailable,
+    FetchBroken,
     GeneratorRetired,
     Image2ModelError,
     LeaseLost,
@@ -20,12 +21,13 @@ from image2model.core.errors import (
     SubmissionUncertain,
 )
 from image2model.core.ids import SubmitKey, new_hex_id
-from image2model.core.job import Attempt, Handle, Problem, Progress, Submission
+from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
 from image2model.core.states import OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.context import Context
-from image2model.jobs.discard import discard_artifacts
-from image2model.jobs.finish import artifacts_of, keep_delivery
+from image2model.jobs.discard import discard_unnamed
+from image2model.jobs.finish import artifacts_of, take_delivery
 from image2model.jobs.leases import LeaseKeeper
+from image2model.jobs.linked import settle_life
 from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
@@ -62,6 +64,7 @@ class ItemRunner:
                 await run.advance()
             if held.cancel_requested and not held.lost:
                 await run.cancel()
+        await settle_life(self._context, run.job)
         if held.lost:
             _log.info("another worker has taken over item %d of job %s", ref.index, ref.job)
 
@@ -89,6 +92,11 @@ class _Run:
             await self._or_settle(self._cancel)
         except LeaseLost as error:
             _log.info("%s", error)
+
+    @property
+    def job(self) -> Job:
+        """The item's job as last seen, without its items."""
+        return self._claim.job
 
     # --- the way ----------------------------------------------------------------------------
 
@@ -197,9 +205,10 @@ class _Run:
 
     async def _finish(self) -> None:
         delivery = await self._provider.collect(self._work, self._handle)
-        result = await keep_delivery(
+        result = await take_delivery(
             self._context,
             delivery,
+            keep=self._claim.job.keep,
             provider=self._provider.name,
             item_name=self._claim.item.name,
         )
@@ -219,7 +228,7 @@ class _Run:
                 )
             )
         except BaseException:
-            await discard_artifacts(self._context, artifacts_of(result.files))
+            await discard_unnamed(self._context, artifacts_of(result.files))
             raise
 
     async def _cancel(self) -> None:
@@ -262,7 +271,7 @@ class _Run:
                     )
                 )
             case ProviderAccountBlocked() | GeneratorRetired() | BudgetExceeded():
-                await self._fail(problem)
+                await self._fail(problem, made=True)
                 await self._context.store.stop_job(self._claim.ref.job, problem=problem)
                 await self._context.announce(self._claim.ref.job)
             case ProviderUnavailable() | ComputeCrashed() if self._may_try_again():
@@ -317,7 +326,7 @@ class _Run:
 
 
 def _may_be_fetched_again(error: Image2ModelError) -> bool:
-    return isinstance(error, ProviderUnavailable | StorageError | ComputeError)
+    return isinstance(error, ProviderUnavailable | FetchBroken | StorageError | ComputeError)
 
 
 def _problem_of_lost_worker() -> Problem:

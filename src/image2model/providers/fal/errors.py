@@ -26,6 +26,20 @@ from image2model.providers.fal.http import PROVIDER, Answer, as_object
 _LONGEST_REASON = 300
 _POLICY_WORDS = ("content", "policy", "safety", "nsfw", "moderat")
 _NOT_AGAIN = frozenset({"client_disconnected", "client_cancelled", "bad_request"})
+INFRASTRUCTURE = _NOT_AGAIN | {
+    "request_timeout",
+    "startup_timeout",
+    "runner_scheduling_failure",
+    "runner_connection_timeout",
+    "runner_disconnected",
+    "runner_connection_refused",
+    "runner_connection_error",
+    "runner_incomplete_response",
+    "runner_server_error",
+    "internal_error",
+}
+"""Types of errors that are not about the model or its input."""
+
 _ADVICE: Mapping[str, str] = {
     "content_policy_violation": "its content filter does not accept the picture",
     "image_too_small": "the picture is too small",
@@ -93,8 +107,8 @@ def input_problem(answer: Answer) -> Image2ModelError:
 def failure_of(answer: Answer) -> Image2ModelError:
     """Tell what the replayed answer of a model that failed means."""
     kind = answer.headers.get("x-fal-error-type") or answer.fields.get("error_type")
-    if isinstance(kind, str) and kind:
-        return infrastructure_failure(kind, _text_of(answer.fields.get("detail")))
+    if kind in INFRASTRUCTURE:
+        return infrastructure_failure(str(kind), _text_of(answer.fields.get("detail")))
     if answer.status < 500 or _was_billed(answer) or _says_no_retry(answer):
         return input_problem(answer)
     reason = f"the model broke down (HTTP {answer.status})"

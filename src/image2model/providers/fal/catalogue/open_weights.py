@@ -112,7 +112,13 @@ _TRELLIS_2_SUMMARY = "Detailed shapes with clean materials, in about two minutes
 
 
 def _trellis_2(
-    short: str, name: str, title: str, pictures: Pictures, resolutions: Sequence[int], cost: Price
+    short: str,
+    name: str,
+    title: str,
+    pictures: Pictures,
+    *,
+    resolutions: Sequence[int],
+    cost: Price,
 ) -> Row:
     return Row(
         short=short,
@@ -231,23 +237,28 @@ _RECONVIAGEN = Row(
 
 OPEN_MODELS: Sequence[Row] = (
     _trellis_2(
-        "trellis-2", "", "TRELLIS.2", one_picture("image_url"), (512, 1024, 1536), _BY_RESOLUTION
+        "trellis-2",
+        "",
+        "TRELLIS.2",
+        one_picture("image_url"),
+        resolutions=(512, 1024, 1536),
+        cost=_BY_RESOLUTION,
     ),
     _trellis_2(
         "trellis-2-multiview",
         "/multi",
         "TRELLIS.2 multi-view",
         any_views("image_urls", at_most=5),
-        (512, 1024, 1536),
-        _BY_RESOLUTION,
+        resolutions=(512, 1024, 1536),
+        cost=_BY_RESOLUTION,
     ),
     _trellis_2(
         "trellis-2-lora",
         "-lora",
         "TRELLIS.2 LoRA",
         one_picture("image_url"),
-        (512, 1024),
-        price("0.30", ("resolution", 512, "-0.05")),
+        resolutions=(512, 1024),
+        cost=price("0.30", ("resolution", 512, "-0.05")),
     ),
     _trellis("trellis", "", "TRELLIS", one_picture("image_url"), ""),
     _trellis(

@@ -1,0 +1,190 @@
+"""Follow accepted requests to their end."""
+
+import random
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+import anyio
+
+from image2model.core.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from image2model.core.generator import GeneratorId
+from image2model.core.job import Handle, Progress
+from image2model.providers.fal.config import FalConfig, Pace
+from image2model.providers.fal.errors import INFRASTRUCTURE, infrastructure_failure
+from image2model.providers.fal.http import PROVIDER, Answer, AnswerLost, NotSent
+from image2model.providers.fal.places import Places
+from image2model.providers.fal.progress import Meter, RunTimes, inference_s
+from image2model.providers.fal.queue import FalQueue
+
+_LONGEST_BACKOFF_S = 20.0
+_GRACE_S = 30.0
+"""fal drops what does not start in time by itself; this much later we do."""
+
+
+@dataclass(slots=True)
+class _Waiter:
+    event: anyio.Event = field(default_factory=anyio.Event)
+
+    async def wait(self, delay_s: float) -> None:
+        with anyio.move_on_after(delay_s):
+            await self.event.wait()
+        self.event = anyio.Event()
+
+
+class Follower:
+    """Polls every request it follows, as often as is worth while and no more."""
+
+    def __init__(self, queue: FalQueue, places: Places, times: RunTimes, config: FalConfig) -> None:
+        self._queue = queue
+        self._places = places
+        self._times = times
+        self._config = config
+        self._waiters: dict[str, _Waiter] = {}
+
+    def wake(self, request_id: str) -> bool:
+        """Have the status of a request looked at now; False: it is not followed here."""
+        waiter = self._waiters.get(request_id)
+        if waiter is not None:
+            waiter.event.set()
+        return waiter is not None
+
+    async def follow(
+        self, handle: Handle, *, generator: GeneratorId, typical_s: float
+    ) -> AsyncGenerator[Progress, None]:
+        """
+        Report progress until the request has ended well.
+
+        Raises:
+            ProviderRejected: It failed for good, or took too long.
+            ProviderUnavailable: It was lost at fal and nothing was charged.
+            ProviderAccountBlocked: The key is not accepted.
+        """
+        request_id = handle.request_id
+        waiter = self._waiters[request_id] = _Waiter()
+        self._places.hold(request_id)
+        watch = _Watch(
+            meter=Meter(typical_s=self._times.typical_s(generator, otherwise_s=typical_s)),
+            began_s=anyio.current_time(),
+        )
+        try:
+            while True:
+                progress = await self._look(handle, watch)
+                if watch.ended:
+                    self._times.note(generator, watch.run_s)
+                    return
+                if progress is not None:
+                    yield progress
+                await self._check_limits(handle, watch)
+                await waiter.wait(self._delay_s(watch))
+        finally:
+            self._places.free(request_id)
+            if self._waiters.get(request_id) is waiter:
+                del self._waiters[request_id]
+
+    async def _look(self, handle: Handle, watch: "_Watch") -> Progress | None:
+        try:
+            answer = await self._queue.status(handle)
+        except (NotSent, AnswerLost):
+            watch.faults += 1
+            return None
+        if answer.status == 404:
+            self._check_known(watch)
+            return None
+        if not answer.ok:
+            # Even 401: a key that was changed does not undo what is paid for and nearly done.
+            watch.faults += 1
+            return None
+        watch.faults = 0
+        watch.known = True
+        return self._read(handle, watch, answer)
+
+    def _read(self, handle: Handle, watch: "_Watch", answer: Answer) -> Progress | None:
+        status, now_s = answer.fields, anyio.current_time()
+        match status.get("status"):
+            case "COMPLETED":
+                _check_end(answer)
+                watch.end(inference_s(status), now_s=now_s)
+                return None
+            case "IN_QUEUE":
+                position = status.get("queue_position")
+                return watch.meter.queued(
+                    position if isinstance(position, int) else None, now_s=now_s
+                )
+            case "IN_PROGRESS":
+                self._places.mark_running(handle.request_id)
+                return watch.meter.running(status.get("logs"), now_s=now_s)
+        # A word of some later version: it has not ended, so it goes on.
+        return None
+
+    def _check_known(self, watch: "_Watch") -> None:
+        age_s = anyio.current_time() - watch.began_s
+        watch.faults += 1
+        # Just after the submission the status may lag behind; and once known, it may flicker.
+        if age_s > self._config.pace.lag_s and watch.faults > 2:
+            reason = "it does not know this request any more; your account there shows what became"
+            raise ProviderRejected(
+                provider=PROVIDER, reason=f"{reason} of it. Retry the item", kind="not_found"
+            )
+
+    async def _check_limits(self, handle: Handle, watch: "_Watch") -> None:
+        age_s = anyio.current_time() - watch.began_s
+        limit_s, start_limit_s = self._config.limit_s, self._config.start_limit_s
+        if watch.waits and age_s > start_limit_s + _GRACE_S:
+            if await self._withdraw(handle):
+                reason = f"the request did not start within {start_limit_s:g} s and was withdrawn"
+                raise ProviderUnavailable(provider=PROVIDER, reason=reason)
+        elif age_s > limit_s and (await self._withdraw(handle) or age_s > limit_s + _GRACE_S):
+            reason = f"it took longer than {limit_s:g} s and was cancelled"
+            raise ProviderRejected(provider=PROVIDER, reason=reason, kind="time_limit")
+
+    async def _withdraw(self, handle: Handle) -> bool:
+        """Cancel *handle*; False: it is done already, or that could not be asked for."""
+        try:
+            return await self._queue.cancel(handle)
+        except ProviderError:
+            return False
+
+    def _delay_s(self, watch: "_Watch") -> float:
+        pace = self._config.pace
+        age_s = anyio.current_time() - watch.began_s
+        delay_s = max(
+            min(max(age_s * pace.share, pace.shortest_s), pace.longest_s),
+            len(self._waiters) / pace.requests_per_s,
+        )
+        if watch.faults:
+            delay_s = max(delay_s, _backoff_s(pace, watch.faults))
+        return delay_s * random.uniform(1.0, 1.3)  # noqa: S311 - spreads requests
+
+
+def _backoff_s(pace: Pace, faults: int) -> float:
+    return min(pace.first_retry_s * 2.0 ** min(faults - 1, 10), _LONGEST_BACKOFF_S)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watch:
+    """What is known of a request that is followed."""
+
+    meter: Meter
+    began_s: float
+    known: bool = False
+    faults: int = 0
+    ended: bool = False
+    run_s: float = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has been seen to wait and never to run."""
+        return self.known and not self.meter.has_run
+
+    def end(self, inference: float | None, *, now_s: float) -> None:
+        """Note that it has ended."""
+        self.ended = True
+        began_s = self.meter.began_running_s or self.began_s
+        self.run_s = inference if inference is not None else now_s - began_s
+
+
+def _check_end(answer: Answer) -> None:
+    """Raise what broke off the request; failures of the model show when the result is read."""
+    kind = answer.fields.get("error_type")
+    if kind in INFRASTRUCTURE:
+        raise infrastructure_failure(str(kind), str(answer.fields.get("error") or ""))

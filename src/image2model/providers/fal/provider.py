@@ -1,0 +1,215 @@
+"""The provider `fal`: pictures become models through fal.ai's queue, paid once each."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from decimal import Decimal
+
+from image2model.core.errors import ProviderAccountBlocked, ProviderUnavailable
+from image2model.core.generator import GeneratorCard, GeneratorId
+from image2model.core.ids import SubmitKey, new_hex_id
+from image2model.core.job import Handle, Progress, Submission
+from image2model.ports.provider import Delivery, ProviderTools, Work
+from image2model.providers.fal.asking import ask
+from image2model.providers.fal.cards import card_of
+from image2model.providers.fal.catalogue.row import Row
+from image2model.providers.fal.catalogue.rows import ROWS, is_listed, row_of
+from image2model.providers.fal.config import FalConfig, read_config
+from image2model.providers.fal.errors import refusal_of
+from image2model.providers.fal.extracting import find_facts
+from image2model.providers.fal.following import Follower
+from image2model.providers.fal.http import FalHttp, no_key
+from image2model.providers.fal.options import build_body, check_order, estimate_usd
+from image2model.providers.fal.places import Places
+from image2model.providers.fal.platform import Platform
+from image2model.providers.fal.progress import RunTimes
+from image2model.providers.fal.queue import FalQueue
+from image2model.providers.fal.reconcile import Reconciler
+from image2model.providers.fal.results import Outcome, Results, Unread
+from image2model.providers.fal.spooling import Spooler
+from image2model.providers.fal.uploads import Uploads
+
+_MOST_OUTCOMES = 2_000
+"""Outcomes that were read and never collected, because their run was cut short."""
+
+
+class FalProvider:
+    """
+    Runs generators at fal.ai.
+
+    A submission holds the request as it will be sent, the URLs of its pictures, which no other
+    attempt has, and when it was prepared. A handle holds what is needed to follow, cancel and
+    collect a request from any process.
+    """
+
+    name = "fal"
+
+    def __init__(self, tools: ProviderTools, config: FalConfig) -> None:
+        self._config = config
+        self._clock = tools.clock
+        self._http = FalHttp(config)
+        self._places = Places(config.concurrency, reserved_s=config.pace.reserved_s)
+        self._times = RunTimes()
+        self._uploads = Uploads(self._http, config, tools.clock)
+        self._platform = Platform(self._http, config, tools.clock)
+        self._queue = FalQueue(self._http, config)
+        self._reconciler = Reconciler(self._queue, self._platform, config, tools.clock)
+        self._follower = Follower(self._queue, self._places, self._times, config)
+        spooler = Spooler(
+            tools.fetcher, tools.incoming, config.pace, limit_bytes=tools.result_bytes
+        )
+        self._results = Results(
+            self._queue, self._platform, spooler, limit_bytes=tools.result_bytes
+        )
+        self._outcomes: dict[str, Outcome] = {}
+
+    def cards(self) -> Sequence[GeneratorCard]:
+        """List the catalogue, Tripo v2.5 first."""
+        return [card_of(generator, row) for generator, row in ROWS.items()]
+
+    def card(self, generator: GeneratorId) -> GeneratorCard | None:
+        """Describe *generator*: a listed one, or any endpoint as `fal:owner/alias/path`."""
+        row = row_of(generator)
+        return None if row is None else card_of(generator, row)
+
+    async def prepare(self, work: Work) -> Submission:
+        """Wait for a free place, upload the pictures, build the request; see `Provider`."""
+        if self._config.key is None:
+            raise no_key()
+        row = _row(work.generator)
+        check_order(row, [picture.view for picture in work.pictures])
+        mark = new_hex_id()
+        await self._places.reserve(mark)
+        try:
+            urls = await self._uploads.upload(work.pictures)
+            estimated = await self._estimate(row, work)
+        except BaseException:
+            self._places.free(mark)
+            raise
+        return Submission(
+            endpoint=row.endpoint,
+            data={
+                "generator": work.generator,
+                "input": build_body(row, work.options, urls),
+                "pictures": sorted(set(urls.values())),
+                "prepared_at": self._clock.now().isoformat(),
+                "mark": mark,
+            },
+            estimated_usd=estimated,
+        )
+
+    async def submit(self, submission: Submission, *, submit_key: SubmitKey) -> Handle:
+        """Submit with one POST; see `Provider`."""
+        del submit_key  # fal keeps no key of ours: the picture's URL names the attempt.
+        mark = submission.data["mark"]
+        self._places.renew(mark, name=mark)
+        generator = str(submission.data["generator"])
+        try:
+            handle = await self._queue.submit(submission, generator=generator)
+        except BaseException:
+            self._places.free(mark)
+            raise
+        self._places.renew(mark, name=handle.request_id)
+        return handle
+
+    async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
+        """Search fal's list of requests; see `Provider` and `reconcile`."""
+        del submit_key
+        generator = GeneratorId(str(submission.data["generator"]))
+        typical_s = self._times.typical_s(generator, otherwise_s=_row(generator).typical_s)
+        return await self._reconciler.find(submission, typical_s=typical_s)
+
+    async def follow(self, work: Work, handle: Handle) -> AsyncIterator[Progress]:
+        """Poll until it has ended, and read its outcome; see `Provider`."""
+        typical_s = _row(work.generator).typical_s
+        followed = self._follower.follow(handle, generator=work.generator, typical_s=typical_s)
+        async with aclosing(followed):
+            async for progress in followed:
+                yield progress
+                await self._reconciler.learn_from(handle)
+        # Read at once, for fal keeps it for minutes only; and here, where a model that broke
+        # down unpaid can still be asked again.
+        try:
+            outcome = await self._results.read(handle, patience_s=5 * self._config.pace.patience_s)
+        except (Unread, ProviderAccountBlocked):
+            return  # It is made and paid for: collecting tries again, and says what is wrong.
+        if len(self._outcomes) < _MOST_OUTCOMES:
+            self._outcomes[handle.request_id] = outcome
+
+    async def collect(self, work: Work, handle: Handle) -> Delivery:
+        """Download the model and what belongs to it; see `Provider`."""
+        outcome = self._outcomes.pop(handle.request_id, None) or await self._read(handle)
+        files = await self._results.files(_row(work.generator), handle, outcome.data)
+        return Delivery(
+            files=files,
+            facts=find_facts(outcome.data),
+            cost_usd=await self._cost(handle, outcome),
+        )
+
+    async def cancel(self, handle: Handle) -> bool:
+        """Ask fal to stop it; what cannot be asked for counts as done. See `Provider`."""
+        try:
+            return await self._queue.cancel(handle)
+        except ProviderUnavailable:
+            return False
+
+    async def check(self) -> None:
+        """Ask for a price, which needs the key and costs nothing; see `Provider`."""
+        answer = await ask(
+            self._http,
+            self._config.pace,
+            "GET",
+            f"{self._config.api_url}/models/pricing",
+            query={"endpoint_id": next(iter(ROWS.values())).endpoint},
+            patience_s=0.0,
+        )
+        if not answer.ok:
+            raise refusal_of(answer, generator=next(iter(ROWS)))
+
+    def wake(self, request_id: str) -> bool:
+        """
+        Look at a request now, because fal has said that it is done.
+
+        Returns:
+            False: it is not followed by this process.
+        """
+        return self._follower.wake(request_id)
+
+    async def aclose(self) -> None:
+        """Let go of connections. May be called twice."""
+        await self._http.aclose()
+
+    async def _estimate(self, row: Row, work: Work) -> Decimal:
+        if is_listed(row):
+            return estimate_usd(row, work.options, pictures=len(work.pictures))
+        usual = await self._platform.usual_price_usd(row.endpoint)
+        if usual is None:
+            usual = await self._platform.unit_price_usd(row.endpoint)
+        return usual or Decimal(0)
+
+    async def _read(self, handle: Handle) -> Outcome:
+        try:
+            return await self._results.read(handle, patience_s=self._config.pace.patience_s)
+        except Unread as unread:
+            raise unread.error from unread
+
+    async def _cost(self, handle: Handle, outcome: Outcome) -> Decimal | None:
+        if outcome.units is None:
+            return None
+        unit_price = await self._platform.unit_price_usd(str(handle.data["endpoint"]))
+        return None if unit_price is None else outcome.units * unit_price
+
+
+def _row(generator: GeneratorId) -> Row:
+    row = row_of(generator)
+    assert row is not None, "the catalogue was asked before"
+    return row
+
+
+def create_provider(tools: ProviderTools) -> FalProvider:
+    """
+    Create the provider; the entry point `fal` names this.
+
+    Raises:
+        InvalidSetting: One of its settings cannot work.
+    """
+    return FalProvider(tools, read_config(tools.config))

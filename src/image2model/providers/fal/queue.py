@@ -1,0 +1,154 @@
+"""
+fal's queue as it is spoken: submit, status, result, cancel.
+
+The official client is not used here. Its `submit` goes through a wrapper that sends a POST whose
+answer was lost up to ten more times, and each of them may be accepted and charged.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from image2model.core.errors import JsonValue, ProviderUnavailable, SubmissionUncertain
+from image2model.core.job import Handle, Submission
+from image2model.providers.fal.asking import ask
+from image2model.providers.fal.config import FalConfig
+from image2model.providers.fal.errors import refusal_of
+from image2model.providers.fal.http import PROVIDER, Answer, AnswerLost, FalHttp, NotSent, as_object
+
+_LONG_NAMESPACES = frozenset({"workflows", "comfy"})
+_SUBMIT_LIMIT_S = 60.0
+_REQUEST_ID = "x-fal-request-id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Urls:
+    """Where an accepted request is followed."""
+
+    status: str
+    result: str
+    cancel: str
+
+
+class FalQueue:
+    """The queue host."""
+
+    def __init__(self, http: FalHttp, config: FalConfig) -> None:
+        self._http = http
+        self._config = config
+
+    async def submit(
+        self, submission: Submission, *, webhook_url: str | None = None, generator: str
+    ) -> Handle:
+        """
+        Submit, with exactly one POST.
+
+        Args:
+            submission: What to send.
+            webhook_url: Where fal shall say that it is done; None: nowhere.
+            generator: Its name, for messages.
+
+        Raises:
+            ProviderUnavailable: Certainly not accepted; may be sent again.
+            ProviderRejected, InvalidPictureError, GeneratorRetired: Refused for good.
+            ProviderAccountBlocked: The account cannot be used.
+            SubmissionUncertain: It may have been accepted.
+        """
+        try:
+            answer = await self._http.send(
+                "POST",
+                f"{self._config.queue_url}/{submission.endpoint}",
+                query={"fal_webhook": webhook_url} if webhook_url else None,
+                body=submission.data["input"],
+                headers=self._submit_headers(),
+                limit_s=_SUBMIT_LIMIT_S,
+            )
+        except NotSent as error:
+            raise ProviderUnavailable(provider=PROVIDER, reason=str(error)) from error
+        except AnswerLost as error:
+            raise SubmissionUncertain(provider=PROVIDER, reason=str(error)) from error
+        return self._handle_of(submission, answer, generator=generator)
+
+    def _handle_of(self, submission: Submission, answer: Answer, *, generator: str) -> Handle:
+        if 400 <= answer.status < 500 and answer.status != 408:
+            raise refusal_of(answer, generator=generator)
+        # The id in the header names the request even where the body is cut or is a proxy's page.
+        request_id = answer.fields.get("request_id") or answer.headers.get(_REQUEST_ID)
+        if isinstance(request_id, str) and request_id and answer.ok:
+            return self.handle(submission, request_id, answer.fields)
+        seen = "it answers with something unreadable" if answer.ok else f"HTTP {answer.status}"
+        raise SubmissionUncertain(provider=PROVIDER, reason=seen)
+
+    def _submit_headers(self) -> Mapping[str, str]:
+        headers = {"x-fal-request-timeout": f"{self._config.start_limit_s:g}"}
+        if self._config.file_life_s is not None:
+            life = {"expiration_duration_seconds": round(self._config.file_life_s)}
+            headers["x-fal-object-lifecycle-preference"] = json.dumps(life)
+        return headers
+
+    def handle(
+        self, submission: Submission, request_id: str, answered: Mapping[str, JsonValue]
+    ) -> Handle:
+        """Make the handle of an accepted request, with the URLs that came with it."""
+        urls = {
+            name: url
+            for name in ("status_url", "response_url", "cancel_url")
+            if isinstance(url := answered.get(name), str)
+        }
+        about = {
+            "endpoint": submission.endpoint,
+            "prepared_at": submission.data["prepared_at"],
+            "file_life_s": self._config.file_life_s,
+        }
+        return Handle(request_id=request_id, data={**about, **urls})
+
+    def urls(self, handle: Handle) -> Urls:
+        """
+        Tell where *handle* is followed.
+
+        The URLs that came with the acceptance, for they are not always what the endpoint's id
+        suggests; but made here where one is missing or would lead the key elsewhere.
+        """
+        endpoint = str(handle.data.get("endpoint", ""))
+        made = f"{self._config.queue_url}/{application_of(endpoint)}/requests/{handle.request_id}"
+
+        def trusted(name: str, otherwise: str) -> str:
+            url = handle.data.get(name)
+            return url if isinstance(url, str) and self._http.may_see_key(url) else otherwise
+
+        return Urls(
+            status=trusted("status_url", f"{made}/status"),
+            result=trusted("response_url", made),
+            cancel=trusted("cancel_url", f"{made}/cancel"),
+        )
+
+    async def status(self, handle: Handle) -> Answer:
+        """Ask once how far the request is; raises what `FalHttp.send` does."""
+        return await self._http.send("GET", self.urls(handle).status, query={"logs": "1"})
+
+    async def result(self, handle: Handle, **more: Any) -> Answer:
+        """Fetch the result; raises what `ask` does."""
+        return await ask(self._http, self._config.pace, "GET", self.urls(handle).result, **more)
+
+    async def cancel(self, handle: Handle) -> bool:
+        """
+        Ask for the request to be stopped.
+
+        Returns:
+            True: it will be. False: it is done already.
+
+        Raises:
+            ProviderUnavailable: No answer came.
+            ProviderAccountBlocked: The key is not accepted.
+        """
+        url = self.urls(handle).cancel
+        answer = await ask(self._http, self._config.pace, "PUT", url, patience_s=5.0)
+        word = as_object(answer.data).get("status")
+        return word != "ALREADY_COMPLETED" and answer.status in {200, 202, 404}
+
+
+def application_of(endpoint: str) -> str:
+    """Tell the part of an endpoint's id under which its requests are followed."""
+    segments = endpoint.split("/")
+    return "/".join(segments[: 3 if segments[0] in _LONG_NAMESPACES else 2])
