@@ -46,8 +46,8 @@ def _commands() -> Iterator[str]:
     yield "`image2model` works by itself, in one process and without a server. With `--server URL`"
     yield "the same commands speak to a server. `python -m image2model` is the same program."
     yield ""
-    yield "Messages and progress go to standard error, results to standard output; with `--json`"
-    yield "these are as the HTTP API tells them. Exit codes are listed with the [errors](errors.md);"
+    yield "Messages and progress go to standard error, results to standard output; with"
+    yield "`--json` as the HTTP API tells them. Exit codes are listed with the [errors](errors.md);"
     yield "[settings](settings.md) come from the environment."
     yield ""
     yield from _command(typer.main.get_command(app), "image2model", level=2)

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -46,7 +46,9 @@ class Here:
 class Running:
     """A run of the console script that has not ended yet."""
 
-    def __init__(self, arguments: Sequence[str | Path]) -> None:
+    def __init__(
+        self, arguments: Sequence[str | Path], environment: Mapping[str, str] | None = None
+    ) -> None:
         self.process = subprocess.Popen(
             [CONSOLE_SCRIPT, *arguments],
             stdout=subprocess.PIPE,
@@ -54,6 +56,7 @@ class Running:
             stdin=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
+            env=environment,
         )
         # A command that hangs must not hang the test.
         self._guard = threading.Timer(_LIMIT_S, self.process.kill)

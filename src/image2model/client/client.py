@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from image2model.client.connection import API, Connection
 from image2model.client.events import Event
-from image2model.core.errors import ServerUnreachable
+from image2model.core.errors import NoPictures, ServerUnreachable
 from image2model.wire.models import (
     EstimateIn,
     EstimateOut,
@@ -124,11 +124,13 @@ class Client:
             fields["views"] = json.dumps([dict(view) for view in views])
         key = idempotency_key or uuid4().hex
         files = [Path(picture) for picture in pictures]
-        return JobOut.model_validate_json(self._server.upload("/jobs", files, fields, key=key))
+        if not files:
+            raise NoPictures
+        return self._server.upload(JobOut, "/jobs", files, fields, key=key)
 
     def job(self, job_id: str) -> JobOut:
         """Read a job with its items."""
-        return JobOut.model_validate_json(self._server.send("GET", f"/jobs/{job_id}"))
+        return self._server.ask(JobOut, "GET", f"/jobs/{job_id}")
 
     def jobs(
         self, *, text: str = "", state: str | None = None, limit: int | None = None
@@ -140,8 +142,7 @@ class Client:
         if limit:
             query["limit"] = str(limit)
         while True:
-            reply = self._server.send("GET", "/jobs", params=query)
-            page = JobList.model_validate_json(reply)
+            page = self._server.ask(JobList, "GET", "/jobs", params=query)
             yield page
             if page.next is None:
                 return
@@ -199,8 +200,7 @@ class Client:
     def resolve(self, job_id: str, item: int, resolution: Literal["resubmit", "give_up"]) -> JobOut:
         """Decide about an item of which nobody knows whether the provider accepted it."""
         path = f"/jobs/{job_id}/items/{item}/resolve"
-        reply = self._server.send("POST", path, json={"resolution": resolution})
-        return JobOut.model_validate_json(reply)
+        return self._server.ask(JobOut, "POST", path, json={"resolution": resolution})
 
     def delete(self, job_id: str) -> None:
         """Delete a job with its pictures and results."""
@@ -244,13 +244,11 @@ class Client:
 
     def generators(self) -> list[GeneratorOut]:
         """List the generators, the server's default one first."""
-        reply = self._server.send("GET", "/generators")
-        return GeneratorList.model_validate_json(reply).generators
+        return self._server.ask(GeneratorList, "GET", "/generators").generators
 
     def generator(self, generator: str) -> GeneratorOut:
         """Describe one generator, listed or not."""
-        reply = self._server.send("GET", f"/generators/{quote(generator)}")
-        return GeneratorOut.model_validate_json(reply)
+        return self._server.ask(GeneratorOut, "GET", f"/generators/{quote(generator)}")
 
     def estimate(
         self,
@@ -261,14 +259,13 @@ class Client:
     ) -> EstimateOut:
         """Ask what a job would cost and how long it would take."""
         body = EstimateIn(generator=generator, options=dict(options or {}), items=items)
-        reply = self._server.send("POST", "/estimate", json=body.model_dump())
-        return EstimateOut.model_validate_json(reply)
+        return self._server.ask(EstimateOut, "POST", "/estimate", json=body.model_dump())
 
     # --- the wire ---------------------------------------------------------------------------
 
     def _act(self, job_id: str, action: str, item: int | None) -> JobOut:
         place = f"/jobs/{job_id}" if item is None else f"/jobs/{job_id}/items/{item}"
-        return JobOut.model_validate_json(self._server.send("POST", f"{place}/{action}"))
+        return self._server.ask(JobOut, "POST", f"{place}/{action}")
 
 
 def model_url(job_id: str, item: int, format_name: str) -> str:

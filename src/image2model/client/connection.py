@@ -4,14 +4,17 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx2
+from pydantic import BaseModel, ValidationError
 
 from image2model.client.errors import error_of_answer
 from image2model.client.events import Event, parse_events
 from image2model.core.errors import ServerUnreachable
+
+Model = TypeVar("Model", bound=BaseModel)
 
 API = "/api/v1"
 _QUIET_S = 40.0
@@ -55,16 +58,35 @@ class Connection:
         """Let go of the connections. May be called twice."""
         self._http.close()
 
-    def send(self, method: str, path: str, **request: Any) -> bytes:
-        """Send a request and return the answer's body."""
+    def send(self, method: str, path: str, **request: Any) -> httpx2.Response:
+        """Send a request whose answer matters only when it is a refusal."""
         with self._reaching():
             reply = self._http.request(method, path, **request)
         self._raise_for(reply)
-        return reply.content
+        return reply
+
+    def ask(self, kind: type[Model], method: str, path: str, **request: Any) -> Model:
+        """
+        Send a request and read the answer as *kind*.
+
+        Raises:
+            ServerAnswerUnknown: It is something else.
+        """
+        reply = self.send(method, path, **request)
+        try:
+            return kind.model_validate_json(reply.content)
+        except ValidationError as error:
+            raise error_of_answer(self.url, reply.status_code, {}) from error
 
     def upload(
-        self, path: str, files: Sequence[Path], fields: Mapping[str, str], *, key: str
-    ) -> bytes:
+        self,
+        kind: type[Model],
+        path: str,
+        files: Sequence[Path],
+        fields: Mapping[str, str],
+        *,
+        key: str,
+    ) -> Model:
         """
         Post a form with *fields* and *files*; again, with the same *key*, if the answer is lost.
 
@@ -73,7 +95,7 @@ class Connection:
         """
         for left in reversed(range(_UPLOADS)):
             try:
-                return self._upload(path, files, fields, key=key)
+                return self._upload(kind, path, files, fields, key=key)
             except ServerUnreachable as error:
                 if not left or isinstance(error.__cause__, httpx2.ConnectError):
                     raise
@@ -81,12 +103,18 @@ class Connection:
         raise AssertionError("the last upload returns or raises")
 
     def _upload(
-        self, path: str, files: Sequence[Path], fields: Mapping[str, str], *, key: str
-    ) -> bytes:
+        self,
+        kind: type[Model],
+        path: str,
+        files: Sequence[Path],
+        fields: Mapping[str, str],
+        *,
+        key: str,
+    ) -> Model:
         with ExitStack() as stack:
             parts = [("files", (file.name, stack.enter_context(file.open("rb")))) for file in files]
             headers = {"Idempotency-Key": key}
-            return self.send("POST", path, data=dict(fields), files=parts, headers=headers)
+            return self.ask(kind, "POST", path, data=dict(fields), files=parts, headers=headers)
 
     def events(self, path: str, *, after: int | None) -> Iterator[Event]:
         """Yield server-sent events until the stream ends or breaks; None: from the beginning."""
