@@ -13,6 +13,7 @@ from image2model.core.errors import (
     InvalidRequest,
     ItemNotFound,
     JobNotFound,
+    WrongState,
 )
 from image2model.core.generator import View
 from image2model.core.ids import JobId, OwnerId, new_hex_id
@@ -609,3 +610,31 @@ async def test_progress_reads_back(job_store: JobStore) -> None:
     progress = Progress(fraction=0.5, phase="Sculpting", queue_position=3, eta_s=12.5)
     await job_store.step(claim, Step(to=ItemState.GENERATING, progress=progress))
     assert (await job_store.get_item(claim.ref)).progress == progress
+
+
+# --- results that move ------------------------------------------------------------------------
+
+
+async def test_result_of_a_succeeded_item_is_replaced(job_store: JobStore) -> None:
+    """The new files are there, watchers learn of it, and what nothing names any more is told."""
+    job = await job_store.add_job(make_job(count=2))
+    first, second = refs(job)
+    shared, own = make_file("model.glb"), make_file("texture.png")
+    await succeed(job_store, first, make_result(shared, own))
+    before = (await succeed(job_store, second)).job.version
+    result = replace(make_result(shared, make_file("preview.webp")), facts={"faces": 7})
+    assert await job_store.replace_result(first, result) == [own.artifact]
+    changes = await job_store.changes_since(job.id, before)
+    assert [(item.index, item.result) for item in changes.items] == [(0, result)]
+    assert changes.job.state is JobState.FINISHED
+
+
+async def test_result_of_an_unfinished_item_is_not_replaced(job_store: JobStore) -> None:
+    job = await job_store.add_job(make_job(count=1))
+    with pytest.raises(WrongState):
+        await job_store.replace_result(refs(job)[0], make_result())
+    with pytest.raises(ItemNotFound):
+        await job_store.replace_result(ItemRef(job.id, 1), make_result())
+    with pytest.raises(JobNotFound):
+        await job_store.replace_result(ItemRef(NOWHERE, 0), make_result())
+    assert await job_store.get_job(job.id) == job

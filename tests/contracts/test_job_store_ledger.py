@@ -6,12 +6,20 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from image2model.core.errors import BudgetExceeded, LeaseLost
+from image2model.core.errors import BudgetExceeded, InvalidRequest, LeaseLost
 from image2model.core.ids import LOCAL_OWNER, OwnerId, SubmitKey
 from image2model.core.job import Attempt, Handle, Submission
 from image2model.core.rules import IllegalStep
 from image2model.core.states import AttemptState, ItemState
-from image2model.ports.jobstore import AttemptChange, Budget, Claim, JobStore, Step
+from image2model.ports.jobstore import (
+    AttemptChange,
+    Budget,
+    Claim,
+    JobStore,
+    LedgerEntry,
+    LedgerQuery,
+    Step,
+)
 from image2model.testing.fake_clock import FakeClock
 from tests.contracts.job_stores import (
     LEASE_S,
@@ -329,3 +337,87 @@ async def test_ledger_forgets_what_cost_nothing(job_store: JobStore) -> None:
     claim = await job_store.step(claim, Step(to=ItemState.FAILED, problem=PROBLEM, attempt=unpaid))
     await job_store.delete_job(claim.ref.job)
     assert await job_store.book_late_answer(key_of(claim), unpaid) is None
+
+
+# --- finding and listing ----------------------------------------------------------------------
+
+
+async def test_attempt_is_found_by_its_key(job_store: JobStore) -> None:
+    claim = await started(job_store, new_start())
+    found = await job_store.find_attempt(key_of(claim))
+    assert found == (claim.ref, claim.item.attempts[-1])
+    assert await job_store.find_attempt(SubmitKey("unknown")) is None
+
+
+async def test_attempt_of_a_deleted_item_is_found(job_store: JobStore) -> None:
+    claim = await started(job_store, new_start())
+    await job_store.delete_job(claim.ref.job)
+    found = await job_store.find_attempt(key_of(claim))
+    assert found == (None, claim.item.attempts[-1])
+
+
+async def test_uncertain_items_by_age(job_store: JobStore, store_clock: FakeClock) -> None:
+    """Oldest first; those that are not uncertain, or whose attempt is too old, are left out."""
+    job = await job_store.add_job(make_job(count=4))
+    old, second, third, fine = refs(job)
+    await doubt(job_store, old)
+    await store_clock.advance(60)
+    moment = store_clock.now()
+    await store_clock.advance(1)
+    await doubt(job_store, third)
+    await store_clock.advance(1)
+    await doubt(job_store, second)
+    await generate(job_store, fine)
+    assert await job_store.uncertain_items(since=moment, limit=9) == [third, second]
+    assert await job_store.uncertain_items(since=moment, limit=1) == [third]
+
+
+async def test_ledger_lists_newest_first_in_pages(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    """Every attempt once, each with what must be known of it, those of deleted jobs too."""
+    owner = OwnerId("key:1")
+    claims = []
+    for _ in range(5):
+        claims.append(await started(job_store, new_start("0.25"), owner=owner))
+        await store_clock.advance(60)
+    await started(job_store, new_start(), owner=OwnerId("key:2"))
+    await job_store.delete_job(claims[3].ref.job)
+    listed: list[LedgerEntry] = []
+    after: str | None = None
+    for _ in range(3):
+        page = await job_store.list_ledger(LedgerQuery(owner=owner, after=after, limit=2))
+        listed += page.entries
+        after = page.next
+    assert after is None
+    assert [entry.attempt for entry in listed] == [c.item.attempts[-1] for c in reversed(claims)]
+    assert [entry.job for entry in listed] == [c.ref.job for c in reversed(claims)]
+    assert {entry.item_name for entry in listed} == {claims[0].item.name}
+    assert {entry.generator for entry in listed} == {claims[0].job.generator}
+
+
+async def test_ledger_between_two_moments(job_store: JobStore, store_clock: FakeClock) -> None:
+    """The first moment counts, the last one does not."""
+    owner = OwnerId("key:1")
+    claims = []
+    for _ in range(3):
+        claims.append(await started(job_store, new_start(), owner=owner))
+        await store_clock.advance(60)
+    _, second, third = (claim.item.attempts[-1] for claim in claims)
+    query = LedgerQuery(owner=owner, since=second.submitted_at, until=third.submitted_at)
+    page = await job_store.list_ledger(query)
+    assert ([entry.attempt for entry in page.entries], page.next) == ([second], None)
+
+
+async def test_ledger_has_attempts_of_the_same_moment_once(job_store: JobStore) -> None:
+    owner = OwnerId("key:1")
+    keys = {key_of(await started(job_store, new_start(), owner=owner)) for _ in range(3)}
+    first = await job_store.list_ledger(LedgerQuery(owner=owner, limit=2))
+    rest = await job_store.list_ledger(LedgerQuery(owner=owner, limit=2, after=first.next))
+    listed = [entry.attempt.submit_key for entry in (*first.entries, *rest.entries)]
+    assert (len(listed), set(listed)) == (3, keys)
+
+
+async def test_ledger_refuses_a_wrong_position(job_store: JobStore) -> None:
+    with pytest.raises(InvalidRequest):
+        await job_store.list_ledger(LedgerQuery(owner=OwnerId("key:1"), after="yesterday"))

@@ -62,6 +62,58 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerQuery:
+    """
+    Which attempts to list, newest first.
+
+    Attributes:
+        owner: Only those of this owner's jobs.
+        since: Only those started then or later; None: from the first.
+        until: Only those started before then; None: up to now.
+        after: Only those older than this position (`LedgerPage.next`); None: from the newest.
+        limit: The most to return.
+    """
+
+    owner: OwnerId
+    since: datetime | None = None
+    until: datetime | None = None
+    after: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """
+    One attempt, with what must be known of it when its job is gone.
+
+    Attributes:
+        job: Its job, which may have been deleted.
+        item_name: The item it was made for.
+        generator: What was to make it.
+        attempt: The attempt.
+    """
+
+    job: JobId
+    item_name: str
+    generator: GeneratorId
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPage:
+    """
+    One page of the ledger.
+
+    Attributes:
+        entries: Newest first.
+        next: Pass it as `LedgerQuery.after` for more; None: this was the last page.
+    """
+
+    entries: Sequence[LedgerEntry]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """
     The right to work on one item for a while.
@@ -293,6 +345,19 @@ class JobStore(Protocol):
         """
         ...
 
+    async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
+        """
+        Give a succeeded item another result: the same model, kept elsewhere.
+
+        Returns:
+            The artifacts that nothing names any more.
+
+        Raises:
+            JobNotFound, ItemNotFound: It is not there.
+            WrongState: It has not succeeded.
+        """
+        ...
+
     # --- drafts -----------------------------------------------------------------------------
 
     async def put_picture(
@@ -521,6 +586,16 @@ class JobStore(Protocol):
         """
         ...
 
+    async def find_attempt(self, submit_key: SubmitKey) -> tuple[ItemRef | None, Attempt] | None:
+        """
+        Find a line of the ledger.
+
+        Returns:
+            The item it was made for, or None where that was deleted, and the attempt. None: the
+            ledger has no such key.
+        """
+        ...
+
     async def book_late_answer(
         self, submit_key: SubmitKey, change: AttemptChange
     ) -> Attempt | None:
@@ -532,6 +607,19 @@ class JobStore(Protocol):
 
         Returns:
             The attempt, or None: the ledger has no such key.
+        """
+        ...
+
+    async def uncertain_items(self, *, since: datetime, limit: int) -> Sequence[ItemRef]:
+        """List uncertain items whose latest attempt was started after *since*, oldest first."""
+        ...
+
+    async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
+        """
+        List attempts, newest first, those of deleted jobs included.
+
+        Raises:
+            InvalidRequest: `query.after` is no position.
         """
         ...
 

@@ -6,13 +6,14 @@ from typing import Protocol
 class Metrics(Protocol):
     """Counts what happens in this process, from its start on."""
 
-    def url_checked(self, *, provider: str, age_s: float, alive: bool) -> None:
+    def url_checked(self, *, provider: str, age_s: float | None, alive: bool) -> None:
         """
         Count that a provider's URL of a result was looked at.
 
         Args:
             provider: Whose URL it is.
-            age_s: How long ago the result was made, in seconds.
+            age_s: How long ago the result was made, in seconds; None: not
+                known.
             alive: Whether the file was there: if not, it lived shorter than *age_s*.
         """
         ...

@@ -49,6 +49,9 @@ from image2model.ports.jobstore import (
     JobChanges,
     JobPage,
     JobQuery,
+    LedgerEntry,
+    LedgerPage,
+    LedgerQuery,
     Renewed,
     Resolution,
     Step,
@@ -186,6 +189,19 @@ class MemoryJobStore:
             self._ledger.leave_item(ItemRef(job, index))
         del self._jobs[job]
         return self._orphans(record.artifacts())
+
+    async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
+        """Give a succeeded item another result."""
+        record = self._find(ref.job)
+        found = record.record(ref.index)
+        if found.item.state is not ItemState.SUCCEEDED:
+            raise WrongState(
+                what=f"Item {ref.index}", state=found.item.state, allowed=[ItemState.SUCCEEDED]
+            )
+        named = [file.artifact for file in found.item.result.files] if found.item.result else []
+        found.item = replace(found.item, result=result)
+        record.touch([found], self._clock.now())
+        return self._orphans(artifact for artifact in named if artifact is not None)
 
     # --- drafts -----------------------------------------------------------------------------
 
@@ -503,6 +519,47 @@ class MemoryJobStore:
             job.touch([record], now)
         return after
 
+    async def find_attempt(self, submit_key: SubmitKey) -> tuple[ItemRef | None, Attempt] | None:
+        """Find a line of the ledger, and the item it was made for."""
+        line = self._ledger.lines.get(submit_key)
+        if line is None:
+            return None
+        return line.ref if line.ref.job in self._jobs else None, line.attempt
+
+    async def uncertain_items(self, *, since: datetime, limit: int) -> Sequence[ItemRef]:
+        """List uncertain items whose latest attempt was started after a moment."""
+        found = []
+        for job in self._jobs.values():
+            for record in job.items.values():
+                ref = ItemRef(record.item.job, record.item.index)
+                attempts = self._ledger.of_item(ref)
+                uncertain = record.item.state is ItemState.UNCERTAIN
+                if uncertain and attempts and attempts[-1].submitted_at > since:
+                    found.append((attempts[-1].submitted_at, ref))
+        return [ref for _, ref in sorted(found)[:limit]]
+
+    async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
+        """List attempts, newest first."""
+        before = parse_position(query.after) if query.after is not None else None
+        lines = [line for line in self._ledger.lines.values() if _is_asked_for(line, query)]
+        found = sorted(lines, key=_ledger_place, reverse=True)
+        if before is not None:
+            found = [line for line in found if _ledger_place(line) < before]
+        page = found[: query.limit]
+        last = page[-1].attempt if len(found) > len(page) and page else None
+        return LedgerPage(
+            entries=[
+                LedgerEntry(
+                    job=line.ref.job,
+                    item_name=line.item_name,
+                    generator=line.generator,
+                    attempt=line.attempt,
+                )
+                for line in page
+            ],
+            next=format_position(last.submitted_at, JobId(last.submit_key)) if last else None,
+        )
+
     # --- keeping house ----------------------------------------------------------------------
 
     async def set_expiry(self, job: JobId, expires_at: datetime | None) -> None:
@@ -579,6 +636,19 @@ def _matches(job: Job, query: JobQuery) -> bool:
         and query.state in {None, job.state}
         and query.starred in {None, job.starred}
     )
+
+
+def _is_asked_for(line: LedgerLine, query: LedgerQuery) -> bool:
+    started_at = line.attempt.submitted_at
+    return (
+        line.owner == query.owner
+        and (query.since is None or started_at >= query.since)
+        and (query.until is None or started_at < query.until)
+    )
+
+
+def _ledger_place(line: LedgerLine) -> tuple[float, str]:
+    return line.attempt.submitted_at.timestamp(), line.attempt.submit_key
 
 
 def _reusable(same: Sequence[Item], job: Job, now: datetime) -> Result | None:

@@ -33,9 +33,10 @@ class PrometheusMetrics:
             registry=self._registry,
         )
 
-    def url_checked(self, *, provider: str, age_s: float, alive: bool) -> None:
+    def url_checked(self, *, provider: str, age_s: float | None, alive: bool) -> None:
         """Count a look at a provider's URL of a result."""
-        self._url_ages.labels(provider=provider, alive=_word(alive)).observe(age_s)
+        if age_s is not None:
+            self._url_ages.labels(provider=provider, alive=_word(alive)).observe(age_s)
         if not alive:
             self._url_failures.labels(provider=provider).inc()
 

@@ -16,7 +16,7 @@ from image2model.backends.sql import (
 from image2model.backends.sql.transaction import Database
 from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
-from image2model.core.job import Attempt, Item, Job, Picture, Problem
+from image2model.core.job import Attempt, Item, Job, Picture, Problem, Result
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
@@ -24,6 +24,8 @@ from image2model.ports.jobstore import (
     JobChanges,
     JobPage,
     JobQuery,
+    LedgerPage,
+    LedgerQuery,
     Renewed,
     Resolution,
     Step,
@@ -71,6 +73,10 @@ class SqlJobStore:
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
         """Remove a job and all about it; the ledger stays."""
         return await self._database.write(jobs_keep.delete_job, job)
+
+    async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
+        """Give a succeeded item another result."""
+        return await self._database.write(jobs_keep.replace_result, ref, result)
 
     # --- drafts -----------------------------------------------------------------------------
 
@@ -163,6 +169,18 @@ class SqlJobStore:
     ) -> Attempt | None:
         """Write what became of an attempt whose item has gone on without it."""
         return await self._database.write(jobs_ledger.book_late_answer, submit_key, change)
+
+    async def find_attempt(self, submit_key: SubmitKey) -> tuple[ItemRef | None, Attempt] | None:
+        """Find a line of the ledger, and the item it was made for."""
+        return await self._database.read(jobs_ledger.find_attempt, submit_key)
+
+    async def uncertain_items(self, *, since: datetime, limit: int) -> Sequence[ItemRef]:
+        """List uncertain items whose latest attempt was started after a moment."""
+        return await self._database.read(jobs_ledger.uncertain_items, since=since, limit=limit)
+
+    async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
+        """List attempts, newest first."""
+        return await self._database.read(jobs_ledger.list_ledger, query)
 
     # --- keeping house ----------------------------------------------------------------------
 

@@ -7,12 +7,16 @@ import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_owner
 from image2model.backends.sql.jobs_locked import lock_job, try_lock_job
+from image2model.backends.sql.jobs_step import replace_files
 from image2model.backends.sql.rows import to_seconds
 from image2model.backends.sql.tables import attempts, checks, items, jobs, pictures, result_files
 from image2model.backends.sql.transaction import Transaction
+from image2model.core.errors import WrongState
 from image2model.core.ids import ArtifactId, JobId
+from image2model.core.job import Result
 from image2model.core.rules import ENDED_ATTEMPTS
-from image2model.core.states import JobState
+from image2model.core.states import ItemState, JobState
+from image2model.ports.dispatcher import ItemRef
 
 _ARTIFACTS_AT_ONCE = 1000
 
@@ -58,6 +62,22 @@ def delete_job(tx: Transaction, job: JobId) -> Sequence[ArtifactId]:
         )
     )
     tx.run(sa.delete(jobs).where(jobs.c.id == job))
+    return orphans(tx, named)
+
+
+def replace_result(tx: Transaction, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
+    """Give a succeeded item another result."""
+    locked = lock_job(tx, ref.job)
+    (item,) = locked.choose([ref.index])
+    if item.state is not ItemState.SUCCEEDED:
+        raise WrongState(what=f"Item {ref.index}", state=item.state, allowed=[ItemState.SUCCEEDED])
+    of_item = sa.select(result_files.c.artifact).where(
+        result_files.c.item_id == item.id, result_files.c.artifact.is_not(None)
+    )
+    named = tx.run(of_item).scalars().all()
+    replace_files(tx, item, result)
+    locked.change([item], {"facts": dict(result.facts)})
+    locked.touch()
     return orphans(tx, named)
 
 

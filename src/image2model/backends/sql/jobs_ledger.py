@@ -1,5 +1,7 @@
 """The ledger: every try that may cost money, what it cost, and what may still be spent."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -11,15 +13,33 @@ from image2model.backends.sql.rows import (
     attempt_of,
     attempt_values,
     from_micro_usd,
+    from_seconds,
+    to_seconds,
 )
 from image2model.backends.sql.tables import attempts, items
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import BudgetExceeded
+from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId, SubmitKey
 from image2model.core.job import Attempt
-from image2model.core.rules import BUDGET_DAY_S, IllegalStep, next_attempt, revives
+from image2model.core.rules import (
+    BUDGET_DAY_S,
+    IllegalStep,
+    format_position,
+    next_attempt,
+    parse_position,
+    revives,
+)
 from image2model.core.states import AttemptState, ItemState
-from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import (
+    AttemptChange,
+    AttemptStart,
+    Budget,
+    LedgerEntry,
+    LedgerPage,
+    LedgerQuery,
+)
 
 _CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd)
 """What an attempt counts against budgets; `core.rules.charge_usd` in SQL."""
@@ -117,6 +137,65 @@ def change_attempt(tx: Transaction, before: Attempt, change: AttemptChange) -> A
     except sa.exc.IntegrityError as error:
         raise IllegalStep(f"the request of {change.handle} belongs to another attempt") from error
     return after
+
+
+def find_attempt(tx: Transaction, submit_key: SubmitKey) -> tuple[ItemRef | None, Attempt] | None:
+    """Find a line of the ledger, and the item it was made for."""
+    statement = (
+        sa.select(attempts, items.c.place)
+        .join(items, items.c.id == attempts.c.item_id, isouter=True)
+        .where(attempts.c.submit_key == submit_key)
+    )
+    row = tx.run(statement).one_or_none()
+    if row is None:
+        return None
+    ref = None if row.place is None else ItemRef(JobId(row.job_id), row.place)
+    return ref, attempt_of(row)
+
+
+def uncertain_items(tx: Transaction, *, since: datetime, limit: int) -> Sequence[ItemRef]:
+    """List uncertain items whose latest attempt was started after *since*."""
+    is_latest = sa.and_(attempts.c.item_id == items.c.id, attempts.c.number == items.c.attempts)
+    statement = (
+        sa.select(items.c.job_id, items.c.place)
+        .join(attempts, is_latest)
+        .where(items.c.state == ItemState.UNCERTAIN, attempts.c.submitted_at > to_seconds(since))
+        .order_by(attempts.c.submitted_at)
+        .limit(limit)
+    )
+    return [ItemRef(JobId(row.job_id), row.place) for row in tx.run(statement)]
+
+
+def list_ledger(tx: Transaction, query: LedgerQuery) -> LedgerPage:
+    """List attempts, newest first, or raise `InvalidRequest` for a wrong position."""
+    statement = sa.select(attempts).where(attempts.c.owner == query.owner)
+    if query.since is not None:
+        statement = statement.where(attempts.c.submitted_at >= to_seconds(query.since))
+    if query.until is not None:
+        statement = statement.where(attempts.c.submitted_at < to_seconds(query.until))
+    if query.after is not None:
+        started_at, last = parse_position(query.after)
+        same_time = sa.and_(attempts.c.submitted_at == started_at, attempts.c.submit_key < last)
+        statement = statement.where(sa.or_(attempts.c.submitted_at < started_at, same_time))
+    newest_first = statement.order_by(attempts.c.submitted_at.desc(), attempts.c.submit_key.desc())
+    rows = tx.run(newest_first.limit(query.limit + 1)).all()
+    page = rows[: query.limit]
+    more = bool(page) and len(rows) > len(page)
+    return LedgerPage(
+        entries=[_entry_of(row) for row in page],
+        next=format_position(from_seconds(page[-1].submitted_at), JobId(page[-1].submit_key))
+        if more
+        else None,
+    )
+
+
+def _entry_of(row: Row) -> LedgerEntry:
+    return LedgerEntry(
+        job=JobId(row.job_id),
+        item_name=row.item_name,
+        generator=GeneratorId(row.generator),
+        attempt=attempt_of(row),
+    )
 
 
 def book_late_answer(

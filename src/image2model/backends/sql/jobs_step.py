@@ -44,7 +44,7 @@ def write_step(tx: Transaction, claim: Claim, step: Step) -> Claim:
         raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
     attempts = _next_attempts(tx, job, row, step)
     if step.result is not None:
-        _replace_files(tx, row, step.result)
+        replace_files(tx, row, step.result)
     values = _next_values(tx, job, row, step) | {"attempts": len(attempts)}
     after = tx.run(_WRITE, {"item_id": row.id, **values}).one()
     job_row = job.touch_or_finish() if step.to in FINAL_STATES else job.touch()
@@ -101,7 +101,8 @@ def _next_values(tx: Transaction, job: LockedJob, row: Row, step: Step) -> Value
     return values
 
 
-def _replace_files(tx: Transaction, row: Row, result: Result) -> None:
+def replace_files(tx: Transaction, row: Row, result: Result) -> None:
+    """Write the files of *result* in place of those that the item of *row* has."""
     if row.facts is not None:
         tx.run(sa.delete(result_files).where(result_files.c.item_id == row.id))
     files = [
