@@ -127,7 +127,15 @@ async def test_a_wrong_body_lists_every_fault(client: httpx2.AsyncClient) -> Non
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"items": NaN}', b'{"options": {"seed": 1e999}}'],
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"items": NaN}',
+        b'{"options": {"seed": 1e999}}',
+        b'{"options": {"a": "\\ud800"}}',
+    ],
 )
 async def test_a_body_that_is_no_json(client: httpx2.AsyncClient, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}

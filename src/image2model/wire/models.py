@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -27,24 +28,27 @@ EXAMPLE_JOB = "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
 _ITEM_URL = f"/api/v1/jobs/{EXAMPLE_JOB}/items/0"
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _CREATED, _STARTED, _FINISHED = (f"2026-11-21T09:30:{second}Z" for second in ("00", "01", "48"))
+_BROKEN_TEXT = re.compile("[\0\ud800-\udfff]")
 _OPTIONS = {"depth": 1.0, "back": "auto"}
 
 
-def _check_finite(value: Any) -> Any:
-    """Refuse NaN and infinity anywhere in *value*: Python reads them, JSON has none."""
+def _check_json(value: Any) -> Any:
+    """Refuse what Python reads but no database keeps: NaN, infinity, NUL, half characters."""
     left = [value]  # A list of our own: what strangers nest may be deeper than calls can be.
     while left:
         part = left.pop()
         if isinstance(part, float) and not math.isfinite(part):
             raise ValueError("NaN and infinity are no JSON numbers")
+        if isinstance(part, str) and _BROKEN_TEXT.search(part):
+            raise ValueError("text must be Unicode without NUL")
         if isinstance(part, dict):
-            left.extend(part.values())
+            left.extend((*part, *part.values()))
         elif isinstance(part, list):
             left.extend(part)
     return value
 
 
-OptionsIn = Annotated[dict[str, Any], AfterValidator(_check_finite)]
+OptionsIn = Annotated[dict[str, Any], AfterValidator(_check_json)]
 """A generator's options as a caller gives them."""
 
 
@@ -412,6 +416,7 @@ class DraftIn(WireModel):
     budget_usd: float | None = Field(
         None,
         gt=0,
+        le=1_000_000,
         description="The most it may cost, in US dollars; null: no limit.",
         examples=[10.0],
     )
