@@ -17,7 +17,9 @@ from image2model.providers.fal.config import FalConfig
 PROVIDER = "fal.ai"
 """What people are told who said it."""
 
-_TIMEOUT = httpx2.Timeout(20.0, connect=10.0, pool=60.0)
+_TIMEOUT = httpx2.Timeout(None, connect=10.0, pool=60.0)
+"""In seconds; what follows the connection has one time limit in all, see `FalHttp.send`."""
+
 _LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=20.0)
 """Idle connections are dropped early: a submission must not go out on one that fal has closed."""
 
@@ -112,7 +114,7 @@ class FalHttp:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         keyed: bool = True,
-        limit_s: float = 30.0,
+        limit_s: float | None = None,
     ) -> Answer:
         """
         Make one request, once.
@@ -125,13 +127,14 @@ class FalHttp:
             content: Sent as it is.
             headers: More headers.
             keyed: Whether the key goes along; only ever to the configured hosts.
-            limit_s: The longest it may take in all, in seconds.
+            limit_s: The longest it may take in all, in seconds; None: as configured.
 
         Raises:
             NotSent: Nothing left this machine.
             AnswerLost: It may have arrived.
             ProviderAccountBlocked: There is no key to send.
         """
+        limit_s = self._config.pace.answer_s if limit_s is None else limit_s
         all_headers = dict(headers or {})
         if keyed:
             all_headers["authorization"] = f"Key {self._key_for(url)}"

@@ -18,7 +18,6 @@ from image2model.providers.fal.errors import refusal_of
 from image2model.providers.fal.http import PROVIDER, Answer, AnswerLost, FalHttp, NotSent, as_object
 
 _LONG_NAMESPACES = frozenset({"workflows", "comfy"})
-_SUBMIT_LIMIT_S = 60.0
 _REQUEST_ID = "x-fal-request-id"
 
 
@@ -62,7 +61,7 @@ class FalQueue:
                 query={"fal_webhook": webhook_url} if webhook_url else None,
                 body=submission.data["input"],
                 headers=self._submit_headers(),
-                limit_s=_SUBMIT_LIMIT_S,
+                limit_s=self._config.pace.submit_s,
             )
         except NotSent as error:
             raise ProviderUnavailable(provider=PROVIDER, reason=str(error)) from error
