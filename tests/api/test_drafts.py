@@ -1,12 +1,19 @@
 """The page's way: a draft, its pictures one by one, then the start."""
 
 import dataclasses
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
 
 from image2model.api.app import create_api
+from image2model.core.errors import JobNotFound, TooManyItems, WrongState
+from image2model.core.generator import View
+from image2model.core.ids import JobId, OwnerId
+from image2model.jobs.receive import upload_picture
+from image2model.jobs.submit import JobRequest, create_draft
+from image2model.ports.dispatcher import ItemRef
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.rig import Rig, disc_png
 
@@ -133,6 +140,24 @@ async def test_an_item_beyond_the_limit_is_refused(client: httpx2.AsyncClient, r
     path = place(draft, rig.context.rules.items_per_job)
     problem = problem_of(await client.put(path, content=disc_png("cup")), 422)
     assert problem["code"] == "too_many_items"
+
+
+async def test_nothing_is_read_where_there_is_no_place(rig: Rig) -> None:
+    owner = OwnerId("ann")
+    draft = await create_draft(rig.context, owner, JobRequest())
+    running = await rig.submit(owner, "cup")
+
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("was read")
+        yield b""
+
+    for ref, error in (
+        (ItemRef(draft.id, rig.context.rules.items_per_job), TooManyItems),
+        (ItemRef(running.id, 0), WrongState),
+        (ItemRef(JobId("0" * 32), 0), JobNotFound),
+    ):
+        with pytest.raises(error):
+            await upload_picture(rig.context, owner, ref, unread(), view=View.FRONT, file_name=None)
 
 
 async def test_items_are_moved_and_removed(client: httpx2.AsyncClient, rig: Rig) -> None:

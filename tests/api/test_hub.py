@@ -185,6 +185,35 @@ async def test_a_draft_that_loses_an_item_is_told_as_a_whole(rig: Rig, context: 
         assert (await events.next()).name == "snapshot", "what went cannot be told by items"
 
 
+async def test_what_a_draft_lost_before_its_start_is_told_after_it(
+    rig: Rig, context: Context
+) -> None:
+    draft = await submit.create_draft(context, ANN, JobRequest())
+    for index, name in enumerate(["a", "b"]):
+        picture = (await rig.new_item(name)).pictures[0]
+        await submit.put_picture(context, ANN, ItemRef(draft.id, index), picture, name=name)
+    known = (await context.store.get_job(draft.id)).version
+    await submit.remove_item(context, ANN, ItemRef(draft.id, 1))
+    await submit.start_draft(context, ANN, draft.id)
+    async with watching(context, draft, after=known) as events:
+        told = await events.next()
+    assert told.name == "snapshot"
+    assert [item["name"] for item in told.data["items"]] == ["a"]
+
+
+async def test_a_later_snapshot_has_what_changed_since_the_first(
+    rig: Rig, context: Context
+) -> None:
+    job = await rig.submit(ANN, "cup")
+    hub = Hub(context, QUICK)
+    first, second = (EventReader(hub.stream(job.id, after=None)) for _ in range(2))
+    await first.next()
+    await rename(context, job, "Kitchen")
+    assert (await second.next()).data["name"] == "Kitchen"
+    assert (await first.next()).data["name"] == "Kitchen"
+    await hub.aclose()
+
+
 async def test_changes_are_gathered_but_the_first_goes_out_at_once(
     rig: Rig, context: Context
 ) -> None:

@@ -1,7 +1,9 @@
 """A whole job in one call: fields and files in any order, bad pictures, limits, repeats."""
 
 import dataclasses
+import itertools
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
@@ -104,6 +106,42 @@ async def test_too_large_picture_fails_its_item_only(rig: Rig) -> None:
     assert [item["state"] for item in reply.json()["items"]] == ["failed", "queued"]
     assert reply.json()["items"][0]["error"]["code"] == "upload_too_large"
     assert left_behind(rig) == []
+
+
+async def test_a_form_without_end_is_cut_off(rig: Rig) -> None:
+    rules = dataclasses.replace(rig.context.rules, picture_bytes=1_000, items_per_job=1)
+    context = dataclasses.replace(rig.context, rules=rules)
+    head, headers = form(("files", "huge.png", b""))
+    pieces = itertools.chain(
+        [head[: head.rindex(b"\r\n--edge--")]], itertools.repeat(bytes(90_000))
+    )
+
+    async def endless() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    async with ask(create_api(context)) as client:
+        reply = await client.post(JOBS, content=endless(), headers=headers)
+    assert problem_of(reply, 413)["code"] == "upload_too_large"
+    assert left_behind(rig) == []
+
+
+async def test_whoever_has_too_many_jobs_is_refused_before_sending(rig: Rig) -> None:
+    rules = dataclasses.replace(rig.context.rules, unfinished_jobs_per_owner=1)
+    context = dataclasses.replace(rig.context, rules=rules)
+    async with ask(create_api(context)) as client:
+        await make_job(client, "cup")
+        sent = False
+
+        async def body() -> AsyncIterator[bytes]:
+            nonlocal sent
+            sent = True
+            yield b""
+
+        headers = form()[1]
+        reply = await client.post(JOBS, content=body(), headers=headers)
+    assert problem_of(reply, 429)["code"] == "too_many_jobs"
+    assert not sent
 
 
 async def test_views_make_one_item_of_several_files(client: httpx2.AsyncClient) -> None:

@@ -201,6 +201,19 @@ async def test_refused_before_the_body_is_sent(
             assert (await sender.receive()).startswith(b"HTTP/1.1 " + status)
 
 
+async def test_a_large_picture_is_refused_before_it_is_sent(client: httpx2.AsyncClient) -> None:
+    draft = await make_draft(client)
+    cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    async with await connect(client) as sender:
+        await sender.send(
+            f"PUT /api/v1/jobs/{draft['id']}/items/0/views/front HTTP/1.1\r\nHost: localhost\r\n"
+            f"Content-Length: 99000000\r\nCookie: {cookie}\r\n"
+            "Expect: 100-continue\r\n\r\n".encode()
+        )
+        with anyio.fail_after(5):
+            assert (await sender.receive()).startswith(b"HTTP/1.1 413")
+
+
 async def test_too_many_files_are_refused_as_soon_as_they_come(
     client: httpx2.AsyncClient, rig: Rig
 ) -> None:

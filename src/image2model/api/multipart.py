@@ -119,10 +119,7 @@ class MultipartReader:
         """
         while (event := await self._next()) is not None:
             if isinstance(event, _Begin):
-                part = Part(event.name, event.file_name, self._chunks())
-                yield part
-                async for _ in part.chunks:
-                    pass
+                yield Part(event.name, event.file_name, self._chunks())
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         while isinstance(event := await self._next(), bytes):

@@ -106,7 +106,7 @@ async def _plan_job(
         raise NoPictures
     if len(new_items) > context.rules.items_per_job:
         raise TooManyItems(limit=context.rules.items_per_job)
-    await _check_job_count(context, owner)
+    await check_job_count(context, owner)
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
     job_id = JobId(new_hex_id())
@@ -193,7 +193,7 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
         GeneratorNotFound, InvalidOptions: The request does not fit a generator.
         IdempotencyKeyReused: The key was used for another request.
     """
-    await _check_job_count(context, owner)
+    await check_job_count(context, owner)
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
     draft = Job(
@@ -356,7 +356,13 @@ async def dispatch_queued(context: Context, job: Job) -> None:
         await context.dispatcher.dispatch(refs, runs_on=card.runs_on)
 
 
-async def _check_job_count(context: Context, owner: OwnerId) -> None:
+async def check_job_count(context: Context, owner: OwnerId) -> None:
+    """
+    Check that *owner* may have one more job, before anything is received for it.
+
+    Raises:
+        TooManyJobs: The owner has too many unfinished ones.
+    """
     limit = context.rules.unfinished_jobs_per_owner
     if await context.store.count_unfinished(owner) >= limit:
         raise TooManyJobs(limit=limit)

@@ -81,6 +81,7 @@ async def create_job(
     the files if there are more of them than a job may have items. Pictures are checked while the
     next ones come; one that cannot be used makes its item `failed` and the others go on.
     """
+    await submit.check_job_count(context, caller.owner)
     if draft:
         wanted = await read_draft(request, idempotency_key=idempotency_key)
         owner = await caller.owner_or_new(response)
