@@ -12,6 +12,7 @@ _CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
 _EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)]
 _NEAREST = 0.05
 _FLAT = 1e-6
+_APPROACHES = 2
 
 
 def mend_solid(solid: Solid) -> Solid:
@@ -97,7 +98,27 @@ def _place(
         point = _CORNERS[a] * (1 - share) + _CORNERS[b] * share
         total += np.where(crosses[:, None], point, 0.0).astype(np.float32)
         count += crosses[:, None]
-    return np.asarray(cells + total / count, np.float32)
+    return np.asarray(cells + _approach(total / count, depth), np.float32)
+
+
+def _approach(local: NDArray[np.float32], depth: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Move vertices within their cells to where the depth between its corners is 0."""
+    corner = depth.T.reshape(2, 2, 2, -1)
+    for _ in range(_APPROACHES):
+        x, y, z = local.T
+        along_z = corner[:, :, 0] * (1 - z) + corner[:, :, 1] * z
+        along_y = along_z[:, 0] * (1 - y) + along_z[:, 1] * y
+        plane = along_z[0] * (1 - x) + along_z[1] * x
+        rise_z = corner[:, :, 1] - corner[:, :, 0]
+        line = rise_z[0] * (1 - x) + rise_z[1] * x
+        slope = np.stack(
+            [along_y[1] - along_y[0], plane[1] - plane[0], line[0] * (1 - y) + line[1] * y], axis=1
+        )
+        value = along_y[0] * (1 - x) + along_y[1] * x
+        steepness = np.maximum(np.einsum("ij,ij->i", slope, slope), _FLAT * _FLAT)
+        local = local - np.clip((value / steepness)[:, None] * slope, -0.5, 0.5)
+        local = np.clip(local, _NEAREST, 1 - _NEAREST)
+    return local
 
 
 def _squares(solid: Solid, numbers: NDArray[np.int32], axis: int) -> NDArray[np.int32]:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from image2model.core.generator import View
 from image2model.geometry.atlas import choose_charts, cut_charts, join_sheets, vertex_normals
-from image2model.geometry.hull import ObjectFrame, carve
+from image2model.geometry.hull import carve
 from image2model.geometry.inflate import inflate
 from image2model.geometry.mesh import EncodedImage, Material
+from image2model.geometry.object_frame import ObjectFrame
 from image2model.geometry.pictures import Picture
 from image2model.geometry.shape import Shape, stand_up
 from image2model.geometry.texture_sheet import Placement, encode_jpeg
