@@ -142,14 +142,18 @@ async def test_an_item_beyond_the_limit_is_refused(client: httpx2.AsyncClient, r
     assert problem["code"] == "too_many_items"
 
 
+class Unread(AsyncIterator[bytes]):
+    """A file that must not be read."""
+
+    async def __anext__(self) -> bytes:
+        """Say that it was."""
+        raise AssertionError("was read")
+
+
 async def test_nothing_is_read_where_there_is_no_place(rig: Rig) -> None:
     owner = OwnerId("ann")
     draft = await create_draft(rig.context, owner, JobRequest())
     running = await rig.submit(owner, "cup")
-
-    async def unread() -> AsyncIterator[bytes]:
-        raise AssertionError("was read")
-        yield b""
 
     for ref, error in (
         (ItemRef(draft.id, rig.context.rules.items_per_job), TooManyItems),
@@ -157,7 +161,7 @@ async def test_nothing_is_read_where_there_is_no_place(rig: Rig) -> None:
         (ItemRef(JobId("0" * 32), 0), JobNotFound),
     ):
         with pytest.raises(error):
-            await upload_picture(rig.context, owner, ref, unread(), view=View.FRONT, file_name=None)
+            await upload_picture(rig.context, owner, ref, Unread(), view=View.FRONT, file_name=None)
 
 
 async def test_items_are_moved_and_removed(client: httpx2.AsyncClient, rig: Rig) -> None:
