@@ -135,26 +135,30 @@ def _depths(
 
 
 def _between(first: Sections, second: Sections, exponent: np.float32) -> Floats:
-    """Return how deep points are between two silhouettes, as their swellings tell it."""
-    highest = np.minimum(first.highest, second.highest)[:, None, None]
-    depths = np.maximum(1 - _extent(first, second, exponent), -1)
-    # Ends of the object are between lines, where the highest swelling falls below 0.
-    return np.where(highest > 0, depths * highest, highest)
-
-
-def _extent(first: Sections, second: Sections, exponent: np.float32) -> Floats:
     """
-    Return how far out points are, 1 on the surface; shape (lines, first's, second's places).
+    Return how deep points are between two silhouettes; shape (lines, first's, second's places).
 
     By their swellings alone, thin parts of either silhouette become limbs as thick as they look:
     a beak seen from the side stays narrow though the head behind it is wide. But what reaches out
     in both silhouettes at the same height, such as a brim, goes all round.
     """
     limbs = (first.roundness**exponent)[:, :, None] + (second.roundness**exponent)[:, None, :]
-    around = (first.along**exponent)[:, :, None] / (second.share**exponent)[:, None, :]
-    around += (second.along**exponent)[:, None, :] / (first.share**exponent)[:, :, None]
-    around /= np.minimum((first.reach**exponent)[:, :, None], (second.reach**exponent)[:, None, :])
-    return np.minimum(limbs, around, out=limbs)
+    depths = np.maximum(1 - limbs, 1 - _around(first, second, exponent))
+    highest = np.minimum(first.highest, second.highest)[:, None, None]
+    depths = np.maximum(depths, -1, out=depths) * highest
+    # Where lines pass it by there are no sections, but depths that tell where it ends.
+    beyond = np.flatnonzero(highest <= 0)
+    fall = first.fall[beyond, :, None] + second.fall[beyond, None, :]
+    depths[beyond] = highest[beyond] - fall
+    return depths
+
+
+def _around(first: Sections, second: Sections, exponent: np.float32) -> Floats:
+    extent = (first.along**exponent)[:, :, None] / (second.share**exponent)[:, None, :]
+    extent += (second.along**exponent)[:, None, :] / (first.share**exponent)[:, :, None]
+    extent /= np.minimum((first.reach**exponent)[:, :, None], (second.reach**exponent)[:, None, :])
+    # A thin span is not as deep in its middle as a thick one, which the next line would show.
+    return 1 + (extent - 1) * np.minimum(first.share[:, :, None], second.share[:, None, :]) ** 2
 
 
 def _settled(depths: Floats) -> Floats:

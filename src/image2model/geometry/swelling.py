@@ -142,6 +142,7 @@ class Sections:
         share: How thick its span is, as a fraction of the line's thickest.
         highest: The line's highest swelling, as a fraction of the whole silhouette's; below 0
             where a line passes the object by. Shape (lines,).
+        fall: How much lower it is elsewhere on the line, in the same measure.
     """
 
     roundness: Floats
@@ -149,6 +150,7 @@ class Sections:
     reach: Floats
     share: Floats
     highest: Floats
+    fall: Floats
 
 
 def cut_sections(swelling: Swelling, lines: Floats, places: Floats) -> Sections:
@@ -180,6 +182,7 @@ def cut_sections(swelling: Swelling, lines: Floats, places: Floats) -> Sections:
         reach=reach,
         share=share,
         highest=highest[:, 0] / swelling.field.max(),
+        fall=(highest - values) / swelling.field.max(),
     )
 
 
