@@ -20,7 +20,7 @@ from image2model.geometry.gltf_json import (
 )
 from image2model.geometry.gltf_materials import Look, MaterialReader
 from image2model.geometry.gltf_nodes import Placement, placements
-from image2model.geometry.mesh import Mesh
+from image2model.geometry.mesh import Mesh, Model
 
 _UNDERSTOOD = frozenset({"EXT_texture_webp", "KHR_mesh_quantization", "KHR_texture_transform"})
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
@@ -46,18 +46,31 @@ def read_glb(data: bytes) -> list[Mesh]:
         InvalidMesh: The file is damaged, lies about its lengths, holds no triangle, or needs an
             extension that is not understood here (Draco, meshopt, KTX2).
     """
-    container = parse_glb(data)
-    _refuse_unknown_extensions(container.document)
-    source = GltfData(container=container)
+    return list(read_gltf(GltfData(container=parse_glb(data))).meshes)
+
+
+def read_gltf(source: GltfData) -> Model:
+    """
+    Read every triangle of a glTF scene, as `read_glb` does, and tell what could not be kept.
+
+    Args:
+        source: The file, and those beside it.
+
+    Returns:
+        The meshes, at least one.
+
+    Raises:
+        InvalidMesh: As for `read_glb`.
+    """
+    document = source.container.document
+    _refuse_unknown_extensions(document)
     reader = _MeshReader(source)
     # What overflows becomes infinite and is refused where it is looked at.
     with np.errstate(all="ignore"):
-        found = [
-            mesh for place in placements(container.document) for mesh in reader.read_placed(place)
-        ]
+        found = [mesh for place in placements(document) for mesh in reader.read_placed(place)]
     if not found:
         raise InvalidMesh(reason="it has no triangles")
-    return found
+    return Model(meshes=found, left_out=sorted(reader.left_out | _beyond_meshes(document)))
 
 
 def verify_glb(data: bytes) -> None:
@@ -97,6 +110,16 @@ def _has_triangle(document: Object, primitive: Object) -> bool:
     return corners is not None and integer(entry(document, "accessors", corners), "count") >= 3
 
 
+def _beyond_meshes(document: Object) -> set[str]:
+    """Say what the scene has besides triangles at rest."""
+    left_out = set()
+    if children(document, "animations"):
+        left_out.add("its animations were left out")
+    if children(document, "skins"):
+        left_out.add("its skeleton was left out: it stands still as it was modelled")
+    return left_out
+
+
 def _refuse_unknown_extensions(document: Object) -> None:
     # Material extensions change how a surface looks, not what it is: the base colour still fits.
     needed = [
@@ -116,6 +139,11 @@ class _MeshReader:
         self._document = source.container.document
         self._materials = MaterialReader(source)
         self._made = 0
+
+    @property
+    def left_out(self) -> set[str]:
+        """What was met and could not be kept, in plain words."""
+        return self._materials.left_out
 
     def read_placed(self, place: Placement) -> list[Mesh]:
         mesh = entry(self._document, "meshes", place.mesh)

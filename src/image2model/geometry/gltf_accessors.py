@@ -3,8 +3,10 @@
 import base64
 import binascii
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +35,13 @@ class GltfData:
 
     Attributes:
         container: The file.
+        files: The files beside it, by the URI that it names them with.
         elements_left: How many more elements will be read; a few bytes of JSON can ask for
             any number of them.
     """
 
     container: GlbContainer
+    files: Mapping[str, bytes] = field(default_factory=dict)
     elements_left: int = _MOST_ELEMENTS
     _decoded: dict[int, memoryview] = field(default_factory=dict)
 
@@ -81,6 +85,15 @@ class GltfData:
         if sparse := child(accessor, "sparse"):
             values = self._overlaid(values, sparse)
         return _normalised(values) if accessor.get("normalized") is True else values
+
+    def file(self, uri: str) -> bytes | None:
+        """
+        Return what *uri* names: bytes within it, or a file beside; None: there is no such file.
+
+        Raises:
+            InvalidMesh: The bytes within it are damaged.
+        """
+        return decode_data_uri(uri) if uri.startswith("data:") else self.files.get(unquote(uri))
 
     def view(self, index: int) -> tuple[memoryview, int]:
         """
@@ -136,7 +149,10 @@ class GltfData:
     def _load(self, index: int) -> memoryview:
         buffer = entry(self.container.document, "buffers", index)
         if "uri" in buffer:
-            data = memoryview(decode_data_uri(text(buffer, "uri", "")))
+            found = self.file(text(buffer, "uri", ""))
+            if found is None:
+                raise InvalidMesh(reason="a part of it lies in another file")
+            data = memoryview(found)
         elif index == 0:
             data = self.container.binary
         else:

@@ -1,12 +1,15 @@
 """Triangles with their material: what the shapes make and the file formats carry."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 AlphaMode = Literal["OPAQUE", "MASK", "BLEND"]
+Wrap = Literal["clamp", "repeat", "mirror"]
+"""What lies beyond the border of a texture: its last texels, itself again, or its mirror image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,14 +29,22 @@ class EncodedImage:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Material:
     """
-    A glTF metallic-roughness material, base colour only.
+    A glTF metallic-roughness material; all its textures lie on the mesh in the same way.
 
     Attributes:
         name: Shown by 3D programs.
         base_color: Linear RGBA factor, each 0.0–1.0; multiplies the texture.
         base_color_texture: sRGB texture, or None: the factor alone colours the mesh.
-        metallic: 0.0 (dielectric) to 1.0 (metal).
-        roughness: 0.0 (mirror) to 1.0 (matte).
+        metallic: 0.0 (dielectric) to 1.0 (metal); multiplies the texture.
+        roughness: 0.0 (mirror) to 1.0 (matte); multiplies the texture.
+        metallic_roughness_texture: Roughness in green, metallic in blue, or None.
+        normal_texture: Directions in tangent space, green up, or None.
+        normal_scale: How strongly *normal_texture* bends the surface.
+        occlusion_texture: How much ambient light arrives, in red, or None.
+        occlusion_strength: How much of *occlusion_texture* is applied, 0.0–1.0.
+        emissive: Linear RGB of the light sent out; beyond 1.0 it outshines its surroundings.
+        emissive_texture: sRGB texture that multiplies *emissive*, or None.
+        wrap: What lies beyond the textures' borders, along u and along v.
         double_sided: Whether back faces are drawn.
         alpha_mode: What alpha means, as in glTF: nothing (`OPAQUE`), a cut at *alpha_cutoff*
             (`MASK`), or transparency (`BLEND`).
@@ -46,10 +57,40 @@ class Material:
     base_color_texture: EncodedImage | None = None
     metallic: float = 0.0
     roughness: float = 0.9
+    metallic_roughness_texture: EncodedImage | None = None
+    normal_texture: EncodedImage | None = None
+    normal_scale: float = 1.0
+    occlusion_texture: EncodedImage | None = None
+    occlusion_strength: float = 1.0
+    emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    emissive_texture: EncodedImage | None = None
+    wrap: tuple[Wrap, Wrap] = ("clamp", "clamp")
     double_sided: bool = False
     alpha_mode: AlphaMode = "OPAQUE"
     alpha_cutoff: float = 0.5
     unlit: bool = False
+
+    def textures(self) -> dict[str, EncodedImage]:
+        """Return the textures there are, by what they are for: `base_color`, `normal`, …."""
+        slots = {
+            "base_color": self.base_color_texture,
+            "metallic_roughness": self.metallic_roughness_texture,
+            "normal": self.normal_texture,
+            "occlusion": self.occlusion_texture,
+            "emissive": self.emissive_texture,
+        }
+        return {slot: image for slot, image in slots.items() if image is not None}
+
+    def with_textures(self, textures: Mapping[str, EncodedImage]) -> "Material":
+        """Return this material with *textures*, as `textures` names them, instead of its own."""
+        return replace(
+            self,
+            base_color_texture=textures.get("base_color"),
+            metallic_roughness_texture=textures.get("metallic_roughness"),
+            normal_texture=textures.get("normal"),
+            occlusion_texture=textures.get("occlusion"),
+            emissive_texture=textures.get("emissive"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,3 +115,17 @@ class Mesh:
     uvs: NDArray[np.float32] | None = None
     colors: NDArray[np.uint8] | None = None
     material: Material = field(default_factory=Material)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """
+    What a file holds.
+
+    Attributes:
+        meshes: In world space, at least one; each has a face.
+        left_out: What the file has that meshes do not, one plain sentence each, without a stop.
+    """
+
+    meshes: Sequence[Mesh]
+    left_out: Sequence[str] = ()
