@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
-from image2model.api.errors import DOCS_PATH, INTERNAL_ERROR, PROBLEM_TYPE, status_of
+from image2model.api.errors import DOCS_PATH, INTERNAL_ERROR, PROBLEM_TYPE, status_of, title_of
 from image2model.core import errors
 from image2model.core.errors import Image2ModelError
 
@@ -61,7 +60,7 @@ def problem_body(status: int, codes: Mapping[str, str]) -> dict[str, Any]:
     """Document one status with the *codes* that come with it and what each means."""
     meanings = "\n".join(f"- `{code}`: {meaning}" for code, meaning in codes.items())
     return {
-        "description": f"{HTTPStatus(status).phrase}.\n\n{meanings}",
+        "description": f"{title_of(status)}.\n\n{meanings}",
         "content": {
             PROBLEM_TYPE: {
                 "schema": {"$ref": "#/components/schemas/ProblemOut"},
@@ -77,7 +76,7 @@ def problem_body(status: int, codes: Mapping[str, str]) -> dict[str, Any]:
 def _example(status: int, code: str, meaning: str) -> dict[str, Any]:
     return {
         "type": f"{DOCS_PATH}#{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": title_of(status),
         "status": status,
         "detail": meaning,
         "code": code,

@@ -97,10 +97,18 @@ _HTTP_CODES = {
 }
 INTERNAL_ERROR = "internal_error"
 
+_TITLES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+"""As RFC 9110 has them; Python before 3.13 knows older ones."""
+
 
 def status_of(error: type[Image2ModelError]) -> int:
     """Tell the HTTP status of a class of errors."""
     return next(STATUS[base] for base in error.__mro__ if base in STATUS)
+
+
+def title_of(status: int) -> str:
+    """Say an HTTP status in words."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def problem(error: Image2ModelError) -> Response:
@@ -143,7 +151,7 @@ def _answer(
 ) -> Response:
     body = ProblemOut(
         type=f"{DOCS_PATH}#{code}",
-        title=HTTPStatus(status).phrase,
+        title=title_of(status),
         status=status,
         detail=detail,
         code=code,

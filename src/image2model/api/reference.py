@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -24,7 +25,7 @@ code { background: var(--soft); border-radius: 4px; padding: .1em .3em; overflow
 table { border-collapse: collapse; margin: .4rem 0 1rem; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .7rem .35rem 0; text-align: left;
   vertical-align: top; }
-td p, td ul { margin: 0; } nav ul { columns: 2; padding-left: 1.2rem; }
+td p, td ul { margin: 0; } td:first-child code { white-space: nowrap; } nav ul { columns: 2; padding-left: 1.2rem; }
 summary { cursor: pointer; }
 @media (max-width: 40rem) { nav ul { columns: 1; } }
 """
