@@ -27,25 +27,27 @@ def main() -> None:
     cv2.setNumThreads(1)
     pictures = alpha_pictures(PICTURES)
     make_model("local/puff", {"front": pictures[0]}, _OPTIONS, name="warm", limits=PictureLimits())
-    times_s, preview_s, overlaps, closed = [], [], [], 0
+    times_s, cpu_s, preview_s, overlaps, closed = [], [], [], [], 0
     for picture in pictures:
-        started_s = time.perf_counter()
+        started_s, started_cpu_s = time.perf_counter(), time.process_time()
         model = make_model(
             "local/puff", {"front": picture}, _OPTIONS, name="model", limits=PictureLimits()
         )
         times_s.append(time.perf_counter() - started_s)
-        started_s = time.perf_counter()
+        cpu_s.append(time.process_time() - started_cpu_s)
+        started_cpu_s = time.process_time()
         render_preview(model.glb)
-        preview_s.append(time.perf_counter() - started_s)
+        preview_s.append(time.process_time() - started_cpu_s)
         overlaps.append(outline_overlap(picture, model.glb))
         solid = trimesh.load_mesh(io.BytesIO(model.glb), file_type="glb")
         closed += solid.is_watertight and solid.is_winding_consistent
     print(f"{PICTURES} pictures of 1024 px with alpha, 50,000 faces, one core")
     print(
         f"picture to GLB: median {statistics.median(times_s) * 1e3:.0f} ms, "
-        f"p95 {statistics.quantiles(times_s, n=20)[-1] * 1e3:.0f} ms  (promise: median < 60 ms)"
+        f"p95 {statistics.quantiles(times_s, n=20)[-1] * 1e3:.0f} ms, "
+        f"processor time {statistics.median(cpu_s) * 1e3:.0f} ms  (promise: median < 60 ms)"
     )
-    print(f"preview of 512 px: median {statistics.median(preview_s) * 1e3:.0f} ms")
+    print(f"preview of 512 px: median {statistics.median(preview_s) * 1e3:.0f} ms processor time")
     print(f"watertight: {closed} of {PICTURES}  (promise: all)")
     print(
         f"outline IoU from the front: median {statistics.median(overlaps):.4f}, "
