@@ -25,7 +25,8 @@ code { background: var(--soft); border-radius: 4px; padding: .1em .3em; overflow
 table { border-collapse: collapse; margin: .4rem 0 1rem; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .7rem .35rem 0; text-align: left;
   vertical-align: top; }
-td p, td ul { margin: 0; } td:first-child code { white-space: nowrap; } nav ul { columns: 2; padding-left: 1.2rem; }
+td p, td ul { margin: 0; } td:first-child code { white-space: nowrap; }
+nav ul { columns: 2; padding-left: 1.2rem; }
 summary { cursor: pointer; }
 @media (max-width: 40rem) { nav ul { columns: 1; } }
 """
@@ -167,7 +168,9 @@ def _about(described: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     text = _inline(described.get("description", ""))
     default = schema.get("default")
     return (
-        text if default in (None, "") else f"{text} Default: <code>{escape(str(default))}</code>."
+        text
+        if default in (None, "")
+        else f"{text} Default: <code>{escape(json.dumps(default))}</code>."
     )
 
 
