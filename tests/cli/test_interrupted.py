@@ -92,6 +92,18 @@ def test_other_pictures_wait_for_the_earlier_run_they_share_some_with(
     assert attempts_in_last_job(here) == [0, 0]
 
 
+def test_cancelled_by_another_command(script: Script, here: Here, tmp_path: Path) -> None:
+    draw_discs(tmp_path / "pictures", *(f"disc{number}.png" for number in range(40)))
+    run = script.start("generate", "pictures", *OPTIONS)
+    run.first_lines(3)
+    assert here("jobs", "cancel", "last").code == 0
+    ended = run.wait()
+    assert ended.code == 1
+    assert "cancelled" in ended.out
+    assert here("generate", "pictures", *OPTIONS).code == 0
+    attempts_in_last_job(here)
+
+
 def test_full_disk_is_explained_and_leaves_nothing_half_written(
     here: Here, tmp_path: Path, disk_of_1_mb: Path
 ) -> None:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from image2model.backends.sql.tables import REVISION
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
 from image2model.cli.remote import open_remote
 from image2model.core.errors import Image2ModelError
@@ -131,12 +132,18 @@ def _check_product(settings: Settings) -> Iterator[Finding]:
 
 def _told(settings: Settings, part: str, outcome: str) -> str:
     places = {
-        "database": settings.effective_database_url,
-        "storage": settings.effective_storage_url,
+        "database": f"{_shown(settings.effective_database_url)} (schema {REVISION})",
+        "storage": _shown(settings.effective_storage_url),
     }
     if outcome != OK:
         return outcome
     return places.get(part, "works")
+
+
+def _shown(url: str) -> str:
+    """Leave name and password out of *url*."""
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def _check_provider(desk: EmbeddedDesk, provider: Provider) -> Finding:

@@ -90,8 +90,8 @@ class Desk(Protocol):
         """Cancel a job, or one item of it."""
         ...
 
-    def retry(self, job: str, item: int | None) -> JobOut:
-        """Make the failed items again, or one failed or cancelled item."""
+    def retry(self, job: str, items: Sequence[int] | None) -> JobOut:
+        """Make the failed items again, or some failed or cancelled items."""
         ...
 
     def pause(self, job: str) -> JobOut:

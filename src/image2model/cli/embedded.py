@@ -14,15 +14,21 @@ from anyio.from_thread import start_blocking_portal
 from image2model.api import translate
 from image2model.bootstrap import open_app
 from image2model.cli.desk import Order, Resolution
-from image2model.core.errors import FileNotInResult
 from image2model.core.generator import GeneratorId
-from image2model.core.ids import LOCAL_OWNER, ArtifactId, JobId
+from image2model.core.ids import LOCAL_OWNER, JobId
 from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import FINAL_STATES, ItemState, JobState
 from image2model.jobs import control
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
-from image2model.jobs.download import MESH_FORMATS, find_file, find_model, make_model
+from image2model.jobs.download import (
+    MESH_FORMATS,
+    Found,
+    find_file,
+    find_model,
+    make_model,
+    read_found,
+)
 from image2model.jobs.estimate import estimate_job
 from image2model.jobs.receive import ItemGroup, receive_pictures
 from image2model.jobs.submit import JobRequest, submit_job
@@ -188,11 +194,11 @@ class EmbeddedDesk:
 
     def cancel(self, job: str, item: int | None) -> JobOut:
         """Cancel a job, or one item of it."""
-        return self._act(control.cancel_items, job, _indexes(item))
+        return self._act(control.cancel_items, job, None if item is None else [item])
 
-    def retry(self, job: str, item: int | None) -> JobOut:
-        """Make the failed items again, or one failed or cancelled item."""
-        return self._act(control.retry_items, job, _indexes(item))
+    def retry(self, job: str, items: Sequence[int] | None) -> JobOut:
+        """Make the failed items again, or some failed or cancelled items."""
+        return self._act(control.retry_items, job, items)
 
     def pause(self, job: str) -> JobOut:
         """Start no further items."""
@@ -227,10 +233,7 @@ class EmbeddedDesk:
         self.call(self._save_file, ItemRef(JobId(job), item), file.name, path)
 
     async def _save_file(self, ref: ItemRef, name: str, path: Path) -> None:
-        found = await find_file(self.context, LOCAL_OWNER, ref, name)
-        if found.artifact is None:
-            raise FileNotInResult(job=ref.job, index=ref.index, name=name)
-        await self._copy(found.artifact, path)
+        await self._copy(await find_file(self.context, LOCAL_OWNER, ref, name), path)
 
     def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
         """Write an item's model in the format asked for to *path*."""
@@ -239,13 +242,13 @@ class EmbeddedDesk:
     async def _save_model(self, ref: ItemRef, format_name: str, path: Path) -> None:
         model = await find_model(self.context, LOCAL_OWNER, ref, format_name)
         if model.convert is None:
-            await self._save_file(ref, model.source.name, path)
+            await self._copy(model.source, path)
         else:
             await anyio.Path(path).write_bytes(await make_model(self.context, model))
 
-    async def _copy(self, artifact: ArtifactId, path: Path) -> None:
+    async def _copy(self, found: Found, path: Path) -> None:
         async with await anyio.open_file(path, "wb") as out:
-            async for chunk in self.context.artifacts.read(artifact):
+            async for chunk in read_found(self.context, found):
                 await out.write(chunk)
 
 
@@ -259,10 +262,6 @@ def _request(order: Order) -> JobRequest:
         idempotency_key=order.key,
         reuse=order.reuse,
     )
-
-
-def _indexes(item: int | None) -> list[int] | None:
-    return None if item is None else [item]
 
 
 def _is_settled(job: Job) -> bool:

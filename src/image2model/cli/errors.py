@@ -53,6 +53,10 @@ def report(error: Exception, *, as_json: bool) -> int:
     Returns:
         The exit code.
     """
+    while isinstance(error, ExceptionGroup):
+        # Of what went wrong at the same time one is told; the log has all.
+        _log.debug("several errors", exc_info=error)
+        error = error.exceptions[0]
     code, message, details = "internal_error", _unexpected(error), {}
     if isinstance(error, Image2ModelError):
         code, message, details = error.code, error.message, dict(error.details)

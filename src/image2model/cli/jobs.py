@@ -143,7 +143,7 @@ def retry(
     """Make failed items again, or one failed or cancelled item; without a server, wait."""
 
     def again(desk: Desk, job_id: str) -> JobOut:
-        return desk.retry(job_id, item)
+        return desk.retry(job_id, None if item is None else [item])
 
     _go_on(job, again, as_json=as_json, server=server, api_key=api_key)
 

@@ -60,8 +60,8 @@ def _go_on(desk: Desk, job: JobOut, display: Display) -> JobOut:
     made = job.counts.succeeded
     if made and (job.state != "finished" or again):
         display.note(f"{made} of {_pictures(len(job.items))} are made already; making the rest.")
-    for index in again:
-        job = desk.retry(job.id, index)
+    if again:
+        job = desk.retry(job.id, again)
     if job.state == "paused":
         job = desk.resume(job.id)
     return job

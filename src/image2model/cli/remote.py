@@ -120,9 +120,12 @@ class ServerDesk:
         """Cancel a job, or one item of it."""
         return self._client.cancel(job, item=item)
 
-    def retry(self, job: str, item: int | None) -> JobOut:
-        """Make the failed items again, or one failed or cancelled item."""
-        return self._client.retry(job, item=item)
+    def retry(self, job: str, items: Sequence[int] | None) -> JobOut:
+        """Make the failed items again, or some failed or cancelled items."""
+        if items is None:
+            return self._client.retry(job)
+        *_, changed = [self._client.retry(job, item=item) for item in items]
+        return changed
 
     def pause(self, job: str) -> JobOut:
         """Start no further items."""

@@ -1,6 +1,6 @@
 """Save the models of a job into a folder as they come, and remember what became of each item."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -59,6 +59,7 @@ class Saver:
         self._display = display
         self._template = template
         self._formats = formats
+        self._stems: Mapping[int, str] = {}
         self.outcomes: dict[int, Outcome] = {}
         self.written = 0
 
@@ -69,10 +70,11 @@ class Saver:
         Raises:
             StorageError: The folder cannot be written any more.
         """
-        stems = self._template.stems(job)
+        # Names do not change while a job runs, and of many items they take a while to make.
+        self._stems = self._stems or self._template.stems(job)
         for item in job.items:
             if item.state in _ENDED and item.index not in self.outcomes:
-                outcome = self._outcome(job, item, stems[item.index])
+                outcome = self._outcome(job, item, self._stems[item.index])
                 self.outcomes[item.index] = outcome
                 told = outcome.trouble or f"made {', '.join(outcome.files)}"
                 done, total = len(self.outcomes), len(job.items)

@@ -12,7 +12,7 @@ from image2model.api.web import find_web_app
 from image2model.bootstrap import open_app
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
-from image2model.core.errors import Image2ModelError, InvalidSetting
+from image2model.core.errors import InvalidSetting
 from image2model.settings import Settings, is_loopback
 
 app = typer.Typer(**STYLE)
@@ -74,7 +74,6 @@ def _check_access(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     serving = settings.serve
     names = [*serving.allowed_hosts, *({serving.host} - _ANY_ADDRESS)]
-    failure: Image2ModelError | None = None
     async with open_app(settings) as product:
         api = create_api(
             product.context,
@@ -82,19 +81,13 @@ async def _serve(settings: Settings) -> None:
             keys_only=serving.access == "keys",
             web_app=find_web_app(),
         )
-        try:
-            await serve_api(
-                api,
-                host=serving.host,
-                port=serving.port,
-                on_ready=_say_ready,
-                behind_proxy=serving.behind_proxy,
-            )
-        except Image2ModelError as error:
-            # Raised below: the tasks that the product runs would make a group of it.
-            failure = error
-    if failure is not None:
-        raise failure
+        await serve_api(
+            api,
+            host=serving.host,
+            port=serving.port,
+            on_ready=_say_ready,
+            behind_proxy=serving.behind_proxy,
+        )
 
 
 def _say_ready(url: str) -> None:
