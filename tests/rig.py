@@ -11,6 +11,7 @@ from typing import Self
 from PIL import Image, ImageDraw
 
 from image2model.backends.inprocess.feed import InProcessChangeFeed
+from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Job
@@ -19,12 +20,14 @@ from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.intake import take_picture
 from image2model.jobs.leases import LeaseKeeper
+from image2model.jobs.links import Links
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.ports.artifacts import ArtifactStore
 from image2model.testing.fake_clock import FakeClock
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import MemoryArtifactStore
+from image2model.testing.memory_fetcher import MemoryFetcher
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore
 from image2model.testing.recording_dispatcher import RecordingDispatcher
@@ -38,6 +41,7 @@ class Rig:
     Attributes:
         clock: Stands still until `advance`.
         provider: Told what to do by the test.
+        web: What is under providers' URLs.
         context: What the use cases take.
         runner: Runs items as worker `one`.
     """
@@ -47,7 +51,9 @@ class Rig:
         self.store = MemoryJobStore(self.clock)
         self.artifacts = MemoryArtifactStore(self.clock)
         self.dispatcher = RecordingDispatcher()
-        self.provider = ScriptedProvider(self.clock)
+        self.web = MemoryFetcher()
+        self.provider = ScriptedProvider(self.clock, web=self.web)
+        metrics = PrometheusMetrics()
         self.context = Context(
             store=self.store,
             sessions=MemorySessionStore(self.clock),
@@ -57,6 +63,8 @@ class Rig:
             compute=InlineCompute(),
             clock=self.clock,
             catalogue=Catalogue([self.provider], default=SCRIPTED),
+            links=Links(self.web, self.clock, metrics),
+            metrics=metrics,
             rules=rules or Rules(picture=PictureLimits(), incoming=incoming),
         )
         self.keeper, self.runner = self.worker("one")

@@ -17,6 +17,7 @@ from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher
 from image2model.backends.inprocess.feed import InProcessChangeFeed
+from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.sqlite import open_sqlite
@@ -29,6 +30,7 @@ from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.leases import LeaseKeeper
+from image2model.jobs.links import Links
 from image2model.jobs.recover import Sweeper
 from image2model.jobs.run import ItemRunner
 from image2model.ports.dispatcher import ItemRef
@@ -110,6 +112,7 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
                 RunsOn.NETWORK: _NETWORK_ITEMS_AT_ONCE,
             },
         )
+        metrics = PrometheusMetrics()
         context = Context(
             store=SqlJobStore(database),
             sessions=SqlSessionStore(database),
@@ -119,6 +122,8 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
             compute=compute,
             clock=clock,
             catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
+            links=Links(fetcher, clock, metrics),
+            metrics=metrics,
             rules=rules,
         )
         keeper = LeaseKeeper(context.store, clock, worker=_worker_id(), lease_s=rules.lease_s)

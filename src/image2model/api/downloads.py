@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from urllib.parse import quote
 
 from fastapi import Request
@@ -10,9 +11,9 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from image2model.api.errors import http_problem
 from image2model.core.ids import ArtifactId
-from image2model.core.job import Picture, ResultFile
+from image2model.core.job import Picture
 from image2model.jobs.context import Context
-from image2model.jobs.download import Model, make_model
+from image2model.jobs.download import Found, Model, make_model
 
 MEDIA_TYPES: Mapping[str, str] = {
     "avif": "image/avif",
@@ -69,11 +70,12 @@ def content_disposition(name: str, *, inline: bool) -> str:
 
 
 async def send_result_file(
-    context: Context, request: Request, file: ResultFile, *, inline: bool = False
+    context: Context, request: Request, found: Found, *, inline: bool = False
 ) -> Response:
     """Answer with a file of a result, or with where the provider has it."""
+    file = found.file
     if file.artifact is None:
-        return _elsewhere(file)
+        return _elsewhere(found)
     download = Download(
         name=file.name,
         media_type=MEDIA_TYPES.get(file.format, _OTHER),
@@ -85,12 +87,13 @@ async def send_result_file(
 
 async def send_model(context: Context, request: Request, model: Model) -> Response:
     """Answer with a mesh, converted if need be."""
-    if model.convert is None or model.source.artifact is None:
+    if model.convert is None:
         return await send_result_file(context, request, model.source)
+    source = model.source.file
     download = Download(
         name=model.name,
         media_type=MEDIA_TYPES.get(model.format, _OTHER),
-        etag=f"{model.source.sha256 or model.source.artifact}.{model.format}",
+        etag=f"{source.sha256 or source.artifact or _digest(source.provider_url)}.{model.format}",
     )
     if _is_known(request, download):
         return _not_modified(download)
@@ -147,9 +150,14 @@ def picture_download(picture: Picture, *, name: str) -> Download:
     )
 
 
-def _elsewhere(file: ResultFile) -> Response:
-    assert file.provider_url is not None
-    return RedirectResponse(file.provider_url, 307, headers={"Cache-Control": "no-store"})
+def _elsewhere(found: Found) -> Response:
+    assert found.offer is not None
+    return RedirectResponse(found.offer.url, 307, headers={"Cache-Control": "no-store"})
+
+
+def _digest(url: str | None) -> str:
+    # Providers never put another file under the URL of a result.
+    return sha256((url or "").encode()).hexdigest()
 
 
 def _is_known(request: Request, download: Download) -> bool:

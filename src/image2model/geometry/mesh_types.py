@@ -59,5 +59,5 @@ def _is_binary_stl(head: bytes, size_bytes: int | None) -> bool:
     if size_bytes is None or len(head) < _STL_HEADER_BYTES + 4:
         return False
     (triangles,) = struct.unpack_from("<I", head, _STL_HEADER_BYTES)
-    expected = _STL_HEADER_BYTES + 4 + _STL_TRIANGLE_BYTES * triangles
-    return triangles > 0 and size_bytes == expected
+    expected = _STL_HEADER_BYTES + 4 + _STL_TRIANGLE_BYTES * int(triangles)
+    return bool(triangles) and size_bytes == expected

@@ -8,12 +8,14 @@ from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.links import Links
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
 from image2model.ports.dispatcher import Dispatcher
 from image2model.ports.feed import ChangeFeed
 from image2model.ports.jobstore import JobStore
+from image2model.ports.metrics import Metrics
 from image2model.ports.sessions import SessionStore
 
 
@@ -71,6 +73,8 @@ class Context:
     compute: Compute
     clock: Clock
     catalogue: Catalogue
+    links: Links
+    metrics: Metrics
     rules: Rules
 
     async def announce(self, job: JobId) -> None:

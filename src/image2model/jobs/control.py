@@ -8,6 +8,8 @@ from image2model.core.names import clean_name
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.keep_links import keep_links
+from image2model.jobs.linked import settle_life
 from image2model.jobs.submit import dispatch_queued
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
@@ -24,12 +26,21 @@ async def update_job(
     """
     Rename or star a job; None leaves it as it is. A starred job is kept beyond the retention.
 
+    Results of which only the provider has the files are copied into our store before they are
+    starred. Those that are gone stay as they are, as long as any is there.
+
     Raises:
         JobNotFound: The owner has no such job.
+        ResultExpired: There is nothing left to keep of it.
+        FetchError, StorageError: A file could not be copied; starring again goes on from there.
     """
     job = await owned_job(context, owner, job_id)
     clean = None if name is None else clean_name(name, fallback=job.name)
-    await context.store.update_job(job_id, name=clean, starred=starred)
+    if starred:
+        await keep_links(context, job)
+    changed = await context.store.update_job(job_id, name=clean, starred=starred)
+    if starred is False:
+        await settle_life(context, changed)
     await context.announce(job_id)
     return await context.store.get_job(job_id)
 
@@ -128,5 +139,6 @@ async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
 async def _changed(context: Context, job_id: JobId) -> Job:
     await context.announce(job_id)
     job = await context.store.get_job(job_id)
+    await settle_life(context, job)
     await dispatch_queued(context, job)
     return job

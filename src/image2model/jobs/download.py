@@ -1,25 +1,40 @@
 """Find what can be downloaded of a job: its pictures, its results, results in other formats."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from image2model.core.errors import (
     FileNotInResult,
     FormatUnsupported,
     ItemNotFound,
-    ResultExpired,
     ViewNotFound,
 )
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
-from image2model.core.job import FileRole, Item, Picture, ResultFile
+from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
 from image2model.jobs.access import owned_job
 from image2model.jobs.computations import stl_of
 from image2model.jobs.context import Context
+from image2model.jobs.linked import offer_of_result
+from image2model.jobs.links import Offer
 from image2model.ports.dispatcher import ItemRef
 
 MESH_FORMATS: Mapping[str, Callable[[bytes], bytes]] = {"stl": stl_of}
 """What a GLB file can be turned into, and the function that does it in a worker process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """
+    A file of a result that can be had.
+
+    Attributes:
+        file: The file.
+        offer: Where its provider has it; None: we keep it.
+    """
+
+    file: ResultFile
+    offer: Offer | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +49,7 @@ class Model:
         convert: Makes it of the source's bytes; None: the source has that format already.
     """
 
-    source: ResultFile
+    source: Found
     name: str
     format: str
     convert: Callable[[bytes], bytes] | None
@@ -48,32 +63,33 @@ async def find_picture(context: Context, owner: OwnerId, ref: ItemRef, view: Vie
         JobNotFound, ItemNotFound: They are not there, or not this owner's.
         ViewNotFound: The item has no picture of that view.
     """
-    item = await _owned_item(context, owner, ref)
+    _, item = await _owned_item(context, owner, ref)
     for picture in item.pictures:
         if picture.view is view:
             return picture
     raise ViewNotFound(job=ref.job, index=ref.index, view=view)
 
 
-async def find_file(context: Context, owner: OwnerId, ref: ItemRef, name: str) -> ResultFile:
+async def find_file(context: Context, owner: OwnerId, ref: ItemRef, name: str) -> Found:
     """
-    Find the file called *name* in an item's result.
+    Find the file called *name* in an item's result; one that only its provider has is looked at.
 
     Raises:
         JobNotFound, ItemNotFound: They are not there, or not this owner's.
         FileNotInResult: There is no such file (yet).
-        ResultExpired: Only the provider had it, and its URL has ended.
+        ResultExpired: Only the provider had it, and it is not there any more.
+        FetchRefused: Only the provider has it, at an address that nothing is read from.
     """
-    item = await _owned_item(context, owner, ref)
-    return _available(context, ref, item.file(name), name=name)
+    job, item = await _owned_item(context, owner, ref)
+    return await _available(context, job, item, item.file(name), name=name)
 
 
-async def find_preview(context: Context, owner: OwnerId, ref: ItemRef) -> ResultFile:
+async def find_preview(context: Context, owner: OwnerId, ref: ItemRef) -> Found:
     """Find the picture of an item's model; raises what `find_file` does."""
-    item = await _owned_item(context, owner, ref)
+    job, item = await _owned_item(context, owner, ref)
     files = item.result.files if item.result else ()
     found = next((file for file in files if file.role is FileRole.PREVIEW), None)
-    return _available(context, ref, found, name="preview.webp")
+    return await _available(context, job, item, found, name="preview.webp")
 
 
 async def find_model(context: Context, owner: OwnerId, ref: ItemRef, format_name: str) -> Model:
@@ -82,49 +98,70 @@ async def find_model(context: Context, owner: OwnerId, ref: ItemRef, format_name
 
     Raises:
         FormatUnsupported: It can neither be had nor made.
-        JobNotFound, ItemNotFound, FileNotInResult, ResultExpired: As for `find_file`.
+        JobNotFound, ItemNotFound, FileNotInResult, ResultExpired, FetchRefused: As for `find_file`.
     """
-    item = await _owned_item(context, owner, ref)
+    job, item = await _owned_item(context, owner, ref)
     mesh = item.mesh
     formats = ["glb", *MESH_FORMATS]
     if format_name not in formats and (mesh is None or mesh.format != format_name):
         raise FormatUnsupported(format_name=format_name, supported=formats)
     name = f"{item.name}.{format_name}"
-    source = _available(context, ref, mesh, name=name)
-    if source.format == format_name:
-        return Model(source=source, name=source.name, format=format_name, convert=None)
-    if source.format != "glb" or format_name not in MESH_FORMATS:
-        raise FormatUnsupported(format_name=format_name, supported=[source.format])
+    source = await _available(context, job, item, mesh, name=name)
+    has = source.file.format
+    if has == format_name:
+        return Model(source=source, name=source.file.name, format=format_name, convert=None)
+    if has != "glb" or format_name not in MESH_FORMATS:
+        raise FormatUnsupported(format_name=format_name, supported=[has])
     return Model(source=source, name=name, format=format_name, convert=MESH_FORMATS[format_name])
 
 
 async def make_model(context: Context, model: Model) -> bytes:
     """
-    Convert *model*, whose `convert` is not None.
+    Convert *model*, whose `convert` is not None; what only its provider has is fetched for it.
 
     Raises:
-        FileNotInResult, StorageError: The source cannot be read.
+        FileNotInResult, StorageError, ResultExpired, FetchError: The source cannot be read.
         InvalidMesh: The source cannot be understood.
         ComputeError: The conversion did not come to its end.
     """
     assert model.convert is not None
-    assert model.source.artifact is not None
-    glb = b"".join([chunk async for chunk in context.artifacts.read(model.source.artifact)])
+    glb = b"".join([chunk async for chunk in read_found(context, model.source)])
     return await context.compute.run(context.rules.compute_s, model.convert, glb)
 
 
-async def _owned_item(context: Context, owner: OwnerId, ref: ItemRef) -> Item:
+async def read_found(context: Context, found: Found) -> AsyncIterator[bytes]:
+    """
+    Read a file of a result, wherever it is.
+
+    Raises:
+        ArtifactNotFound, StorageError, ResultExpired, FetchError: It cannot be read.
+    """
+    if found.offer is None:
+        assert found.file.artifact is not None
+        async for chunk in context.artifacts.read(found.file.artifact):
+            yield chunk
+        return
+    limit_bytes = context.rules.result_bytes
+    async with context.links.open(found.offer, limit_bytes=limit_bytes) as fetched:
+        async for chunk in fetched.chunks:
+            yield chunk
+
+
+async def _owned_item(context: Context, owner: OwnerId, ref: ItemRef) -> tuple[Job, Item]:
     job = await owned_job(context, owner, ref.job)
     for item in job.items:
         if item.index == ref.index:
-            return item
+            return job, item
     raise ItemNotFound(job=ref.job, index=ref.index)
 
 
-def _available(context: Context, ref: ItemRef, file: ResultFile | None, *, name: str) -> ResultFile:
+async def _available(
+    context: Context, job: Job, item: Item, file: ResultFile | None, *, name: str
+) -> Found:
     if file is None or (file.artifact is None and file.provider_url is None):
-        raise FileNotInResult(job=ref.job, index=ref.index, name=name)
-    ended_at = file.expires_at if file.artifact is None else None
-    if ended_at is not None and ended_at <= context.clock.now():
-        raise ResultExpired(name=file.name, expired_at=f"{ended_at:%Y-%m-%d %H:%M} UTC")
-    return file
+        raise FileNotInResult(job=job.id, index=item.index, name=name)
+    if file.artifact is not None:
+        return Found(file=file, offer=None)
+    offer = offer_of_result(job, item, file)
+    await context.links.require(offer)
+    return Found(file=file, offer=offer)

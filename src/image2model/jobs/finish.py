@@ -1,5 +1,7 @@
-"""Check what a provider delivered, draw its preview, and keep it."""
+"""Check what a provider delivered, and keep it, or remember where the provider has it."""
 
+import dataclasses
+import logging
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -7,44 +9,106 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from image2model.core.errors import InvalidMesh, ProviderResultInvalid
+from image2model.core.errors import (
+    ArtifactTooLarge,
+    FetchError,
+    InvalidMesh,
+    ProviderResultInvalid,
+    ResultExpired,
+)
 from image2model.core.ids import ArtifactId, new_hex_id
-from image2model.core.job import FileRole, Result, ResultFile
+from image2model.core.job import FileRole, KeepPolicy, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
 from image2model.jobs.computations import Examined, examine_model
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.linked import link_file, offer_of_provided
 from image2model.ports.provider import Delivery, ProvidedFile
+
+_log = logging.getLogger(__name__)
 
 PREVIEW_NAME = "preview.webp"
 _CHUNK_BYTES = 1024 * 1024
 
 
-async def keep_delivery(
-    context: Context, delivery: Delivery, *, provider: str, item_name: str
+async def take_delivery(
+    context: Context, delivery: Delivery, *, keep: KeepPolicy, provider: str, item_name: str
 ) -> Result:
     """
-    Check and store everything in *delivery*; on any error nothing of it is left behind.
+    Check everything in *delivery* and store it; on any error nothing of it is left behind.
 
-    The files it came in are removed in any case.
+    The files it came in are removed in any case. With the policy `links`, files that have a URL
+    are not stored: the mesh's is looked at, and the URLs are remembered.
 
     Raises:
-        ProviderResultInvalid: Its mesh cannot be read.
+        ProviderResultInvalid: Its mesh cannot be read, or there is none.
+        ResultExpired: It was to be read from a URL where it is not any more.
+        FetchError: It was to be read from a URL and cannot be.
         StorageError: It could not be kept.
         ComputeError: It could not be examined.
     """
+    fetched: list[ProvidedFile] = []
     try:
-        mesh = next((file for file in delivery.files if _is_mesh(file)), None)
+        mesh = next((file for file in delivery.files if file.role is FileRole.MESH), None)
         if mesh is None:
             raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
-        examined = await _examine(context, mesh, provider=provider)
-        files = await _keep_files(
-            context, _worth_keeping(delivery, mesh, examined), item_name=item_name
-        )
-        return Result(files=files, facts={**delivery.facts, **examined.facts})
+        if keep is KeepPolicy.LINKS and mesh.url is not None:
+            return await _link(context, delivery, mesh, provider=provider, item_name=item_name)
+        for file in delivery.files:
+            fetched += await _with_bytes(context, file, provider=provider)
+        return await _keep(context, fetched, delivery, provider=provider, item_name=item_name)
     finally:
+        paths = [file.path for file in (*delivery.files, *fetched) if file.path]
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_remove, [f.path for f in delivery.files if f.path])
+            await anyio.to_thread.run_sync(_remove, paths)
+
+
+async def _link(
+    context: Context, delivery: Delivery, mesh: ProvidedFile, *, provider: str, item_name: str
+) -> Result:
+    others = [file for file in delivery.files if file is not mesh and file.url is not None]
+    files: list[ResultFile] = []
+    for file in (mesh, *others):
+        link = await link_file(context, file, provider=provider)
+        name = _file_name(dataclasses.replace(file, name=link.name), item_name=item_name)
+        unique = unique_name(name, {known.name for known in files})
+        files.append(dataclasses.replace(link, name=unique))
+    return Result(files=files, facts=delivery.facts)
+
+
+async def _with_bytes(
+    context: Context, file: ProvidedFile, *, provider: str
+) -> Sequence[ProvidedFile]:
+    """Read *file* if it was delivered as a URL only; none, if it can be done without."""
+    if file.content or file.path or file.url is None:
+        return [file]
+    rules, offer = context.rules, offer_of_provided(file, provider=provider)
+    try:
+        path = await context.links.save(offer, rules.incoming, limit_bytes=rules.result_bytes)
+    except (ResultExpired, FetchError, ArtifactTooLarge) as error:
+        if file.role is FileRole.MESH:
+            raise
+        _log.warning("a result is kept without its '%s': %s", file.name, error)
+        return []
+    return [dataclasses.replace(file, path=path)]
+
+
+async def _keep(
+    context: Context,
+    provided: Sequence[ProvidedFile],
+    delivery: Delivery,
+    *,
+    provider: str,
+    item_name: str,
+) -> Result:
+    mesh = next((file for file in provided if _is_mesh(file)), None)
+    if mesh is None:
+        raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
+    examined = await _examine(context, mesh, provider=provider)
+    files = await _keep_files(
+        context, _worth_keeping(provided, mesh, examined), item_name=item_name
+    )
+    return Result(files=files, facts={**delivery.facts, **examined.facts})
 
 
 def _is_mesh(file: ProvidedFile) -> bool:
@@ -63,14 +127,14 @@ async def _examine(context: Context, mesh: ProvidedFile, *, provider: str) -> Ex
 
 
 def _worth_keeping(
-    delivery: Delivery, mesh: ProvidedFile, examined: Examined
+    provided: Sequence[ProvidedFile], mesh: ProvidedFile, examined: Examined
 ) -> Sequence[ProvidedFile]:
     """Put the mesh first and one preview second: ours, or the provider's where we have none."""
-    previews = [file for file in delivery.files if file.role is FileRole.PREVIEW]
+    previews = [file for file in provided if file.role is FileRole.PREVIEW]
     if examined.preview is not None:
         own = ProvidedFile(name=PREVIEW_NAME, role=FileRole.PREVIEW, content=examined.preview)
         previews = [own]
-    others = [f for f in delivery.files if f is not mesh and f.role is not FileRole.PREVIEW]
+    others = [f for f in provided if f is not mesh and f.role is not FileRole.PREVIEW]
     return [mesh, *previews[:1], *others]
 
 

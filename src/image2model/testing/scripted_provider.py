@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -21,6 +22,7 @@ from image2model.core.ids import SubmitKey
 from image2model.core.job import FileRole, Handle, Progress, Submission
 from image2model.ports.clock import Clock
 from image2model.ports.provider import Delivery, ProvidedFile, Work
+from image2model.testing.memory_fetcher import MemoryFetcher
 from image2model.testing.tiny_model import tiny_glb
 
 SCRIPTED = GeneratorId("scripted/cube")
@@ -89,9 +91,13 @@ class ScriptedProvider:
         latency_s: Seconds from acceptance to the end.
         accepted: Everything accepted, by request id: the far side's truth.
         cancellable: Whether `cancel` can still stop the work.
+        web: Where it publishes what it makes, unless something else is there already.
+        expires_at: When it says that this ends; None: it does not say.
     """
 
     clock: Clock
+    web: MemoryFetcher = field(default_factory=MemoryFetcher)
+    expires_at: datetime | None = None
     latency_s: float = 0.0
     name: str = "scripted"
     accepted: dict[str, Request] = field(default_factory=dict)
@@ -179,7 +185,10 @@ class ScriptedProvider:
             role=FileRole.MESH,
             content=tiny_glb(work.name),
             url=f"https://scripted.invalid/{handle.request_id}.glb",
+            expires_at=self.expires_at,
         )
+        assert mesh.url is not None
+        self.web.files.setdefault(mesh.url, mesh.content or b"")
         return Delivery(files=[mesh], facts={"seed": work.options["seed"]})
 
     async def cancel(self, handle: Handle) -> bool:

@@ -50,7 +50,13 @@ def _answers(media_types: Sequence[str], *classes: type[Image2ModelError]) -> Re
 def _result_answers(media_types: Sequence[str], *classes: type[Image2ModelError]) -> Responses:
     return {
         307: {"description": "Only the provider has the file; `Location` says where."},
-        **_answers(media_types, errors.FileNotInResult, errors.ResultExpired, *classes),
+        **_answers(
+            media_types,
+            errors.FileNotInResult,
+            errors.ResultExpired,
+            errors.FetchRefused,
+            *classes,
+        ),
     }
 
 
@@ -148,6 +154,8 @@ _add(
     responses=_result_answers(
         ["model/gltf-binary", "model/stl"],
         errors.FormatUnsupported,
+        errors.FetchBroken,
+        errors.ArtifactTooLarge,
         errors.InvalidMesh,
         errors.ComputeCrashed,
         errors.ComputeTimedOut,

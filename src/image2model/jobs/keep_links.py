@@ -1,0 +1,66 @@
+"""Copy results into our store of which only their provider has the files."""
+
+from collections.abc import Sequence
+
+from image2model.core.errors import ResultExpired
+from image2model.core.job import Item, Job, KeepPolicy, Result, ResultFile
+from image2model.jobs.catalogue import provider_name
+from image2model.jobs.context import Context
+from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.finish import artifacts_of, take_delivery
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.provider import Delivery, ProvidedFile
+
+
+async def keep_links(context: Context, job: Job) -> None:
+    """
+    Copy the results of *job* that only the provider has, as far as they are still there.
+
+    May be called again: what was copied before is left alone.
+
+    Raises:
+        ResultExpired: Nothing of the job is left to be kept.
+        FetchError, StorageError: A file could not be copied now.
+        ProviderResultInvalid: What is there now is no 3D model.
+    """
+    linked = [item for item in job.items if item.mesh is not None and item.mesh.artifact is None]
+    made = [item for item in job.items if item.mesh is not None]
+    gone: list[ResultExpired] = []
+    for item in linked:
+        try:
+            await _keep_item(context, job, item)
+        except ResultExpired as error:
+            gone.append(error)
+    if gone and len(gone) == len(made):
+        raise gone[0]
+
+
+async def _keep_item(context: Context, job: Job, item: Item) -> None:
+    assert item.result is not None
+    kept = await take_delivery(
+        context,
+        Delivery(files=_offered(item.result.files), facts=item.result.facts),
+        keep=KeepPolicy.KEEP,
+        provider=provider_name(job.generator),
+        item_name=item.name,
+    )
+    await _write(context, ItemRef(job.id, item.index), kept)
+
+
+async def _write(context: Context, ref: ItemRef, kept: Result) -> None:
+    try:
+        dropped = await context.store.replace_result(ref, kept)
+    except BaseException:
+        await discard_artifacts(context, artifacts_of(kept.files))
+        raise
+    await discard_artifacts(context, dropped)
+
+
+def _offered(files: Sequence[ResultFile]) -> list[ProvidedFile]:
+    return [
+        ProvidedFile(
+            name=file.name, role=file.role, url=file.provider_url, expires_at=file.expires_at
+        )
+        for file in files
+        if file.provider_url is not None
+    ]

@@ -1,0 +1,110 @@
+"""Results of which only the provider has the files: what is known of them, and for how long."""
+
+import contextlib
+import dataclasses
+from datetime import datetime
+
+from image2model.core.errors import JobNotFound, ProviderResultInvalid, ResultExpired
+from image2model.core.job import FileRole, Item, Job, KeepPolicy, ResultFile
+from image2model.core.states import AttemptState, JobState
+from image2model.geometry.mesh_types import HEAD_BYTES, glb_length, mesh_format
+from image2model.jobs.catalogue import provider_name
+from image2model.jobs.context import Context
+from image2model.jobs.links import Offer, offer_of
+from image2model.ports.provider import ProvidedFile
+
+
+def offer_of_provided(file: ProvidedFile, *, provider: str) -> Offer:
+    """Describe a file that has just been made and is offered under a URL."""
+    assert file.url is not None
+    return Offer(
+        name=file.name, url=file.url, expires_at=file.expires_at, provider=provider, made_at=None
+    )
+
+
+def offer_of_result(job: Job, item: Item, file: ResultFile) -> Offer:
+    """Describe a file of an item's result that only the provider has."""
+    made = (a.finished_at for a in reversed(item.attempts) if a.state is AttemptState.SUCCEEDED)
+    return offer_of(file, provider=provider_name(job.generator), made_at=next(made, None))
+
+
+async def link_file(context: Context, file: ProvidedFile, *, provider: str) -> ResultFile:
+    """
+    Remember where the provider has *file*; a mesh is looked at first, which takes its first bytes.
+
+    Raises:
+        ProviderResultInvalid: The mesh is none, or not all of it is there.
+        FetchRefused, FetchBroken: It cannot be looked at.
+    """
+    assert file.url is not None
+    extension = file.name.rpartition(".")[2].lower()
+    link = ResultFile(
+        name=file.name,
+        role=file.role,
+        format=extension,
+        provider_url=file.url,
+        expires_at=file.expires_at,
+    )
+    if file.role is not FileRole.MESH:
+        return link
+    kind, size_bytes = await _look_at_mesh(context, file, provider=provider)
+    return dataclasses.replace(
+        link, name=f"{_stem(file.name)}.{kind}", format=kind, size_bytes=size_bytes
+    )
+
+
+async def _look_at_mesh(
+    context: Context, file: ProvidedFile, *, provider: str
+) -> tuple[str, int | None]:
+    offer = offer_of_provided(file, provider=provider)
+    head = b""
+    try:
+        async with context.links.open(offer, limit_bytes=context.rules.result_bytes) as fetched:
+            size_bytes = fetched.size_bytes
+            async for chunk in fetched.chunks:
+                head += chunk
+                if len(head) >= HEAD_BYTES:
+                    break
+    except ResultExpired as error:
+        reason = "its file is not where it should be"
+        raise ProviderResultInvalid(provider=provider, reason=reason) from error
+    kind = mesh_format(head[:HEAD_BYTES], size_bytes=size_bytes)
+    if kind is None:
+        raise ProviderResultInvalid(provider=provider, reason="the file is no 3D model")
+    promised_bytes = glb_length(head)
+    if None not in {promised_bytes, size_bytes} and promised_bytes != size_bytes:
+        reason = f"the model has {size_bytes} bytes instead of {promised_bytes}"
+        raise ProviderResultInvalid(provider=provider, reason=reason)
+    return kind, size_bytes
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] or name
+
+
+async def settle_life(context: Context, job: Job) -> None:
+    """
+    Let a finished job of the policy `links` end with the last of its URLs, if that is sooner.
+
+    A job with a model whose URL has no known end, or that we keep, lives as long as its retention.
+
+    Args:
+        context: The ports.
+        job: With or without its items; one that has not finished, or of another policy, is left.
+    """
+    if job.keep is not KeepPolicy.LINKS or job.state is not JobState.FINISHED or job.starred:
+        return
+    with contextlib.suppress(JobNotFound):  # It was deleted meanwhile.
+        whole = await context.store.get_job(job.id)
+        ends_at, due_at = last_end(whole), whole.due_to_expire_at
+        if ends_at is not None and (due_at is None or ends_at < due_at):
+            await context.store.set_expiry(job.id, ends_at)
+            await context.announce(job.id)
+
+
+def last_end(job: Job) -> datetime | None:
+    """Tell when the last URL of a model of *job* ends; None: not known, or some model stays."""
+    meshes = [item.mesh for item in job.items]
+    ends = [mesh.expires_at if mesh.artifact is None else None for mesh in meshes if mesh]
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else None

@@ -1,0 +1,150 @@
+"""What providers offer under URLs of theirs: whether it is there, and reading it."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import anyio
+
+from image2model.core.errors import FetchBroken, FetchGone, ResultExpired
+from image2model.core.ids import new_hex_id
+from image2model.core.job import ResultFile
+from image2model.ports.clock import Clock
+from image2model.ports.fetcher import Fetched, Fetcher
+from image2model.ports.metrics import Metrics
+
+_log = logging.getLogger(__name__)
+
+CHECK_LIMIT_S = 5.0
+REMEMBERED_S = 60.0
+_MOST_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """
+    A file of a result that only its provider has.
+
+    Attributes:
+        name: Of the file, for messages.
+        url: Where it is offered.
+        expires_at: When the URL ends; None: not known.
+        provider: Whose it is.
+        made_at: When the result was made; None: not known.
+    """
+
+    name: str
+    url: str
+    expires_at: datetime | None
+    provider: str
+    made_at: datetime | None
+
+
+def offer_of(file: ResultFile, *, provider: str, made_at: datetime | None) -> Offer:
+    """Describe *file*, which has a URL."""
+    assert file.provider_url is not None
+    return Offer(
+        name=file.name,
+        url=file.provider_url,
+        expires_at=file.expires_at,
+        provider=provider,
+        made_at=made_at,
+    )
+
+
+class Links:
+    """Looks at and reads what is under providers' URLs; what it saw is remembered for a minute."""
+
+    def __init__(self, fetcher: Fetcher, clock: Clock, metrics: Metrics) -> None:
+        self._fetcher = fetcher
+        self._clock = clock
+        self._metrics = metrics
+        self._seen: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+
+    async def require(self, offer: Offer) -> None:
+        """
+        Insist that *offer* is still there; what cannot be found out in five seconds passes.
+
+        Raises:
+            ResultExpired: It is not.
+            FetchRefused: Nothing is read from there.
+        """
+        self._check_life(offer)
+        alive = self._remembered(offer.url)
+        if alive is None:
+            alive = await self._look(offer)
+        if not alive:
+            raise ResultExpired(name=offer.name, expired_at=None)
+
+    @asynccontextmanager
+    async def open(self, offer: Offer, *, limit_bytes: int) -> AsyncIterator[Fetched]:
+        """
+        Read *offer*.
+
+        Raises:
+            ResultExpired: It is not there any more.
+            FetchRefused, FetchBroken, ArtifactTooLarge: As for `Fetcher.fetch`.
+        """
+        self._check_life(offer)
+        try:
+            async with self._fetcher.fetch(offer.url, limit_bytes=limit_bytes) as fetched:
+                self._saw(offer, alive=True)
+                yield fetched
+        except FetchGone as error:
+            self._saw(offer, alive=False)
+            raise ResultExpired(name=offer.name, expired_at=None) from error
+
+    async def save(self, offer: Offer, folder: Path, *, limit_bytes: int) -> Path:
+        """
+        Read *offer* into a new file `*.part` of *folder*; on any error none is left.
+
+        Raises:
+            ResultExpired, FetchRefused, FetchBroken, ArtifactTooLarge: As for `open`.
+        """
+        path = anyio.Path(folder / f"{new_hex_id()}.part")
+        try:
+            async with (
+                self.open(offer, limit_bytes=limit_bytes) as fetched,
+                await anyio.open_file(path, "wb") as out,
+            ):
+                async for chunk in fetched.chunks:
+                    await out.write(chunk)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await path.unlink(missing_ok=True)
+            raise
+        return Path(path)
+
+    def _check_life(self, offer: Offer) -> None:
+        if offer.expires_at is not None and offer.expires_at <= self._clock.now():
+            raise ResultExpired(
+                name=offer.name, expired_at=f"{offer.expires_at:%Y-%m-%d %H:%M} UTC"
+            )
+
+    async def _look(self, offer: Offer) -> bool:
+        try:
+            peek = await self._fetcher.peek(offer.url, limit_s=CHECK_LIMIT_S)
+        except FetchBroken as error:
+            # Whoever downloads may have more luck, or learns the reason at first hand.
+            _log.warning("cannot look at '%s' now: %s", offer.name, error)
+            return True
+        self._saw(offer, alive=peek.alive)
+        return peek.alive
+
+    def _remembered(self, url: str) -> bool | None:
+        seen_at_s, alive = self._seen.get(url, (0.0, None))
+        fresh = self._clock.monotonic_s() - seen_at_s < REMEMBERED_S
+        return alive if fresh else None
+
+    def _saw(self, offer: Offer, *, alive: bool) -> None:
+        self._seen[offer.url] = (self._clock.monotonic_s(), alive)
+        self._seen.move_to_end(offer.url)
+        if len(self._seen) > _MOST_REMEMBERED:
+            self._seen.popitem(last=False)
+        age = self._clock.now() - offer.made_at if offer.made_at else None
+        age_s = age.total_seconds() if age else None
+        self._metrics.url_checked(provider=offer.provider, age_s=age_s, alive=alive)
