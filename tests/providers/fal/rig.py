@@ -33,9 +33,9 @@ IMPATIENT = Pace(
     longest_s=0.05,
     lag_s=0.3,
     first_retry_s=0.01,
-    patience_s=0.4,
+    patience_s=0.8,
     list_lag_s=0.05,
-    reserved_s=5.0,
+    reserved_s=0.2,
     submit_s=0.3,
     answer_s=0.3,
 )

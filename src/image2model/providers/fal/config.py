@@ -23,7 +23,7 @@ class Pace:
         first_retry_s: Before a free request is made again; doubles with every try.
         patience_s: How long free requests are tried again before the item waits for later.
         list_lag_s: How far the platform's list of requests may be behind.
-        reserved_s: How long a place is kept for an item that is about to be submitted.
+        reserved_s: How long a place is kept for an item between two steps.
         submit_s: How long the answer to a submission is waited for.
         answer_s: The same for any other request.
     """
@@ -36,7 +36,7 @@ class Pace:
     first_retry_s: float = 0.5
     patience_s: float = 60.0
     list_lag_s: float = 10.0
-    reserved_s: float = 90.0
+    reserved_s: float = 5.0
     submit_s: float = 60.0
     answer_s: float = 30.0
 

@@ -21,8 +21,8 @@ class Places:
     """
     Places for requests in progress, first come, first served.
 
-    A place is reserved before a request is submitted, and held while it is followed. A reservation
-    lapses by itself, for whoever made it may never come to submit or to follow.
+    A place is held while a request is prepared, submitted and followed. Between these steps it is
+    only reserved: the reservation lapses by itself, for the next step may never come.
     """
 
     def __init__(self, limit: int | None, *, reserved_s: float) -> None:
@@ -32,7 +32,7 @@ class Places:
         Args:
             limit: How many; None: a few more than have been seen to run at once, so that the
                 account's own limit shows.
-            reserved_s: How long a reservation holds, in seconds.
+            reserved_s: How long a reservation lasts, in seconds.
         """
         self._limit = limit
         self._reserved_s = reserved_s
@@ -50,22 +50,23 @@ class Places:
         seen = max(_FIRST_GUESS, self._most_running)
         return seen + max(_AHEAD, seen // 2)
 
-    async def reserve(self, key: Hashable) -> None:
-        """Wait for a free place and reserve it for *key*."""
+    async def take(self, key: Hashable) -> None:
+        """Wait for a free place and hold it for *key*."""
         if self._waiting or not self._has_free():
             await self._wait()
-        self._reserved[key] = anyio.current_time() + self._reserved_s
+        self._held.add(key)
         self._wake()
 
-    def renew(self, key: Hashable, *, name: Hashable) -> None:
-        """Make the reservation of *key* last anew, under the name *name*."""
-        self._reserved.pop(key, None)
-        self._reserved[name] = anyio.current_time() + self._reserved_s
-
     def hold(self, key: Hashable) -> None:
-        """Take a place for *key*, reserved or not, until it is freed."""
+        """Hold a place for *key*, whether or not one is reserved or free."""
         self._reserved.pop(key, None)
         self._held.add(key)
+
+    def reserve(self, key: Hashable, *, name: Hashable | None = None) -> None:
+        """Hold the place of *key* no longer, but keep it reserved for a while, for *name*."""
+        self._held.discard(key)
+        self._reserved.pop(key, None)
+        self._reserved[key if name is None else name] = anyio.current_time() + self._reserved_s
 
     def mark_running(self, key: Hashable) -> None:
         """Note that the request of *key* has been seen to run."""

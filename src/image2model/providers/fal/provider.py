@@ -78,13 +78,14 @@ class FalProvider:
         row = _row(work.generator)
         check_order(row, [picture.view for picture in work.pictures])
         mark = new_hex_id()
-        await self._places.reserve(mark)
+        await self._places.take(mark)
         try:
             urls = await self._uploads.upload(work.pictures)
             estimated = await self._estimate(row, work)
         except BaseException:
             self._places.free(mark)
             raise
+        self._places.reserve(mark)
         return Submission(
             endpoint=row.endpoint,
             data={
@@ -101,14 +102,14 @@ class FalProvider:
         """Submit with one POST; see `Provider`."""
         del submit_key  # fal keeps no key of ours: the picture's URL names the attempt.
         mark = submission.data["mark"]
-        self._places.renew(mark, name=mark)
+        self._places.hold(mark)
         generator = str(submission.data["generator"])
         try:
             handle = await self._queue.submit(submission, generator=generator)
         except BaseException:
             self._places.free(mark)
             raise
-        self._places.renew(mark, name=handle.request_id)
+        self._places.reserve(mark, name=handle.request_id)
         return handle
 
     async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:

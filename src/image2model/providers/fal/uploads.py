@@ -159,7 +159,7 @@ class Uploads:
         return {"x-fal-object-lifecycle": life, "x-fal-object-lifecycle-preference": life}
 
     async def _ask(self, method: str, url: str, **more: Any) -> Answer:
-        patience_s = self._config.pace.patience_s / 4
+        patience_s = self._config.pace.patience_s / 2
         return await ask(self._http, self._config.pace, method, url, patience_s=patience_s, **more)
 
 

@@ -1,0 +1,283 @@
+"""Whole items through the runner: whatever goes wrong, each is paid for once and none is lost."""
+
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from image2model.core.ids import OwnerId, WorkerId
+from image2model.core.job import Item, Job
+from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.context import Context
+from image2model.jobs.control import retry_items
+from image2model.jobs.leases import LeaseKeeper
+from image2model.jobs.recover import Sweeper
+from image2model.jobs.run import ItemRunner
+from image2model.jobs.submit import JobRequest
+from image2model.providers.fal.provider import FalProvider
+from image2model.testing.fal_simulator import FaultRule, Latency
+from tests.providers.fal.rig import TRIPO, FalRig, running
+from tests.rig import Rig
+
+pytestmark = pytest.mark.anyio
+
+ANNA = OwnerId("session:anna")
+QUICK = Latency(median_s=0.02)
+FBX = {"quad": True}
+"""Options of models that are delivered as they are; drawing GLBs is tested elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """The use cases in memory, with fal simulated and reached over HTTP."""
+
+    far: FalRig
+    rig: Rig
+    context: Context
+
+    def runner(self, provider: FalProvider | None = None, *, name: str = "one") -> ItemRunner:
+        """Make a worker, with a provider of its own if one is given."""
+        catalogue = Catalogue([provider or self.far.provider], default=TRIPO)
+        context = replace(self.context, catalogue=catalogue)
+        lease_s = context.rules.lease_s
+        keeper = LeaseKeeper(context.store, context.clock, worker=WorkerId(name), lease_s=lease_s)
+        return ItemRunner(context, keeper)
+
+    async def submit(self, *names: str, **request: Any) -> Job:
+        """Submit a job."""
+        near = self.rig
+        near.context = self.context
+        return await near.submit(ANNA, *names, request=JobRequest(**request))
+
+    async def run(self, runner: ItemRunner | None = None) -> None:
+        """Run everything that is dispatched, all at once."""
+        runner = runner or self.runner()
+        async with anyio.create_task_group() as group:
+            for ref in self.rig.dispatcher.take():
+                group.start_soon(runner.run, ref)
+
+    async def run_to_the_end(self, job: Job, *, rounds: int = 12) -> Job:
+        """Run and sweep, with the clock moving on, until the job is finished."""
+        for _ in range(rounds):
+            await self.run()
+            found = await self.rig.store.get_job(job.id)
+            if found.state is JobState.FINISHED:
+                return found
+            await self.rig.clock.advance(400.0)
+            await Sweeper(self.context).sweep()
+        return await self.rig.store.get_job(job.id)
+
+
+@asynccontextmanager
+async def product(tmp_path: Path, latency: Latency = QUICK, **more: Any) -> AsyncIterator[Product]:
+    near = Rig(tmp_path)
+    async with running(tmp_path, latency, clock=near.clock, **more) as far:
+        catalogue = Catalogue([far.provider], default=TRIPO)
+        context = replace(near.context, catalogue=catalogue)
+        yield Product(far=far, rig=near, context=context)
+
+
+def _left_over(folder: Path) -> Sequence[Path]:
+    return list(folder.glob("*.part"))
+
+
+def models_of(items: Sequence[Item]) -> Sequence[str]:
+    """Name the request that each item's paid attempt belongs to."""
+    return [
+        attempt.handle.request_id
+        for item in items
+        for attempt in item.attempts
+        if attempt.state is AttemptState.SUCCEEDED and attempt.handle is not None
+    ]
+
+
+async def test_a_job_at_fal(tmp_path: Path) -> None:
+    """Results are kept and drawn, costs booked, places limited."""
+    async with product(tmp_path, concurrency=3) as world:
+        job = await world.submit("mug", "vase", "chair", "lamp", "boot")
+        done = await world.run_to_the_end(job)
+        assert [item.state for item in done.items] == [ItemState.SUCCEEDED] * 5
+        assert world.far.paid == [1] * 5
+        assert len(set(models_of(done.items))) == 5
+        for item in done.items:
+            assert item.mesh is not None
+            assert item.mesh.artifact is not None
+            assert item.mesh.format == "glb"
+            assert item.mesh.provider_url is not None
+            assert item.result is not None
+            assert [file.role for file in item.result.files][:2] == ["mesh", "preview"]
+            assert item.attempts[0].cost_usd == Decimal("0.30")
+    assert _left_over(tmp_path) == []
+
+
+ONCE: Mapping[str, FaultRule] = {
+    f"{on} {action}": FaultRule(on=on, action=action, **more)
+    for on, action, more in (
+        ("submit", "reset_before", {"nth": 2}),
+        ("submit", "reset_after", {"nth": 2}),
+        ("submit", "reset_midway", {"nth": 2}),
+        ("submit", "hang_before", {"nth": 2}),
+        ("submit", "hang_after", {"nth": 2}),
+        ("submit", "bad_json", {"nth": 2}),
+        ("submit", "server_error", {"nth": 2, "options": {"processed": True}}),
+        ("submit", "nginx_502", {"nth": 2, "options": {"processed": True}}),
+        ("submit", "unavailable", {"nth": 2}),
+        ("submit", "rate_limited", {"nth": 2}),
+        ("upload", "reset_before", {"times": 3}),
+        ("status", "unavailable", {"times": 5}),
+        ("result", "nginx_502", {"times": 3}),
+        ("download", "cut_short", {"times": 3}),
+        ("connect", "reset_on_connect", {"times": 3}),
+        ("pricing", "server_error", {}),
+    )
+}
+
+
+@pytest.mark.parametrize("case", ONCE)
+async def test_every_item_succeeds_and_is_paid_once(tmp_path: Path, case: str) -> None:
+    async with product(tmp_path, faults=[ONCE[case]]) as world:
+        job = await world.submit("mug", "vase", "chair", options=FBX)
+        done = await world.run_to_the_end(job)
+        assert [item.state for item in done.items] == [ItemState.SUCCEEDED] * 3
+        assert len(world.far.fal.requests) == 3
+        assert world.far.paid == [1] * 3
+        assert len(set(models_of(done.items))) == 3
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        ("unauthorized", "provider_account_blocked"),
+        ("exhausted_balance", "provider_account_blocked"),
+        ("retired", "generator_retired"),
+    ],
+)
+async def test_the_job_stops_at_once(tmp_path: Path, action: str, code: str) -> None:
+    """With one message, after one submission; nothing is paid."""
+    faults = [FaultRule(on="submit", action=action)]
+    async with product(tmp_path, faults=faults, concurrency=1) as world:
+        job = await world.submit("mug", "vase", "chair", "lamp")
+        await world.run()
+        stopped = await world.rig.store.get_job(job.id)
+        assert stopped.state is JobState.FINISHED
+        assert {item.problem.code for item in stopped.items if item.problem} == {code}
+        assert world.far.fal.ledger.calls["submit"] == 1
+        assert all(attempt.cost_usd == 0 for item in stopped.items for attempt in item.attempts)
+
+
+async def test_a_refused_picture_fails_one_item(tmp_path: Path) -> None:
+    fault = FaultRule(on="run", action="model_refuses", nth=2)
+    async with product(tmp_path, faults=[fault]) as world:
+        job = await world.submit("mug", "vase", "chair")
+        done = await world.run_to_the_end(job)
+        states = sorted(item.state for item in done.items)
+        assert states == [ItemState.FAILED, ItemState.SUCCEEDED, ItemState.SUCCEEDED]
+        assert len(world.far.fal.requests) == 3
+
+
+async def test_a_runner_that_dies_unpaid_is_replaced(tmp_path: Path) -> None:
+    fault = FaultRule(on="run", action="infrastructure_error", nth=1)
+    async with product(tmp_path, faults=[fault]) as world:
+        done = await world.run_to_the_end(await world.submit("mug"))
+        [item] = done.items
+        assert item.state is ItemState.SUCCEEDED
+        assert [attempt.cost_usd for attempt in item.attempts] == [0, Decimal("0.30")]
+        assert world.far.fal.account().billed_usd == pytest.approx(0.30)
+
+
+async def test_a_lost_answer_that_cannot_be_looked_up_waits_for_a_person(tmp_path: Path) -> None:
+    faults = [
+        FaultRule(on="submit", action="reset_after"),
+        FaultRule(on="requests", action="unavailable"),
+    ]
+    async with product(tmp_path, faults=faults) as world:
+        job = await world.submit("mug")
+        found = await world.run_to_the_end(job, rounds=3)
+        assert found.items[0].state is ItemState.UNCERTAIN
+        assert world.far.fal.ledger.calls["submit"] == 1
+
+
+async def test_a_result_that_cannot_be_fetched_is_not_paid_again(tmp_path: Path) -> None:
+    """The item fails for now; retrying it fetches what is there."""
+    faults = [FaultRule(on="download", action="reset_before")]
+    async with product(tmp_path, faults=faults) as world:
+        job = await world.submit("mug")
+        await world.run()
+        failed = await world.rig.store.get_job(job.id)
+        assert failed.items[0].state is ItemState.FAILED
+        world.far.fal.remove_fault()
+        await retry_items(world.context, ANNA, job.id)
+        done = await world.run_to_the_end(job)
+        assert done.items[0].state is ItemState.SUCCEEDED
+        assert world.far.paid == [1]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_workers_that_die_anywhere_lose_and_repeat_nothing(tmp_path: Path, seed: int) -> None:
+    """
+    Workers with providers of their own are cut off at moments drawn by chance.
+
+    A cancelled run gives its lease back, but nothing that its provider held in memory is left.
+    """
+    chance = random.Random(seed)
+    async with product(tmp_path, Latency(median_s=0.05), concurrency=4) as world:
+        job = await world.submit(*(f"item {number}" for number in range(10)), options=FBX)
+        for number in range(8):
+            runner = world.runner(world.far.another(), name=f"worker {number}")
+            with anyio.move_on_after(chance.uniform(0.0, 0.15)):
+                await world.run(runner)
+            await world.rig.clock.advance(20.0)
+            await Sweeper(world.context).sweep()
+        done = await world.run_to_the_end(job)
+        assert [item.state for item in done.items] == [ItemState.SUCCEEDED] * 10
+        assert len(world.far.fal.requests) == 10
+        assert world.far.paid == [1] * 10
+        assert len(set(models_of(done.items))) == 10
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before the POST", "after it"])
+async def test_a_worker_killed_at_the_submission(tmp_path: Path, *, answered: bool) -> None:
+    """Neither its intent nor its answer is guessed at: the list of requests decides."""
+    async with product(tmp_path) as world:
+        job = await world.submit("mug", "vase")
+        dying = _Dying(world.far.tools, world.far.config, answered=answered)
+        refs = world.rig.dispatcher.take()
+        async with anyio.create_task_group() as group:
+            group.start_soon(world.runner(dying, name="dying").run, refs[0])
+            await dying.reached.wait()
+            await world.rig.clock.advance(world.context.rules.lease_s + 1)
+            await Sweeper(world.context).sweep()
+            done = await world.run_to_the_end(job)
+            # A killed process says nothing any more.
+            dying.released.set()
+        await dying.aclose()
+        assert [item.state for item in done.items] == [ItemState.SUCCEEDED] * 2
+        assert len(world.far.fal.requests) == 2
+
+
+class _Dying(FalProvider):
+    """Stops for good at its submission, before or after fal has heard of it."""
+
+    def __init__(self, tools: Any, config: Any, *, answered: bool) -> None:
+        super().__init__(tools, config)
+        self.reached = anyio.Event()
+        self.released = anyio.Event()
+        self._answered = answered
+
+    async def submit(self, submission: Any, *, submit_key: Any) -> Any:
+        handle = None
+        if self._answered:
+            handle = await super().submit(submission, submit_key=submit_key)
+        self.reached.set()
+        await self.released.wait()
+        return handle or await self._never()
+
+    async def _never(self) -> Any:
+        raise ConnectionError("the process is gone")
