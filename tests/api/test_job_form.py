@@ -232,6 +232,26 @@ async def test_a_form_without_files_has_no_pictures(client: httpx2.AsyncClient) 
     assert problem_of(reply, 422)["code"] == "no_pictures"
 
 
+@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded"])
+async def test_a_request_that_is_no_file_form_has_no_pictures(
+    client: httpx2.AsyncClient, content_type: str | None
+) -> None:
+    """What HTTP clients send when a list of files turns out to be empty."""
+    headers = {"Content-Type": content_type} if content_type else {}
+    reply = await client.post(JOBS, content=b"generator=local%2Fpuff", headers=headers)
+    assert problem_of(reply, 422)["code"] == "no_pictures"
+
+
+@pytest.mark.parametrize("file_name", [None, ""])
+async def test_a_picture_without_a_name_gets_one(
+    client: httpx2.AsyncClient, file_name: str | None
+) -> None:
+    body, headers = form(("files", "a.png", disc_png("a")), ("files", file_name, disc_png("b")))
+    reply = await client.post(JOBS, content=body, headers=headers)
+    assert reply.status_code == 202, reply.text
+    assert [item["name"] for item in reply.json()["items"]] == ["a", "item-2"]
+
+
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [

@@ -1,6 +1,6 @@
 """The one-call way to make a job: its form is read while its pictures are being checked."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 
 from fastapi.exceptions import RequestValidationError
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from image2model.api.multipart import MultipartReader, Part
-from image2model.core.errors import InvalidRequest, TooManyItems
+from image2model.core.errors import InvalidRequest, NoPictures, TooManyItems
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import KeepPolicy
 from image2model.jobs.context import Context
@@ -20,6 +20,12 @@ _FORM_BYTES = 1_000_000
 """Room for everything in the form that is no picture."""
 
 _DRAFT_BYTES = 1_000_000
+
+_FILE_FIELDS = frozenset({"files", "files[]"})
+"""Parts of these names are pictures even where the sender gives them no file name."""
+
+_FORMS_WITHOUT_FILES = frozenset({"", "application/x-www-form-urlencoded"})
+"""What HTTP clients send of a form to which no file was added."""
 
 
 async def read_job_form(
@@ -33,11 +39,14 @@ async def read_job_form(
 
     Raises:
         InvalidRequest, RequestValidationError: The form is not as it should be.
+        NoPictures: It is a form that cannot hold files.
         TooManyItems: More files came than the job may have items; raised at the first of them.
         UploadTooLarge: The form is larger than all its pictures may be together.
         ClientDisconnect: The sender has gone.
         StorageError, ComputeError: A picture could not be checked or kept.
     """
+    if _media_type(request) in _FORMS_WITHOUT_FILES:
+        raise NoPictures
     async with receive_pictures(context) as intake:
         form = await _Reading(context, intake).read(request)
         items = await intake.hand_over(_groups(form))
@@ -57,10 +66,10 @@ class _Reading:
 
     async def read(self, request: Request) -> JobFormIn:
         async for part in MultipartReader(request, limit_bytes=self._form_bytes).parts():
-            if part.file_name is None:
+            if part.file_name is None and part.name not in _FILE_FIELDS:
                 await self._take_field(part)
-            elif part.file_name:  # An empty one is a file input that nobody filled in.
-                await self._take_file(part, part.file_name)
+            else:
+                await self._take_file(part)
         return _valid_form(self._fields)
 
     async def _take_field(self, part: Part) -> None:
@@ -76,11 +85,23 @@ class _Reading:
                 raise TooManyItems(limit=self._limit)
             self._file_limit = max(self._limit, sum(len(group.pictures) for group in groups))
 
-    async def _take_file(self, part: Part, file_name: str) -> None:
+    async def _take_file(self, part: Part) -> None:
+        chunks = part.chunks
+        if not part.file_name:
+            first = await anext(aiter(chunks), b"")
+            if not first:
+                return  # A file input that nobody filled in.
+            chunks = _chain(first, chunks)
         self._files += 1
         if self._files > self._file_limit:
             raise TooManyItems(limit=self._limit)
-        await self._intake.add(part.chunks, file_name=file_name)
+        await self._intake.add(chunks, file_name=part.file_name or "")
+
+
+async def _chain(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in others:
+        yield chunk
 
 
 def _valid_form(fields: dict[str, str]) -> JobFormIn:
@@ -110,8 +131,7 @@ async def read_draft(request: Request, *, idempotency_key: str | None) -> JobReq
         InvalidRequest, RequestValidationError: It is not as it should be.
         ClientDisconnect: The sender has gone.
     """
-    content_type = request.headers.get("content-type", "application/json")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
+    if _media_type(request) not in {"", "application/json"}:
         raise InvalidRequest(field="Content-Type", reason="of a draft must be application/json.")
     body = bytearray()
     async for chunk in request.stream():
@@ -135,6 +155,10 @@ def _job_request(given: DraftIn, idempotency_key: str | None, *, reuse: bool) ->
         idempotency_key=idempotency_key,
         reuse=reuse,
     )
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _as_request_error(error: ValidationError) -> RequestValidationError:
