@@ -20,7 +20,7 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import OwnerId
 from image2model.core.states import ItemState, JobState
-from image2model.jobs.control import cancel_items
+from image2model.jobs.control import cancel_items, retry_items
 from image2model.jobs.intake import problem_of, take_picture
 from image2model.jobs.submit import (
     JobRequest,
@@ -65,6 +65,17 @@ async def test_a_refused_picture_fails_its_item_only(rig: Rig) -> None:
     assert job.items[0].problem is not None
     assert job.items[0].problem.code == "not_a_picture"
     assert [ref.index for ref in rig.dispatcher.take()] == [1]
+
+
+async def test_an_item_without_a_picture_cannot_be_retried(rig: Rig) -> None:
+    bad = NewItem(name="page", problem=problem_of(NotAPicture()))
+    job = await submit_job(rig.context, ANNA, JobRequest(), [bad, await rig.new_item("mug")])
+    await rig.run_dispatched()
+    again = await retry_items(rig.context, ANNA, job.id)
+    assert again.state is JobState.FINISHED
+    assert again.items[0].problem == bad.problem
+    with pytest.raises(NoPictures, match="Item 0"):
+        await retry_items(rig.context, ANNA, job.id, [0])
 
 
 async def test_a_job_of_refused_pictures_only_is_finished(rig: Rig) -> None:

@@ -1,10 +1,13 @@
 """What people do to their jobs: rename, star, cancel, pause, resume, retry, resolve, delete."""
 
+import contextlib
 from collections.abc import Collection
 
+from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job, Problem
 from image2model.core.names import clean_name
+from image2model.core.states import ItemState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
@@ -94,13 +97,24 @@ async def retry_items(
     Make failed items again: those named (cancelled ones too), or all failed ones.
 
     An item whose model was made and paid for but could not be kept is fetched again, not made.
+    One whose picture was refused cannot be made: without being named it stays as it is.
 
     Raises:
         JobNotFound, ItemNotFound: One of them is not there, or not this owner's.
         WrongState: A named item is neither failed nor cancelled.
+        NoPictures: A named item's picture was refused.
     """
-    await owned_job(context, owner, job_id)
-    await context.store.retry_items(job_id, indexes)
+    job = await owned_job(context, owner, job_id)
+    without = {item.index for item in job.items if not item.pictures}
+    if indexes is None:
+        chosen = {item.index for item in job.items if item.state is ItemState.FAILED} - without
+        # Somebody else may have retried the same items since they were read.
+        with contextlib.suppress(WrongState):
+            await context.store.retry_items(job_id, chosen)
+    elif refused := without.intersection(indexes):
+        raise NoPictures(where=f"Item {min(refused)}")
+    else:
+        await context.store.retry_items(job_id, indexes)
     return await _changed(context, job_id)
 
 
