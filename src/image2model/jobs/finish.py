@@ -22,7 +22,7 @@ from image2model.core.names import clean_name, unique_name
 from image2model.jobs.computations import Examined, examine_model
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
-from image2model.jobs.linked import link_file, offer_of_provided
+from image2model.jobs.linked import link_file, link_mesh, offer_of_provided
 from image2model.ports.provider import Delivery, ProvidedFile
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ async def take_delivery(
         if mesh is None:
             raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
         if keep is KeepPolicy.LINKS and mesh.url is not None:
-            return await _link(context, delivery, mesh, provider=provider, item_name=item_name)
+            return await _link(context, delivery, provider=provider, item_name=item_name)
         for file in delivery.files:
             fetched += await _with_bytes(context, file, provider=provider)
         return await _keep(context, fetched, delivery, provider=provider, item_name=item_name)
@@ -63,17 +63,35 @@ async def take_delivery(
             await anyio.to_thread.run_sync(_remove, paths)
 
 
-async def _link(
-    context: Context, delivery: Delivery, mesh: ProvidedFile, *, provider: str, item_name: str
-) -> Result:
-    others = [file for file in delivery.files if file is not mesh and file.url is not None]
+async def _link(context: Context, delivery: Delivery, *, provider: str, item_name: str) -> Result:
+    offered = [file for file in delivery.files if file.url is not None]
+    meshes = [file for file in offered if file.role is FileRole.MESH]
+    mesh, source = await _first_mesh(context, meshes, provider=provider)
+    others = [
+        dataclasses.replace(file, role=FileRole.ORIGINAL) if file in meshes else file
+        for file in offered
+        if file is not source
+    ]
     files: list[ResultFile] = []
-    for file in (mesh, *others):
-        link = await link_file(context, file, provider=provider)
-        name = _file_name(dataclasses.replace(file, name=link.name), item_name=item_name)
+    for link in (mesh, *map(link_file, others)):
+        name = _name_of(link.name, link.role, item_name=item_name)
         unique = unique_name(name, {known.name for known in files})
         files.append(dataclasses.replace(link, name=unique))
     return Result(files=files, facts=delivery.facts)
+
+
+async def _first_mesh(
+    context: Context, meshes: Sequence[ProvidedFile], *, provider: str
+) -> tuple[ResultFile, ProvidedFile]:
+    """Find the first of *meshes* that is one; providers may offer what they only call so."""
+    failure: ProviderResultInvalid | None = None
+    for file in meshes:
+        try:
+            return await link_mesh(context, file, provider=provider), file
+        except ProviderResultInvalid as error:
+            failure = failure or error
+    assert failure is not None
+    raise failure
 
 
 async def _with_bytes(
@@ -150,7 +168,7 @@ async def _keep_files(
     names: set[str] = set()
     try:
         for one in provided:
-            name = unique_name(_file_name(one, item_name=item_name), names)
+            name = unique_name(_name_of(one.name, one.role, item_name=item_name), names)
             names.add(name)
             files.append(await _keep_file(context, one, name=name))
     except BaseException:
@@ -159,11 +177,11 @@ async def _keep_files(
     return files
 
 
-def _file_name(file: ProvidedFile, *, item_name: str) -> str:
-    stem, _, extension = file.name.rpartition(".")
-    if file.role is FileRole.MESH:
+def _name_of(name: str, role: FileRole, *, item_name: str) -> str:
+    stem, _, extension = name.rpartition(".")
+    if role is FileRole.MESH:
         return f"{item_name}.{extension}"
-    return f"{clean_name(stem, fallback=file.role)}.{clean_name(extension, fallback='bin')}"
+    return f"{clean_name(stem, fallback=role)}.{clean_name(extension, fallback='bin')}"
 
 
 async def _keep_file(context: Context, file: ProvidedFile, *, name: str) -> ResultFile:

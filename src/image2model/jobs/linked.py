@@ -5,7 +5,7 @@ import dataclasses
 from datetime import datetime
 
 from image2model.core.errors import JobNotFound, ProviderResultInvalid, ResultExpired
-from image2model.core.job import FileRole, Item, Job, KeepPolicy, ResultFile
+from image2model.core.job import Item, Job, KeepPolicy, ResultFile
 from image2model.core.states import AttemptState, JobState
 from image2model.geometry.mesh_types import HEAD_BYTES, glb_length, mesh_format
 from image2model.jobs.catalogue import provider_name
@@ -28,28 +28,30 @@ def offer_of_result(job: Job, item: Item, file: ResultFile) -> Offer:
     return offer_of(file, provider=provider_name(job.generator), made_at=next(made, None))
 
 
-async def link_file(context: Context, file: ProvidedFile, *, provider: str) -> ResultFile:
-    """
-    Remember where the provider has *file*; a mesh is looked at first, which takes its first bytes.
-
-    Raises:
-        ProviderResultInvalid: The mesh is none, or not all of it is there.
-        FetchRefused, FetchBroken: It cannot be looked at.
-    """
+def link_file(file: ProvidedFile) -> ResultFile:
+    """Remember where the provider has *file*, whatever is in it."""
     assert file.url is not None
-    extension = file.name.rpartition(".")[2].lower()
-    link = ResultFile(
+    return ResultFile(
         name=file.name,
         role=file.role,
-        format=extension,
+        format=file.name.rpartition(".")[2].lower(),
         provider_url=file.url,
         expires_at=file.expires_at,
     )
-    if file.role is not FileRole.MESH:
-        return link
+
+
+async def link_mesh(context: Context, file: ProvidedFile, *, provider: str) -> ResultFile:
+    """
+    Remember where the provider has a mesh, after a look at its first bytes.
+
+    Raises:
+        ProviderResultInvalid: It is none, or not all of it is there.
+        FetchRefused, FetchBroken: It cannot be looked at.
+    """
     kind, size_bytes = await _look_at_mesh(context, file, provider=provider)
+    stem = file.name.rpartition(".")[0] or file.name
     return dataclasses.replace(
-        link, name=f"{_stem(file.name)}.{kind}", format=kind, size_bytes=size_bytes
+        link_file(file), name=f"{stem}.{kind}", format=kind, size_bytes=size_bytes
     )
 
 
@@ -76,10 +78,6 @@ async def _look_at_mesh(
         reason = f"the model has {size_bytes} bytes instead of {promised_bytes}"
         raise ProviderResultInvalid(provider=provider, reason=reason)
     return kind, size_bytes
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0] or name
 
 
 async def settle_life(context: Context, job: Job) -> None:

@@ -240,8 +240,13 @@ class WebhookReceiver(Protocol):
         """Make the handle of work that was accepted as *request_id* but never answered."""
         ...
 
-    def wake(self, request_id: str) -> None:
-        """Have whoever follows *request_id* in this process look at once; nobody may."""
+    def wake(self, request_id: str) -> bool:
+        """
+        Have whoever follows *request_id* in this process look at once.
+
+        Returns:
+            False: nobody does.
+        """
         ...
 
 

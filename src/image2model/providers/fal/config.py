@@ -57,6 +57,8 @@ class FalConfig:
         limit_s: The longest a request may take in all, in seconds.
         file_life_s: How long fal is asked to keep the files it makes; None: as the account says.
         picture_life_s: The same for the pictures it is given.
+        webhook_url: Where fal shall tell us that a request has ended, followed by a slash and the
+            submit key; None: nowhere.
         pace: How often fal is asked.
     """
 
@@ -70,7 +72,12 @@ class FalConfig:
     limit_s: float = 1_800.0
     file_life_s: float | None = 604_800.0
     picture_life_s: float = 86_400.0
+    webhook_url: str | None = None
     pace: Pace = Pace()
+
+
+WITH_WEBHOOKS = Pace(shortest_s=1.0, longest_s=30.0, share=0.2)
+"""Where fal tells us of the end, asking is for the progress until then, and a safeguard."""
 
 
 def read_config(given: Mapping[str, str]) -> FalConfig:
@@ -83,6 +90,7 @@ def read_config(given: Mapping[str, str]) -> FalConfig:
     default = FalConfig()
     concurrency = given.get("concurrency", str(default.concurrency))
     life_s = given.get("file_life_s")
+    webhook_url = given.get("webhook_url") or None
     return FalConfig(
         key=given.get("key") or None,
         queue_url=_url(given, "queue_url", default.queue_url),
@@ -93,6 +101,8 @@ def read_config(given: Mapping[str, str]) -> FalConfig:
         start_limit_s=float(given.get("start_limit_s", default.start_limit_s)),
         limit_s=float(given.get("limit_s", default.limit_s)),
         file_life_s=float(life_s) if life_s else None,
+        webhook_url=webhook_url,
+        pace=WITH_WEBHOOKS if webhook_url else default.pace,
     )
 
 

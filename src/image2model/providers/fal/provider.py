@@ -1,13 +1,13 @@
 """The provider `fal`: pictures become models through fal.ai's queue, paid once each."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from decimal import Decimal
 
 from image2model.core.errors import ProviderAccountBlocked, ProviderUnavailable
 from image2model.core.generator import GeneratorCard, GeneratorId
 from image2model.core.ids import SubmitKey, new_hex_id
-from image2model.core.job import Handle, Progress, Submission
+from image2model.core.job import Handle, KeepPolicy, Progress, Submission
 from image2model.ports.provider import Delivery, ProviderTools, Work
 from image2model.providers.fal.asking import ask
 from image2model.providers.fal.cards import card_of
@@ -27,6 +27,7 @@ from image2model.providers.fal.reconcile import Reconciler
 from image2model.providers.fal.results import Outcome, Results, Unread
 from image2model.providers.fal.spooling import Spooler
 from image2model.providers.fal.uploads import Uploads
+from image2model.providers.fal.webhooks import Webhooks
 
 _MOST_OUTCOMES = 2_000
 """Outcomes that were read and never collected, because their run was cut short."""
@@ -60,6 +61,7 @@ class FalProvider:
         self._results = Results(
             self._queue, self._platform, spooler, limit_bytes=tools.result_bytes
         )
+        self._webhooks = Webhooks(self._http, config, tools.clock)
         self._outcomes: dict[str, Outcome] = {}
 
     def cards(self) -> Sequence[GeneratorCard]:
@@ -100,12 +102,15 @@ class FalProvider:
 
     async def submit(self, submission: Submission, *, submit_key: SubmitKey) -> Handle:
         """Submit with one POST; see `Provider`."""
-        del submit_key  # fal keeps no key of ours: the picture's URL names the attempt.
+        # fal keeps no key of ours: the picture's URL names the attempt, and the webhook's.
+        webhook_url = self._config.webhook_url and f"{self._config.webhook_url}/{submit_key}"
         mark = submission.data["mark"]
         self._places.hold(mark)
         generator = str(submission.data["generator"])
         try:
-            handle = await self._queue.submit(submission, generator=generator)
+            handle = await self._queue.submit(
+                submission, webhook_url=webhook_url, generator=generator
+            )
         except BaseException:
             self._places.free(mark)
             raise
@@ -139,7 +144,11 @@ class FalProvider:
     async def collect(self, work: Work, handle: Handle) -> Delivery:
         """Download the model and what belongs to it; see `Provider`."""
         outcome = self._outcomes.pop(handle.request_id, None) or await self._read(handle)
-        files = await self._results.files(_row(work.generator), handle, outcome.data)
+        row = _row(work.generator)
+        if work.keep is KeepPolicy.LINKS:
+            files = self._results.links(row, handle, outcome.data)
+        else:
+            files = await self._results.files(row, handle, outcome.data)
         return Delivery(
             files=files,
             facts=find_facts(outcome.data),
@@ -165,6 +174,14 @@ class FalProvider:
         )
         if not answer.ok:
             raise refusal_of(answer, generator=next(iter(ROWS)))
+
+    async def read_webhook(self, headers: Mapping[str, str], body: bytes) -> str:
+        """Verify a webhook with fal's published keys; see `WebhookReceiver`."""
+        return await self._webhooks.read(headers, body)
+
+    def find_handle(self, submission: Submission, *, request_id: str) -> Handle:
+        """Make the handle of a request whose acceptance was lost; see `WebhookReceiver`."""
+        return self._queue.handle(submission, request_id, {})
 
     def wake(self, request_id: str) -> bool:
         """

@@ -125,6 +125,36 @@ class Results:
             on_failure.pop_all()
         return [*meshes, *others]
 
+    def links(self, row: Row, handle: Handle, data: JsonValue) -> Sequence[ProvidedFile]:
+        """
+        List what *data* offers, read nothing.
+
+        Returns:
+            What may be the mesh, most likely first, then everything else.
+
+        Raises:
+            ProviderResultInvalid: There is nothing that may be a mesh.
+        """
+        offers = find_offers(row, data)
+        if not offers.meshes:
+            raise ProviderResultInvalid(provider=PROVIDER, reason="the result names no mesh")
+        others = [*offers.previews[:1], *offers.others][:_MOST_OTHERS]
+        meshes = [self._linked(offer, handle, role=FileRole.MESH) for offer in offers.meshes]
+        return [
+            *meshes,
+            *(self._linked(offer, handle, role=_likely_role(offer, offers)) for offer in others),
+        ]
+
+    def _linked(self, offer: Offer, handle: Handle, *, role: FileRole) -> ProvidedFile:
+        extension = offer.extension or "bin"
+        stem = "model" if role is FileRole.MESH else offer.name.rpartition(".")[0] or offer.key
+        return ProvidedFile(
+            name=f"{stem}.{extension}",
+            role=role,
+            url=offer.url,
+            expires_at=self._expiry_of(handle),
+        )
+
     async def _mesh(self, offers: Offers, handle: Handle) -> Sequence[ProvidedFile]:
         reasons: list[str] = []
         broken: FetchBroken | None = None
@@ -225,6 +255,12 @@ def _is_final(answer: Answer) -> bool:
 
 def _may_be_mesh(found: str) -> bool:
     return found in MESH_FORMATS or found == "zip"
+
+
+def _likely_role(offer: Offer, offers: Offers) -> FileRole:
+    if offer in offers.previews:
+        return FileRole.PREVIEW
+    return FileRole.TEXTURE if offer.extension in PICTURE_FORMATS else FileRole.ORIGINAL
 
 
 def _role_of(file: Spooled) -> FileRole:
