@@ -1,0 +1,1 @@
+"""The file formats that models come in and go out as."""
