@@ -67,15 +67,13 @@ class Follower:
             began_s=anyio.current_time(),
         )
         try:
-            while True:
+            while not watch.ended:
+                await waiter.wait(self._delay_s(generator, watch))
+                await self._check_limits(handle, watch)
                 progress = await self._look(handle, watch)
-                if watch.ended:
-                    self._times.note(generator, watch.run_s)
-                    return
                 if progress is not None:
                     yield progress
-                await self._check_limits(handle, watch)
-                await waiter.wait(self._delay_s(watch))
+            self._times.note(generator, watch.run_s)
         finally:
             self._places.free(request_id)
             if self._waiters.get(request_id) is waiter:
@@ -144,16 +142,27 @@ class Follower:
         except ProviderError:
             return False
 
-    def _delay_s(self, watch: "_Watch") -> float:
-        pace = self._config.pace
-        age_s = anyio.current_time() - watch.began_s
+    def _delay_s(self, generator: GeneratorId, watch: "_Watch") -> float:
+        pace, now_s = self._config.pace, anyio.current_time()
         delay_s = max(
-            min(max(age_s * pace.share, pace.shortest_s), pace.longest_s),
-            len(self._waiters) / pace.requests_per_s,
+            min((now_s - watch.began_s) * pace.share, pace.longest_s),
+            # Those about to be submitted count: a large job begins all at once.
+            self._places.taken / pace.requests_per_s,
         )
         if watch.faults:
             delay_s = max(delay_s, _backoff_s(pace, watch.faults))
-        return delay_s * random.uniform(1.0, 1.3)  # noqa: S311 - spreads requests
+        delay_s *= random.uniform(0.9, 1.1)  # noqa: S311 - spreads requests
+        # Where the end is expected before the next look, it is better to look just then.
+        left_s = self._left_s(generator, watch, now_s=now_s)
+        if left_s is not None and 0.0 < left_s < delay_s:
+            delay_s = left_s
+        return max(delay_s, pace.shortest_s)
+
+    def _left_s(self, generator: GeneratorId, watch: "_Watch", *, now_s: float) -> float | None:
+        usual_s, began_s = self._times.learnt_s(generator), watch.meter.began_running_s
+        if usual_s is None or began_s is None:
+            return None
+        return began_s + 1.02 * usual_s - now_s
 
 
 def _backoff_s(pace: Pace, faults: int) -> float:

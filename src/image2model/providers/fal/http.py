@@ -20,8 +20,12 @@ PROVIDER = "fal.ai"
 _TIMEOUT = httpx2.Timeout(None, connect=10.0, pool=60.0)
 """In seconds; what follows the connection has one time limit in all, see `FalHttp.send`."""
 
-_LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=20.0)
-"""Idle connections are dropped early: a submission must not go out on one that fal has closed."""
+_LIMITS = httpx2.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20.0)
+"""
+fal speaks HTTP/2, where one connection carries a hundred requests; 32 are for gateways that do not.
+The pool looks at all of them at each request, so more would cost more than they help. Idle ones
+are dropped early: a submission must not go out on one that fal has just closed.
+"""
 
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 

@@ -50,6 +50,11 @@ class Places:
         seen = max(_FIRST_GUESS, self._most_running)
         return seen + max(_AHEAD, seen // 2)
 
+    @property
+    def taken(self) -> int:
+        """How many places are held or reserved now."""
+        return len(self._held) + len(self._reserved)
+
     async def take(self, key: Hashable) -> None:
         """Wait for a free place and hold it for *key*."""
         if self._waiting or not self._has_free():
@@ -102,7 +107,7 @@ class Places:
         now_s = anyio.current_time()
         for key in [key for key, ends_s in self._reserved.items() if ends_s <= now_s]:
             del self._reserved[key]
-        return len(self._held) + len(self._reserved) < self.limit
+        return self.taken < self.limit
 
     def _wake(self) -> None:
         if self._waiting and self._has_free():
