@@ -6,6 +6,7 @@ from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
@@ -15,6 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from image2model.core.errors import InvalidSetting
 
 PREFIX = "IMAGE2MODEL_"
+HOOKS_PATH = "/api/v1/hooks"
+"""Below it, by name, providers tell us that work is done."""
+
 _FOREIGN_NAMES = frozenset({"FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET"})
 """Variables that fal's own tools read as well, and so have no prefix."""
 
@@ -193,6 +197,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages written to standard error."
     )
+    public_url: str | None = Field(
+        None,
+        description="Where the internet reaches this server, such as `https://models.example`. "
+        "Providers that can tell us that work is done are asked to; None: we ask them again and "
+        "again.",
+    )
     server_url: str | None = Field(
         None,
         description="Server that the command line talks to. None: it does the work itself.",
@@ -217,6 +227,21 @@ class Settings(BaseSettings):
     fal_key_secret: SecretStr | None = Field(
         None, validation_alias="FAL_KEY_SECRET", description="Second half of the key."
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            raise ValueError("must be the address of a web server, such as https://models.example")
+        return value.rstrip("/")
+
+    @property
+    def public_host(self) -> str | None:
+        """The host name in the public URL; None: there is none."""
+        return urlsplit(self.public_url).hostname if self.public_url else None
 
     @property
     def effective_database_url(self) -> str:
@@ -248,8 +273,13 @@ class Settings(BaseSettings):
         """
         Collect the settings of the provider *name*, without their prefix and in lower case.
 
-        Those of `fal` are checked above; those of a plug-in are taken as they are.
+        Those of `fal` are checked above; those of a plug-in are taken as they are. Where there is a
+        public URL, `webhook_url` is the address of the provider's webhooks.
         """
+        hooks = {"webhook_url": f"{self.public_url}{HOOKS_PATH}/{name}"} if self.public_url else {}
+        return {**hooks, **self._own_config(name)}
+
+    def _own_config(self, name: str) -> Mapping[str, str]:
         if name != "fal":
             prefix = f"{PREFIX}{name.upper()}__"
             found = ((key.upper(), value) for key, value in os.environ.items())

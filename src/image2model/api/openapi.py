@@ -46,7 +46,8 @@ _TAGS = [
     {"name": "items", "description": "Control single items of a job."},
     {"name": "files", "description": "Pictures, previews and models."},
     {"name": "generators", "description": "What can make models here, and what that costs."},
-    {"name": "health", "description": "For probes."},
+    {"name": "hooks", "description": "For providers."},
+    {"name": "health", "description": "For probes and monitoring."},
 ]
 
 

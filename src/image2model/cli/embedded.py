@@ -66,7 +66,8 @@ def open_embedded(settings: Settings, *, works: bool) -> Iterator["EmbeddedDesk"
         ConfigurationError, StorageError: It cannot be opened.
     """
     limits = settings.limits.model_copy(update={"items_per_job": ITEM_LIMIT})
-    raised = settings.model_copy(update={"limits": limits})
+    # Nothing listens here, so nobody shall be told to call.
+    raised = settings.model_copy(update={"limits": limits, "public_url": None})
     failure: BaseException | None = None
     with (
         start_blocking_portal() as portal,

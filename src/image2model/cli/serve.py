@@ -73,7 +73,8 @@ def _check_access(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     serving = settings.serve
-    names = [*serving.allowed_hosts, *({serving.host} - _ANY_ADDRESS)]
+    own = {serving.host, settings.public_host or serving.host} - _ANY_ADDRESS
+    names = [*serving.allowed_hosts, *sorted(own)]
     async with open_app(settings) as product:
         api = create_api(
             product.context,

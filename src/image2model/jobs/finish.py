@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -185,11 +186,13 @@ def _name_of(name: str, role: FileRole, *, item_name: str) -> str:
 
 
 async def _keep_file(context: Context, file: ProvidedFile, *, name: str) -> ResultFile:
-    digest = sha256()
+    digest, crc32 = sha256(), 0
 
     async def hashed() -> AsyncIterator[bytes]:
+        nonlocal crc32
         async for chunk in _chunks(file):
             digest.update(chunk)
+            crc32 = zlib.crc32(chunk, crc32)
             yield chunk
 
     artifact = ArtifactId(new_hex_id())
@@ -202,6 +205,7 @@ async def _keep_file(context: Context, file: ProvidedFile, *, name: str) -> Resu
         format=name.rpartition(".")[2].lower(),
         size_bytes=size_bytes,
         sha256=digest.hexdigest(),
+        crc32=crc32,
         artifact=artifact,
         provider_url=file.url,
         expires_at=file.expires_at,

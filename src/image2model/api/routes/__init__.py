@@ -7,8 +7,10 @@ from image2model.api.routes import (
     files,
     generators,
     health,
+    hooks,
     items,
     jobs,
+    metrics,
 )
 
 ROUTERS = (
@@ -19,6 +21,8 @@ ROUTERS = (
     items.router,
     files.router,
     generators.router,
+    hooks.router,
     health.router,
+    metrics.router,
 )
 """All of them, in the order of the reference."""

@@ -194,11 +194,23 @@ async def get_job(
         errors.WrongState,
         errors.GeneratorNotFound,
         errors.InvalidOptions,
+        errors.ResultExpired,
+        errors.FetchRefused,
+        errors.FetchBroken,
+        errors.ProviderResultInvalid,
+        errors.StorageFull,
+        errors.StorageUnavailable,
+        errors.ComputeCrashed,
+        errors.ComputeTimedOut,
         changes=True,
     ),
 )
 async def update_job(job: JobParam, patch: JobPatch, context: ContextIn, owner: OwnerIn) -> JobOut:
-    """Change what is given and leave the rest."""
+    """
+    Change what is given and leave the rest.
+
+    A star keeps a job beyond its retention. Results of the policy `links` are copied first.
+    """
     job_id = JobId(job)
     if patch.generator is not None or patch.options is not None:
         generator = GeneratorId(patch.generator) if patch.generator else None

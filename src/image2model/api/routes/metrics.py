@@ -1,0 +1,27 @@
+"""The route that monitoring reads."""
+
+from fastapi import APIRouter, Depends, Response
+
+from image2model.api.answers import problems
+from image2model.api.auth import find_caller
+from image2model.api.parts import ContextIn
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+router = APIRouter(tags=["health"], dependencies=[Depends(find_caller)])
+
+
+@router.get(
+    "/metrics",
+    operation_id="readMetrics",
+    summary="Read what this process has counted",
+    response_class=Response,
+    response_description="Counters since the process began, in Prometheus' text format.",
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problems(),
+    },
+)
+async def read_metrics(context: ContextIn) -> Response:
+    """Return what operators want to know: providers' URLs that died and how old they were."""
+    return Response(context.metrics.exposition(), media_type=MEDIA_TYPE)
