@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from image2model.geometry.seams import split_charts
+from image2model.geometry.seams import split_charts, twin_half_edges
 from image2model.geometry.surface_nets import count_faces, mend_solid, surface_of
 from image2model.geometry.topology import is_watertight
 
@@ -48,7 +48,7 @@ def test_seams_keep_any_mesh_closed(seed: int, charts: int) -> None:
     """Random charts make corners of every kind; each vertex ends up in one chart."""
     points, faces = wrap(random_solid(seed, 0.3))
     chart_of_face = np.random.default_rng(seed).integers(0, charts, len(faces))
-    seamed = split_charts(points, faces, chart_of_face)
+    seamed = split_charts(points, faces, twin_half_edges(faces), chart_of_face)
     assert is_watertight(seamed.faces)
     own = seamed.faces[: len(faces)]
     assert np.array_equal(seamed.origin[own], faces)
@@ -57,6 +57,6 @@ def test_seams_keep_any_mesh_closed(seed: int, charts: int) -> None:
 
 def test_one_chart_changes_nothing() -> None:
     points, faces = wrap(random_solid(1, 0.3))
-    seamed = split_charts(points, faces, np.zeros(len(faces), int))
+    seamed = split_charts(points, faces, twin_half_edges(faces), np.zeros(len(faces), int))
     assert len(seamed.faces) == len(faces)
     assert not seamed.pull.any()

@@ -1,78 +1,75 @@
-"""Colour a solid from several pictures of it, one chart of the texture each."""
+"""Lay out the texture of a solid that is coloured from several pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.seams import SeamedMesh, split_charts, twin_half_edges
-from image2model.geometry.texture_sheet import Placement
+from image2model.geometry.seams import SeamedMesh, split_charts
 
 _SMOOTHINGS = 12
-_HIDDEN_PENALTY = 2.0
-_VISIBILITY_CELLS = 80
-_HIDDEN_CELLS = 6
 _SEAM_FRACTION = 1e-5
 
 Floats = NDArray[np.float32]
+Place = tuple[float, float, float, float]
+"""Left, top, width and height in a texture, each 0–1."""
 
 
-def join_sheets(
-    sheets: Sequence[NDArray[np.uint8]], placements: Sequence[Sequence[Placement]]
-) -> tuple[NDArray[np.uint8], list[list[Placement]]]:
+def pack_sheets(sheets: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.uint8], list[Place]]:
     """
-    Lay textures side by side.
+    Lay textures side by side, and small ones below each other.
 
     Args:
-        sheets: uint8, shape (h, w, 3) each.
-        placements: What lies where in each.
+        sheets: uint8, shape (h, w, 3) each, large ones first.
 
     Returns:
-        One texture, and the placements in it.
+        One texture, and where in it each lies.
     """
     height = max(len(sheet) for sheet in sheets)
-    width = sum(sheet.shape[1] for sheet in sheets)
-    joined = np.empty((height, width, 3), np.uint8)
-    moved: list[list[Placement]] = []
-    at = 0
-    for sheet, places in zip(sheets, placements, strict=True):
+    corners: list[tuple[int, int]] = []
+    left = right = below = 0
+    for sheet in sheets:
+        if below + len(sheet) > height:
+            left, below = right, 0
+        corners.append((left, below))
+        right, below = max(right, left + sheet.shape[1]), below + len(sheet)
+    packed = np.zeros((height, right, 3), np.uint8)
+    places: list[Place] = []
+    for sheet, (x, y) in zip(sheets, corners, strict=True):
         rows, columns = sheet.shape[:2]
-        joined[:rows, at : at + columns] = sheet
-        joined[rows:, at : at + columns] = sheet[-1:]
-        share = np.array([columns / width, rows / height] * 2)
-        moved.append([_moved(place, share, at / width) for place in places])
-        at += columns
-    return joined, moved
-
-
-def _moved(place: Placement, share: NDArray[np.float64], left: float) -> Placement:
-    x, y, width, height = (np.array(place.texture) * share).tolist()
-    return replace(place, texture=(x + left, y, width, height))
+        packed[y : y + rows, x : x + columns] = sheet
+        places.append((x / right, y / height, columns / right, rows / height))
+    return packed, places
 
 
 def choose_charts(
-    points: Floats, faces: NDArray[np.int32], normals: Floats, directions: Floats
+    faces: NDArray[np.int32],
+    twins: NDArray[np.int64],
+    normals: Floats,
+    shares: Floats,
+    directions: Floats,
 ) -> NDArray[np.int64]:
     """
-    Give each face to the view that sees it best, in patches without frayed edges.
-
-    A face that something hides from a view goes to another one, even if no view sees it: what
-    is hidden from the front mostly has the colours that its outline shows at the side.
+    Give each face to the picture that shows it best, in patches without frayed edges.
 
     Args:
-        points: Shape (n, 3), about evenly spread.
         faces: Shape (f, 3), closed and oriented.
+        twins: See `seams.twin_half_edges`.
         normals: Vertex normals, shape (n, 3).
-        directions: Unit vectors along axes towards each view, shape (v, 3); the first wins a tie.
+        shares: How much each picture says about each vertex, shape (n, v).
+        directions: Unit vectors, shape (d, 3).
 
     Returns:
-        The view of each face, shape (f,).
+        The picture of each face, or v + the direction it faces if no picture shows all of it,
+        shape (f,).
     """
-    hidden = np.column_stack([_hidden(points, direction) for direction in directions])
-    facing = normals @ directions.T - _HIDDEN_PENALTY * hidden
-    charts = facing[faces].sum(axis=1).argmax(axis=1)
-    neighbours = twin_half_edges(faces).reshape(-1, 3) // 3
+    around = shares[faces]
+    charts = around.sum(axis=1).argmax(axis=1)
+    shown = np.take_along_axis(around.min(axis=1), charts[:, None], axis=1)[:, 0] > 0
+    facing = (normals[faces].sum(axis=1) @ directions.T).argmax(axis=1)
+    charts = np.where(shown, charts, shares.shape[1] + facing)
+    neighbours = twins.reshape(-1, 3) // 3
     for _ in range(_SMOOTHINGS):
         a, b, c = charts[neighbours].T
         agreed = np.where((a == b) | (a == c), a, np.where(b == c, b, charts))
@@ -80,17 +77,6 @@ def choose_charts(
             break
         charts = agreed
     return np.asarray(charts, np.int64)
-
-
-def _hidden(points: Floats, direction: Floats) -> NDArray[np.bool_]:
-    """Tell which points have others far before them, seen from *direction*."""
-    cell = float(np.ptp(points, axis=0).max()) / _VISIBILITY_CELLS
-    across = points[:, direction == 0]
-    columns, rows = ((across - across.min(axis=0)) / cell).astype(np.int64).T
-    near = points @ direction
-    first = np.full((columns.max() + 1, rows.max() + 1), -np.inf, np.float32)
-    np.maximum.at(first, (columns, rows), near)
-    return np.asarray(near < first[columns, rows] - _HIDDEN_CELLS * cell, np.bool_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,19 +89,25 @@ class Painted:
     chart: NDArray[np.int64]
 
 
-def cut_charts(points: Floats, faces: NDArray[np.int32], charts: NDArray[np.int64]) -> Painted:
+def cut_charts(
+    points: Floats,
+    faces: NDArray[np.int32],
+    twins: NDArray[np.int64],
+    charts: NDArray[np.int64],
+) -> Painted:
     """
     Part the charts by seams too thin to see, see `seams.split_charts`.
 
     Args:
         points: Shape (n, 3).
         faces: Shape (f, 3), closed and oriented.
+        twins: See `seams.twin_half_edges`.
         charts: The chart of each face, shape (f,).
 
     Returns:
         The mesh, still closed, each vertex in one chart.
     """
-    seamed: SeamedMesh = split_charts(points, faces, charts)
+    seamed: SeamedMesh = split_charts(points, faces, twins, charts)
     size = float(np.ptp(points, axis=0).max())
     moved = points[seamed.origin] + seamed.pull * np.float32(_SEAM_FRACTION * size)
     return Painted(

@@ -150,7 +150,7 @@ def _between(first: Sections, second: Sections, exponent: np.float32) -> Floats:
     beyond = np.flatnonzero(highest <= 0)
     fall = first.fall[beyond, :, None] + second.fall[beyond, None, :]
     depths[beyond] = highest[beyond] - fall
-    return depths
+    return np.asarray(depths, np.float32)
 
 
 def _around(first: Sections, second: Sections, exponent: np.float32) -> Floats:
@@ -158,23 +158,31 @@ def _around(first: Sections, second: Sections, exponent: np.float32) -> Floats:
     extent += (second.along**exponent)[:, None, :] / (first.share**exponent)[:, :, None]
     extent /= np.minimum((first.reach**exponent)[:, :, None], (second.reach**exponent)[:, None, :])
     # A thin span is not as deep in its middle as a thick one, which the next line would show.
-    return 1 + (extent - 1) * np.minimum(first.share[:, :, None], second.share[:, None, :]) ** 2
+    share = np.minimum(first.share[:, :, None], second.share[:, None, :])
+    return np.asarray(1 + (extent - 1) * share**2, np.float32)
 
 
 def _settled(depths: Floats) -> Floats:
     """Smooth the depths a little in all directions; the border stays outside."""
     rows, columns, layers = depths.shape
     sigma = _SMOOTHING_STEPS
-    blurred = _blurred(depths.reshape(rows, -1), (1, 5)).reshape(rows * columns, layers)
-    blurred = _blurred(blurred, (5, 1)).reshape(depths.shape)
+    by_row = _blurred(depths.reshape(rows, -1), (1, 5)).reshape(rows * columns, layers)
+    blurred = _blurred(by_row, (5, 1)).reshape(depths.shape)
     for plane, settled in zip(blurred, blurred, strict=True):
         cv2.GaussianBlur(plane, (1, 5), dst=settled, sigmaX=sigma, sigmaY=sigma)
+    # The outlines stay as they were seen: what smoothing did to them is undone along each ray.
+    for axis in (1, 2):
+        blurred += (depths.max(axis=axis) - blurred.max(axis=axis))[_ray(axis)]
     for axis in range(3):
         for end in (0, -1):
             before = np.moveaxis(depths, axis, 0)[end]
             after = np.moveaxis(blurred, axis, 0)[end]
             np.minimum(np.minimum(before, after), _BORDER, out=after)
     return blurred
+
+
+def _ray(axis: int) -> tuple[slice | None, ...]:
+    return tuple(None if other == axis else slice(None) for other in range(3))
 
 
 def _blurred(values: Floats, size: tuple[int, int]) -> Floats:

@@ -28,7 +28,7 @@ class SeamedMesh:
 
 
 def split_charts(
-    points: NDArray[np.float32], faces: NDArray[np.int32], charts: Indices
+    points: NDArray[np.float32], faces: NDArray[np.int32], twins: Indices, charts: Indices
 ) -> SeamedMesh:
     """
     Double the vertices between faces of different charts and zip the halves up.
@@ -40,12 +40,12 @@ def split_charts(
     Args:
         points: Shape (n, 3).
         faces: Shape (f, 3), closed and oriented.
+        twins: See `twin_half_edges`.
         charts: The chart of each face, shape (f,).
 
     Returns:
         The mesh; move its doubled vertices a little along `pull` to give the strips an area.
     """
-    twins = twin_half_edges(faces)
     fan = _fans(faces, charts, twins)
     roots, copies = np.unique(fan, return_inverse=True)
     split = copies.reshape(-1, 3)

@@ -1,5 +1,6 @@
 """How round a silhouette is anywhere in it, and which part of it a place belongs to."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -14,6 +15,8 @@ _TOLERANCE = 1e-2
 _NEAREST = np.float32(0.1)
 _EDGE = np.float32(127.5)
 _OUTSIDE = np.float32(4.0)
+_STEEPEST = 0.95
+_EVEN_FRACTION = 0.02
 _CORE_SHARE = 0.5
 """Of a span's highest swelling: the core, from which its natural width is told."""
 
@@ -170,23 +173,39 @@ def cut_sections(swelling: Swelling, lines: Floats, places: Floats) -> Sections:
     values = swelling.columns(places, rows)
     level = np.where(highest > 0, values / np.maximum(highest, 1e-6), -_OUTSIDE)
     at = (places - np.float32(swelling.left_px)) * np.float32(swelling.scale) - np.float32(0.5)
-    shape = values.shape
-    along, reach = np.full(shape, _OUTSIDE), np.full(shape, 1e-3, np.float32)
-    share = np.ones(shape, np.float32)
-    for number, row in enumerate(rows):
-        if highest[number] > 0:
-            _measure(row, at, along[number], reach[number], share[number])
+    measures = _Spans(
+        along=np.full(values.shape, _OUTSIDE),
+        steepness=np.ones((len(lines), 1), np.float32),
+        reach=np.full(values.shape, 1e-3, np.float32),
+        share=np.ones(values.shape, np.float32),
+    )
+    for number in np.flatnonzero(highest > 0).tolist():
+        _measure(rows[number], at, measures, number)
+    # Lines are measured one by one, but an object has no furrows between them.
+    blur = max(_EVEN_FRACTION * len(lines), 0.5)
+    even = np.asarray(cv2.GaussianBlur(measures.steepness, (0, 0), sigmaX=blur, sigmaY=blur))
+    steepness = 1 + (even.reshape(-1, 1) - 1) * measures.share**4
     return Sections(
-        roundness=np.sqrt(np.clip(1 - level, 0, _OUTSIDE)).astype(np.float32),
-        along=along,
-        reach=reach,
-        share=share,
+        roundness=(np.clip(1 - level, 0, _OUTSIDE) ** (0.5 / steepness)).astype(np.float32),
+        along=measures.along,
+        reach=measures.reach,
+        share=measures.share,
         highest=highest[:, 0] / swelling.field.max(),
         fall=(highest - values) / swelling.field.max(),
     )
 
 
-def _measure(row: Floats, at: Floats, along: Floats, reach: Floats, share: Floats) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Spans:
+    """As `Sections`; `steepness`: how straight the swelling of each line's thickest span is."""
+
+    along: Floats
+    steepness: Floats
+    reach: Floats
+    share: Floats
+
+
+def _measure(row: Floats, at: Floats, spans: _Spans, line: int) -> None:
     edges = _crossings(row)
     starts, ends = edges[::2], edges[1::2]
     between = (ends[:-1] + starts[1:]) / 2
@@ -199,9 +218,24 @@ def _measure(row: Floats, at: Floats, along: Floats, reach: Floats, share: Float
         low, high = core[core < peak].max(), core[core > peak].min()
         middle, half = (low + high) / 2, (high - low) / 2 / np.sqrt(1 - _CORE_SHARE)
         mine = span_of == number
-        along[mine] = np.minimum(np.abs(at[mine] - middle) / half, _OUTSIDE)
-        reach[mine] = max(min(middle - start, end - middle) / half, 1e-3)
-        share[mine] = np.sqrt(row[peak] / highest)
+        reach = max(min(middle - start, end - middle) / half, 1e-3)
+        share = np.sqrt(row[peak] / highest)
+        spans.along[line, mine] = np.minimum(np.abs(at[mine] - middle) / half, _OUTSIDE)
+        spans.reach[line, mine] = reach
+        spans.share[line, mine] = share
+        if share == 1:
+            spans.steepness[line] = _steepness(reach)
+
+
+def _steepness(reach: float) -> float:
+    """
+    Tell how straight a swelling is: 1 is round.
+
+    Next to a straight end of the object its swelling becomes as straight, which says nothing
+    about the level cut there.
+    """
+    core_at = min(math.sqrt(1 - _CORE_SHARE) / reach, _STEEPEST)
+    return max(math.log(1 - _CORE_SHARE) / 2 / math.log(core_at), 1.0)
 
 
 def _crossings(row: Floats) -> Floats:

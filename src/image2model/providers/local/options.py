@@ -138,7 +138,7 @@ HULL: Schema = _object(
         ),
         "minimum": 0.2,
         "maximum": 1.0,
-        "default": 0.8,
+        "default": 0.9,
     },
     face_limit=_FACE_LIMIT,
     texture_px={
