@@ -19,6 +19,8 @@ export default ts.config(
         { name: 'EventSource', message: 'Only lib/api speaks with the server.' },
         { name: 'XMLHttpRequest', message: 'Only lib/api speaks with the server.' },
       ],
+      // It takes every local Set for state.
+      'svelte/prefer-svelte-reactivity': 'off',
       // There is one base path, the root.
       'svelte/no-navigation-without-resolve': 'off',
       '@typescript-eslint/no-non-null-assertion': 'error',

@@ -1,7 +1,7 @@
 import adapter from '@sveltejs/adapter-static';
 import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
-import packageJson from "./package.json" with { type: "json" };
+import packageJson from './package.json' with { type: 'json' };
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

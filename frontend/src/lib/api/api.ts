@@ -1,0 +1,115 @@
+import { PREFIX, load, send, sendFile } from './http';
+import type {
+  Generator,
+  Job,
+  JobDelta,
+  JobList,
+  JobPatch,
+  JobStateName,
+  Options,
+  Resolution,
+  ViewName,
+} from './types';
+
+export interface JobQuery {
+  q: string;
+  state: JobStateName | null;
+  starred: boolean;
+  cursor?: string | null;
+}
+
+/** What the server can do, one method for each call. All throw `Problem`. */
+export class Api {
+  async generators(): Promise<Generator[]> {
+    return (await send<{ generators: Generator[] }>('GET', '/generators')).generators;
+  }
+
+  jobs({ q, state, starred, cursor }: JobQuery): Promise<JobList> {
+    const query = new URLSearchParams({ limit: '24' });
+    if (q) query.set('q', q);
+    if (state) query.set('state', state);
+    if (starred) query.set('starred', 'true');
+    if (cursor) query.set('cursor', cursor);
+    return send('GET', `/jobs?${query}`);
+  }
+
+  job(id: string): Promise<Job> {
+    return send('GET', `/jobs/${id}`);
+  }
+
+  /** Waits until the job is beyond *version*, or for *waitS* seconds. */
+  news(id: string, version: number, waitS: number, signal: AbortSignal): Promise<JobDelta> {
+    const path = `/jobs/${id}?after_version=${version}&wait_s=${waitS}`;
+    return send('GET', path, { signal });
+  }
+
+  /** @param key The same for every try, so that one draft comes of them. */
+  createDraft(generator: string, options: Options, key: string): Promise<Job> {
+    const headers = { 'Idempotency-Key': key };
+    return send('POST', '/jobs?draft=true', { body: { generator, options }, headers });
+  }
+
+  uploadView(
+    to: { job: string; index: number; view: ViewName; name: string },
+    file: Blob,
+    onProgress: (fraction: number) => void,
+    signal: AbortSignal,
+  ): Promise<Job> {
+    const name = encodeURIComponent(to.name);
+    const path = `/jobs/${to.job}/items/${to.index}/views/${to.view}?name=${name}`;
+    return sendFile(path, file, onProgress, signal);
+  }
+
+  removeItem(id: string, index: number): Promise<Job> {
+    return send('DELETE', `/jobs/${id}/items/${index}`);
+  }
+
+  start(id: string): Promise<Job> {
+    return send('POST', `/jobs/${id}/start`);
+  }
+
+  update(id: string, patch: JobPatch): Promise<Job> {
+    return send('PATCH', `/jobs/${id}`, { body: patch });
+  }
+
+  remove(id: string): Promise<void> {
+    return send('DELETE', `/jobs/${id}`);
+  }
+
+  control(id: string, action: 'cancel' | 'pause' | 'resume' | 'retry'): Promise<Job> {
+    return send('POST', `/jobs/${id}/${action}`);
+  }
+
+  controlItem(id: string, index: number, action: 'cancel' | 'retry'): Promise<Job> {
+    return send('POST', `/jobs/${id}/items/${index}/${action}`);
+  }
+
+  resolve(id: string, index: number, resolution: Resolution): Promise<Job> {
+    return send('POST', `/jobs/${id}/items/${index}/resolve`, { body: { resolution } });
+  }
+
+  /** Asks whether the server and all that it needs work. */
+  async healthy(): Promise<boolean> {
+    return (await send<{ status: string }>('GET', '/health/ready')).status === 'ok';
+  }
+
+  /** Reads a result's file. */
+  file(url: string, signal?: AbortSignal): Promise<Response> {
+    return load(url, signal);
+  }
+}
+
+/** Where an item's model can be downloaded in *format*. */
+export function modelUrl(job: string, index: number, format: string): string {
+  return `${PREFIX}/jobs/${job}/items/${index}/model.${format}`;
+}
+
+/** Where the picture of an item's model is. */
+export function previewUrl(job: string, index: number): string {
+  return `${PREFIX}/jobs/${job}/items/${index}/preview.webp`;
+}
+
+/** Where a picture of an item is. */
+export function viewUrl(job: string, index: number, view: ViewName = 'front'): string {
+  return `${PREFIX}/jobs/${job}/items/${index}/views/${view}`;
+}

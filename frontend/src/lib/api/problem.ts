@@ -1,0 +1,43 @@
+import type { components } from './schema';
+
+type ProblemOut = components['schemas']['ProblemOut'];
+
+/** What went wrong with a request, as the server says it, or that there was no answer. */
+export class Problem extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  /**
+   * @param status The HTTP status; 0: no answer came.
+   * @param code A stable word to branch on.
+   * @param message One sentence for people.
+   */
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.name = 'Problem';
+    this.status = status;
+    this.code = code;
+  }
+
+  /** Whether trying again may help without anybody changing anything. */
+  get passing(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Reads an error answer, whoever wrote it: our server, or a proxy before it. */
+export function readProblem(status: number, body: string): Problem {
+  try {
+    const found = JSON.parse(body) as Partial<ProblemOut>;
+    if (typeof found.code === 'string' && typeof found.detail === 'string') {
+      return new Problem(status, found.code, found.detail);
+    }
+  } catch {
+    // No JSON: some proxy's page.
+  }
+  return new Problem(status, 'unknown', `The server answered with status ${status}.`);
+}
+
+export function noAnswer(): Problem {
+  return new Problem(0, 'unreachable', 'The server does not answer. Is it running?');
+}

@@ -1,0 +1,203 @@
+/** Sends the tray's pictures into a draft on the server, several at once, and starts it. */
+import type { Api } from '../api/api';
+import { Problem, noAnswer } from '../api/problem';
+import type { Options } from '../api/types';
+import type { DraftPicture } from './picture.svelte';
+import type { Subject } from './tray.svelte';
+
+const AT_ONCE = 4;
+const TRIES = 3;
+const PAUSE_MS = 800;
+
+interface Place {
+  index: number;
+  subject: Subject;
+  picture: DraftPicture;
+}
+
+export class Upload {
+  state = $state<'idle' | 'sending' | 'incomplete' | 'starting'>('idle');
+  problem = $state.raw<Problem | null>(null);
+  readonly #api: Api;
+  #abort = new AbortController();
+  #draft: string | null = null;
+  #places = $state.raw<Place[]>([]);
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  get busy(): boolean {
+    return this.state === 'sending' || this.state === 'starting';
+  }
+
+  /** How much of all bytes has left, 0.0–1.0. */
+  get fraction(): number {
+    let sent = 0;
+    let total = 0;
+    for (const { picture } of this.#places) {
+      const { sending, file } = picture;
+      total += file.size;
+      if (sending.state === 'sent') sent += file.size;
+      if (sending.state === 'sending') sent += file.size * sending.fraction;
+    }
+    return total ? sent / total : 0;
+  }
+
+  get failed(): Subject[] {
+    const failed = this.#places.filter(({ picture }) => picture.sending.state === 'failed');
+    return [...new Set(failed.map(({ subject }) => subject))];
+  }
+
+  /**
+   * Sends all of *subjects* and starts the job.
+   *
+   * @returns The started job's id; null: something is left to decide, see `state` and `problem`.
+   */
+  async run(subjects: Subject[], generator: string, options: Options): Promise<string | null> {
+    this.#abort = new AbortController();
+    this.problem = null;
+    this.state = 'sending';
+    this.#places = subjects.flatMap((subject, index) =>
+      subject.pictures.map((picture) => ({ index, subject, picture })),
+    );
+    for (const { picture } of this.#places) picture.sending = { state: 'waiting' };
+    return this.#guard(async () => {
+      await this.#discard();
+      const draft = await this.#api.createDraft(generator, options, makeKey());
+      this.#draft = draft.id;
+      return this.#sendAndStart();
+    });
+  }
+
+  /** Sends again what failed. */
+  retry(): Promise<string | null> {
+    this.problem = null;
+    this.state = 'sending';
+    return this.#guard(() => this.#sendAndStart());
+  }
+
+  /** Starts with what came, leaving the failed subjects out. */
+  startWithout(): Promise<string | null> {
+    this.state = 'starting';
+    return this.#guard(async () => {
+      await this.#closeGaps();
+      return this.#start();
+    });
+  }
+
+  async cancel(): Promise<void> {
+    this.#abort.abort(new DOMException('Cancelled', 'AbortError'));
+    this.state = 'idle';
+    for (const { picture } of this.#places) picture.sending = { state: 'waiting' };
+    this.#places = [];
+    await this.#discard().catch(() => undefined);
+  }
+
+  async #guard(action: () => Promise<string | null>): Promise<string | null> {
+    const signal = this.#abort.signal;
+    try {
+      return await action();
+    } catch (error) {
+      if (signal.aborted) return null;
+      this.problem = error instanceof Problem ? error : noAnswer();
+      this.state = this.#draft ? 'incomplete' : 'idle';
+      return null;
+    }
+  }
+
+  async #sendAndStart(): Promise<string | null> {
+    const waiting = this.#places.filter(({ picture }) => picture.sending.state !== 'sent');
+    const lanes = Array.from({ length: AT_ONCE }, async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await this.#send(next);
+    });
+    await Promise.all(lanes);
+    if (this.#abort.signal.aborted) return null;
+    if (this.failed.length > 0) {
+      this.state = 'incomplete';
+      return null;
+    }
+    this.state = 'starting';
+    return this.#start();
+  }
+
+  async #start(): Promise<string> {
+    const id = this.#draftId;
+    await this.#api.start(id);
+    this.#draft = null;
+    return id;
+  }
+
+  async #send({ index, subject, picture }: Place): Promise<void> {
+    const signal = this.#abort.signal;
+    const name = subject.pictures.length > 1 ? subject.name : picture.file.name;
+    const to = { job: this.#draftId, index, view: picture.view, name };
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      picture.sending = { state: 'sending', fraction: 0 };
+      try {
+        const onProgress = (fraction: number): void => {
+          picture.sending = { state: 'sending', fraction };
+        };
+        await this.#api.uploadView(to, picture.file, onProgress, signal);
+        picture.sending = { state: 'sent' };
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const problem = error instanceof Problem ? error : noAnswer();
+        if (!problem.passing || attempt === TRIES) {
+          const { message, passing } = problem;
+          picture.sending = { state: 'failed', message, passing };
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
+      }
+    }
+  }
+
+  /**
+   * Removes the places of failed subjects, from the last one on, so that later ones move up.
+   *
+   * A place to which no picture came does not exist, and only what exists can be removed: it is
+   * filled first.
+   */
+  async #closeGaps(): Promise<void> {
+    const signal = this.#abort.signal;
+    const failed = this.failed;
+    const good = this.#places.filter(({ subject }) => !failed.includes(subject));
+    const filler = good.toSorted((a, b) => a.picture.file.size - b.picture.file.size)[0]?.picture;
+    if (!filler) return;
+    const lastGood = Math.max(...good.map(({ index }) => index));
+    const gaps = new Set(
+      this.#places.filter(({ subject }) => failed.includes(subject)).map(({ index }) => index),
+    );
+    for (const index of [...gaps].sort((a, b) => b - a)) {
+      const views = this.#places.filter((place) => place.index === index);
+      const exists = views.some(({ picture }) => picture.sending.state === 'sent');
+      if (!exists && index > lastGood) continue;
+      if (!exists) {
+        const to = { job: this.#draftId, index, view: 'front' as const, name: `left-out-${index}` };
+        await this.#api.uploadView(to, filler.file, () => undefined, signal);
+      }
+      await this.#api.removeItem(this.#draftId, index);
+    }
+    this.#places = good;
+  }
+
+  get #draftId(): string {
+    if (!this.#draft) throw new Error('there is no draft');
+    return this.#draft;
+  }
+
+  /** Drops what an earlier try left on the server. */
+  async #discard(): Promise<void> {
+    const draft = this.#draft;
+    this.#draft = null;
+    if (draft) await this.#api.remove(draft);
+  }
+}
+
+/** `crypto.randomUUID` exists on https and localhost only; a server in the home has neither. */
+function makeKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,67 @@
+/** What this browser remembers of its user. */
+import { createContext } from 'svelte';
+import type { Options } from './api/types';
+
+export type Theme = 'system' | 'light' | 'dark';
+
+interface Kept {
+  theme?: Theme;
+  generator?: string | null;
+  options?: Record<string, Options>;
+  layout?: 'grid' | 'list';
+}
+
+/** The page's first script reads the theme under this name, too. */
+const KEY = 'image2model.preferences';
+
+export class Preferences {
+  theme = $state<Theme>('system');
+  generator = $state<string | null>(null);
+  layout = $state<'grid' | 'list'>('grid');
+  /** Chosen options by generator id, only those that differ from the defaults. */
+  options = $state.raw<Record<string, Options>>({});
+
+  constructor() {
+    const kept = read();
+    this.theme = kept.theme ?? 'system';
+    this.generator = kept.generator ?? null;
+    this.options = kept.options ?? {};
+    this.layout = kept.layout ?? 'grid';
+  }
+
+  setOptions(generator: string, options: Options): void {
+    this.options = { ...this.options, [generator]: options };
+    this.save();
+  }
+
+  save(): void {
+    const { theme, generator, options, layout } = this;
+    try {
+      localStorage.setItem(KEY, JSON.stringify({ theme, generator, options, layout }));
+    } catch {
+      // Storage is full or forbidden: the choice holds until the page is left.
+    }
+  }
+
+  /** Keeps the page in the chosen theme, following the system where that is the choice. */
+  applyTheme(): () => void {
+    const system = matchMedia('(prefers-color-scheme: dark)');
+    const apply = (): void => {
+      const dark = this.theme === 'dark' || (this.theme === 'system' && system.matches);
+      document.documentElement.dataset.theme = dark ? 'dark' : 'light';
+    };
+    apply();
+    system.addEventListener('change', apply);
+    return () => system.removeEventListener('change', apply);
+  }
+}
+
+function read(): Kept {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? '{}') as Kept;
+  } catch {
+    return {};
+  }
+}
+
+export const [getPreferences, setPreferences] = createContext<Preferences>();

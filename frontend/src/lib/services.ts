@@ -1,0 +1,21 @@
+/** The composition root: makes the services once and hands them down by context. */
+import { createContext } from 'svelte';
+import { Api } from './api/api';
+import { Catalogue } from './catalogue.svelte';
+import { PictureTray } from './draft/tray.svelte';
+import { Announcer } from './ui/announcer.svelte';
+import { Preferences, setPreferences } from './preferences.svelte';
+
+export const [getApi, setApi] = createContext<Api>();
+export const [getCatalogue, setCatalogue] = createContext<Catalogue>();
+export const [getTray, setTray] = createContext<PictureTray>();
+export const [getAnnouncer, setAnnouncer] = createContext<Announcer>();
+
+export function provideServices(): { preferences: Preferences; announcer: Announcer } {
+  const api = setApi(new Api());
+  const preferences = setPreferences(new Preferences());
+  const announcer = setAnnouncer(new Announcer());
+  setCatalogue(new Catalogue(api));
+  setTray(new PictureTray());
+  return { preferences, announcer };
+}
