@@ -140,7 +140,7 @@ def _trellis_2(
     )
 
 
-_BY_RESOLUTION = price("0.30", ("resolution", 512, "-0.05"), ("resolution", 1536, "0.05"))
+_BY_RESOLUTION = price("0.25", ("resolution", 1024, "0.05"), ("resolution", 1536, "0.10"))
 
 _PIXAL = Row(
     short="pixal3d",
@@ -258,7 +258,7 @@ OPEN_MODELS: Sequence[Row] = (
         "TRELLIS.2 LoRA",
         one_picture("image_url"),
         resolutions=(512, 1024),
-        cost=price("0.30", ("resolution", 512, "-0.05")),
+        cost=price("0.25", ("resolution", 1024, "0.05")),
     ),
     _trellis("trellis", "", "TRELLIS", one_picture("image_url"), ""),
     _trellis(
