@@ -176,8 +176,27 @@ async def test_a_request_nobody_knows_is_given_up(tmp_path: Path) -> None:
         lost = Handle(
             request_id="0", data={"endpoint": handle.data["endpoint"], "prepared_at": "2026-01-01"}
         )
-        with pytest.raises(ProviderRejected, match="does not know this request"):
+        with pytest.raises(ProviderRejected, match="knows nothing of this request"):
             await rig.follow(task, lost)
+
+
+async def test_a_request_the_queue_forgot_is_read_from_the_list(tmp_path: Path) -> None:
+    """As after a downtime longer than the queue remembers."""
+    async with running(tmp_path) as rig:
+        task, handle = await rig.accepted()
+        rig.fal.add_fault("status", "missing")
+        rig.fal.add_fault("result", "missing")
+        await rig.follow(task, handle)
+        assert mesh_of(await rig.provider.collect(task, handle)).name == "model.glb"
+        assert rig.paid == [1]
+
+
+async def test_a_refusal_the_queue_forgot_is_one(tmp_path: Path) -> None:
+    async with running(tmp_path, faults=[run_fault("model_refuses")]) as rig:
+        task, handle = await rig.accepted()
+        rig.fal.add_fault("status", "missing")
+        with pytest.raises(ProviderRejected, match="content filter"):
+            await rig.follow(task, handle)
 
 
 async def test_any_process_goes_on_with_a_handle(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ _GRACE_S = 30.0
 """fal drops what does not start in time by itself; this much later we do."""
 
 
+class Forgotten(Exception):
+    """The queue does not know the request: it ended long ago, or never was."""
+
+
 @dataclass(slots=True)
 class _Waiter:
     event: anyio.Event = field(default_factory=anyio.Event)
@@ -57,7 +61,7 @@ class Follower:
         Raises:
             ProviderRejected: It failed for good, or took too long.
             ProviderUnavailable: It was lost at fal and nothing was charged.
-            ProviderAccountBlocked: The key is not accepted.
+            Forgotten: The queue does not know it.
         """
         request_id = handle.request_id
         waiter = self._waiters[request_id] = _Waiter()
@@ -119,10 +123,7 @@ class Follower:
         watch.faults += 1
         # Just after the submission the status may lag behind; and once known, it may flicker.
         if age_s > self._config.pace.lag_s and watch.faults > 2:
-            reason = "it does not know this request any more; your account there shows what became"
-            raise ProviderRejected(
-                provider=PROVIDER, reason=f"{reason} of it. Retry the item", kind="not_found"
-            )
+            raise Forgotten
 
     async def _check_limits(self, handle: Handle, watch: "_Watch") -> None:
         age_s = anyio.current_time() - watch.began_s

@@ -101,7 +101,12 @@ class FalHttp:
         # At the level "debug" the HTTP/2 header compression logs every header, the key included.
         logging.getLogger("hpack").setLevel(logging.WARNING)
         return httpx2.AsyncClient(
-            http2=True, trust_env=False, follow_redirects=False, timeout=_TIMEOUT, limits=_LIMITS
+            http2=True,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=_TIMEOUT,
+            limits=_LIMITS,
+            headers={"user-agent": "image2model"},
         )
 
     def may_see_key(self, url: str) -> bool:
@@ -164,7 +169,8 @@ class FalHttp:
 
     async def aclose(self) -> None:
         """Let go of connections. May be called twice."""
-        await self._client.aclose()
+        if "_client" in vars(self):  # It is made when it is first needed.
+            await self._client.aclose()
 
     def _key_for(self, url: str) -> str:
         if self._config.key is None:

@@ -4,7 +4,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from decimal import Decimal
 
-from image2model.core.errors import ProviderAccountBlocked, ProviderUnavailable
+from image2model.core.errors import (
+    ProviderAccountBlocked,
+    ProviderRejected,
+    ProviderResultInvalid,
+    ProviderUnavailable,
+)
 from image2model.core.generator import GeneratorCard, GeneratorId
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Handle, KeepPolicy, Progress, Submission
@@ -16,8 +21,8 @@ from image2model.providers.fal.catalogue.rows import ROWS, is_listed, row_of
 from image2model.providers.fal.config import FalConfig, read_config
 from image2model.providers.fal.errors import refusal_of
 from image2model.providers.fal.extracting import find_facts
-from image2model.providers.fal.following import Follower
-from image2model.providers.fal.http import FalHttp, no_key
+from image2model.providers.fal.following import Follower, Forgotten
+from image2model.providers.fal.http import PROVIDER, FalHttp, no_key
 from image2model.providers.fal.options import build_body, check_order, estimate_usd
 from image2model.providers.fal.places import Places
 from image2model.providers.fal.platform import Platform
@@ -29,6 +34,7 @@ from image2model.providers.fal.spooling import Spooler
 from image2model.providers.fal.uploads import Uploads
 from image2model.providers.fal.webhooks import Webhooks
 
+_TIMES_PATIENT = 5
 _MOST_OUTCOMES = 2_000
 """Outcomes that were read and never collected, because their run was cut short."""
 
@@ -128,14 +134,17 @@ class FalProvider:
         """Poll until it has ended, and read its outcome; see `Provider`."""
         typical_s = _row(work.generator).typical_s
         followed = self._follower.follow(handle, generator=work.generator, typical_s=typical_s)
-        async with aclosing(followed):
-            async for progress in followed:
-                yield progress
-                await self._reconciler.learn_from(handle)
         # Read at once, for fal keeps it for minutes only; and here, where a model that broke
         # down unpaid can still be asked again.
         try:
-            outcome = await self._results.read(handle, patience_s=5 * self._config.pace.patience_s)
+            async with aclosing(followed):
+                async for progress in followed:
+                    yield progress
+                    await self._reconciler.learn_from(handle)
+            patience_s = _TIMES_PATIENT * self._config.pace.patience_s
+            outcome = await self._results.read(handle, patience_s=patience_s)
+        except Forgotten:
+            outcome = await self._recover(handle)
         except (Unread, ProviderAccountBlocked):
             return  # It is made and paid for: collecting tries again, and says what is wrong.
         if len(self._outcomes) < _MOST_OUTCOMES:
@@ -209,6 +218,16 @@ class FalProvider:
             return await self._results.read(handle, patience_s=self._config.pace.patience_s)
         except Unread as unread:
             raise unread.error from unread
+
+    async def _recover(self, handle: Handle) -> Outcome:
+        """Find what became of a request that the queue has forgotten, as after a long downtime."""
+        try:
+            return await self._results.recover(handle)
+        except (Unread, ProviderResultInvalid, ProviderAccountBlocked) as error:
+            reason = "it knows nothing of this request any more; your account there may"
+            raise ProviderRejected(
+                provider=PROVIDER, reason=f"{reason}. Retry the item", kind="not_found"
+            ) from error
 
     async def _cost(self, handle: Handle, outcome: Outcome) -> Decimal | None:
         if outcome.units is None:

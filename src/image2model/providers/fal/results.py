@@ -1,5 +1,6 @@
 """Fetch what a request has made: its result, and the files that the result names."""
 
+import json
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -24,7 +25,7 @@ from image2model.core.job import FileRole, Handle
 from image2model.ports.provider import ProvidedFile
 from image2model.providers.fal.archives import unpack
 from image2model.providers.fal.catalogue.row import Row
-from image2model.providers.fal.errors import account_problem, failure_of
+from image2model.providers.fal.errors import account_problem, failure_of, input_problem
 from image2model.providers.fal.extracting import Offer, Offers, find_offers
 from image2model.providers.fal.http import PROVIDER, Answer
 from image2model.providers.fal.platform import Platform, read_units
@@ -79,16 +80,25 @@ class Results:
         """
         try:
             answer = await self._queue.result(handle, is_final=_is_final, patience_s=patience_s)
-            if answer.status == 404:
-                return await self._read_from_list(handle)
         except ProviderUnavailable as error:
             raise Unread(error) from error
+        if answer.status == 404:
+            return await self.recover(handle)
         if not answer.ok:
             raise account_problem(answer) or failure_of(answer)
-        data = answer.data
-        if not isinstance(data, dict | list):
+        units = read_units(answer.headers.get("x-fal-billable-units"))
+        return Outcome(data=answer.data, units=units)
+
+    async def recover(self, handle: Handle) -> Outcome:
+        """
+        Read the outcome of a request from the list of requests; raises what `read` does.
+
+        fal keeps it there for a month.
+        """
+        try:
             return await self._read_from_list(handle)
-        return Outcome(data=data, units=read_units(answer.headers.get("x-fal-billable-units")))
+        except ProviderUnavailable as error:
+            raise Unread(error) from error
 
     async def _read_from_list(self, handle: Handle) -> Outcome:
         endpoint, prepared_at = str(handle.data["endpoint"]), handle.data.get("prepared_at")
@@ -96,9 +106,12 @@ class Results:
         async for item in self._platform.requests(
             endpoint, start=start, request_id=handle.request_id
         ):
-            output = item.get("json_output")
-            if item.get("request_id") == handle.request_id and output:
-                return Outcome(data=output, units=None)
+            output, status = item.get("json_output"), item.get("status_code")
+            if item.get("request_id") != handle.request_id or not output:
+                continue
+            if isinstance(status, int) and status >= 400:
+                raise input_problem(Answer(status=status, headers={}, body=_json(output)))
+            return Outcome(data=output, units=None)
         raise ProviderResultInvalid(
             provider=PROVIDER, reason="it does not keep the result any more"
         )
@@ -243,12 +256,16 @@ class Unread(Exception):
         self.error = error
 
 
+def _json(value: JsonValue) -> bytes:
+    return json.dumps(value).encode()
+
+
 def _is_final(answer: Answer) -> bool:
     """Tell a model's own answer, replayed, from a fault on the way to it."""
     if answer.status == 400:
         detail = answer.fields.get("detail")
         return not (isinstance(detail, str) and "in progress" in detail.lower())
-    if 300 <= answer.status < 400:
+    if 300 <= answer.status < 400 or (answer.ok and answer.data is None):
         return False
     return not answer.is_passing or any(name in answer.headers for name in _REPLAYED)
 
