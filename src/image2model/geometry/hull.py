@@ -19,8 +19,14 @@ _MOST_STEPS = 320
 _AIM_FRACTION = 0.97
 _SHRINK = 0.985
 _INSET_STEPS = 0.02
-_SMOOTHING_STEPS = 0.6
+_SMOOTHING_STEPS = 1.0
+_FINE_STEPS = 120
+_UNDONE_SHARE = np.float32(0.7)
 _BORDER = np.float32(-1e-4)
+
+_EXPONENTS = np.geomspace(2, 10, 16)
+_FILLED_SHARES = [math.gamma(1 + 1 / p) ** 2 / math.gamma(1 + 2 / p) for p in _EXPONENTS]
+"""How much of its box a superellipse of each power fills."""
 
 Floats = NDArray[np.float32]
 
@@ -49,7 +55,7 @@ def carve(
     frame = ObjectFrame(boxes_px={view: s.box_px for view, s in silhouettes.items()})
     views = _needed(silhouettes)
     swellings = {view: swell(silhouettes[view]) for view in views}
-    exponent = 2 / max(roundness, 0.15)
+    exponent = _exponent(roundness, swellings.get(View.TOP))
     longest = max(frame.size_px)
     coarse = _Lattice.lay(frame, longest / _COARSE_STEPS)
     count = count_faces(_depths(coarse, frame, swellings, exponent) > 0)
@@ -67,6 +73,16 @@ def carve(
         steps *= _SHRINK * math.sqrt(face_limit / faces)
     vertices, triangles = surface_of(solid, lambda at: depths[tuple(at.T)])
     return lattice.to_object(vertices), triangles
+
+
+def _exponent(roundness: float, top: Swelling | None) -> float:
+    """Return the power of the level cuts; from above it is seen how much of a box they fill."""
+    exponent = 2 / max(roundness, 0.15)
+    if top is None:
+        return exponent
+    inside = top.field > 0
+    box = inside.any(axis=0).sum() * inside.any(axis=1).sum()
+    return max(exponent, float(np.interp(inside.sum() / box, _FILLED_SHARES, _EXPONENTS)))
 
 
 def _needed(silhouettes: Mapping[View, Silhouette]) -> list[View]:
@@ -142,8 +158,12 @@ def _between(first: Sections, second: Sections, exponent: np.float32) -> Floats:
     a beak seen from the side stays narrow though the head behind it is wide. But what reaches out
     in both silhouettes at the same height, such as a brim, goes all round.
     """
-    limbs = (first.roundness**exponent)[:, :, None] + (second.roundness**exponent)[:, None, :]
-    depths = np.maximum(1 - limbs, 1 - _around(first, second, exponent))
+    outer, inner = (one.roundness**exponent for one in (first, second))
+    around = _around(first, second, exponent)
+    # No deeper than in either silhouette, or the next line would be taken for far outside.
+    np.maximum(around, outer[:, :, None], out=around)
+    np.maximum(around, inner[:, None, :], out=around)
+    depths = 1 - np.minimum(around, outer[:, :, None] + inner[:, None, :])
     highest = np.minimum(first.highest, second.highest)[:, None, None]
     depths = np.maximum(depths, -1, out=depths) * highest
     # Where lines pass it by there are no sections, but depths that tell where it ends.
@@ -165,14 +185,16 @@ def _around(first: Sections, second: Sections, exponent: np.float32) -> Floats:
 def _settled(depths: Floats) -> Floats:
     """Smooth the depths a little in all directions; the border stays outside."""
     rows, columns, layers = depths.shape
-    sigma = _SMOOTHING_STEPS
-    by_row = _blurred(depths.reshape(rows, -1), (1, 5)).reshape(rows * columns, layers)
-    blurred = _blurred(by_row, (5, 1)).reshape(depths.shape)
+    # A coarse lattice has no steps to spare.
+    sigma = _SMOOTHING_STEPS * min(1.0, max(depths.shape) / _FINE_STEPS)
+    by_row = _blurred(depths.reshape(rows, -1), (1, 7), sigma).reshape(rows * columns, layers)
+    blurred = _blurred(by_row, (7, 1), sigma).reshape(depths.shape)
     for plane, settled in zip(blurred, blurred, strict=True):
-        cv2.GaussianBlur(plane, (1, 5), dst=settled, sigmaX=sigma, sigmaY=sigma)
-    # The outlines stay as they were seen: what smoothing did to them is undone along each ray.
+        cv2.GaussianBlur(plane, (1, 7), dst=settled, sigmaX=sigma, sigmaY=sigma)
+    # Outlines stay about as they were seen: part of what it did to them is undone along rays.
     for axis in (1, 2):
-        blurred += (depths.max(axis=axis) - blurred.max(axis=axis))[_ray(axis)]
+        lost = depths.max(axis=axis) - blurred.max(axis=axis)
+        blurred += (_UNDONE_SHARE * lost)[_ray(axis)]
     for axis in range(3):
         for end in (0, -1):
             before = np.moveaxis(depths, axis, 0)[end]
@@ -185,8 +207,8 @@ def _ray(axis: int) -> tuple[slice | None, ...]:
     return tuple(None if other == axis else slice(None) for other in range(3))
 
 
-def _blurred(values: Floats, size: tuple[int, int]) -> Floats:
-    found = cv2.GaussianBlur(values, size, sigmaX=_SMOOTHING_STEPS, sigmaY=_SMOOTHING_STEPS)
+def _blurred(values: Floats, size: tuple[int, int], sigma: float) -> Floats:
+    found = cv2.GaussianBlur(values, size, sigmaX=sigma, sigmaY=sigma)
     return np.asarray(found, np.float32)
 
 

@@ -16,6 +16,7 @@ _NEAREST = np.float32(0.1)
 _EDGE = np.float32(127.5)
 _OUTSIDE = np.float32(4.0)
 _STEEPEST = 0.95
+_LEAST_REACH, _LEAST_SHARE = 0.1, 0.05
 _EVEN_FRACTION = 0.02
 _CORE_SHARE = 0.5
 """Of a span's highest swelling: the core, from which its natural width is told."""
@@ -176,7 +177,7 @@ def cut_sections(swelling: Swelling, lines: Floats, places: Floats) -> Sections:
     measures = _Spans(
         along=np.full(values.shape, _OUTSIDE),
         steepness=np.ones((len(lines), 1), np.float32),
-        reach=np.full(values.shape, 1e-3, np.float32),
+        reach=np.full(values.shape, _LEAST_REACH, np.float32),
         share=np.ones(values.shape, np.float32),
     )
     for number in np.flatnonzero(highest > 0).tolist():
@@ -218,8 +219,8 @@ def _measure(row: Floats, at: Floats, spans: _Spans, line: int) -> None:
         low, high = core[core < peak].max(), core[core > peak].min()
         middle, half = (low + high) / 2, (high - low) / 2 / np.sqrt(1 - _CORE_SHARE)
         mine = span_of == number
-        reach = max(min(middle - start, end - middle) / half, 1e-3)
-        share = np.sqrt(row[peak] / highest)
+        reach = max(min(middle - start, end - middle) / half, _LEAST_REACH)
+        share = max(float(np.sqrt(row[peak] / highest)), _LEAST_SHARE)
         spans.along[line, mine] = np.minimum(np.abs(at[mine] - middle) / half, _OUTSIDE)
         spans.reach[line, mine] = reach
         spans.share[line, mine] = share

@@ -37,7 +37,7 @@ _TOWARDS = {
 }
 _OPPOSITE = {View.LEFT: View.RIGHT, View.RIGHT: View.LEFT}
 _AXES = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
-_SHAPE_SHARE = 0.9
+_SHAPE_SHARE = 0.88
 """Of the face limit, tried first: the seams between the pictures take the rest."""
 
 _GUESSED_TRUST = 0.25
