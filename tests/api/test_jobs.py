@@ -52,7 +52,8 @@ async def test_the_json_has_the_names_of_the_design(client: httpx2.AsyncClient, 
     found = await read(client, job)
     assert set(found) == {
         *("id", "name", "state", "generator", "options", "created_at", "started_at"),
-        *("finished_at", "version", "counts", "progress", "cost", "expires_at", "starred", "items"),
+        *("finished_at", "version", "counts", "progress", "cost", "expires_at", "keep", "starred"),
+        "items",
     }
     item = found["items"][0]
     assert set(item) == {

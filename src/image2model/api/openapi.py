@@ -46,6 +46,7 @@ _TAGS = [
     {"name": "items", "description": "Control single items of a job."},
     {"name": "files", "description": "Pictures, previews and models."},
     {"name": "generators", "description": "What can make models here, and what that costs."},
+    {"name": "ledger", "description": "What was sent to providers, and what it cost."},
     {"name": "hooks", "description": "For providers."},
     {"name": "health", "description": "For probes and monitoring."},
 ]

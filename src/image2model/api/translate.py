@@ -7,10 +7,11 @@ from image2model.core.errors import GeneratorNotFound
 from image2model.core.generator import GeneratorCard
 from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
-from image2model.core.states import ItemState, JobState
+from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.context import Context
 from image2model.jobs.estimate import Estimate
 from image2model.jobs.progress import job_eta_s, job_fraction
+from image2model.ports.jobstore import LedgerEntry
 from image2model.wire.models import (
     AttemptOut,
     Cost,
@@ -25,6 +26,7 @@ from image2model.wire.models import (
     JobOut,
     JobProgress,
     JobSummary,
+    LedgerEntryOut,
     PictureView,
     PriceOut,
     ResultOut,
@@ -68,6 +70,7 @@ def job_summary(context: Context, job: Job) -> JobSummary:
         progress=JobProgress(fraction=round(fraction, 4), eta_s=_seconds(eta_s)),
         cost=_cost(job, card),
         expires_at=job.expires_at,
+        keep=job.keep.value,
         starred=job.starred,
     )
 
@@ -166,6 +169,24 @@ def estimate_out(estimate: Estimate) -> EstimateOut:
     )
 
 
+def ledger_entry_out(entry: LedgerEntry) -> LedgerEntryOut:
+    """Show a line of the ledger."""
+    attempt = entry.attempt
+    return LedgerEntryOut(
+        time=attempt.submitted_at,
+        finished_at=attempt.finished_at,
+        job=entry.job,
+        item=entry.item_name,
+        generator=entry.generator,
+        endpoint=attempt.submission.endpoint,
+        attempt=attempt.number,
+        state=attempt.state.value,
+        request_id=attempt.handle.request_id if attempt.handle else None,
+        estimated_usd=float(attempt.submission.estimated_usd),
+        cost_usd=None if attempt.cost_usd is None else float(attempt.cost_usd),
+    )
+
+
 def _card(context: Context, job: Job) -> GeneratorCard | None:
     try:
         return context.catalogue.card(job.generator)
@@ -180,16 +201,24 @@ def _counts(job: Job) -> Counts:
 
 def _cost(job: Job, card: GeneratorCard | None) -> Cost:
     attempts = [attempt for item in job.items for attempt in item.attempts]
-    if card is not None:
-        estimated_usd = card.price.of(job.options) * job.total
-    else:
-        estimated_usd = sum((a.submission.estimated_usd for a in attempts), Decimal(0))
+    price_usd = card.price.of(job.options) if card is not None else Decimal(0)
+    estimated_usd = sum(
+        (_estimated_usd(item, price_usd=price_usd) for item in job.items), Decimal(0)
+    )
     booked_usd = sum((a.cost_usd for a in attempts if a.cost_usd is not None), Decimal(0))
     return Cost(
         estimated_usd=float(estimated_usd),
         booked_usd=float(booked_usd),
         budget_usd=None if job.budget_usd is None else float(job.budget_usd),
     )
+
+
+def _estimated_usd(item: Item, *, price_usd: Decimal) -> Decimal:
+    """Tell what *item* should cost: what was sent and not refused, and what is still to be."""
+    sent = [a.submission.estimated_usd for a in item.attempts if a.cost_usd != 0]
+    resumes = bool(item.attempts) and item.attempts[-1].state is AttemptState.ACCEPTED
+    waits = item.state is ItemState.QUEUED and not resumes
+    return sum(sent, price_usd if waits else Decimal(0))
 
 
 def _view_out(picture: Picture, url: str) -> PictureView:
@@ -221,6 +250,7 @@ def _attempt_out(attempt: Attempt) -> AttemptOut:
         request_id=attempt.handle.request_id if attempt.handle else None,
         submitted_at=attempt.submitted_at,
         finished_at=attempt.finished_at,
+        estimated_usd=float(attempt.submission.estimated_usd),
         cost_usd=None if attempt.cost_usd is None else float(attempt.cost_usd),
     )
 

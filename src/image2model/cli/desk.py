@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from image2model.cli.subjects import Subject
-from image2model.wire.models import EstimateOut, FileOut, GeneratorOut, JobOut, JobSummary
+from image2model.wire.models import (
+    EstimateOut,
+    FileOut,
+    GeneratorOut,
+    JobOut,
+    JobSummary,
+    LedgerEntryOut,
+)
 
 Resolution = Literal["resubmit", "give_up"]
 
@@ -23,6 +31,7 @@ class Order:
         subjects: What to make models of.
         name: The job's, for people; "": named after its items.
         budget_usd: The most the job may cost, in US dollars; None: no limit.
+        keep: What happens to results; None: as is usual there.
         key: The same key again returns the same job.
         reuse: Take over what was made before of the same pictures with the same settings.
     """
@@ -32,6 +41,7 @@ class Order:
     subjects: Sequence[Subject]
     name: str
     budget_usd: Decimal | None
+    keep: Literal["keep", "links"] | None
     key: str
     reuse: bool
 
@@ -108,6 +118,12 @@ class Desk(Protocol):
 
     def delete(self, job: str) -> None:
         """Delete a job with its pictures and results."""
+        ...
+
+    def ledger(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[LedgerEntryOut]:
+        """List what was sent to providers between two moments, newest first."""
         ...
 
     def save_file(self, job: str, item: int, file: FileOut, path: Path) -> None:

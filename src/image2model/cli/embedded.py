@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,10 +36,17 @@ from image2model.jobs.receive import ItemGroup, receive_pictures
 from image2model.jobs.submit import JobRequest, submit_job
 from image2model.jobs.watch import list_jobs, wait_for_change
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import JobPage, JobQuery
+from image2model.ports.jobstore import JobPage, JobQuery, LedgerPage, LedgerQuery
 from image2model.ports.jobstore import Resolution as Decision
 from image2model.settings import Settings
-from image2model.wire.models import EstimateOut, FileOut, GeneratorOut, JobOut, JobSummary
+from image2model.wire.models import (
+    EstimateOut,
+    FileOut,
+    GeneratorOut,
+    JobOut,
+    JobSummary,
+    LedgerEntryOut,
+)
 
 T = TypeVar("T")
 
@@ -227,6 +236,18 @@ class EmbeddedDesk:
     def _shown(self, job: Job) -> JobOut:
         return translate.job_out(self.context, job)
 
+    def ledger(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[LedgerEntryOut]:
+        """List what was sent to providers between two moments, newest first."""
+        query = LedgerQuery(owner=LOCAL_OWNER, since=since, until=until, limit=500)
+        while True:
+            page: LedgerPage = self.call(self.context.store.list_ledger, query)
+            yield from map(translate.ledger_entry_out, page.entries)
+            if page.next is None:
+                return
+            query = replace(query, after=page.next)
+
     # --- files ------------------------------------------------------------------------------
 
     def save_file(self, job: str, item: int, file: FileOut, path: Path) -> None:
@@ -258,7 +279,7 @@ def _request(order: Order) -> JobRequest:
         name=order.name,
         generator=GeneratorId(order.generator),
         options=order.options,
-        keep=KeepPolicy.KEEP,
+        keep=KeepPolicy(order.keep or KeepPolicy.KEEP),
         budget_usd=order.budget_usd,
         idempotency_key=order.key,
         reuse=order.reuse,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -93,6 +93,16 @@ def generate(
         float | None,
         typer.Option(metavar="USD", min=0, help="The most all of it may cost, in US dollars."),
     ] = None,
+    keep: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep/--links",
+            show_default=False,
+            help="Keep results in the product's own storage too, or only the provider's URLs. "
+            "Either way the models are saved in FOLDER. By itself this process keeps, and a "
+            "server does as it is set.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be made and its price; make nothing.")
     ] = False,
@@ -124,7 +134,7 @@ def generate(
         if dry_run:
             _print_plan(estimate, subjects, as_json=as_json)
             return
-        order = _order(estimate, subjects, name=name, budget=budget, force=force)
+        order = _order(estimate, subjects, name=name, budget=budget, keep=keep, force=force)
         run = _Run(desk, OutputFolder(output), template, wanted, as_json=as_json)
         raise typer.Exit(run.make(order))
 
@@ -153,12 +163,17 @@ def _order(
     *,
     name: str,
     budget: float | None,
+    keep: bool | None,
     force: bool,
 ) -> Order:
+    policy: Literal["keep", "links"] | None = None
+    if keep is not None:
+        policy = "keep" if keep else "links"
     asked = {
         "generator": estimate.generator,
         "options": estimate.options,
         "budget": budget,
+        "keep": policy,
         "items": [
             [subject.name, [[view, one.sha256] for view, one in subject.pictures.items()]]
             for subject in subjects
@@ -170,6 +185,7 @@ def _order(
         subjects=subjects,
         name=name,
         budget_usd=None if budget is None else Decimal(str(budget)),
+        keep=policy,
         key=new_hex_id() if force else hash_of(asked),
         reuse=not force,
     )

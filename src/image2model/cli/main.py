@@ -17,6 +17,7 @@ SUMMARIES: Mapping[str, str] = {
     "serve": "Start the web app and the HTTP API.",
     "jobs": "Look at jobs and change them.",
     "generators": "See what makes models, what it costs and which options it has.",
+    "ledger": "List what was sent to providers, and what it cost.",
     "keys": "Manage API keys for `serve`.",
     "doctor": "Check this installation, and say what to mend.",
 }

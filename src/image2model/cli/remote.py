@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ from image2model.cli.desk import Order, Resolution
 from image2model.client.client import Client, model_url
 from image2model.core.errors import InvalidRequest
 from image2model.settings import Settings
-from image2model.wire.models import EstimateOut, FileOut, GeneratorOut, JobOut, JobSummary
+from image2model.wire.models import (
+    EstimateOut,
+    FileOut,
+    GeneratorOut,
+    JobOut,
+    JobSummary,
+    LedgerEntryOut,
+)
 
 
 @contextmanager
@@ -98,6 +106,7 @@ class ServerDesk:
             options=order.options,
             name=order.name,
             budget_usd=None if order.budget_usd is None else float(order.budget_usd),
+            keep=order.keep,
             idempotency_key=order.key,
             reuse=order.reuse,
             views=views,
@@ -142,6 +151,12 @@ class ServerDesk:
     def delete(self, job: str) -> None:
         """Delete a job with its pictures and results."""
         self._client.delete(job)
+
+    def ledger(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[LedgerEntryOut]:
+        """List what was sent to providers between two moments, newest first."""
+        return self._client.ledger(since=since, until=until)
 
     def save_file(self, job: str, item: int, file: FileOut, path: Path) -> None:  # noqa: ARG002
         """Write a file of a result to *path*."""

@@ -10,7 +10,14 @@ from rich.text import Text
 
 from image2model.cli.saving import Outcome
 from image2model.ports.sessions import ApiKey
-from image2model.wire.models import EstimateOut, GeneratorOut, ItemOut, JobOut, JobSummary
+from image2model.wire.models import (
+    EstimateOut,
+    GeneratorOut,
+    ItemOut,
+    JobOut,
+    JobSummary,
+    LedgerEntryOut,
+)
 
 _MOST_ROWS = 30
 _WIDTH_OF_FILES = 200
@@ -86,6 +93,24 @@ def plan_lines(estimate: EstimateOut, names: Iterable[str]) -> Iterable[str]:
     if estimate.note:
         yield f"Note: {estimate.note}"
     yield f"Time: about {duration(estimate.typical_s)} for one"
+
+
+def ledger_table(entries: Sequence[LedgerEntryOut]) -> Table:
+    """List what was sent to providers, one try a line."""
+    table = _table("Sent", "Job", "Item", "Generator", "Try", "State", "Estimate", "Cost")
+    for entry in entries:
+        _add(
+            table,
+            f"{entry.time:%Y-%m-%d %H:%M:%S}",
+            entry.job[:8],
+            entry.item,
+            entry.generator,
+            entry.attempt,
+            entry.state,
+            dollars(entry.estimated_usd),
+            "?" if entry.cost_usd is None else dollars(entry.cost_usd),
+        )
+    return table
 
 
 def jobs_table(jobs: Sequence[JobSummary]) -> Table:

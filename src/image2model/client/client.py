@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -21,6 +22,8 @@ from image2model.wire.models import (
     ItemOut,
     JobList,
     JobOut,
+    LedgerEntryOut,
+    LedgerList,
 )
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -86,6 +89,7 @@ class Client:
         options: Mapping[str, Any] | None = None,
         name: str = "",
         budget_usd: float | None = None,
+        keep: Literal["keep", "links"] | None = None,
         idempotency_key: str | None = None,
         reuse: bool = False,
         views: Sequence[Mapping[str, Any]] | None = None,
@@ -102,6 +106,8 @@ class Client:
             options: The generator's options; what is left out has its default.
             name: For people; "": named after the pictures.
             budget_usd: The most the job may cost, in US dollars.
+            keep: Whether results are kept by the server, or their provider's URLs alone; None: as
+                the server is set.
             idempotency_key: The same key again returns the same job; None: a new one.
             reuse: Take over results of the same pictures and settings instead of making them.
             views: One entry for each item, such as
@@ -118,6 +124,8 @@ class Client:
             fields["generator"] = generator
         if budget_usd is not None:
             fields["budget_usd"] = str(budget_usd)
+        if keep is not None:
+            fields["keep"] = keep
         if reuse:
             fields["reuse"] = "true"
         if views is not None:
@@ -260,6 +268,30 @@ class Client:
         """Ask what a job would cost and how long it would take."""
         body = EstimateIn(generator=generator, options=dict(options or {}), items=items)
         return self._server.ask(EstimateOut, "POST", "/estimate", json=body.model_dump())
+
+    # --- money ------------------------------------------------------------------------------
+
+    def ledger(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[LedgerEntryOut]:
+        """
+        Yield every try of every item, newest first, those of deleted jobs too.
+
+        Args:
+            since: Only what was sent then or later; with a time zone.
+            until: Only what was sent before then; with a time zone.
+        """
+        query = {"limit": "500"}
+        if since is not None:
+            query["from"] = since.isoformat()
+        if until is not None:
+            query["to"] = until.isoformat()
+        while True:
+            page = self._server.ask(LedgerList, "GET", "/ledger", params=query)
+            yield from page.entries
+            if page.next is None:
+                return
+            query["cursor"] = page.next
 
     # --- the wire ---------------------------------------------------------------------------
 

@@ -95,7 +95,9 @@ class Cost(ReplyModel):
     """What the job costs, in US dollars."""
 
     estimated_usd: float = Field(
-        description="What all items should cost by the price list.", examples=[0.3]
+        description="What all items should cost, as far as is known now: what was sent, by its "
+        "own estimate; what waits, by the price list.",
+        examples=[0.3],
     )
     booked_usd: float = Field(description="What the attempts so far did cost.", examples=[0.3])
     budget_usd: float | None = Field(
@@ -202,6 +204,7 @@ class AttemptOut(ReplyModel):
     finished_at: datetime | None = Field(
         description="When it ended; null: open.", examples=[_FINISHED]
     )
+    estimated_usd: float = Field(description="What it should cost, in US dollars.", examples=[0.3])
     cost_usd: float | None = Field(
         description="Booked cost in US dollars; null: not known yet.", examples=[0.3]
     )
@@ -248,6 +251,11 @@ class JobSummary(ReplyModel):
     expires_at: datetime | None = Field(
         description="When it will be deleted; null: never.", examples=["2026-12-21T09:30:48Z"]
     )
+    keep: Literal["keep", "links"] = Field(
+        "keep",
+        description="Whether results are kept by the server, or their provider's URLs alone.",
+        examples=["keep"],
+    )
     starred: bool = Field(description="Kept beyond the retention.", examples=[False])
 
 
@@ -270,6 +278,42 @@ class JobList(ReplyModel):
     """One page of jobs, newest first."""
 
     jobs: list[JobSummary] = Field(description="Jobs without their items.")
+    next: str | None = Field(
+        description="Pass it as `cursor` for more; null: the last page.",
+        examples=[f"1795253400.000000-{EXAMPLE_JOB}"],
+    )
+
+
+class LedgerEntryOut(ReplyModel):
+    """One try of an item that cost something, or might; it stays when its job is deleted."""
+
+    time: datetime = Field(description="When it was about to be sent.", examples=[_STARTED])
+    finished_at: datetime | None = Field(
+        description="When it ended; null: open.", examples=[_FINISHED]
+    )
+    job: str = Field(description="The job's `id`; it may be deleted.", examples=[EXAMPLE_JOB])
+    item: str = Field(description="The item's name.", examples=["teapot"])
+    generator: str = Field(description="What was to make it.", examples=["fal/tripo-v2.5"])
+    endpoint: str = Field(
+        description="Where it was sent, in the provider's words.",
+        examples=["tripo3d/tripo/v2.5/image-to-3d"],
+    )
+    attempt: int = Field(description="Which try of the item, from 1.", examples=[1])
+    state: AttemptStateName = Field(description="What became of it.", examples=["succeeded"])
+    request_id: str | None = Field(
+        description="The provider's name for it; null: no answer.", examples=["req-7d41"]
+    )
+    estimated_usd: float = Field(description="What it should cost.", examples=[0.3])
+    cost_usd: float | None = Field(
+        description="What was booked; null: not known (yet).", examples=[0.3]
+    )
+    currency: Literal["USD"] = Field("USD", description="Of both amounts.", examples=["USD"])
+
+
+class LedgerList(ReplyModel):
+    """One page of the ledger, newest first."""
+
+    entries: list[LedgerEntryOut] = Field(description="The tries.")
     next: str | None = Field(
         description="Pass it as `cursor` for more; null: the last page.",
         examples=[f"1795253400.000000-{EXAMPLE_JOB}"],

@@ -10,6 +10,7 @@ from image2model.api.routes import (
     hooks,
     items,
     jobs,
+    ledger,
     metrics,
 )
 
@@ -21,6 +22,7 @@ ROUTERS = (
     items.router,
     files.router,
     generators.router,
+    ledger.router,
     hooks.router,
     health.router,
     metrics.router,

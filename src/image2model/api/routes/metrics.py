@@ -7,6 +7,7 @@ from image2model.api.auth import find_caller
 from image2model.api.parts import ContextIn
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_EXAMPLE = 'image2model_provider_url_failures_total{provider="fal"} 3.0\n'
 
 router = APIRouter(tags=["health"], dependencies=[Depends(find_caller)])
 
@@ -18,7 +19,7 @@ router = APIRouter(tags=["health"], dependencies=[Depends(find_caller)])
     response_class=Response,
     response_description="Counters since the process began, in Prometheus' text format.",
     responses={
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}},
         **problems(),
     },
 )

@@ -1,0 +1,108 @@
+"""Routes about what was spent."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, BeforeValidator
+
+from image2model.api.answers import problems
+from image2model.api.auth import OwnerIn
+from image2model.api.parts import ContextIn
+from image2model.api.translate import ledger_entry_out
+from image2model.jobs.ledger import read_ledger
+from image2model.ports.jobstore import LedgerQuery
+from image2model.wire.ledger_csv import entry_line, header_line
+from image2model.wire.models import EXAMPLE_JOB, LedgerList
+
+router = APIRouter(tags=["ledger"])
+
+
+def _written_out(value: object) -> object:
+    """Refuse seconds since 1970, which pydantic takes for times, too."""
+    if isinstance(value, str) and "T" not in value.upper():
+        raise ValueError("must be a date and a time, such as 2026-11-01T00:00:00Z")
+    return value
+
+
+_Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+_From = Annotated[
+    _Moment | None,
+    Query(
+        alias="from",
+        description="Only what was sent then or later; with a time zone.",
+        examples=["2026-11-01T00:00:00Z"],
+    ),
+]
+_To = Annotated[
+    _Moment | None,
+    Query(
+        alias="to",
+        description="Only what was sent before then; with a time zone.",
+        examples=["2026-12-01T00:00:00Z"],
+    ),
+]
+
+
+@router.get(
+    "/ledger",
+    operation_id="listLedger",
+    summary="List what was sent to providers, and what it cost",
+    response_description="One page of the ledger.",
+    responses=problems(),
+)
+async def list_ledger(
+    *,
+    context: ContextIn,
+    owner: OwnerIn,
+    since: _From = None,
+    until: _To = None,
+    cursor: Annotated[
+        str | None,
+        Query(
+            pattern=r"^\d{1,12}\.\d{6}-[0-9a-f]{32}$",
+            description="`next` of the page before.",
+            examples=[f"1795253400.000000-{EXAMPLE_JOB}"],
+        ),
+    ] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=500, description="The most entries to send.", examples=[100])
+    ] = 100,
+) -> LedgerList:
+    """Return every try of every item of your jobs, newest first, those of deleted jobs too."""
+    query = LedgerQuery(
+        owner=owner,
+        since=since,
+        until=until,
+        after=cursor,
+        limit=limit,
+    )
+    page = await context.store.list_ledger(query)
+    return LedgerList(entries=[ledger_entry_out(e) for e in page.entries], next=page.next)
+
+
+@router.get(
+    "/ledger.csv",
+    operation_id="exportLedger",
+    summary="Export what was sent to providers, and what it cost",
+    response_class=StreamingResponse,
+    response_description="The whole ledger, newest first, with a line that names the columns.",
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": header_line()}}},
+        **problems(),
+    },
+)
+async def export_ledger(
+    *, context: ContextIn, owner: OwnerIn, since: _From = None, until: _To = None
+) -> StreamingResponse:
+    """Return the same as a table for spreadsheets, all pages in one (RFC 4180)."""
+    query = LedgerQuery(owner=owner, since=since, until=until)
+
+    async def lines() -> AsyncIterator[str]:
+        yield header_line()
+        async for entry in read_ledger(context, query):
+            yield entry_line(ledger_entry_out(entry))
+
+    headers = {"Content-Disposition": 'attachment; filename="ledger.csv"'}
+    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)

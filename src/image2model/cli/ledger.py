@@ -1,0 +1,83 @@
+"""`image2model ledger`: what was spent."""
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from image2model.cli.opening import open_desk
+from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.tables import dollars, ledger_table, output_console
+from image2model.wire.ledger_csv import entry_line, header_line
+from image2model.wire.models import LedgerEntryOut
+
+app = typer.Typer(**STYLE)
+
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+
+@app.command()
+def ledger(
+    *,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write all of it to this file as CSV; `-`: print it."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=_FORMATS,
+            metavar="TIME",
+            help="Only what was sent then or later: 2026-11-01, or 2026-11-01T09:30:00, in UTC.",
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=_FORMATS, metavar="TIME", help="Only what was sent before then."),
+    ] = None,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """
+    List what was sent to providers, and what it cost.
+
+    Newest first; every try of every item, those of deleted jobs too.
+    """
+    with open_desk(server=server, api_key=api_key) as desk:
+        entries = list(desk.ledger(since=_utc(since), until=_utc(until)))
+    if csv is not None:
+        _write_csv(csv, entries)
+    elif as_json:
+        shown = {"entries": [entry.model_dump(mode="json") for entry in entries]}
+        typer.echo(json.dumps(shown, indent=2))
+    elif entries:
+        output_console().print(ledger_table(entries))
+        typer.echo(_sum(entries))
+    else:
+        typer.echo("Nothing was sent.")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _write_csv(path: Path, entries: Iterable[LedgerEntryOut]) -> None:
+    lines = [header_line(), *map(entry_line, entries)]
+    if str(path) == "-":
+        sys.stdout.writelines(lines)
+    else:
+        path.write_text("".join(lines), encoding="utf-8", newline="")
+
+
+def _sum(entries: Iterable[LedgerEntryOut]) -> str:
+    booked_usd, open_usd = 0.0, 0.0
+    for entry in entries:
+        booked_usd += entry.cost_usd or 0.0
+        open_usd += entry.estimated_usd if entry.cost_usd is None else 0.0
+    told = f"Booked: {dollars(booked_usd)}"
+    return f"{told}; not booked yet: about {dollars(open_usd)}" if open_usd else told
