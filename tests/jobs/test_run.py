@@ -202,6 +202,16 @@ async def test_a_lost_answer_is_looked_for(rig: Rig) -> None:
     assert rig.provider.submits_of("mug") == 1
 
 
+async def test_a_bug_while_sending_is_not_taken_for_unpaid(rig: Rig) -> None:
+    """When nobody can tell whether the request left, a person decides, and nothing is sent again."""
+    rig.provider.fail("submit", "mug", [RuntimeError("a bug")])
+    job = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    item = await item_of(rig, job)
+    assert item.state is ItemState.UNCERTAIN
+    assert item.attempts[0].cost_usd is None
+
+
 async def test_an_uncertain_item_is_submitted_again_on_request(rig: Rig) -> None:
     lost = SubmissionUncertain(provider="scripted", reason="connection reset")
     rig.provider.fail("submit", "mug", [lost])

@@ -123,7 +123,12 @@ class _Run:
             await self._settle(error)
         except Exception:  # noqa: BLE001  # a bug in a provider must not leave an item hanging
             _log.exception("item %d of job %s", self._claim.ref.index, self._claim.ref.job)
-            await self._fail(_UNEXPECTED)
+            if self._state is ItemState.SUBMITTING:
+                # The request may have left before whatever went wrong went wrong.
+                reason = "something unexpected happened while it was being sent"
+                await self._settle(SubmissionUncertain(provider=self._provider.name, reason=reason))
+            else:
+                await self._fail(_UNEXPECTED)
 
     async def _advance(self) -> None:
         if self._state is ItemState.QUEUED:
