@@ -42,7 +42,9 @@ def missing() -> str | None:
         AXE: "make check-frontend installs axe-core",
         WEB_APP: "make web builds the web app",
     }
-    return next((f"{path} is missing: {how}" for path, how in wanted.items() if not path.exists()), None)
+    return next(
+        (f"{path} is missing: {how}" for path, how in wanted.items() if not path.exists()), None
+    )
 
 
 class Site:
@@ -103,7 +105,9 @@ class Simulator:
 def open_simulator(*arguments: str) -> Iterator[Simulator]:
     """Run a simulator with *arguments* within the block."""
     command = [sys.executable, "-m", "image2model.testing.fal_simulator", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         about = json.loads(_first_line(process))
         assert process.stdout is not None

@@ -24,7 +24,7 @@ const WORDS: Readonly<Record<string, ViewName>> = {
   frontright: 'front-right',
 };
 const NAMED =
-  /^(.*?)[\s_.-]*\(?(front[\s_-]?left|front[\s_-]?right|front|left|back|rear|right|top|bottom)\)?$/i;
+  /^(.+?)[\s_.(-]+(front[\s_-]?left|front[\s_-]?right|front|left|back|rear|right|top|bottom)\)?$/i;
 const NUMBERED = /^(.*?)[\s_-]+\(?0*([1-8])\)?$/;
 /** Views in the order in which turntables and multi-view models number them. */
 const BY_NUMBER: readonly ViewName[] = [

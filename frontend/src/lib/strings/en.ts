@@ -120,7 +120,8 @@ export const en = {
     makeNone: 'Make models',
     total: 'Total',
     breakdown: (count: number, each: string) => `${count} × ${each}`,
-    time: (span: string) => `ready in ${span}`,
+    time: (span: string) => `${span} for each model`,
+    perModel: 'per model.',
     empty: 'Add pictures to begin.',
     skipped: (count: number) => `${plural(count, 'picture', 'pictures')} will be skipped.`,
     misfit: (count: number) =>

@@ -1,0 +1,62 @@
+import { expect, it } from 'vitest';
+import {
+  formatAgo,
+  formatBytes,
+  formatPercent,
+  formatRoughly,
+  formatSize,
+  formatSpan,
+  formatThousands,
+  formatUsd,
+} from './format';
+
+it('never rounds up to done', () => {
+  expect(formatPercent(0.999)).toBe('99 %');
+  expect(formatPercent(1)).toBe('100 %');
+  expect(formatPercent(0.29)).toBe('29 %');
+});
+
+it('writes spans as people say them', () => {
+  expect([0, 0.4, 45, 60, 200, 3_900].map(formatSpan)).toEqual([
+    '0 s',
+    '< 1 s',
+    '45 s',
+    '1 min',
+    '3 min 20 s',
+    '1 h 5 min',
+  ]);
+  expect(formatRoughly(0.1)).toBe('under a second');
+});
+
+it('writes sizes and counts in the unit that fits', () => {
+  expect([512, 1_500, 1_099_440, 2.5e9].map(formatBytes)).toEqual([
+    '512 B',
+    '2 KB',
+    '1.1 MB',
+    '2.5 GB',
+  ]);
+  expect([999, 4_210, 48_316, 1_250_000].map(formatThousands)).toEqual([
+    '999',
+    '4.2k',
+    '48k',
+    '1.3M',
+  ]);
+  expect(formatSize([147.56, 100, 46.58])).toBe('148 × 100 × 47 mm');
+  expect(formatSize([9.44, 3, 0.5])).toBe('9.4 × 3.0 × 0.5 mm');
+});
+
+it('says what is free, and does not hide fractions of a cent', () => {
+  expect([0, 0.2, 0.004, 1_234.5].map(formatUsd)).toEqual([
+    'Free',
+    '$0.20',
+    '$0.0040',
+    '$1,234.50',
+  ]);
+});
+
+it('tells how long ago', () => {
+  const now = Date.parse('2026-11-21T12:00:00Z');
+  expect(formatAgo('2026-11-21T11:59:30Z', now)).toBe('just now');
+  expect(formatAgo('2026-11-21T09:00:00Z', now)).toBe('3 hours ago');
+  expect(formatAgo('2026-11-20T12:00:00Z', now)).toBe('yesterday');
+});

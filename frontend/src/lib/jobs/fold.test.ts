@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import type { Item, Job, JobSummary } from '../api/types';
+import { foldDelta, formatsOf, sortItems, tallyOf } from './fold';
+
+function item(index: number, over: Partial<Item> = {}): Item {
+  return {
+    index,
+    name: `item ${index}`,
+    state: 'queued',
+    views: [],
+    progress: { fraction: 0, phase: '', queue_position: null, eta_s: null },
+    error: null,
+    result: null,
+    attempts: [],
+    ...over,
+  };
+}
+
+const COUNTS = {
+  queued: 2,
+  submitting: 1,
+  generating: 1,
+  finishing: 1,
+  succeeded: 3,
+  failed: 0,
+  cancelled: 0,
+  uncertain: 0,
+  total: 3,
+};
+const summary = (version: number, total = 3): JobSummary =>
+  ({ version, counts: { ...COUNTS, total } }) as JobSummary;
+const job = { ...summary(5), items: [item(0), item(1), item(2)] } as Job;
+
+describe('foldDelta', () => {
+  it('replaces what changed and keeps the rest as it is', () => {
+    const changed = item(1, { state: 'generating' });
+    const next = foldDelta(job, summary(6), [changed]);
+    expect(next.version).toBe(6);
+    expect(next.items[1]).toBe(changed);
+    expect(next.items[0]).toBe(job.items[0]);
+    expect(job.items[1]?.state).toBe('queued');
+  });
+
+  it('ignores news that are older than what is known', () => {
+    expect(foldDelta(job, summary(4), [item(0, { state: 'failed' })])).toBe(job);
+  });
+
+  it('drops items that are beyond the total', () => {
+    expect(foldDelta(job, summary(6, 2), []).items).toHaveLength(2);
+  });
+});
+
+it('counts everything between the queue and the end as running', () => {
+  expect(tallyOf(COUNTS)).toMatchObject({ done: 3, running: 3, waiting: 2, total: 3 });
+});
+
+it('sorts problems first, without touching the list given', () => {
+  const leaky = { files: [], facts: { watertight: false } };
+  const sound = { files: [], facts: { watertight: true } };
+  const items = [
+    item(0, { state: 'succeeded', result: sound }),
+    item(1, { state: 'succeeded', result: leaky }),
+    item(2, { state: 'failed' }),
+  ];
+  expect(sortItems(items, 'worst').map((one) => one.index)).toEqual([2, 1, 0]);
+  expect(items.map((one) => one.index)).toEqual([0, 1, 2]);
+});
+
+it('sorts names as people count', () => {
+  const items = [item(0, { name: 'cup 10' }), item(1, { name: 'cup 9' })];
+  expect(sortItems(items, 'name').map((one) => one.name)).toEqual(['cup 9', 'cup 10']);
+});
+
+it('offers printing formats for GLB only', () => {
+  const mesh = (format: string) => ({ files: [{ role: 'mesh', format }], facts: {} }) as never;
+  expect(formatsOf(item(0, { result: mesh('glb') }))).toEqual(['glb', 'stl']);
+  expect(formatsOf(item(0, { result: mesh('fbx') }))).toEqual(['fbx']);
+  expect(formatsOf(item(0))).toEqual([]);
+});

@@ -1,0 +1,75 @@
+"""Steps that several tests of the web app take."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.site import AXE, PICTURES
+
+LONG_MS = 120_000
+
+
+def pictures() -> Sequence[Path]:
+    """List the twelve example pictures."""
+    return sorted(PICTURES.iterdir())
+
+
+def open_upload(page: Page, *, generator: str = "Puff", provider: str = "This server") -> None:
+    """Open the upload page and choose a generator."""
+    page.goto("/")
+    expect(page.locator("input[name=generator]").first).to_be_visible()
+    offers = page.get_by_role("radio", name=provider)
+    if offers.count():
+        offers.check()
+    page.get_by_role("radio", name=generator, exact=True).check()
+
+
+def add(page: Page, files: Sequence[Path]) -> None:
+    """Choose *files* in the file picker."""
+    page.get_by_test_id("file-picker").set_input_files([str(file) for file in files])
+
+
+def make(page: Page, count: int) -> str:
+    """Press the button that makes *count* models; returns the job's id when its page is there."""
+    page.get_by_role("button", name=re.compile(rf"^Make {count} model")).click()
+    page.wait_for_url("**/jobs/*", timeout=LONG_MS)
+    return page.url.rpartition("/")[2]
+
+
+def wait_for_results(page: Page) -> None:
+    """Wait until the job's page shows its results."""
+    expect(page.get_by_role("heading", name="What’s next")).to_be_visible(timeout=LONG_MS)
+
+
+def card(page: Page, name: str) -> Locator:
+    """Find the card of the item called *name*."""
+    return page.locator("li[data-state]", has=page.get_by_text(name, exact=True))
+
+
+def open_viewer(page: Page, name: str) -> Locator:
+    """Open the viewer on *name*; returns its canvas when the model is drawn."""
+    page.get_by_role("button", name=f"Open {name} in the viewer").click()
+    expect(page.get_by_test_id("stage")).to_have_attribute("data-status", "shown")
+    return page.locator("dialog[open] canvas")
+
+
+def serious_faults(page: Page) -> list[str]:
+    """List what axe finds serious or critical on *page* as it is now."""
+    page.evaluate(f"() => {{ {AXE.read_text()} }}")
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found["violations"]
+        if rule["impact"] in {"serious", "critical"}
+        for node in rule["nodes"]
+    ]
+
+
+def overflow_px(page: Page) -> int:
+    """Tell by how much the page is wider than the window."""
+    width: int = page.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return width

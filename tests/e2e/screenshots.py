@@ -1,0 +1,200 @@
+"""Pictures of every page and state: `python -m tests.e2e.screenshots FOLDER`."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.journey import (
+    add,
+    card,
+    make,
+    open_upload,
+    open_viewer,
+    overflow_px,
+    pictures,
+    serious_faults,
+    wait_for_results,
+)
+from tests.e2e.site import VIEWS, missing, new_visitor, open_browser, open_simulator, open_site
+
+VARIANTS: Mapping[str, Mapping[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "phone": {
+        "color_scheme": "light",
+        "viewport": {"width": 360, "height": 740},
+        "device_scale_factor": 2,
+        "is_mobile": True,
+        "has_touch": True,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """Takes the pictures of one variant, and notes what a machine can see is wrong with them."""
+
+    page: Page
+    folder: Path
+    variant: str
+    faults: list[str]
+
+    def take(self, name: str, *, whole: bool = True) -> None:
+        """Save the page as it is now under *name*."""
+        if whole:
+            # Pictures below the fold are loaded when they come near.
+            self.page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
+            self.page.wait_for_timeout(350)
+            self.page.evaluate("() => window.scrollTo(0, 0)")
+        self.page.wait_for_timeout(400)
+        self.page.screenshot(path=self.folder / f"{name}-{self.variant}.png", full_page=whole)
+        label = f"{name}-{self.variant}"
+        if (wider := overflow_px(self.page)) > 0:
+            self.faults.append(f"{label}: {wider} px wider than the window")
+        self.faults.extend(f"{label}: {fault}" for fault in serious_faults(self.page))
+
+
+def main() -> None:
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", choices=VARIANTS, help="this variant only")
+    arguments = parser.parse_args()
+    if reason := missing():
+        sys.exit(reason)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    faults: list[str] = []
+    for variant in [arguments.only] if arguments.only else VARIANTS:
+        take_variant(arguments.folder, variant, faults)
+    sys.exit("\n".join(faults) or None)
+
+
+def take_variant(folder: Path, variant: str, faults: list[str]) -> None:
+    """Take all pictures of one variant, with a server of its own."""
+    simulator_options = ("--median-s", "6", "--sigma", "0.4", "--concurrency", "4")
+    with (
+        tempfile.TemporaryDirectory() as data,
+        open_simulator(*simulator_options) as simulator,
+        open_site(Path(data), simulator.environment) as site,
+        open_browser() as browser,
+        new_visitor(browser, site, **VARIANTS[variant]) as context,
+    ):
+        page = context.new_page()
+        album = Album(page, folder, variant, faults)
+        steps: list[Callable[[Album], None]] = [upload, results, viewer, history]
+        for step in steps:
+            step(album)
+        simulator.control("/faults", {"on": "run", "action": "model_refuses", "nth": 3})
+        processing(album)
+        site.stop()
+        page.wait_for_timeout(2500)
+        album.take("job-offline", whole=False)
+
+
+def upload(album: Album) -> None:
+    """Take the upload page, empty and full."""
+    page = album.page
+    page.goto("/history")
+    expect(page.get_by_text("No jobs yet")).to_be_visible()
+    album.take("history-empty")
+    open_upload(page)
+    album.take("upload-empty")
+    damaged = album.folder / "damaged.png"
+    damaged.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    notes = album.folder / "notes.txt"
+    notes.write_text("not a picture")
+    add(page, [*pictures()[:3], damaged, notes, *sorted(VIEWS.iterdir())])
+    damaged.unlink()
+    notes.unlink()
+    expect(page.get_by_text("The picture is damaged.")).to_be_visible()
+    album.take("upload-mixed")
+    page.get_by_role("radio", name="Hull", exact=True).check()
+    page.get_by_role("button", name="Group them").click()
+    page.locator("summary", has_text="Options").click()
+    album.take("upload-grouped")
+    page.get_by_role("button", name="Remove all").click()
+
+
+def results(album: Album) -> None:
+    """Take results as they come from this machine."""
+    page = album.page
+    open_upload(page)
+    add(page, pictures())
+    make(page, 12)
+    wait_for_results(page)
+    album.take("results")
+    page.get_by_role("radio", name="List").check()
+    album.take("results-list")
+    page.get_by_role("radio", name="Grid").check()
+    page.get_by_role("button", name="Download mug").click()
+    album.take("results-download", whole=False)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    album.take("results-delete", whole=False)
+    page.keyboard.press("Escape")
+
+
+def viewer(album: Album) -> None:
+    """Take the viewer in its modes."""
+    page = album.page
+    open_viewer(page, "teddy")
+    album.take("viewer", whole=False)
+    for key, name in (("g", "grid"), ("w", "wireframe"), ("2", "clay")):
+        page.keyboard.press(key)
+        album.take(f"viewer-{name}", whole=False)
+    page.keyboard.press("w")
+    page.keyboard.press("3")
+    page.keyboard.press("p")
+    album.take("viewer-beside", whole=False)
+    page.keyboard.press("1")
+    page.keyboard.press("p")
+    page.keyboard.press("?")
+    album.take("viewer-over", whole=False)
+    page.keyboard.press("Escape")
+
+
+def history(album: Album) -> None:
+    """Take the pages around jobs."""
+    page = album.page
+    page.goto("/history")
+    expect(page.get_by_text("badge and 11 more").first).to_be_visible()
+    album.take("history")
+    page.get_by_role("searchbox").fill("nothing like it")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    album.take("history-nothing")
+    page.goto("/settings")
+    expect(page.get_by_text("Everything works")).to_be_visible()
+    album.take("settings")
+    page.goto("/nowhere")
+    album.take("not-found")
+    page.goto(f"/jobs/{'0' * 32}")
+    expect(page.get_by_text("This job is not here")).to_be_visible()
+    album.take("job-gone")
+
+
+def processing(album: Album) -> None:
+    """Take a job on its way at a slow provider."""
+    page = album.page
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures())
+    album.take("upload-full")
+    make(page, 12)
+    expect(page.locator("li[data-state=generating]").first).to_be_visible()
+    expect(page.locator("li[data-state=succeeded]").first).to_be_visible(timeout=60_000)
+    album.take("processing")
+    failed = page.locator("li[data-state=failed]")
+    expect(failed.first).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    album.take("processing-failed-paused")
+    expect(card(page, "vase")).to_be_visible()
+
+
+if __name__ == "__main__":
+    main()
