@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.generator import View
-from image2model.geometry.atlas import choose_charts, cut_charts, pack_sheets, vertex_normals
+from image2model.geometry.atlas import (
+    Painted,
+    choose_charts,
+    cut_charts,
+    pack_sheets,
+    vertex_normals,
+)
 from image2model.geometry.hull import carve
 from image2model.geometry.inflate import inflate
 from image2model.geometry.mesh import EncodedImage, Material
@@ -174,27 +180,48 @@ def _carved(
         faces=painted.faces,
         back=np.zeros(len(painted.points), bool),
     )
-    colors = mix_colors(views, shares, faces)
-    sheets, at = [], np.empty((len(painted.origin), 2), np.float32)
-    for number, view in enumerate(views):
-        mine = painted.chart == number
-        of = painted.origin[mine]
-        at[mine] = view.at[of]
-        sheets.append(retouch(view, colors[of], shares[of, number], at[mine]))
-    hidden = painted.chart >= len(views)
     axes = np.zeros(islands.max() + 1, np.int64)
     axes[islands] = (charts - len(views)) % 3
-    of = painted.origin[hidden]
-    patches = sew_patches(
-        points[of] / np.float32(spacing),
-        axes[painted.chart[hidden]],
-        painted.chart[hidden] - len(views),
-        colors[of],
+    colors = mix_colors(views, shares, faces)[painted.origin]
+    texture, uvs = _paint(
+        painted,
+        views,
+        shares=shares,
+        colors=colors,
+        axes=axes[painted.chart],
+        spacing=spacing,
     )
-    at[hidden] = patches.at
+    return shape, texture, uvs
+
+
+def _paint(
+    painted: Painted,
+    views: list[Projection],
+    *,
+    shares: Floats,
+    colors: Floats,
+    axes: NDArray[np.int64],
+    spacing: float,
+) -> tuple[EncodedImage, Floats]:
+    """Draw the views' pictures and the patches between them; return where each vertex lies."""
+    pictured, texture_of = painted.chart < len(views), np.minimum(painted.chart, len(views))
+    at = np.empty((len(colors), 2), np.float32)
+    sheets = []
+    for number, view in enumerate(views):
+        mine = texture_of == number
+        of = painted.origin[mine]
+        at[mine] = view.at[of]
+        sheets.append(retouch(view, colors[mine], shares[of, number], at[mine]))
+    patches = sew_patches(
+        painted.points[~pictured] / np.float32(spacing),
+        axes[~pictured],
+        painted.chart[~pictured] - len(views),
+        colors[~pictured],
+    )
+    at[~pictured] = patches.at
     texture, places = pack_sheets([*sheets, patches.rgb])
-    place_of = np.array(places, np.float32)[np.minimum(painted.chart, len(views))]
-    return shape, encode_jpeg(texture), place_of[:, :2] + at * place_of[:, 2:]
+    place_of = np.array(places, np.float32)[texture_of]
+    return encode_jpeg(texture), place_of[:, :2] + at * place_of[:, 2:]
 
 
 def _spacing(points: Floats, faces: NDArray[np.int32]) -> float:
