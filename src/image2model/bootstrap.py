@@ -28,6 +28,7 @@ from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
+from image2model.jobs.doubts import DoubtSettler
 from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
@@ -141,6 +142,7 @@ async def _working(
     async with anyio.create_task_group() as group:
         group.start_soon(keeper.run)
         group.start_soon(Housekeeper(context).run)
+        group.start_soon(DoubtSettler(context).run)
         async with dispatcher:
             group.start_soon(Sweeper(context).run)
             yield
