@@ -203,7 +203,7 @@ async def test_a_lost_answer_is_looked_for(rig: Rig) -> None:
 
 
 async def test_a_bug_while_sending_is_not_taken_for_unpaid(rig: Rig) -> None:
-    """When nobody can tell whether the request left, a person decides, and nothing is sent again."""
+    """When nobody can tell whether the request left, a person decides what happens next."""
     rig.provider.fail("submit", "mug", [RuntimeError("a bug")])
     job = await rig.submit(ANNA, "mug")
     await rig.run_dispatched()
