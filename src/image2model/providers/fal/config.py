@@ -31,7 +31,7 @@ class Pace:
     shortest_s: float = 0.25
     longest_s: float = 5.0
     share: float = 0.07
-    requests_per_s: float = 330.0
+    requests_per_s: float = 380.0
     lag_s: float = 30.0
     first_retry_s: float = 0.5
     patience_s: float = 60.0

@@ -152,7 +152,7 @@ class Follower:
         )
         if watch.faults:
             delay_s = max(delay_s, _backoff_s(pace, watch.faults))
-        delay_s *= random.uniform(0.9, 1.1)  # noqa: S311 - spreads requests
+        delay_s *= random.uniform(0.85, 1.15)  # noqa: S311 - spreads requests
         # Where the end is expected before the next look, it is better to look just then.
         left_s = self._left_s(generator, watch, now_s=now_s)
         if left_s is not None and 0.0 < left_s < delay_s:

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
+import anyio
+
 from image2model.core.errors import Image2ModelError, JsonValue, ProviderUnavailable
 from image2model.ports.clock import Clock
 from image2model.providers.fal.asking import ask
@@ -25,6 +27,7 @@ class Platform:
         self._config = config
         self._clock = clock
         self._prices: dict[str, tuple[float, Decimal | None]] = {}
+        self._one_asks = anyio.Lock()
 
     async def requests(
         self,
@@ -75,13 +78,14 @@ class Platform:
 
     async def unit_price_usd(self, endpoint: str) -> Decimal | None:
         """Tell what a billable unit of *endpoint* costs; None: that cannot be had now."""
-        ends_at_s, price = self._prices.get(endpoint, (0.0, None))
-        if ends_at_s > self._clock.monotonic_s():
+        async with self._one_asks:  # A job's items end together, and all want to know.
+            ends_at_s, price = self._prices.get(endpoint, (0.0, None))
+            if ends_at_s > self._clock.monotonic_s():
+                return price
+            price = await self._ask_price(endpoint)
+            life_s = _NO_PRICE_LIFE_S if price is None else _PRICE_LIFE_S
+            self._prices[endpoint] = (self._clock.monotonic_s() + life_s, price)
             return price
-        price = await self._ask_price(endpoint)
-        life_s = _NO_PRICE_LIFE_S if price is None else _PRICE_LIFE_S
-        self._prices[endpoint] = (self._clock.monotonic_s() + life_s, price)
-        return price
 
     async def usual_price_usd(self, endpoint: str) -> Decimal | None:
         """Tell what requests to *endpoint* have usually cost; None: that cannot be had now."""
