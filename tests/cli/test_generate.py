@@ -40,7 +40,7 @@ def test_progress_is_told_line_by_line_where_there_is_no_terminal(here: Here) ->
     ended = here("generate", "pictures", "-o", "out")
     lines = ended.err.splitlines()
     assert [line.split()[0] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
-    assert sum("made mug_local-puff.glb, mug_local-puff.preview.webp" in line for line in lines)
+    assert sum("made mug.glb, mug.preview.webp" in line for line in lines)
     assert "Made 3 of 3 in " in ended.out
 
 
@@ -54,11 +54,11 @@ def test_other_formats_are_converted(here: Here, tmp_path: Path) -> None:
     ended = here("generate", "pictures/mug.png", "-o", "out", "--format", "stl, GLB,stl")
     assert ended.code == 0
     assert names_in(tmp_path / "out") == [
-        "mug_local-puff.glb",
-        "mug_local-puff.preview.webp",
-        "mug_local-puff.stl",
+        "mug.glb",
+        "mug.preview.webp",
+        "mug.stl",
     ]
-    stl = (tmp_path / "out" / "mug_local-puff.stl").read_bytes()
+    stl = (tmp_path / "out" / "mug.stl").read_bytes()
     assert len(stl) == 84 + 50 * int.from_bytes(stl[80:84], "little")
 
 
@@ -73,7 +73,7 @@ def test_same_command_again_makes_and_writes_nothing(here: Here, tmp_path: Path)
 
 def test_missing_and_changed_files_are_written_again(here: Here, tmp_path: Path) -> None:
     here("generate", "pictures", "-o", "out")
-    mug, cup = tmp_path / "out" / "mug_local-puff.glb", tmp_path / "out" / "cup2_local-puff.glb"
+    mug, cup = tmp_path / "out" / "mug.glb", tmp_path / "out" / "cup2.glb"
     before = cup.read_bytes()
     mug.unlink()
     cup.write_bytes(before[:100])
@@ -89,7 +89,7 @@ def test_only_new_pictures_are_made(here: Here, tmp_path: Path) -> None:
     again = here("generate", "pictures", "-o", "out", "--json").json
     assert [item["name"] for item in again["items"]] == ["cup2", "cup10", "mug", "pot"]
     assert attempts_of(again) == [0, 0, 0, 1]
-    assert "pot_local-puff.glb" in names_in(tmp_path / "out")
+    assert "pot.glb" in names_in(tmp_path / "out")
 
 
 def test_other_options_are_another_model(here: Here) -> None:
@@ -110,7 +110,7 @@ def test_equal_names_of_different_pictures_both_get_files(here: Here, tmp_path: 
     other = draw_discs(tmp_path / "more", "x.png", "y.png", "z.png", "mug.png")[3]
     here("generate", "pictures/mug.png", other, "-o", "out")
     meshes = [name for name in names_in(tmp_path / "out") if name.endswith(".glb")]
-    assert meshes == ["mug-2_local-puff.glb", "mug_local-puff.glb"]
+    assert meshes == ["mug-2.glb", "mug.glb"]
 
 
 def test_dry_run_makes_nothing_at_all(here: Here, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ def job_of(*names: str) -> JobOut:
 @pytest.mark.parametrize(
     ("template", "stem"),
     [
-        (DEFAULT_TEMPLATE, "tea pot_local-puff"),
-        ("{name}.{ext}", "tea pot"),
+        (DEFAULT_TEMPLATE, "tea pot"),
+        ("{name}_{generator}.{ext}", "tea pot_local-puff"),
         ("{index:03}-{name}.{ext}", "000-tea pot"),
         ("{job}.{ext}", JOB),
     ],

@@ -42,7 +42,7 @@ def test_generate_gives_the_same_with_a_server(here: Here, server: Server, tmp_p
     assert at_server.code == 0
     assert here("generate", "pictures", "-o", "here").code == 0
     assert names_in(tmp_path / "there") == names_in(tmp_path / "here")
-    mesh = "mug_local-puff.glb"
+    mesh = "mug.glb"
     assert (tmp_path / "there" / mesh).read_bytes() == (tmp_path / "here" / mesh).read_bytes()
 
 

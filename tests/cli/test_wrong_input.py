@@ -65,7 +65,7 @@ def test_picture_that_is_none_fails_alone(here: Here, tmp_path: Path) -> None:
     assert "This file is not a picture. It looks like a text file." in ended.out
     assert "Made 1 of 4 in " in ended.out
     assert "; 3 failed. The files are in " in ended.out
-    assert names_in(tmp_path / "out") == ["cup_local-puff.glb", "cup_local-puff.preview.webp"]
+    assert names_in(tmp_path / "out") == ["cup.glb", "cup.preview.webp"]
 
 
 def test_errors_are_json_where_json_is_asked_for(here: Here) -> None:

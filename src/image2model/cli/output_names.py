@@ -7,7 +7,7 @@ from image2model.core.errors import InvalidRequest
 from image2model.core.names import clean_name, unique_name
 from image2model.wire.models import ItemOut, JobOut
 
-DEFAULT_TEMPLATE = "{name}_{generator}.{ext}"
+DEFAULT_TEMPLATE = "{name}.{ext}"
 FIELDS: Mapping[str, str] = {
     "name": "the picture's name",
     "generator": "such as local-puff",
