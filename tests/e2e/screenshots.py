@@ -49,8 +49,8 @@ class Album:
         """Save the page as it is now under *name*."""
         if whole:
             # Pictures below the fold are loaded when they come near.
-            self.page.evaluate("() => window.scrollTo(0, document.body.scrollHeight)")
-            self.page.wait_for_timeout(350)
+            for image in self.page.locator("main img").all():
+                image.scroll_into_view_if_needed()
             self.page.evaluate("() => window.scrollTo(0, 0)")
         self.page.wait_for_timeout(400)
         self.page.screenshot(path=self.folder / f"{name}-{self.variant}.png", full_page=whole)

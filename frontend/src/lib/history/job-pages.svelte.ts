@@ -9,6 +9,8 @@ export class JobPages {
   next = $state.raw<string | null>(null);
   problem = $state.raw<Problem | null>(null);
   readonly #api: Api;
+  /** How many changes were sent: an answer that was under way meanwhile is out of date. */
+  #changes = 0;
   #query: JobQuery = { q: '', state: null, starred: false };
 
   constructor(api: Api) {
@@ -23,10 +25,12 @@ export class JobPages {
 
   async again(): Promise<void> {
     const query = this.#query;
+    const changes = this.#changes;
     await this.#try(async () => {
       const page = await this.#api.jobs(query);
       // An answer to an older question may come after a newer one was asked.
       if (query !== this.#query) return;
+      if (changes !== this.#changes) return this.again();
       this.jobs = page.jobs;
       this.next = page.next ?? null;
     });
@@ -44,6 +48,7 @@ export class JobPages {
 
   async star(job: JobSummary): Promise<void> {
     await this.#try(async () => {
+      this.#changes += 1;
       const { starred } = await this.#api.update(job.id, { starred: !job.starred });
       this.jobs = (this.jobs ?? []).map((one) => (one.id === job.id ? { ...one, starred } : one));
     });
@@ -52,6 +57,7 @@ export class JobPages {
   /** @returns Whether it is gone. */
   async remove(job: JobSummary): Promise<boolean> {
     await this.#try(async () => {
+      this.#changes += 1;
       await this.#api.remove(job.id);
       this.jobs = (this.jobs ?? []).filter((one) => one.id !== job.id);
     });

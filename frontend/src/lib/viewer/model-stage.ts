@@ -31,6 +31,7 @@ export type Surface = 'texture' | 'clay' | 'normals';
 const MM_PER_UNIT = 1_000;
 /** Where the camera starts: a little from the right and from above, as people hold things. */
 const START = { azimuth: 0.42, elevation: 0.2 };
+const FRONT = { azimuth: 0, elevation: 0 };
 const FIELD_OF_VIEW_DEG = 32;
 
 export interface Label extends Edge {
@@ -158,26 +159,13 @@ export class ModelStage {
     this.#controls.update();
   }
 
+  /** Looks straight at the front, as the picture was taken. */
+  faceFront(): void {
+    this.#place(FRONT);
+  }
+
   reset(): void {
-    const size = this.#box.getSize(new Vector3());
-    const centre = this.#box.getCenter(new Vector3());
-    const radius = Math.max(size.length() / 2, 1e-6);
-    const half = (FIELD_OF_VIEW_DEG * Math.PI) / 360;
-    const narrow = Math.atan(Math.tan(half) * Math.min(this.#camera.aspect, 1));
-    const distance = (radius / Math.sin(narrow)) * 0.92;
-    const { azimuth, elevation } = START;
-    const flat = Math.cos(elevation) * distance;
-    this.#camera.position
-      .set(Math.sin(azimuth) * flat, Math.sin(elevation) * distance, Math.cos(azimuth) * flat)
-      .add(centre);
-    this.#camera.near = distance / 100;
-    this.#camera.far = distance * 20;
-    this.#camera.updateProjectionMatrix();
-    this.#controls.minDistance = radius * 0.3;
-    this.#controls.maxDistance = distance * 5;
-    this.#controls.target.copy(centre);
-    this.#controls.update();
-    this.draw();
+    this.#place(START);
   }
 
   resize(widthPx: number, heightPx: number): void {
@@ -213,6 +201,27 @@ export class ModelStage {
     this.#lighting.dispose();
     this.#renderer.dispose();
     this.#renderer.forceContextLoss();
+  }
+
+  #place({ azimuth, elevation }: typeof START): void {
+    const size = this.#box.getSize(new Vector3());
+    const centre = this.#box.getCenter(new Vector3());
+    const radius = Math.max(size.length() / 2, 1e-6);
+    const half = (FIELD_OF_VIEW_DEG * Math.PI) / 360;
+    const narrow = Math.atan(Math.tan(half) * Math.min(this.#camera.aspect, 1));
+    const distance = (radius / Math.sin(narrow)) * 0.92;
+    const flat = Math.cos(elevation) * distance;
+    this.#camera.position
+      .set(Math.sin(azimuth) * flat, Math.sin(elevation) * distance, Math.cos(azimuth) * flat)
+      .add(centre);
+    this.#camera.near = distance / 100;
+    this.#camera.far = distance * 20;
+    this.#camera.updateProjectionMatrix();
+    this.#controls.minDistance = radius * 0.3;
+    this.#controls.maxDistance = distance * 5;
+    this.#controls.target.copy(centre);
+    this.#controls.update();
+    this.draw();
   }
 
   #render(): void {

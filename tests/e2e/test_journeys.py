@@ -1,0 +1,298 @@
+"""Whole journeys through the web app, in a real browser with a real server."""
+
+import io
+import re
+import signal
+import zipfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Visit
+from tests.e2e.journey import (
+    LONG_MS,
+    add,
+    card,
+    make,
+    open_upload,
+    open_viewer,
+    overflow_px,
+    pictures,
+    serious_faults,
+    wait_for_results,
+)
+from tests.e2e.site import VIEWS, Simulator, Site
+
+PHONE = {
+    "viewport": {"width": 360, "height": 740},
+    "is_mobile": True,
+    "has_touch": True,
+}
+
+
+def lit_pixels(page: Page) -> int:
+    """Count pixels of the viewer's picture of the model that are not transparent."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save a picture").click()
+    with Image.open(download.value.path()) as picture:
+        return sum(picture.convert("RGBA").getchannel("A").histogram()[200:])
+
+
+def test_pictures_become_models_that_can_be_downloaded(local_site: Site, visit: Visit) -> None:
+    """Twelve pictures: sent, made, shown, and packed into one ZIP file."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures())
+    make(page, 12)
+    wait_for_results(page)
+    expect(page.get_by_role("heading", name="12 models are ready")).to_be_visible()
+    expect(page.locator("li[data-state=succeeded]")).to_have_count(12)
+
+    with page.expect_download(timeout=LONG_MS) as download:
+        page.get_by_role("button", name="Download all").click()
+    packed = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert sorted(packed.namelist()) == [f"{path.stem}.glb" for path in pictures()]
+    assert all(packed.read(name)[:4] == b"glTF" for name in packed.namelist())
+
+
+def test_the_viewer_shows_one_model_after_the_other(local_site: Site, visit: Visit) -> None:
+    """The viewer draws something, and the arrow keys go on."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures()[:2])
+    make(page, 2)
+    wait_for_results(page)
+    open_viewer(page, "badge")
+    assert lit_pixels(page) > 20_000
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="cactus")).to_be_visible()
+    expect(page.get_by_test_id("stage")).to_have_attribute("data-status", "shown")
+    assert page.locator("canvas").count() == 1
+    page.keyboard.press("g")
+    expect(page.get_by_text("100 mm", exact=True)).to_be_visible()
+    assert serious_faults(page) == []
+    page.keyboard.press("Escape")
+    expect(page.locator("canvas")).to_have_count(0)
+    expect(page.get_by_role("button", name="Open badge in the viewer")).to_be_focused()
+
+
+def test_without_webgl_the_preview_is_shown(local_site: Site, visit: Visit) -> None:
+    """A browser without WebGL gets a message and the picture of the model."""
+    page = visit(local_site)
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    open_upload(page)
+    add(page, pictures()[:1])
+    make(page, 1)
+    wait_for_results(page)
+    page.get_by_role("button", name="Open badge in the viewer").click()
+    expect(page.get_by_text("This browser has no WebGL")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_alt_text("Model of badge")).to_be_visible()
+
+
+def test_views_are_grouped_by_their_names(local_site: Site, visit: Visit) -> None:
+    """Four views of one object become one model."""
+    page = visit(local_site)
+    open_upload(page, generator="Hull")
+    add(page, sorted(VIEWS.iterdir()))
+    expect(page.get_by_text("Needs more views of this object").first).to_be_visible()
+    page.get_by_role("button", name="Group them").click()
+    make(page, 1)
+    wait_for_results(page)
+    expect(card(page, "penguin")).to_have_attribute("data-state", "succeeded")
+
+
+def test_bad_files_are_named_and_left_out(local_site: Site, visit: Visit, tmp_path: Path) -> None:
+    """A file that is no picture does not keep the others from being made."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("not a picture")
+    page = visit(local_site)
+    open_upload(page)
+    add(page, [notes, *pictures()[:2]])
+    expect(page.get_by_text("Not a picture we can read")).to_be_visible()
+    make(page, 2)
+    wait_for_results(page)
+    expect(page.locator("li[data-state=succeeded]")).to_have_count(2)
+
+
+def test_a_picture_that_the_server_refuses_can_be_left_out(local_site: Site, visit: Visit) -> None:
+    """What fails on the way is said at its picture, and the rest can start in its order."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures()[:3])
+    page.route(
+        "**/items/1/views/front*",
+        lambda route: route.fulfill(
+            status=422,
+            content_type="application/problem+json",
+            body='{"code": "picture_damaged", "detail": "The picture cannot be read."}',
+        ),
+        times=1,
+    )
+    page.get_by_role("button", name="Make 3 models").click()
+    expect(page.get_by_text("The picture cannot be read.")).to_be_visible()
+    page.get_by_role("button", name="Start without them").click()
+    page.wait_for_url("**/jobs/*")
+    wait_for_results(page)
+    expect(page.locator("li[data-state=succeeded]")).to_have_count(2)
+    names = page.locator("li[data-state] button[title]").evaluate_all(
+        "all => all.map((one) => one.title)"
+    )
+    assert [name for name in names if name != "Download"] == ["badge", "duck"]
+
+
+def test_a_reload_changes_nothing(fal_site: Site, visit: Visit) -> None:
+    """A page that is reloaded in the middle goes on where it was."""
+    page = visit(fal_site)
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures())
+    make(page, 12)
+    expect(page.locator("li[data-state=succeeded]").first).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Cancel job")).to_be_visible()
+    wait_for_results(page)
+    expect(page.get_by_role("heading", name="12 models are ready")).to_be_visible()
+
+
+def test_a_page_heals_after_the_server_was_killed(fal_site: Site, visit: Visit) -> None:
+    """A killed server is noticed, and its successor, without anybody pressing a key."""
+    page = visit(fal_site)
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures()[:6])
+    make(page, 6)
+    expect(page.locator("li[data-state=generating]").first).to_be_visible()
+    fal_site.stop(signal.SIGKILL)
+    expect(page.get_by_text("Connection lost")).to_be_visible()
+    fal_site.start()
+    wait_for_results(page)
+    expect(page.get_by_role("heading", name="6 models are ready")).to_be_visible()
+
+
+def test_a_failed_item_is_retried(fal_site: Site, simulator: Simulator, visit: Visit) -> None:
+    """One item of three fails, says why, and succeeds when it is tried again."""
+    simulator.control("/faults", {"on": "run", "action": "model_refuses", "times": 1})
+    page = visit(fal_site)
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures()[:3])
+    make(page, 3)
+    failed = page.locator("li[data-state=failed]")
+    expect(failed).to_have_count(1, timeout=LONG_MS)
+    expect(failed).to_contain_text("content filter")
+    wait_for_results(page)
+    page.get_by_role("button", name="Retry 1 failed").click()
+    expect(page.get_by_role("heading", name="3 models are ready")).to_be_visible(timeout=LONG_MS)
+
+
+def test_a_job_is_cancelled(fal_site: Site, visit: Visit) -> None:
+    """Cancelling asks first, then ends what is not done."""
+    page = visit(fal_site)
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures())
+    make(page, 12)
+    page.get_by_role("button", name="Cancel job").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()
+    expect(page.locator("li[data-state=cancelled]").first).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_role("navigation", name="Progress")).to_contain_text("Results")
+    expect(page.get_by_role("button", name="Cancel job")).to_have_count(0, timeout=LONG_MS)
+
+
+def test_without_events_the_page_asks(fal_site: Site, visit: Visit) -> None:
+    """Where event streams do not come through, long polls bring the news."""
+    page = visit(fal_site)
+    page.route("**/events*", lambda route: route.abort())
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures()[:3])
+    make(page, 3)
+    wait_for_results(page)
+    expect(page.get_by_role("heading", name="3 models are ready")).to_be_visible()
+
+
+def test_a_phone_is_enough(local_site: Site, visit: Visit) -> None:
+    """At 360 px nothing is cut off, and a model can be looked at."""
+    page = visit(local_site, **PHONE)
+    open_upload(page)
+    assert overflow_px(page) == 0
+    add(page, pictures()[:3])
+    assert overflow_px(page) == 0
+    make(page, 3)
+    wait_for_results(page)
+    assert overflow_px(page) == 0
+    open_viewer(page, "cactus")
+    assert lit_pixels(page) > 5_000
+    for path in ("/history", "/settings"):
+        page.goto(path)
+        assert overflow_px(page) == 0
+
+
+def test_the_keyboard_is_enough(local_site: Site, visit: Visit) -> None:
+    """From the pictures to a closed viewer without a mouse."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures()[:2])
+    press_on(page, "Make 2 models")
+    page.wait_for_url("**/jobs/*")
+    wait_for_results(page)
+    press_on(page, "Open badge in the viewer")
+    expect(page.get_by_test_id("stage")).to_have_attribute("data-status", "shown")
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("+")
+    page.keyboard.press("2")
+    expect(page.get_by_role("radio", name="Clay")).to_be_checked()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def press_on(page: Page, name: str) -> None:
+    """Go to the control called *name* with the Tab key, and press Enter."""
+    wanted = page.get_by_role("button", name=name)
+    expect(wanted).to_be_visible()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            page.keyboard.press("Enter")
+            return
+    raise AssertionError(f"{name} cannot be reached with Tab")
+
+
+def test_history_finds_stars_and_deletes(local_site: Site, visit: Visit) -> None:
+    """A job is found by its name, starred, and gone when it is deleted."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures()[:1])
+    make(page, 1)
+    wait_for_results(page)
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_role("textbox", name="Name of the job").fill("Kitchen shelf")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Kitchen shelf")).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("searchbox").fill("kitchen")
+    page.get_by_role("button", name=re.compile("^Star: keep")).click()
+    expect(page.get_by_role("button", name="Remove the star")).to_be_visible()
+    assert serious_faults(page) == []
+    page.get_by_role("button", name="Delete Kitchen shelf").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+
+
+def test_choices_are_remembered(local_site: Site, visit: Visit) -> None:
+    """Generator, options and theme are as they were left."""
+    page = visit(local_site, color_scheme="light")
+    open_upload(page, generator="Lathe")
+    page.locator("summary", has_text="Options").click()
+    page.get_by_role("radio", name="Low").check()
+    page.get_by_role("button", name="Theme: System").click()
+    page.get_by_role("button", name="Theme: Light").click()
+    page.reload()
+    expect(page.get_by_role("radio", name="Lathe", exact=True)).to_be_checked()
+    expect(page.get_by_role("radio", name="Low")).to_be_checked()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_every_page_is_accessible(local_site: Site, visit: Visit) -> None:
+    """Axe finds nothing serious, in either theme."""
+    for scheme in ("light", "dark"):
+        page = visit(local_site, color_scheme=scheme)
+        for path in ("/", "/history", "/settings", "/nowhere", f"/jobs/{'0' * 32}"):
+            page.goto(path, wait_until="networkidle")
+            assert serious_faults(page) == [], f"{path} in {scheme}"
