@@ -127,6 +127,7 @@ def make_item(index: int, **changes: object) -> Item:
         state=ItemState.QUEUED,
         pictures=(make_picture(),),
         made_key=f"key-{index}",
+        metadata={} if index % 2 else {"title": "Gänsekrug", "height_mm": 212.5},
     )
     return replace(item, **changes)  # type: ignore[arg-type]
 
@@ -161,6 +162,7 @@ def make_file(name: str = "model.glb", **changes: object) -> ResultFile:
         format="glb",
         size_bytes=99,
         sha256="cd" * 32,
+        crc32=2**32 - 1,
         artifact=make_artifact(),
     )
     return replace(file, **changes)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from image2model.core.ids import JobId
 from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import JobStore
+from image2model.ports.jobstore import Description, JobStore
 from image2model.testing.fake_clock import FakeClock
 from tests.contracts.job_stores import (
     PROBLEM,
@@ -55,7 +55,8 @@ async def test_picture_adds_an_item(job_store: JobStore) -> None:
     job = await job_store.get_job(draft.id)
     assert job.version == draft.version + 1
     assert job.counts == {ItemState.QUEUED: 1}
-    item = make_item(0, job=draft.id, pictures=(picture,), made_key="", version=job.version)
+    expected = {"pictures": (picture,), "made_key": "", "metadata": {}, "version": job.version}
+    item = make_item(0, job=draft.id, **expected)
     assert job.items == (item,)
     assert await job_store.due_items(limit=9) == []
 
@@ -225,6 +226,38 @@ async def test_draft_gets_another_generator(job_store: JobStore) -> None:
     await job_store.start_job(job)
     with pytest.raises(WrongState):
         await job_store.set_generator(draft.id, generator=generator, options={})
+
+
+async def test_items_are_named_and_described(job_store: JobStore) -> None:
+    """Equal names get numbers in the items' order; what is not mentioned stays as it is."""
+    draft = await draft_of(job_store, "a", "b", "c", "d")
+    jug = Description(name="Jug", metadata={"height_mm": 212.5, "notes": "Gänse"})
+    other = Description(name="jug", metadata={})
+    await job_store.describe_items(
+        draft.id, {3: other, 0: jug, 1: Description(name="c", metadata={})}
+    )
+    job = await job_store.get_job(draft.id)
+    assert [item.name for item in job.items] == ["Jug", "c-2", "c", "jug-2"]
+    assert [item.metadata for item in job.items] == [jug.metadata, {}, {}, {}]
+    assert [item.version for item in job.items] == [job.version, job.version, 4, job.version]
+    await job_store.describe_items(draft.id, {0: Description(name="a", metadata={"sku": "7"})})
+    assert (await job_store.get_item(ItemRef(draft.id, 0))).metadata == {"sku": "7"}
+    started = await job_store.start_job(await job_store.get_job(draft.id))
+    assert started.items[0].metadata == {"sku": "7"}
+
+
+async def test_what_cannot_be_described(job_store: JobStore) -> None:
+    draft = await draft_of(job_store, "a")
+    said = Description(name="x", metadata={"title": "X"})
+    with pytest.raises(ItemNotFound):
+        await job_store.describe_items(draft.id, {0: said, 1: said})
+    with pytest.raises(JobNotFound):
+        await job_store.describe_items(NOWHERE, {})
+    assert await job_store.get_job(draft.id) == draft
+    await job_store.describe_items(draft.id, {})
+    started = await job_store.start_job(draft)
+    with pytest.raises(WrongState):
+        await job_store.describe_items(started.id, {0: said})
 
 
 async def test_started_draft_runs(job_store: JobStore, store_clock: FakeClock) -> None:

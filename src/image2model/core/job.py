@@ -97,6 +97,7 @@ class ResultFile:
         format: By its bytes: `glb`, `webp`, `png`, …
         size_bytes: Length, or None: known only to the provider.
         sha256: Hex, or None: not fetched.
+        crc32: The checksum that ZIP archives want, or None: not fetched.
         artifact: Where we keep it, or None: only the provider has it.
         provider_url: Where the provider offers it, or None.
         expires_at: When *provider_url* ends, or None: not known, or no URL.
@@ -107,6 +108,7 @@ class ResultFile:
     format: str
     size_bytes: int | None = None
     sha256: str | None = None
+    crc32: int | None = None
     artifact: ArtifactId | None = None
     provider_url: str | None = None
     expires_at: datetime | None = None
@@ -196,6 +198,7 @@ class Item:
         state: Where it stands.
         pictures: Its views, the front first.
         made_key: Same key, same model: a hash over pictures, generator and options.
+        metadata: What a person says of the object (its title, its height), by column.
         progress: How far it is.
         problem: Why it failed or needs a look; None: nothing is wrong.
         result: What it became, or None.
@@ -210,6 +213,7 @@ class Item:
     state: ItemState
     pictures: Sequence[Picture] = ()
     made_key: str = ""
+    metadata: Mapping[str, JsonValue] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     problem: Problem | None = None
     result: Result | None = None

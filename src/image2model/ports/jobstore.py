@@ -1,12 +1,13 @@
 """Port: the one truth about jobs, items, attempts and leases."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import (
@@ -131,6 +132,20 @@ class Claim:
     fence: int
     job: Job
     item: Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """
+    What a person says of an item of a draft.
+
+    Attributes:
+        name: The item's name; one that an item before it has gets a number.
+        metadata: In place of what was said before.
+    """
+
+    name: str
+    metadata: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,6 +421,16 @@ class JobStore(Protocol):
 
         Raises:
             JobNotFound, ItemNotFound: It, or the index *to*, is not there.
+            WrongState: The job is not a draft.
+        """
+        ...
+
+    async def describe_items(self, job: JobId, descriptions: Mapping[int, Description]) -> None:
+        """
+        Name and describe items of a draft, by their indexes; the others stay as they are.
+
+        Raises:
+            JobNotFound, ItemNotFound: One of them is not there; nothing changed.
             WrongState: The job is not a draft.
         """
         ...

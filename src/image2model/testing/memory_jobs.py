@@ -1,7 +1,7 @@
 """A `JobStore` in memory: for tests and for trying things out."""
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -46,6 +46,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
+    Description,
     JobChanges,
     JobPage,
     JobQuery,
@@ -247,6 +248,19 @@ class MemoryJobStore:
         order.insert(slots.index(to), moving)
         if moved := job.place(order, slots):
             job.touch(moved, self._clock.now())
+
+    async def describe_items(self, job: JobId, descriptions: Mapping[int, Description]) -> None:
+        """Name and describe items of a draft."""
+        record = self._draft(job)
+        chosen = record.chosen(descriptions)
+        taken = {r.item.name for index, r in record.items.items() if index not in descriptions}
+        for described in chosen:
+            said = descriptions[described.item.index]
+            name = unique_name(said.name, taken)
+            taken.add(name)
+            described.item = replace(described.item, name=name, metadata=dict(said.metadata))
+        if chosen:
+            record.touch(chosen, self._clock.now())
 
     async def set_generator(self, job: JobId, *, generator: GeneratorId, options: Options) -> None:
         """Give a draft another generator and options."""

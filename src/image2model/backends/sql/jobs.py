@@ -1,6 +1,6 @@
 """A `JobStore` over SQL."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from image2model.backends.sql import (
@@ -21,6 +21,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
+    Description,
     JobChanges,
     JobPage,
     JobQuery,
@@ -95,6 +96,10 @@ class SqlJobStore:
     async def move_item(self, ref: ItemRef, *, to: int) -> None:
         """Put an item of a draft at the place of another; those between move by one."""
         await self._database.write(jobs_drafts.move_item, ref, to=to)
+
+    async def describe_items(self, job: JobId, descriptions: Mapping[int, Description]) -> None:
+        """Name and describe items of a draft."""
+        await self._database.write(jobs_drafts.describe_items, job, descriptions)
 
     async def set_generator(self, job: JobId, *, generator: GeneratorId, options: Options) -> None:
         """Give a draft another generator and options."""

@@ -1,6 +1,6 @@
 """Drafts: pictures come and go, items change places, and at last the job starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -24,6 +24,7 @@ from image2model.core.job import Item, Job, Picture
 from image2model.core.names import unique_name
 from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import Description
 
 
 def put_picture(
@@ -96,6 +97,25 @@ def move_item(tx: Transaction, ref: ItemRef, *, to: int) -> None:
     if moved:
         _place(tx, job, [row for row, _ in moved], [place for _, place in moved])
         job.touch()
+
+
+def describe_items(tx: Transaction, job: JobId, descriptions: Mapping[int, Description]) -> None:
+    """Name and describe items of a draft."""
+    draft = _lock_draft(tx, job)
+    rows = tx.run(_places(draft).add_columns(items.c.name)).all()
+    chosen = {_at(rows, ItemRef(job, index)).id: said for index, said in descriptions.items()}
+    taken = {row.name for row in rows if row.id not in chosen}
+    changes = []
+    for row in rows:
+        if row.id in chosen:
+            said = chosen[row.id]
+            name = unique_name(said.name, taken)
+            taken.add(name)
+            described = {"name": name, "metadata": dict(said.metadata), "version": draft.version}
+            changes.append({"item_id": row.id, **described})
+    if changes:
+        tx.run(sa.update(items).where(items.c.id == sa.bindparam("item_id")), changes)
+        draft.touch()
 
 
 def set_generator(tx: Transaction, job: JobId, *, generator: GeneratorId, options: Options) -> None:
