@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.site import Simulator, Site, missing, new_visitor, open_browser
 from tests.e2e.site import open_simulator as open_simulator_process
@@ -21,6 +21,7 @@ def browser() -> Iterator[Browser]:
     """Chromium."""
     if REASON:
         pytest.skip(REASON)
+    expect.set_options(timeout=20_000)
     with open_browser() as opened:
         yield opened
 

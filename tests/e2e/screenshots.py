@@ -91,6 +91,8 @@ def take_variant(folder: Path, variant: str, faults: list[str]) -> None:
         for step in steps:
             step(album)
         simulator.control("/faults", {"on": "run", "action": "model_refuses", "nth": 3})
+        simulator.control("/faults", {"on": "submit", "action": "reset_after", "nth": 4})
+        simulator.control("/faults", {"on": "requests", "action": "reply"})
         processing(album)
         site.stop()
         page.wait_for_timeout(2500)

@@ -153,7 +153,7 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        raise RuntimeError(f"{process.args} ended with {process.wait(timeout=_READY_S)}")
+        raise RuntimeError(f"{process.args!r} ended with {process.wait(timeout=_READY_S)}")
     return line
 
 

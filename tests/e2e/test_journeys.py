@@ -183,6 +183,24 @@ def test_a_failed_item_is_retried(fal_site: Site, simulator: Simulator, visit: V
     expect(page.get_by_role("heading", name="3 models are ready")).to_be_visible(timeout=LONG_MS)
 
 
+def test_an_uncertain_item_is_decided_by_a_person(
+    fal_site: Site, simulator: Simulator, visit: Visit
+) -> None:
+    """An answer that was lost on the way is shown as such; giving up ends the item."""
+    simulator.control("/faults", {"on": "submit", "action": "reset_after", "times": 1})
+    simulator.control("/faults", {"on": "requests", "action": "reply"})
+    page = visit(fal_site)
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures()[:2])
+    make(page, 2)
+    uncertain = page.locator("li[data-state=uncertain]")
+    expect(uncertain).to_contain_text("may be charged twice", timeout=LONG_MS)
+    assert serious_faults(page) == []
+    uncertain.get_by_role("button", name="Give up").click()
+    expect(page.locator("li[data-state=failed]")).to_have_count(1)
+    wait_for_results(page)
+
+
 def test_a_job_is_cancelled(fal_site: Site, visit: Visit) -> None:
     """Cancelling asks first, then ends what is not done."""
     page = visit(fal_site)

@@ -11,9 +11,9 @@ import {
 } from './format';
 
 it('never rounds up to done', () => {
-  expect(formatPercent(0.999)).toBe('99 %');
-  expect(formatPercent(1)).toBe('100 %');
-  expect(formatPercent(0.29)).toBe('29 %');
+  expect(formatPercent(0.999)).toBe('99\u00a0%');
+  expect(formatPercent(1)).toBe('100\u00a0%');
+  expect(formatPercent(0.29)).toBe('29\u00a0%');
 });
 
 it('writes spans as people say them', () => {

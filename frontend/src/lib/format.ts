@@ -8,7 +8,8 @@ const AGO = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 export const formatCount = (count: number): string => WHOLE.format(count);
 export const formatNumber = (value: number): string => SHORT.format(value);
-export const formatPercent = (fraction: number): string => `${Math.floor(fraction * 100 + 1e-6)} %`;
+export const formatPercent = (fraction: number): string =>
+  `${Math.floor(fraction * 100 + 1e-6)}\u00a0%`;
 export const formatWhen = (iso: string): string => WHEN.format(new Date(iso));
 
 /** 48 316 faces as "48k": enough to compare. */
