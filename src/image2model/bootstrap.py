@@ -174,6 +174,7 @@ def _rules(settings: Settings) -> Rules:
         links_s=settings.retention.links_s,
         draft_s=settings.retention.draft_s,
         day_budget_usd=settings.budget.day_usd,
+        lease_s=settings.lease_s,
         compute_s=settings.compute.limit_s,
         incoming=settings.data_dir / "incoming",
     )

@@ -194,6 +194,13 @@ class Settings(BaseSettings):
         "keep",
         description="`keep`: copy results into our storage; `links`: remember provider URLs only.",
     )
+    lease_s: float = Field(
+        10.0,
+        ge=1.0,
+        le=3_600.0,
+        description="Seconds after which the items of a process that died are taken over. Not "
+        "shorter than a busy machine or database may be silent.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages written to standard error."
     )
