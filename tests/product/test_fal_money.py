@@ -74,7 +74,8 @@ async def test_exhausted_account_stops_the_job(
         assert len(messages) == 1
         assert "top up" in messages.pop().lower()
         assert {item["error"]["code"] for item in done["items"]} == {"provider_account_blocked"}
-        assert len(product.fal.ledger.submits) <= 3
+        # Two at a time, and each refusal frees its place a moment before the job is stopped.
+        assert len(product.fal.ledger.submits) <= 6
         assert product.paid == []
         assert costs(done) == (0.0, 0.0)
         product.fal.account().balance_usd = 100.0
