@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from image2model.cli.output_names import DEFAULT_TEMPLATE, NameTemplate
+from image2model.cli.output_names import NameTemplate
 from image2model.core.errors import InvalidRequest
+from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.wire.models import Cost, Counts, ItemOut, ItemProgress, JobOut, JobProgress
 
 JOB = "0123456789abcdef0123456789abcdef"
@@ -72,7 +73,9 @@ def test_equal_names_get_numbers_whatever_their_case() -> None:
         ("{name.__class__}.{ext}", "has no field"),
         ("{}.{ext}", "has no field"),
         ("{name.{ext}", "cannot be understood"),
-        ("{index:q}.{ext}", "cannot be understood"),
+        ("{index:q}.{ext}", "no width"),
+        ("{name:999999999}.{ext}", "no width"),
+        ("x" * 200 + ".{ext}", "more than 200"),
     ],
 )
 def test_what_would_not_make_file_names_is_refused(template: str, reason: str) -> None:

@@ -1,12 +1,12 @@
 """The desk that does the work in this process, with an event loop in a thread of its own."""
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from anyio.from_thread import start_blocking_portal
 
 from image2model.api import translate
 from image2model.bootstrap import open_app
+from image2model.cli.calls import call_on
 from image2model.cli.desk import Order, Resolution
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import LOCAL_OWNER, JobId
@@ -54,9 +55,6 @@ ITEM_LIMIT = 500
 """The operator's own limit protects servers; the owner of this machine may do as he likes."""
 
 _CHUNK_BYTES = 1024 * 1024
-_LET_GO_S = 1.0
-"""How long a call that is stopped may take to end."""
-
 _LOOK_EVERY_S = 0.05
 _LOOKING_SHARE = 0.2
 """The most of the time that goes into reading a large job again and again."""
@@ -104,24 +102,7 @@ class EmbeddedDesk:
 
     def call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
         """Run a coroutine function on the event loop; where Ctrl-C ends the wait, it is stopped."""
-        ended = threading.Event()
-
-        async def run() -> T:
-            try:
-                return await function(*args, **more)
-            finally:
-                ended.set()
-
-        # Unlike those of a portal, these tasks begin without waiting for the loop, so that Ctrl-C
-        # cannot come when one has begun that nobody knows of yet.
-        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            # Not before it has let go of its files may the caller remove them.
-            if future.cancel():
-                ended.wait(_LET_GO_S)
-            raise
+        return call_on(self._loop, partial(function, *args, **more))
 
     # --- generators -------------------------------------------------------------------------
 

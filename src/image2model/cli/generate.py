@@ -17,7 +17,7 @@ from image2model.cli.interrupts import Interrupted, raise_on_signals
 from image2model.cli.making import follow, take_in
 from image2model.cli.opening import open_desk
 from image2model.cli.options import parse_options
-from image2model.cli.output_names import DEFAULT_TEMPLATE, FIELDS, NameTemplate
+from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
 from image2model.cli.pictures import find_pictures
@@ -25,6 +25,7 @@ from image2model.cli.saving import Saver
 from image2model.cli.subjects import Subject, group_pictures
 from image2model.cli.tables import duration, outcomes_table, output_console, plan_lines
 from image2model.core.errors import BudgetExceeded, TooManyItems
+from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.ids import new_hex_id
 from image2model.core.madekey import hash_of
 from image2model.wire.models import EstimateOut, JobOut

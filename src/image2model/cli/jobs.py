@@ -18,12 +18,13 @@ from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
 from image2model.cli.making import follow
 from image2model.cli.opening import open_desk
-from image2model.cli.output_names import DEFAULT_TEMPLATE, NameTemplate
+from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
 from image2model.cli.saving import Saver
 from image2model.cli.tables import items_table, job_lines, jobs_table, output_console
 from image2model.core.errors import InvalidRequest, JobNotFound
+from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.core.ids import is_hex_id
 from image2model.core.states import JobState
 from image2model.wire.models import JobOut
