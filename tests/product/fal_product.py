@@ -98,7 +98,7 @@ async def running(
     faults: list[FaultRule] | None = None,
     behaviour: Mapping[str, Any] | None = None,
     webhooks: bool = False,
-    **environment: str,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Product]:
     """Run a simulator and the product that it is set for."""
     settings = Behaviour(latency=latency, mesh_bytes=20_000, **(behaviour or {}))
@@ -111,7 +111,7 @@ async def running(
             "IMAGE2MODEL_COMPUTE__WORKERS": "1",
             "IMAGE2MODEL_FAL__CONCURRENCY": "40",
             **({"IMAGE2MODEL_PUBLIC_URL": url} if webhooks else {}),
-            **environment,
+            **(environment or {}),
         }
         for name, value in given.items():
             monkeypatch.setenv(name, value)

@@ -46,7 +46,7 @@ async def test_budget_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, p
     """What fits is made, the rest fails with one clear reason, and nothing of it is sent."""
     of_day = {"IMAGE2MODEL_BUDGET__DAY_USD": "0.7"} if period == "day" else {}
     of_job = {"budget_usd": "0.7"} if period == "job" else {}
-    async with running(tmp_path, monkeypatch, **of_day) as product:
+    async with running(tmp_path, monkeypatch, environment=of_day) as product:
         done = await product.made("mug", "cup", "jug", **of_job)
         assert (done["counts"]["succeeded"], done["counts"]["failed"]) == (2, 1)
         (problem,) = [item["error"] for item in done["items"] if item["error"]]
@@ -65,7 +65,10 @@ async def test_exhausted_account_stops_the_job(
 ) -> None:
     """One message that says what to do, for every item; few requests; retried when paid up."""
     async with running(
-        tmp_path, monkeypatch, behaviour={"balance_usd": 0.0}, IMAGE2MODEL_FAL__CONCURRENCY="2"
+        tmp_path,
+        monkeypatch,
+        behaviour={"balance_usd": 0.0},
+        environment={"IMAGE2MODEL_FAL__CONCURRENCY": "2"},
     ) as product:
         names = [f"cup-{number}" for number in range(12)]
         done = await product.made(*names)

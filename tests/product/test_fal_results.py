@@ -94,7 +94,9 @@ async def test_dead_links_cannot_be_starred(
 async def test_links_job_ends_with_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(tmp_path, monkeypatch, IMAGE2MODEL_FAL__FILE_LIFE_S="3600") as product:
+    async with running(
+        tmp_path, monkeypatch, environment={"IMAGE2MODEL_FAL__FILE_LIFE_S": "3600"}
+    ) as product:
         job = await product.made("mug", keep="links")
         settled = await product.job(job["id"])
         assert settled["expires_at"] == job["items"][0]["result"]["files"][0]["expires_at"]
