@@ -49,7 +49,7 @@ class Album:
         """Save the page as it is now under *name*."""
         if whole:
             # Pictures below the fold are loaded when they come near.
-            for image in self.page.locator("main img").all():
+            for image in self.page.locator("main img:visible").all():
                 image.scroll_into_view_if_needed()
             self.page.evaluate("() => window.scrollTo(0, 0)")
         self.page.wait_for_timeout(400)
