@@ -21,13 +21,12 @@ def call_on(loop: asyncio.AbstractEventLoop, function: Callable[[], Awaitable[T]
     at most: only when a call has let go of its files may its caller remove them.
     """
     call = _Call(function)
-    # Begins without waiting for the loop, as calls through a portal do: a signal must not come
-    # when a call has begun that nobody knows of yet.
-    future = asyncio.run_coroutine_threadsafe(call.run(), loop)
     try:
-        return future.result()
+        # Begins without waiting for the loop, as calls through a portal do; and a signal may come
+        # even while it begins.
+        return asyncio.run_coroutine_threadsafe(call.run(), loop).result()
     except BaseException:
-        if not future.done():
+        if not call.ended.is_set():
             loop.call_soon_threadsafe(call.stop)
             call.ended.wait(_LET_GO_S)
         raise

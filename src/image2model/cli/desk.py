@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from image2model.cli.subjects import Subject
+from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.wire.models import (
     EstimateOut,
     FileOut,
@@ -132,4 +133,8 @@ class Desk(Protocol):
 
     def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
         """Write an item's model in the format asked for to *path*."""
+        ...
+
+    def save_archive(self, job: str, wanted: ArchiveRequest, path: Path) -> None:
+        """Write all of a job as one ZIP file to *path*."""
         ...

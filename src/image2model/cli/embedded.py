@@ -23,6 +23,8 @@ from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import FINAL_STATES, ItemState, JobState
 from image2model.jobs import control
 from image2model.jobs.access import owned_job
+from image2model.jobs.archive import open_archive
+from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.context import Context
 from image2model.jobs.download import (
     MESH_FORMATS,
@@ -248,6 +250,16 @@ class EmbeddedDesk:
             await self._copy(model.source, path)
         else:
             await anyio.Path(path).write_bytes(await make_model(self.context, model))
+
+    def save_archive(self, job: str, wanted: ArchiveRequest, path: Path) -> None:
+        """Write all of a job as one ZIP file to *path*."""
+        self.call(self._save_archive, JobId(job), wanted, path)
+
+    async def _save_archive(self, job: JobId, wanted: ArchiveRequest, path: Path) -> None:
+        archive = await open_archive(self.context, LOCAL_OWNER, job, wanted)
+        async with await anyio.open_file(path, "wb") as out:
+            async for chunk in archive.read():
+                await out.write(chunk)
 
     async def _copy(self, found: Found, path: Path) -> None:
         async with await anyio.open_file(path, "wb") as out:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ from image2model.core.errors import InvalidRequest, JobNotFound
 from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.core.ids import is_hex_id
 from image2model.core.states import JobState
+from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.wire.models import JobOut
 
 app = typer.Typer(help="Look at jobs and change them.", no_args_is_help=True, **STYLE)
@@ -172,34 +174,56 @@ def resolve(
 
 
 @app.command()
-def save(
+def download(
     job: JobArgument,
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the models go.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.zip|FOLDER",
+            help="Where the models go: one ZIP file with a manifest, or a folder.",
+        ),
     ],
     formats: Annotated[
         str, typer.Option("--format", "-f", help="Formats of the models, separated by commas.")
     ] = "glb",
     name_template: Annotated[
-        str, typer.Option(metavar="TEMPLATE", help="As for `generate`.")
+        str,
+        typer.Option(metavar="TEMPLATE", help="As for `generate`; in a ZIP file / makes folders."),
     ] = DEFAULT_TEMPLATE,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Add the pictures to the ZIP file, too.")
+    ] = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Save what a job has made so far into a folder."""
-    template = NameTemplate(name_template)
+    """Download what a job has made so far, as one ZIP file or into a folder."""
+    as_archive = output.suffix.lower() == ".zip" and not output.is_dir()
+    folder = OutputFolder(output.parent if as_archive else output)
     with (
         open_desk(server=server, api_key=api_key) as desk,
         open_display(Console(stderr=True, highlight=False)) as display,
     ):
         found = desk.job(find_job(desk, job))
-        wanted = parse_formats(formats, desk, delivered=())
-        folder = OutputFolder(output)
-        saver = Saver(desk, folder, display, template=template, formats=wanted)
-        saver.watch(found)
-    typer.echo(f"The files are in {folder.path}")
-    if any(outcome.trouble for outcome in saver.outcomes.values()):
+        if as_archive:
+            delivered = {f.format for i in found.items if i.result for f in i.result.files}
+            wanted = ArchiveRequest(
+                formats=parse_formats(formats, desk, delivered=delivered),
+                template=name_template,
+                pictures=pictures,
+            )
+            folder.keep(output.name, partial(desk.save_archive, found.id, wanted), sha256=None)
+            troubles = bool(found.counts.failed)
+        else:
+            template = NameTemplate(name_template)
+            wanted_formats = parse_formats(formats, desk, delivered=())
+            saver = Saver(desk, folder, display, template=template, formats=wanted_formats)
+            saver.watch(found)
+            troubles = any(outcome.trouble for outcome in saver.outcomes.values())
+    typer.echo(f"The archive is {output}" if as_archive else f"The files are in {folder.path}")
+    if troubles:
         raise typer.Exit(SOME_FAILED)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from image2model.cli.desk import Order, Resolution
-from image2model.client.client import Client, model_url
+from image2model.client.client import Client, archive_url, model_url
 from image2model.core.errors import InvalidRequest
+from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.settings import Settings
 from image2model.wire.models import (
     EstimateOut,
@@ -165,3 +166,14 @@ class ServerDesk:
     def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
         """Write an item's model in the format asked for to *path*."""
         self._client.save(model_url(job, item, format_name), path)
+
+    def save_archive(self, job: str, wanted: ArchiveRequest, path: Path) -> None:
+        """Write all of a job as one ZIP file to *path*."""
+        url = archive_url(
+            job,
+            formats=wanted.formats,
+            template=wanted.template,
+            previews=wanted.previews,
+            pictures=wanted.pictures,
+        )
+        self._client.save(url, path)
