@@ -1,0 +1,121 @@
+"""What gives a 3MF object its colours: textures, colours of vertices, base materials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.geometry.formats.number_text import format_rows
+from image2model.geometry.formats.texture_files import TextureFiles
+from image2model.geometry.mesh import EncodedImage, Material, Mesh, Wrap
+from image2model.geometry.shading import to_srgb
+from image2model.geometry.surface_colors import surface_colors
+from image2model.geometry.texture_coding import tinted, without_webp
+
+_TILES: Mapping[Wrap, str] = {"clamp": "clamp", "mirror": "mirror", "repeat": "wrap"}
+_WHITE = (1.0, 1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Coloring:
+    """
+    How the triangles of a mesh name their colours.
+
+    Attributes:
+        group: The id of the group of properties.
+        first: The entry for an object or triangle that has but one.
+        of_vertex: For each vertex its entry in the group; None: all have *first*.
+    """
+
+    group: int
+    first: int = 0
+    of_vertex: NDArray[np.int64] | None = None
+
+
+class Resources:
+    """
+    Collects groups of properties.
+
+    Args:
+        folder: Where textures lie in the package, ending with a slash.
+
+    Attributes:
+        elements: The XML of each.
+        next_id: The first id that none has.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._textures = TextureFiles(folder)
+        self._recoded: dict[tuple[int, tuple[float, ...]], EncodedImage] = {}
+        self.elements: list[str] = []
+        self.next_id = 1
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The content of the textures by their path."""
+        return self._textures.files
+
+    def add(self, mesh: Mesh) -> Coloring | None:
+        """Add what *mesh* needs; None: it is white."""
+        texture = mesh.material.base_color_texture
+        if texture is not None and mesh.uvs is not None and mesh.colors is None:
+            return self._add_texture(texture, mesh.uvs, mesh.material)
+        if mesh.colors is not None:
+            return self._add_colors(mesh)
+        if mesh.material.base_color != _WHITE:
+            return self._add_base(mesh.material)
+        return None
+
+    def _add_texture(
+        self, image: EncodedImage, uvs: NDArray[np.float32], material: Material
+    ) -> Coloring:
+        path = self._textures.add(self._fit(image, material.base_color), "base_color")
+        texture_id, group_id = self._take_id(), self._take_id()
+        kind = "image/png" if path.endswith(".png") else "image/jpeg"
+        along_u, along_v = (_TILES[wrap] for wrap in material.wrap)
+        upwards = uvs * np.array([1, -1], np.float32) + np.array([0, 1], np.float32)
+        self.elements.append(
+            f'<m:texture2d id="{texture_id}" path="/{path}" contenttype="{kind}"'
+            f' tilestyleu="{along_u}" tilestylev="{along_v}"/>\n'
+            f'<m:texture2dgroup id="{group_id}" texid="{texture_id}">\n'
+            + format_rows('<m:tex2coord u="%.6g" v="%.6g"/>\n', upwards)
+            + "</m:texture2dgroup>\n"
+        )
+        return Coloring(group=group_id, of_vertex=np.arange(len(uvs)))
+
+    def _fit(self, image: EncodedImage, factor: tuple[float, float, float, float]) -> EncodedImage:
+        """Return the texture as the format holds it: no WebP, and no factor beside it."""
+        key = (id(image), factor)
+        if key not in self._recoded:
+            plain = factor == _WHITE
+            self._recoded[key] = without_webp(image) if plain else tinted(image, factor)
+        return self._recoded[key]
+
+    def _add_colors(self, mesh: Mesh) -> Coloring:
+        colors = surface_colors(mesh)
+        assert colors is not None
+        words = np.ascontiguousarray(colors).view(">u4")[:, 0]
+        different, entries = np.unique(words, return_inverse=True)
+        group_id = self._take_id()
+        self.elements.append(
+            f'<m:colorgroup id="{group_id}">\n'
+            + format_rows('<m:color color="#%08X"/>\n', different[:, None])
+            + "</m:colorgroup>\n"
+        )
+        return Coloring(group=group_id, of_vertex=entries)
+
+    def _add_base(self, material: Material) -> Coloring:
+        red, green, blue = to_srgb(np.array(material.base_color[:3], np.float32)).tolist()
+        alpha = 255 if material.alpha_mode == "OPAQUE" else round(material.base_color[3] * 255)
+        group_id = self._take_id()
+        self.elements.append(
+            f'<basematerials id="{group_id}"><base name={quoteattr(material.name or "material")}'
+            f' displaycolor="#{red:02X}{green:02X}{blue:02X}{alpha:02X}"/></basematerials>\n'
+        )
+        return Coloring(group=group_id)
+
+    def _take_id(self) -> int:
+        self.next_id += 1
+        return self.next_id - 1
