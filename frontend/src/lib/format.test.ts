@@ -42,6 +42,7 @@ it('writes sizes and counts in the unit that fits', () => {
     '1.3M',
   ]);
   expect(formatSize([147.56, 100, 46.58])).toBe('148 × 100 × 47 mm');
+  expect(formatSize([1_997, 2_000, 940])).toBe('2.00 × 2.00 × 0.94 m');
   expect(formatSize([9.44, 3, 0.5])).toBe('9.4 × 3.0 × 0.5 mm');
 });
 

@@ -63,8 +63,11 @@ export function formatAgo(iso: string, nowMs: number): string {
   return 'just now';
 }
 
-/** Width, height and depth such as "148 × 100 × 47 mm". */
+/** Width, height and depth such as "148 × 100 × 47 mm", in metres from one metre on. */
 export function formatSize(mm: readonly [number, number, number]): string {
+  if (Math.max(...mm) >= 1_000) {
+    return `${mm.map((side) => (side / 1_000).toFixed(2)).join(' × ')} m`;
+  }
   const digits = Math.max(...mm) < 10 ? 1 : 0;
   return `${mm.map((side) => side.toFixed(digits)).join(' × ')} mm`;
 }

@@ -61,6 +61,8 @@ export class ModelStage {
   #materials = new Map<Mesh, Material | Material[]>();
   #frame = 0;
   #gridShown = false;
+  /** Where the camera was put; null once somebody moved it. */
+  #pose: typeof START | null = START;
 
   /**
    * @param canvas Where to draw.
@@ -76,6 +78,7 @@ export class ModelStage {
     this.#controls = new OrbitControls(this.#camera, canvas);
     this.#controls.autoRotateSpeed = 2.2;
     this.#controls.addEventListener('change', () => this.draw());
+    this.#controls.addEventListener('start', () => (this.#pose = null));
   }
 
   /** Replaces the model by the one in *glb*. */
@@ -147,6 +150,7 @@ export class ModelStage {
 
   /** Turns the view by angles in radians. */
   orbit(left: number, up: number): void {
+    this.#pose = null;
     this.#controls.rotateLeft(left);
     this.#controls.rotateUp(up);
     this.#controls.update();
@@ -154,6 +158,7 @@ export class ModelStage {
 
   /** @param factor Above 1.0: nearer. */
   zoom(factor: number): void {
+    this.#pose = null;
     if (factor > 1) this.#controls.dollyIn(factor);
     else this.#controls.dollyOut(1 / factor);
     this.#controls.update();
@@ -172,6 +177,7 @@ export class ModelStage {
     this.#renderer.setSize(widthPx, heightPx, false);
     this.#camera.aspect = widthPx / Math.max(heightPx, 1);
     this.#camera.updateProjectionMatrix();
+    if (this.#pose && this.#model) this.#place(this.#pose);
     this.draw();
   }
 
@@ -193,8 +199,6 @@ export class ModelStage {
   }
 
   dispose(): void {
-    cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
     this.clear();
     cancelAnimationFrame(this.#frame);
     this.#controls.dispose();
@@ -203,13 +207,15 @@ export class ModelStage {
     this.#renderer.forceContextLoss();
   }
 
-  #place({ azimuth, elevation }: typeof START): void {
+  #place(pose: typeof START): void {
+    this.#pose = pose;
     const size = this.#box.getSize(new Vector3());
     const centre = this.#box.getCenter(new Vector3());
     const radius = Math.max(size.length() / 2, 1e-6);
     const half = (FIELD_OF_VIEW_DEG * Math.PI) / 360;
     const narrow = Math.atan(Math.tan(half) * Math.min(this.#camera.aspect, 1));
     const distance = (radius / Math.sin(narrow)) * 0.92;
+    const { azimuth, elevation } = pose;
     const flat = Math.cos(elevation) * distance;
     this.#camera.position
       .set(Math.sin(azimuth) * flat, Math.sin(elevation) * distance, Math.cos(azimuth) * flat)
