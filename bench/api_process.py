@@ -1,4 +1,4 @@
-"""Starts the embedded product's API in a process of its own, on a folder that is thrown away."""
+"""Starts the embedded product's API in a process of its own."""
 
 import subprocess
 import sys
@@ -42,12 +42,19 @@ class ApiProcess:
 
 
 @contextmanager
-def api_process() -> Iterator[ApiProcess]:
-    """Run the API while the block lasts; jobs are taken in, but none is worked on."""
+def api_process(data_dir: Path | None = None) -> Iterator[ApiProcess]:
+    """
+    Run the API while the block lasts; jobs are taken in, but none is worked on.
+
+    Args:
+        data_dir: Where its jobs are; None: a folder that is thrown away.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         subprocess.Popen(
-            [sys.executable, "-m", "bench.api_process", folder], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "bench.api_process", data_dir or folder],
+            stdout=subprocess.PIPE,
+            text=True,
         ) as process,
     ):
         assert process.stdout is not None

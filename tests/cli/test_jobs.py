@@ -1,6 +1,7 @@
 """Jobs are found, shown and changed."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,9 @@ def test_beginning_that_fits_several_jobs_is_refused(here: Here, job: str) -> No
 
 
 def test_save_writes_what_was_made(here: Here, job: str, tmp_path: Path) -> None:
-    ended = here("jobs", "save", job, "-o", "saved", "-f", "stl", "--name-template", "{name}.{ext}")
+    ended = here(
+        "jobs", "download", job, "-o", "saved", "-f", "stl", "--name-template", "{name}.{ext}"
+    )
     assert ended.code == 1, "one item has failed"
     assert names_in(tmp_path / "saved") == ["mug.preview.webp", "mug.stl"]
 
@@ -92,3 +95,26 @@ def test_delete_asks_first(here: Here, job: str) -> None:
     assert here("jobs", "show", job).code == 0
     assert here("jobs", "delete", job, "--yes").out == f"Deleted Kitchen ({job[:8]}).\n"
     assert here("jobs", "show", job).code == 3
+
+
+def test_job_is_downloaded_as_an_archive_and_verified(here: Here, job: str) -> None:
+    """One item failed, which the exit code says; the archive is whole all the same."""
+    archive = Path("all.zip").absolute()
+    wanted = ("-f", "glb,stl", "--name-template", "{ext}/{name}.{ext}", "--pictures")
+    ended = here("jobs", "download", job, "-o", archive, *wanted)
+    assert (ended.code, str(archive) in ended.out) == (1, True)
+    with zipfile.ZipFile(archive) as files:
+        assert set(files.namelist()) == {
+            "glb/mug.glb",
+            "stl/mug.stl",
+            "preview/mug.preview.webp",
+            "picture/mug.front.png",
+            "manifest.csv",
+            "manifest.json",
+        }
+    checked = here("verify", archive)
+    assert (checked.code, checked.out.startswith("6 files, ")) == (0, True)
+    archive.write_bytes(archive.read_bytes()[:-9])
+    checked = here("verify", archive, "--json")
+    assert (checked.code, checked.json["ok"]) == (1, False)
+    assert "download it again" in checked.json["faults"][0]["reason"]

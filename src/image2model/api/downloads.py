@@ -1,7 +1,7 @@
 """Answers that carry files: whole or in part, with safe names, and only if they are new."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import quote
@@ -111,6 +111,20 @@ async def send_artifact(
         ArtifactNotFound: It is not there any more.
     """
     size_bytes = (await context.artifacts.stat(artifact)).size_bytes
+
+    def read(start: int, length: int) -> AsyncIterator[bytes]:
+        return context.artifacts.read(artifact, start=start, length=length)
+
+    return send_parts(request, download, size_bytes, read)
+
+
+def send_parts(
+    request: Request,
+    download: Download,
+    size_bytes: int,
+    read: Callable[[int, int], AsyncIterator[bytes]],
+) -> Response:
+    """Answer with the part asked for of what *read* reads from a start over a length."""
     if _is_known(request, download):
         return _not_modified(download)
     headers = {**download.headers(), "Accept-Ranges": "bytes"}
@@ -131,7 +145,7 @@ async def send_artifact(
     if request.method == "HEAD":
         return Response(status_code=status, media_type=download.media_type, headers=headers)
     return StreamingResponse(
-        context.artifacts.read(artifact, start=start, length=length),
+        read(start, length),
         status_code=status,
         media_type=download.media_type,
         headers=headers,

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from image2model.client.connection import API, Connection
@@ -235,6 +235,35 @@ class Client:
         path = Path(folder) / f"{item.name}.{format}"
         return self.save(model_url(job.id, item.index, format), path)
 
+    def download_archive(
+        self,
+        job_id: str,
+        path: str | Path,
+        *,
+        formats: Sequence[str] = (),
+        template: str | None = None,
+        previews: bool = True,
+        pictures: bool = False,
+    ) -> Path:
+        """
+        Download all that a job has made as one ZIP file to *path*.
+
+        Args:
+            job_id: The job.
+            path: Where the archive goes, whole or not at all.
+            formats: Of the models; none: as delivered.
+            template: What the files are called, such as `{name}/{name}.{ext}`.
+            previews: Add pictures of the models.
+            pictures: Add the pictures they were made of.
+
+        Returns:
+            *path*.
+        """
+        url = archive_url(
+            job_id, formats=formats, template=template, previews=previews, pictures=pictures
+        )
+        return self.save(url, Path(path))
+
     def save(self, url: str, path: Path) -> Path:
         """
         Download what is at *url* on the server to the file *path*, whole or not at all.
@@ -303,6 +332,16 @@ class Client:
 def model_url(job_id: str, item: int, format_name: str) -> str:
     """Tell where an item's model can be had in a format, relative to the server."""
     return f"{API}/jobs/{job_id}/items/{item}/model.{quote(format_name)}"
+
+
+def archive_url(
+    job_id: str, *, formats: Sequence[str], template: str | None, previews: bool, pictures: bool
+) -> str:
+    """Tell where a job's archive can be had, relative to the server."""
+    query = [("format", name) for name in formats]
+    query += [("template", template)] if template else []
+    query += [("previews", str(previews).lower()), ("pictures", str(pictures).lower())]
+    return f"{API}/jobs/{job_id}/archive.zip?{urlencode(query)}"
 
 
 def is_settled(job: JobOut) -> bool:

@@ -29,7 +29,12 @@ def clean_name(text: str, *, fallback: str) -> str:
     name = name.encode()[:200].decode(errors="ignore").strip(" .-")
     if not name:
         return fallback
-    return f"{name}_" if name.partition(".")[0].lower() in _RESERVED else name
+    return f"{name}_" if is_reserved_name(name) else name
+
+
+def is_reserved_name(name: str) -> bool:
+    """Tell whether Windows takes *name* for a device."""
+    return name.partition(".")[0].lower() in _RESERVED
 
 
 def name_of_file(file_name: str, *, fallback: str) -> str:

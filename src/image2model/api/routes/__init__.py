@@ -1,6 +1,7 @@
 """The routes by theme; bodies translate, call one use case, and translate back."""
 
 from image2model.api.routes import (
+    archive,
     control,
     drafts,
     events,
@@ -21,6 +22,7 @@ ROUTERS = (
     drafts.router,
     items.router,
     files.router,
+    archive.router,
     generators.router,
     ledger.router,
     hooks.router,

@@ -1,0 +1,121 @@
+"""The route that sends all of a job as one ZIP file."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from image2model.api.answers import Responses, problem_body, problems
+from image2model.api.auth import OwnerIn
+from image2model.api.downloads import Download, content_disposition, send_parts
+from image2model.api.params import JobParam
+from image2model.api.parts import ContextIn
+from image2model.core import errors
+from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
+from image2model.core.ids import JobId
+from image2model.jobs.archive import Archive, open_archive
+from image2model.jobs.archive_plan import ArchiveRequest
+
+router = APIRouter(prefix="/jobs/{job}", tags=["files"])
+
+_MEDIA_TYPE = "application/zip"
+_MOST_FORMATS = 10
+
+
+def _answers() -> Responses:
+    schema = {"type": "string", "format": "binary", "description": "The archive's bytes."}
+    content: dict[str, Any] = {_MEDIA_TYPE: {"schema": schema}}
+    return {
+        200: {"description": "The archive.", "content": content},
+        206: {"description": "The part of it that `Range` asks for.", "content": content},
+        304: {"description": "It is still the one that `If-None-Match` names."},
+        416: problem_body(416, {"range_not_satisfiable": "The range lies outside of it."}),
+        **problems(errors.JobNotFound, errors.FormatUnsupported, errors.StorageUnavailable),
+    }
+
+
+async def get_archive(
+    *,
+    job: JobParam,
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
+    formats: Annotated[
+        list[str] | None,
+        Query(
+            alias="format",
+            max_length=_MOST_FORMATS,
+            description="A format of the models; may be repeated. Left out: as delivered.",
+            examples=[["glb", "stl"]],
+        ),
+    ] = None,
+    template: Annotated[
+        str,
+        Query(
+            description="What the files are called; `/` makes folders. Fields: "
+            + "; ".join(f"`{{{name}}}`: {meaning}" for name, meaning in FIELDS.items())
+            + ".",
+            examples=["{name}/{name}_{generator}.{ext}"],
+        ),
+    ] = DEFAULT_TEMPLATE,
+    previews: Annotated[
+        bool, Query(description="Add pictures of the models.", examples=[True])
+    ] = True,
+    pictures: Annotated[
+        bool, Query(description="Add the pictures they were made of.", examples=[False])
+    ] = False,
+) -> Response:
+    """
+    Return all that the job has made so far, with `manifest.csv` and `manifest.json`.
+
+    It is written while it is sent. Where no model must be converted or fetched from its provider,
+    the answer has a length and an `ETag`, and a broken download goes on where it stopped
+    (`Range`); else it says `Accept-Ranges: none`. Items that failed, and files that could not be
+    had, are listed in the manifests with the reason.
+    """
+    wanted = ArchiveRequest(
+        formats=[name.lower() for name in formats or ()],
+        template=template,
+        previews=previews,
+        pictures=pictures,
+    )
+    return _send(request, await open_archive(context, owner, JobId(job), wanted))
+
+
+def _send(request: Request, archive: Archive) -> Response:
+    if archive.size_bytes is not None and archive.etag is not None:
+        download = Download(
+            name=archive.name,
+            media_type=_MEDIA_TYPE,
+            etag=archive.etag,
+            cache_control="private, no-cache",
+        )
+
+        return send_parts(
+            request,
+            download,
+            archive.size_bytes,
+            lambda start, length: archive.read(start=start, length=length),
+        )
+    headers = {
+        "Content-Disposition": content_disposition(archive.name, inline=False),
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cache-Control": "no-store",
+        "Accept-Ranges": "none",
+    }
+    if request.method == "HEAD":
+        return Response(media_type=_MEDIA_TYPE, headers=headers)
+    return StreamingResponse(archive.read(), media_type=_MEDIA_TYPE, headers=headers)
+
+
+for _method in ("GET", "HEAD"):
+    router.add_api_route(
+        "/archive.zip",
+        get_archive,
+        methods=[_method],
+        include_in_schema=_method == "GET",
+        operation_id="getArchive",
+        summary="Download all of a job as one ZIP file",
+        response_class=Response,
+        responses=_answers(),
+    )

@@ -1,0 +1,257 @@
+"""The archive of a job: complete, named safely, told of honestly, the same every time."""
+
+import csv
+import io
+import json
+import zipfile
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from image2model.core.errors import (
+    ArtifactNotFound,
+    FormatUnsupported,
+    InvalidRequest,
+    JobNotFound,
+    NotAPicture,
+    StorageUnavailable,
+)
+from image2model.core.ids import ArtifactId, OwnerId
+from image2model.core.job import Item, Job, KeepPolicy, Problem
+from image2model.jobs.archive import Archive, open_archive
+from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.submit import JobRequest, NewItem, submit_job
+from image2model.testing.tiny_model import tiny_glb
+from tests.rig import Rig
+
+pytestmark = pytest.mark.anyio
+
+ANNA = OwnerId("key:anna")
+SIMPLE = ArchiveRequest()
+
+
+async def made(rig: Rig, *names: str, keep: KeepPolicy = KeepPolicy.KEEP) -> Job:
+    """Make a job to its end."""
+    job = await rig.submit(ANNA, *names, request=JobRequest(name="Shelf", keep=keep))
+    await rig.run_dispatched()
+    return await rig.store.get_job(job.id)
+
+
+async def opened(rig: Rig, job: Job, request: ArchiveRequest = SIMPLE) -> Archive:
+    return await open_archive(rig.context, ANNA, job.id, request)
+
+
+async def whole(archive: Archive, *, start: int = 0, length: int | None = None) -> bytes:
+    return b"".join([chunk async for chunk in archive.read(start=start, length=length)])
+
+
+async def unpacked(archive: Archive) -> dict[str, bytes]:
+    """Read the archive as a user's program does, which also checks every CRC."""
+    with zipfile.ZipFile(io.BytesIO(await whole(archive))) as files:
+        return {name: files.read(name) for name in files.namelist()}
+
+
+def manifest_of(files: dict[str, bytes]) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads(files["manifest.json"])
+    return manifest
+
+
+def table_of(files: dict[str, bytes]) -> list[dict[str, str]]:
+    text = files["manifest.csv"].decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def artifact_of(item: Item) -> ArtifactId:
+    assert item.mesh is not None
+    assert item.mesh.artifact is not None
+    return item.mesh.artifact
+
+
+async def test_everything_is_in_it(rig: Rig) -> None:
+    job = await made(rig, "mug", "茶壶")
+    archive = await opened(rig, job)
+    files = await unpacked(archive)
+    assert archive.name == "Shelf.zip"
+    assert list(files) == [
+        "mug.glb",
+        "mug.preview.webp",
+        "茶壶.glb",
+        "茶壶.preview.webp",
+        "manifest.csv",
+        "manifest.json",
+    ]
+    assert files["茶壶.glb"] == tiny_glb("茶壶")
+
+
+async def test_manifest_tells_of_every_file_and_where_it_comes_from(rig: Rig) -> None:
+    job = await made(rig, "mug", "jug")
+    files = await unpacked(await opened(rig, job, ArchiveRequest(formats=["glb", "stl"])))
+    manifest = manifest_of(files)
+    assert manifest["job"]["id"] == job.id
+    assert manifest["job"]["cost_usd"] == pytest.approx(0.4)
+    first = manifest["items"][0]
+    assert first["pictures"][0]["sha256"] == job.items[0].pictures[0].sha256
+    assert first["request_id"] == job.items[0].attempts[0].handle.request_id  # type: ignore[union-attr]
+    assert (first["seed"], first["cost_usd"], first["licence"]) == (0, 0.2, "none")
+    assert (first["facts"]["faces"], first["score"], first["error"]) == (12, None, None)
+    listed = {file["path"]: file for item in manifest["items"] for file in item["files"]}
+    assert set(listed) == set(files) - {"manifest.csv", "manifest.json"}
+    for path, file in listed.items():
+        assert (file["size_bytes"], file["sha256"]) == (
+            len(files[path]),
+            sha256(files[path]).hexdigest(),
+        )
+    rows = table_of(files)
+    assert [row["stl_file"] for row in rows] == ["mug.stl", "jug.stl"]
+    assert rows[1]["glb_sha256"] == sha256(files["jug.glb"]).hexdigest()
+    assert (rows[0]["watertight"], rows[0]["faces"]) == ("yes", "12")
+
+
+async def test_failed_items_are_listed_with_the_reason(rig: Rig) -> None:
+    refusal = NotAPicture()
+    bad = NewItem(name="=HYPERLINK(1)", problem=Problem(code="not_a_picture", message="No."))
+    job = await submit_job(rig.context, ANNA, JobRequest(), [await rig.new_item("mug"), bad])
+    await rig.run_dispatched()
+    files = await unpacked(await opened(rig, job))
+    item = manifest_of(files)["items"][1]
+    assert (item["state"], item["error"]["code"], item["files"]) == ("failed", refusal.code, [])
+    row = table_of(files)[1]
+    assert (row["state"], row["reason"], row["glb_file"]) == ("failed", "No.", "")
+    assert row["name"] == "'=HYPERLINK(1)", "a spreadsheet would run it"
+
+
+async def test_same_job_makes_the_same_bytes(rig: Rig) -> None:
+    job = await made(rig, "mug", "jug")
+    first, second = await opened(rig, job), await opened(rig, job)
+    assert await whole(first) == await whole(second)
+    assert first.etag == second.etag
+    await rig.store.update_job(job.id, name="Other")
+    assert (await opened(rig, job)).etag != first.etag
+    other = await opened(rig, job, ArchiveRequest(template="{index}.{ext}"))
+    assert other.etag not in {first.etag, None}
+
+
+@pytest.mark.parametrize("pictures", [False, True])
+async def test_any_part_can_be_read_by_itself(rig: Rig, *, pictures: bool) -> None:
+    job = await made(rig, "mug", "jug")
+    archive = await opened(rig, job, ArchiveRequest(pictures=pictures))
+    data = await whole(archive)
+    assert archive.size_bytes == len(data)
+    for start in range(0, len(data), 97):
+        assert await whole(archive, start=start) == data[start:]
+        assert await whole(archive, start=start, length=211) == data[start : start + 211]
+
+
+async def test_reading_the_end_reads_no_file_before_it(rig: Rig) -> None:
+    """What makes a broken download of gigabytes go on at once."""
+    job = await made(rig, "mug", "jug")
+    archive = await opened(rig, job)
+    assert archive.size_bytes is not None
+    await rig.artifacts.delete(artifact_of(job.items[0]))
+    assert len(await whole(archive, start=archive.size_bytes - 50)) == 50
+    with pytest.raises(ArtifactNotFound):
+        await whole(archive)
+
+
+async def test_pictures_come_along_on_request(rig: Rig) -> None:
+    job = await made(rig, "mug")
+    files = await unpacked(await opened(rig, job, ArchiveRequest(pictures=True, previews=False)))
+    assert list(files) == ["mug.glb", "mug.front.png", "manifest.csv", "manifest.json"]
+    assert files["mug.front.png"].startswith(b"\x89PNG")
+
+
+async def test_folders_and_names_by_template(rig: Rig) -> None:
+    job = await made(rig, "mug", "Mug", "con")
+    request = ArchiveRequest(formats=["glb", "stl"], template="{ext}/Model.{ext}")
+    files = await unpacked(await opened(rig, job, request))
+    assert {"glb/Model.glb", "glb/Model-2.glb", "stl/Model-3.stl"} <= set(files)
+    assert "preview/Model-2.preview.webp" in files
+    request = ArchiveRequest(template="{name}/{generator}.{ext}", previews=False)
+    assert list(await unpacked(await opened(rig, job, request)))[:3] == [
+        "mug/scripted-cube.glb",
+        "Mug-2/scripted-cube.glb",
+        "con_/scripted-cube.glb",
+    ]
+    request = ArchiveRequest(template="manifest.json/{name}.{ext}", previews=False)
+    assert next(iter(await unpacked(await opened(rig, job, request)))) == "_manifest.json/mug.glb"
+
+
+@pytest.mark.parametrize(
+    "template", ["{name}", "/{name}.{ext}", "../{name}", "a//{name}.{ext}", "{name:9999999}.{ext}"]
+)
+async def test_templates_that_make_no_names(rig: Rig, template: str) -> None:
+    job = await made(rig, "mug")
+    with pytest.raises(InvalidRequest, match="template"):
+        await opened(rig, job, ArchiveRequest(template=template))
+
+
+async def test_dots_lead_nowhere(rig: Rig) -> None:
+    job = await made(rig, "mug")
+    request = ArchiveRequest(template="../../{name}.{ext}", previews=False)
+    assert next(iter(await unpacked(await opened(rig, job, request)))) == "item-0/item-0/mug.glb"
+
+
+async def test_formats_that_nobody_has(rig: Rig) -> None:
+    job = await made(rig, "mug")
+    with pytest.raises(FormatUnsupported):
+        await opened(rig, job, ArchiveRequest(formats=["exe"]))
+
+
+async def test_nobody_elses_job(rig: Rig) -> None:
+    job = await made(rig, "mug")
+    with pytest.raises(JobNotFound):
+        await open_archive(rig.context, OwnerId("key:bert"), job.id, SIMPLE)
+
+
+async def test_archive_of_what_is_made_so_far(rig: Rig) -> None:
+    job = await rig.submit(ANNA, "mug", "jug")
+    await rig.runner.run(rig.dispatcher.take()[0])
+    files = await unpacked(await opened(rig, job))
+    assert {"mug.glb", "jug.glb"} & set(files) == {"mug.glb"}
+    assert [item["state"] for item in manifest_of(files)["items"]] == ["succeeded", "queued"]
+
+
+async def test_file_that_is_gone_is_missing_not_a_broken_archive(rig: Rig) -> None:
+    job = await made(rig, "mug", "jug")
+    await rig.artifacts.delete(artifact_of(job.items[0]))
+    files = await unpacked(await opened(rig, job))
+    assert "mug.glb" not in files
+    (missing,) = manifest_of(files)["items"][0]["missing"]
+    assert missing["format"] == "glb"
+    assert "glb: " in table_of(files)[0]["reason"]
+
+
+async def test_file_that_shrank_breaks_the_download(rig: Rig) -> None:
+    """Rather than an archive whose directory points into nothing."""
+    job = await made(rig, "mug")
+    archive = await opened(rig, job)
+
+    async def short() -> Any:
+        yield b"x"
+
+    await rig.artifacts.put(artifact_of(job.items[0]), short(), limit_bytes=9)
+    with pytest.raises(StorageUnavailable):
+        await whole(archive)
+
+
+async def test_conversions_are_made_on_the_way(rig: Rig) -> None:
+    job = await made(rig, "mug")
+    archive = await opened(rig, job, ArchiveRequest(formats=["stl"], previews=False))
+    assert (archive.size_bytes, archive.etag) == (None, None)
+    files = await unpacked(archive)
+    assert len(files["mug.stl"]) == 84 + 50 * 12
+
+
+async def test_links_are_read_from_the_provider(rig: Rig) -> None:
+    job = await made(rig, "mug", "jug", keep=KeepPolicy.LINKS)
+    gone = job.items[1].mesh
+    assert gone is not None
+    assert gone.provider_url is not None
+    del rig.web.files[gone.provider_url]
+    archive = await opened(rig, job)
+    assert archive.size_bytes is None
+    files = await unpacked(archive)
+    assert files["mug.glb"] == tiny_glb("mug")
+    assert "jug.glb" not in files
+    assert manifest_of(files)["items"][1]["missing"][0]["reason"]
