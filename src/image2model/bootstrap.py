@@ -1,5 +1,6 @@
 """The composition root: the only place that chooses implementations."""
 
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -39,6 +40,8 @@ from image2model.ports.provider import Provider, ProviderTools
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import create_providers
 from image2model.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _WARM_UP_LIMIT_S = 60.0
 _NETWORK_ITEMS_AT_ONCE = 1_000
@@ -149,11 +152,18 @@ async def _working(
         group.cancel_scope.cancel()
 
 
+async def _warm(compute: ProcessCompute) -> None:
+    try:
+        await compute.warm(_WARM_UP_LIMIT_S, load_engine)
+    except* Exception as errors:  # noqa: BLE001  # what is broken shows again where it is needed
+        _log.warning("the worker processes could not be warmed up", exc_info=errors)
+
+
 @asynccontextmanager
 async def _warming(compute: ProcessCompute) -> AsyncIterator[None]:
     """Start the worker processes in the background, so that the first picture finds them ready."""
     async with anyio.create_task_group() as group:
-        group.start_soon(compute.warm, _WARM_UP_LIMIT_S, load_engine)
+        group.start_soon(_warm, compute)
         yield
         group.cancel_scope.cancel()
 
