@@ -60,6 +60,8 @@ export interface paths {
         /**
          * Rename or star a job; change a draft's generator
          * @description Change what is given and leave the rest.
+         *
+         *     A star keeps a job beyond its retention. Results of the policy `links` are copied first.
          */
         patch: operations["updateJob"];
         trace?: never;
@@ -382,6 +384,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/archive.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download all of a job as one ZIP file
+         * @description Return all that the job has made so far, with `manifest.csv` and `manifest.json`.
+         *
+         *     It is written while it is sent. Where no model must be converted or fetched from its provider,
+         *     the answer has a length and an `ETag`, and a broken download goes on where it stopped
+         *     (`Range`); else it says `Accept-Ranges: none`. Items that failed, and files that could not be
+         *     had, are listed in the manifests with the reason.
+         */
+        get: operations["getArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/generators": {
         parameters: {
             query?: never;
@@ -442,6 +469,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was sent to providers, and what it cost
+         * @description Return every try of every item of your jobs, newest first, those of deleted jobs too.
+         */
+        get: operations["listLedger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ledger.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export what was sent to providers, and what it cost
+         * @description Return the same as a table for spreadsheets, all pages in one (RFC 4180).
+         */
+        get: operations["exportLedger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hooks/{provider}/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Be told by a provider that a request has ended
+         * @description Take a webhook, signed as its provider does; see the guide on using fal.ai.
+         */
+        post: operations["receiveWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health/live": {
         parameters: {
             query?: never;
@@ -474,6 +561,26 @@ export interface paths {
          * @description Call the database, the storage and the computing processes, each with its own time limit.
          */
         get: operations["checkReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what this process has counted
+         * @description Return what operators want to know: providers' URLs that died and how old they were.
+         */
+        get: operations["readMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -524,6 +631,12 @@ export interface components {
              */
             finished_at: string | null;
             /**
+             * Estimated Usd
+             * @description What it should cost, in US dollars.
+             * @example 0.3
+             */
+            estimated_usd: number;
+            /**
              * Cost Usd
              * @description Booked cost in US dollars; null: not known yet.
              * @example 0.3
@@ -537,7 +650,7 @@ export interface components {
         Cost: {
             /**
              * Estimated Usd
-             * @description What all items should cost by the price list.
+             * @description What all items should cost, as far as is known now: what was sent, by its own estimate; what waits, by the price list.
              * @example 0.3
              */
             estimated_usd: number;
@@ -1159,6 +1272,14 @@ export interface components {
              */
             expires_at: string | null;
             /**
+             * Keep
+             * @description Whether results are kept by the server, or their provider's URLs alone.
+             * @default keep
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
              * Starred
              * @description Kept beyond the retention.
              * @example false
@@ -1323,6 +1444,14 @@ export interface components {
              */
             expires_at: string | null;
             /**
+             * Keep
+             * @description Whether results are kept by the server, or their provider's URLs alone.
+             * @default keep
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
              * Starred
              * @description Kept beyond the retention.
              * @example false
@@ -1465,11 +1594,118 @@ export interface components {
              */
             expires_at: string | null;
             /**
+             * Keep
+             * @description Whether results are kept by the server, or their provider's URLs alone.
+             * @default keep
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
              * Starred
              * @description Kept beyond the retention.
              * @example false
              */
             starred: boolean;
+        };
+        /**
+         * LedgerEntryOut
+         * @description One try of an item that cost something, or might; it stays when its job is deleted.
+         */
+        LedgerEntryOut: {
+            /**
+             * Time
+             * Format: date-time
+             * @description When it was about to be sent.
+             * @example 2026-11-21T09:30:01Z
+             */
+            time: string;
+            /**
+             * Finished At
+             * @description When it ended; null: open.
+             * @example 2026-11-21T09:30:48Z
+             */
+            finished_at: string | null;
+            /**
+             * Job
+             * @description The job's `id`; it may be deleted.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            job: string;
+            /**
+             * Item
+             * @description The item's name.
+             * @example teapot
+             */
+            item: string;
+            /**
+             * Generator
+             * @description What was to make it.
+             * @example fal/tripo-v2.5
+             */
+            generator: string;
+            /**
+             * Endpoint
+             * @description Where it was sent, in the provider's words.
+             * @example tripo3d/tripo/v2.5/image-to-3d
+             */
+            endpoint: string;
+            /**
+             * Attempt
+             * @description Which try of the item, from 1.
+             * @example 1
+             */
+            attempt: number;
+            /**
+             * State
+             * @description What became of it.
+             * @example succeeded
+             * @enum {string}
+             */
+            state: "submitting" | "accepted" | "succeeded" | "failed" | "cancelled" | "uncertain";
+            /**
+             * Request Id
+             * @description The provider's name for it; null: no answer.
+             * @example req-7d41
+             */
+            request_id: string | null;
+            /**
+             * Estimated Usd
+             * @description What it should cost.
+             * @example 0.3
+             */
+            estimated_usd: number;
+            /**
+             * Cost Usd
+             * @description What was booked; null: not known (yet).
+             * @example 0.3
+             */
+            cost_usd: number | null;
+            /**
+             * Currency
+             * @description Of both amounts.
+             * @default USD
+             * @example USD
+             * @constant
+             */
+            currency: "USD";
+        };
+        /**
+         * LedgerList
+         * @description One page of the ledger, newest first.
+         */
+        LedgerList: {
+            /**
+             * Entries
+             * @description The tries.
+             */
+            entries: components["schemas"]["LedgerEntryOut"][];
+            /**
+             * Next
+             * @description Pass it as `cursor` for more; null: the last page.
+             * @example 1795253400.000000-0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            next: string | null;
         };
         /**
          * MoveIn
@@ -1754,6 +1990,7 @@ export interface operations {
                      *             "budget_usd": 10
                      *           },
                      *           "expires_at": "2026-12-21T09:30:48Z",
+                     *           "keep": "keep",
                      *           "starred": false
                      *         }
                      *       ],
@@ -1790,7 +2027,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -1957,6 +2194,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -2005,6 +2243,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -2056,6 +2295,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -2104,6 +2344,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -2167,7 +2408,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -2193,7 +2434,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `not_a_picture`: The bytes are no picture, whatever the file is called.
@@ -2331,6 +2572,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -2379,6 +2621,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -2429,7 +2672,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -2528,7 +2771,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -2554,7 +2797,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -2661,6 +2904,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -2709,6 +2953,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -2773,7 +3018,20 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -2799,7 +3057,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
@@ -2815,6 +3073,7 @@ export interface operations {
             /**
              * @description Internal Server Error.
              *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
              *     - `internal_error`: Something nobody expected; the server's log says what.
              */
             500: {
@@ -2826,11 +3085,41 @@ export interface operations {
                 };
             };
             /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered is no 3D model.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
              * @description Service Unavailable.
              *
              *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
              */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2912,7 +3201,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -3005,6 +3294,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -3053,6 +3343,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -3103,7 +3394,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -3129,7 +3420,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -3222,6 +3513,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -3270,6 +3562,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -3333,7 +3626,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -3359,7 +3652,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -3452,6 +3745,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -3500,6 +3794,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -3563,7 +3858,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -3589,7 +3884,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -3682,6 +3977,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -3730,6 +4026,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -3793,7 +4090,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -3819,7 +4116,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -3934,7 +4231,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Requested Range Not Satisfiable.
+             * @description Range Not Satisfiable.
              *
              *     - `range_not_satisfiable`: The range lies outside of the file.
              */
@@ -3960,7 +4257,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -4066,6 +4363,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -4114,6 +4412,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -4177,7 +4476,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -4203,7 +4502,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `not_a_picture`: The bytes are no picture, whatever the file is called.
@@ -4321,6 +4620,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -4369,6 +4669,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -4433,7 +4734,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -4459,7 +4760,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -4563,6 +4864,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -4611,6 +4913,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -4675,7 +4978,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -4701,7 +5004,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -4794,6 +5097,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -4842,6 +5146,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -4906,7 +5211,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -4932,7 +5237,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `no_pictures`: A job without a single picture.
@@ -5029,6 +5334,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -5077,6 +5383,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -5141,7 +5448,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -5167,7 +5474,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -5262,6 +5569,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -5310,6 +5618,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -5374,7 +5683,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -5400,7 +5709,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -5504,6 +5813,7 @@ export interface operations {
                      *         "budget_usd": 10
                      *       },
                      *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
                      *       "starred": false,
                      *       "items": [
                      *         {
@@ -5552,6 +5862,7 @@ export interface operations {
                      *               "request_id": "req-7d41",
                      *               "submitted_at": "2026-11-21T09:30:01Z",
                      *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
                      *               "cost_usd": 0.3
                      *             }
                      *           ]
@@ -5616,7 +5927,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -5642,7 +5953,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -5785,7 +6096,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Requested Range Not Satisfiable.
+             * @description Range Not Satisfiable.
              *
              *     - `range_not_satisfiable`: The range lies outside of the file.
              */
@@ -5811,7 +6122,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -5829,6 +6140,19 @@ export interface operations {
              *     - `internal_error`: Something nobody expected; the server's log says what.
              */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5945,7 +6269,20 @@ export interface operations {
                 };
             };
             /**
-             * @description Requested Range Not Satisfiable.
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Range Not Satisfiable.
              *
              *     - `range_not_satisfiable`: The range lies outside of the file.
              */
@@ -5971,7 +6308,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `format_unsupported`: No way to make that format here.
@@ -5992,6 +6329,20 @@ export interface operations {
              *     - `internal_error`: Something nobody expected; the server's log says what.
              */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6105,7 +6456,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Requested Range Not Satisfiable.
+             * @description Range Not Satisfiable.
              *
              *     - `range_not_satisfiable`: The range lies outside of the file.
              */
@@ -6131,9 +6482,163 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getArchive: {
+        parameters: {
+            query?: {
+                /** @description A format of the models; may be repeated. Left out: as delivered. */
+                format?: string[] | null;
+                /** @description What the files are called; `/` makes folders. Fields: `{name}`: the picture's name; `{generator}`: such as local-puff; `{index}`: the item's place in the job, from 0; `{ext}`: the format's extension; must come last, after a dot; `{job}`: the job's id. */
+                template?: string;
+                /** @description Add pictures of the models. */
+                previews?: boolean;
+                /** @description Add the pictures they were made of. */
+                pictures?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description The part of it that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description It is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of it.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
              */
             422: {
                 headers: {
@@ -6278,7 +6783,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -6436,7 +6941,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
@@ -6561,7 +7066,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Request Entity Too Large.
+             * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
              */
@@ -6587,7 +7092,7 @@ export interface operations {
                 };
             };
             /**
-             * @description Unprocessable Entity.
+             * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
@@ -6617,6 +7122,328 @@ export interface operations {
              * @description Service Unavailable.
              *
              *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    listLedger: {
+        parameters: {
+            query?: {
+                /** @description Only what was sent then or later; with a time zone. */
+                from?: string | null;
+                /** @description Only what was sent before then; with a time zone. */
+                to?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most entries to send. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the ledger. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "time": "2026-11-21T09:30:01Z",
+                     *           "finished_at": "2026-11-21T09:30:48Z",
+                     *           "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *           "item": "teapot",
+                     *           "generator": "fal/tripo-v2.5",
+                     *           "endpoint": "tripo3d/tripo/v2.5/image-to-3d",
+                     *           "attempt": 1,
+                     *           "state": "succeeded",
+                     *           "request_id": "req-7d41",
+                     *           "estimated_usd": 0.3,
+                     *           "cost_usd": 0.3,
+                     *           "currency": "USD"
+                     *         }
+                     *       ],
+                     *       "next": "1795253400.000000-0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LedgerList"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    exportLedger: {
+        parameters: {
+            query?: {
+                /** @description Only what was sent then or later; with a time zone. */
+                from?: string | null;
+                /** @description Only what was sent before then; with a time zone. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole ledger, newest first, with a line that names the columns. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example time,job,item,generator,endpoint,attempt,state,request_id,estimated_usd,cost_usd,currency */
+                    "text/csv": string;
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    receiveWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Who calls. */
+                provider: string;
+                /** @description The secret part of the address that was sent along with the request. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was heard. Sending it again changes nothing. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `webhook_refused`: What came to a webhook's address is not the provider's, or not about work of ours.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `provider_unavailable`: The provider cannot be reached or is busy; nothing was started there.
              */
             503: {
                 headers: {
@@ -6729,6 +7556,92 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["HealthOut"];
+                };
+            };
+        };
+    };
+    readMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counters since the process began, in Prometheus' text format. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example image2model_provider_url_failures_total{provider="fal"} 3.0 */
+                    "text/plain": string;
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
         };
