@@ -55,7 +55,7 @@ def parse_glb(data: bytes) -> GlbContainer:
         raise InvalidMesh(reason="its first chunk is no JSON")
     binary = [content for kind, content in chunks[1:2] if kind == b"BIN\0"]
     return GlbContainer(
-        document=_document(chunks[0][1]), binary=binary[0] if binary else memoryview(b"")
+        document=parse_gltf_json(chunks[0][1]), binary=binary[0] if binary else memoryview(b"")
     )
 
 
@@ -75,7 +75,13 @@ def _chunks(data: memoryview) -> list[tuple[bytes, memoryview]]:
     return found
 
 
-def _document(content: memoryview) -> Object:
+def parse_gltf_json(content: memoryview | bytes) -> Object:
+    """
+    Read the JSON of a glTF file.
+
+    Raises:
+        InvalidMesh: It is not JSON, or not glTF 2.
+    """
     if len(content) > _LARGEST_JSON_BYTES:
         raise InvalidMesh(reason="its JSON is too long")
     try:

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from image2model.geometry.mesh import Mesh
 
-_HEADER = b"binary STL, millimetres, Z up".ljust(80)
+_HEADER = b"binary STL, millimetres, %s up"
+_HEADER_BYTES = 80
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 
 
-def write_stl(meshes: Sequence[Mesh], *, scale_to_mm: float = 1000.0) -> bytes:
+def write_stl(meshes: Sequence[Mesh], *, scale_to_mm: float = 1000.0, turn: bool = True) -> bytes:
     """
-    Encode the triangles of *meshes* as one solid, turned so that Z is up, as printers take it.
+    Encode the triangles of *meshes* as one solid.
 
     Corners that are at the same place stay at the same place to the last bit, so a closed mesh
     stays closed. Triangles that have shrunk to a line or a point by sharing corners are left
@@ -23,18 +24,20 @@ def write_stl(meshes: Sequence[Mesh], *, scale_to_mm: float = 1000.0) -> bytes:
     Args:
         meshes: In metres, Y up, counter-clockwise faces outward.
         scale_to_mm: Millimetres that a unit of the meshes becomes.
+        turn: Whether Y becomes Z, which is up for printers.
 
     Returns:
         The file.
     """
-    corners = np.concatenate([_corners(mesh, scale_to_mm) for mesh in meshes])
+    corners = np.concatenate([_corners(mesh, scale_to_mm, turn=turn) for mesh in meshes])
     same = (corners == np.roll(corners, 1, axis=1)).all(axis=2).any(axis=1)
     if same.any():
         corners = corners[~same]
     triangles = np.zeros(len(corners), _TRIANGLE)
     triangles["normal"] = _normals(corners)
     triangles["corners"] = corners
-    return b"".join([_HEADER, struct.pack("<I", len(triangles)), triangles.tobytes()])
+    header = (_HEADER % (b"Z" if turn else b"Y")).ljust(_HEADER_BYTES)
+    return b"".join([header, struct.pack("<I", len(triangles)), triangles.tobytes()])
 
 
 def _normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,8 +51,9 @@ def _normals(corners: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([x / doubled_area, y / doubled_area, z / doubled_area], 1).astype(np.float32)
 
 
-def _corners(mesh: Mesh, scale_to_mm: float) -> NDArray[np.float32]:
+def _corners(mesh: Mesh, scale_to_mm: float, *, turn: bool) -> NDArray[np.float32]:
     x, y, z = (mesh.positions * np.float32(scale_to_mm)).T
+    axes = [x, -z, y] if turn else [x, y, z]
     # Adding zero makes −0.0, which some readers take for another place, 0.0.
-    turned: NDArray[np.float32] = np.stack([x, -z, y], axis=1) + np.float32(0)
+    turned: NDArray[np.float32] = np.stack(axes, axis=1) + np.float32(0)
     return turned[mesh.faces]

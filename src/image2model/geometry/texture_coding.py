@@ -110,3 +110,28 @@ def _encode(pixels: NDArray[np.uint8], *, lossless: bool) -> EncodedImage:
     if not done:
         raise RuntimeError("the encoder refused a texture")
     return EncodedImage(data=data.tobytes(), media_type="image/png" if lossless else "image/jpeg")
+
+
+def join_metallic_roughness(
+    metallic: EncodedImage | None, roughness: EncodedImage | None
+) -> EncodedImage:
+    """
+    Pack two grey pictures as glTF wants them: roughness in green, metallic in blue.
+
+    Args:
+        metallic: None: white, so that the material's factor counts.
+        roughness: Likewise; not both are None.
+
+    Raises:
+        InvalidMesh: One cannot be decoded.
+    """
+    given = [
+        None if one is None else decode_texture(one, longest_px=_ANY_PX)[..., 0]
+        for one in (roughness, metallic)
+    ]
+    height_px, width_px = max((one.shape for one in given if one is not None), default=(1, 1))
+    packed = np.full((height_px, width_px, 4), 255, np.uint8)
+    for channel, values in enumerate(given, start=1):
+        if values is not None:
+            packed[..., channel] = cv2.resize(values, (width_px, height_px))
+    return encode_rgba(packed)

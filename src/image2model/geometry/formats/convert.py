@@ -1,0 +1,194 @@
+"""Convert a file: read it, adjust what it holds, write it, within a budget of bytes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from image2model.core.errors import InvalidRequest
+from image2model.geometry.adjust import place, shrink_textures
+from image2model.geometry.conversion import LEAST_FACES, Conversion
+from image2model.geometry.formats.reading import read_model
+from image2model.geometry.formats.writing import beyond_format, write_model
+from image2model.geometry.mesh import EncodedImage, Mesh
+from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.simplify import simplify
+from image2model.geometry.texture import texture_size_px
+
+_MOST_ROUNDS = 14
+_LEAST_TEXTURE_PX = 64
+_LEAST_SHARE, _MOST_SHARE = 0.2, 0.9
+"""Of the faces that may remain after one round."""
+
+_MARGIN = 0.97
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """
+    A file as asked for.
+
+    Attributes:
+        content: Its bytes.
+        faces: How many triangles it has.
+        notes: What was given up or left out, one plain sentence each, without a stop.
+    """
+
+    content: bytes
+    faces: int
+    notes: Sequence[str]
+
+
+def convert_file(
+    data: bytes, conversion: Conversion, *, name: str, metadata: Mapping[str, str] | None = None
+) -> Converted:
+    """
+    Convert a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+
+    A file that has the format already and is to stay as it is comes back byte for byte.
+
+    Args:
+        data: The whole file.
+        conversion: What it is to become.
+        name: Of the files within an archive; safe as a file name.
+        metadata: Texts about the model by name, for the formats that hold such.
+
+    Returns:
+        The file made.
+
+    Raises:
+        InvalidMesh: It cannot be read.
+        InvalidRequest: It cannot become as small as `max_bytes`.
+    """
+    model = read_model(data)
+    faces = sum(len(mesh.faces) for mesh in model.meshes)
+    if conversion.changes_nothing and not metadata and _is(data, conversion.format):
+        return Converted(content=data, faces=faces, notes=[])
+    meshes, notes = list(model.meshes), list(model.left_out)
+    meshes, notes = _adjusted(meshes, notes, conversion)
+    meshes = list(place(meshes, conversion))
+    smaller = _Smaller(meshes, conversion, name=name, metadata=metadata or {})
+    smaller.meet_budget()
+    notes += smaller.notes() + beyond_format(smaller.meshes, conversion.format)
+    return Converted(content=smaller.content, faces=count_faces(smaller.meshes), notes=notes)
+
+
+def count_faces(meshes: Sequence[Mesh]) -> int:
+    """Return how many triangles there are in all."""
+    return sum(len(mesh.faces) for mesh in meshes)
+
+
+def _is(data: bytes, format_name: str) -> bool:
+    return mesh_format(data[:HEAD_BYTES], size_bytes=len(data)) == format_name
+
+
+def _adjusted(
+    meshes: list[Mesh], notes: list[str], conversion: Conversion
+) -> tuple[list[Mesh], list[str]]:
+    faces = count_faces(meshes)
+    if conversion.faces is not None and faces > conversion.faces:
+        meshes = list(simplify(meshes, faces=conversion.faces))
+        left = count_faces(meshes)
+        notes = [*notes, f"simplified from {faces:,} to {left:,} faces"]
+        if left > conversion.faces:
+            notes = [*notes, f"its seams leave no way down to {conversion.faces:,} faces"]
+    if conversion.texture_px is not None:
+        largest = largest_texture_px(meshes)
+        if largest > conversion.texture_px:
+            meshes = list(shrink_textures(meshes, longest_px=conversion.texture_px))
+            note = f"textures reduced from {largest:,} to {conversion.texture_px:,} pixels"
+            notes = [*notes, note]
+    return meshes, notes
+
+
+def unique_textures(meshes: Sequence[Mesh]) -> list[EncodedImage]:
+    """Return all textures, each once."""
+    return list(
+        {id(one): one for mesh in meshes for one in mesh.material.textures().values()}.values()
+    )
+
+
+def largest_texture_px(meshes: Sequence[Mesh]) -> int:
+    """
+    Return the longest side of the largest texture, in pixels; 0 without textures.
+
+    Raises:
+        InvalidMesh: One is no picture.
+    """
+    return max((max(texture_size_px(image)) for image in unique_textures(meshes)), default=0)
+
+
+class _Smaller:
+    """Makes a file again with fewer faces and smaller textures until it is small enough."""
+
+    def __init__(
+        self,
+        meshes: list[Mesh],
+        conversion: Conversion,
+        *,
+        name: str,
+        metadata: Mapping[str, str],
+    ) -> None:
+        self._given = meshes
+        self._conversion = conversion
+        self._name = name
+        self._metadata = metadata
+        self.meshes = meshes
+        self.content = self._write()
+
+    def meet_budget(self) -> None:
+        """
+        Give up what weighs most, step by step.
+
+        Raises:
+            InvalidRequest: Nothing is left to give up.
+        """
+        limit = self._conversion.max_bytes
+        if limit is None:
+            return
+        for _ in range(_MOST_ROUNDS):
+            if len(self.content) <= limit:
+                return
+            if not (self._give_textures() or self._give_faces(limit)):
+                break
+            self.content = self._write()
+        if len(self.content) > limit:
+            least = f"cannot be met: the least it can become is {len(self.content):,} bytes."
+            raise InvalidRequest(field="max_bytes", reason=least)
+
+    def notes(self) -> list[str]:
+        """Say what was given up."""
+        notes = []
+        before, after = count_faces(self._given), count_faces(self.meshes)
+        if after < before:
+            notes.append(f"simplified from {before:,} to {after:,} faces to meet the byte budget")
+        large, small = largest_texture_px(self._given), largest_texture_px(self.meshes)
+        if small < large:
+            notes.append(
+                f"textures reduced from {large:,} to {small:,} pixels to meet the byte budget"
+            )
+        return notes
+
+    def _give_textures(self) -> bool:
+        """Halve the textures if they weigh more than the faces and are not tiny."""
+        if self._conversion.format in {"stl", "ply"}:
+            return False
+        weight = sum(len(image.data) for image in unique_textures(self.meshes))
+        longest = largest_texture_px(self.meshes)
+        if longest <= _LEAST_TEXTURE_PX or weight * 2 < len(self.content):
+            return False
+        self.meshes = list(shrink_textures(self.meshes, longest_px=longest // 2))
+        return True
+
+    def _give_faces(self, limit: int) -> bool:
+        faces = count_faces(self.meshes)
+        if faces <= LEAST_FACES:
+            return False
+        textures = 0
+        if self._conversion.format not in {"stl", "ply"}:
+            textures = sum(len(image.data) for image in unique_textures(self.meshes))
+        share = (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
+        wanted = int(faces * min(max(share, _LEAST_SHARE), _MOST_SHARE))
+        self.meshes = list(simplify(self.meshes, faces=max(wanted, LEAST_FACES)))
+        return 0 < count_faces(self.meshes) < faces
+
+    def _write(self) -> bytes:
+        return write_model(self.meshes, self._conversion, name=self._name, metadata=self._metadata)

@@ -1,0 +1,90 @@
+"""Write a model in the format asked for, and say what that format does not hold."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from image2model.geometry.adjust import turn_z_up
+from image2model.geometry.conversion import Conversion
+from image2model.geometry.formats.gltf_zip import write_gltf_zip
+from image2model.geometry.formats.obj_writer import write_obj_zip
+from image2model.geometry.formats.ply_writer import write_ply
+from image2model.geometry.formats.three_mf import write_3mf
+from image2model.geometry.formats.usdz_writer import write_usdz
+from image2model.geometry.glb_writer import write_glb
+from image2model.geometry.mesh import Mesh
+from image2model.geometry.stl import write_stl
+
+
+def write_model(
+    meshes: Sequence[Mesh], conversion: Conversion, *, name: str, metadata: Mapping[str, str]
+) -> bytes:
+    """
+    Encode *meshes*.
+
+    Args:
+        meshes: In metres, Y up.
+        conversion: Which format, and which axis is up in it; the rest is done already.
+        name: Of the files within an archive; safe as a file name.
+        metadata: Texts about the model by name, for the formats that hold such.
+
+    Returns:
+        The file.
+
+    Raises:
+        InvalidMesh: A texture that must be recoded cannot be decoded.
+    """
+    z_up = conversion.z_up
+    axis = "Z" if z_up else "Y"
+    about = [f"unit: metre, {axis} up", *(f"{key}: {text}" for key, text in metadata.items())]
+    upright = turn_z_up(meshes) if z_up else meshes
+    writers: Mapping[str, Callable[[], bytes]] = {
+        "glb": lambda: write_glb(*upright, extras=metadata),
+        "gltf.zip": lambda: write_gltf_zip(upright, name=name, extras=metadata),
+        "obj.zip": lambda: write_obj_zip(upright, name=name, comments=about),
+        "stl": lambda: write_stl(meshes, turn=z_up),
+        "ply": lambda: write_ply(upright, comments=about),
+        "usdz": lambda: write_usdz(upright, up_axis=axis, metadata=metadata),
+        "3mf": lambda: write_3mf(meshes, turn=z_up, metadata={"Title": name, **metadata}),
+    }
+    return writers[conversion.format]()
+
+
+def beyond_format(meshes: Sequence[Mesh], format_name: str) -> list[str]:
+    """
+    Say what *meshes* have that a format does not hold, one plain sentence each.
+
+    Args:
+        meshes: What is written.
+        format_name: The format.
+    """
+    slots = {slot for mesh in meshes for slot in mesh.material.textures()}
+    colored = any(mesh.colors is not None for mesh in meshes)
+    both = any(mesh.colors is not None and mesh.material.base_color_texture for mesh in meshes)
+    unlit = any(mesh.material.unlit for mesh in meshes)
+    lost: list[str] = []
+    match format_name:
+        case "stl":
+            if slots or colored:
+                lost.append("STL holds no colours: textures and colours were left out")
+        case "ply":
+            if "base_color" in slots:
+                lost.append("PLY holds no textures: their colours went to the vertices, coarser")
+            lost += _named(slots - {"base_color"}, "PLY")
+        case "3mf":
+            lost += _named(slots - {"base_color"}, "3MF")
+            if both:
+                lost.append("3MF takes colours of vertices or a texture: colours were taken")
+        case "obj.zip":
+            lost += _named(slots & {"occlusion"}, "OBJ")
+            if unlit:
+                lost.append("OBJ knows no unlit material: it will be lit")
+        case "usdz":
+            if both:
+                lost.append("USDZ takes colours of vertices or a texture: the texture was taken")
+            if unlit:
+                lost.append("USDZ knows no unlit material: it will be lit")
+    return lost
+
+
+def _named(slots: set[str], format_name: str) -> list[str]:
+    names = ", ".join(sorted(slot.replace("_", " ") for slot in slots))
+    return [f"{format_name} holds no such textures, which were left out: {names}"] if slots else []
