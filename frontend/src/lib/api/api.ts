@@ -113,3 +113,8 @@ export function previewUrl(job: string, index: number): string {
 export function viewUrl(job: string, index: number, view: ViewName = 'front'): string {
   return `${PREFIX}/jobs/${job}/items/${index}/views/${view}`;
 }
+
+/** Where all models of a job can be downloaded as one file; *format* null: as delivered. */
+export function archiveUrl(job: string, format: string | null): string {
+  return `${PREFIX}/jobs/${job}/archive.zip${format ? `?format=${format}` : ''}`;
+}
