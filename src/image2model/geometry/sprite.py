@@ -1,0 +1,90 @@
+"""Draw a GLB file from all around, as one picture of many small ones: a turntable for cards."""
+
+import io
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from image2model.geometry.camera import frame
+from image2model.geometry.coarsen import coarsen
+from image2model.geometry.drawing import draw_scene
+from image2model.geometry.glb_reader import read_glb
+from image2model.geometry.scene import prepare_scene
+from image2model.geometry.sprite_layout import SPRITE_COLUMNS, SPRITE_SIZE_PX, SPRITE_VIEWS
+
+_PITCH_DEG = 12.0
+"""As in previews, so that the card does not jump when it begins to turn."""
+
+_RINGS = 24
+_MANY_FACES = 6_000
+_CELL_PX = 1.5
+_WEBP_QUALITY, _WEBP_METHOD = 80, 1
+
+
+def render_sprite(
+    glb: bytes,
+    *,
+    views: int = SPRITE_VIEWS,
+    columns: int = SPRITE_COLUMNS,
+    size_px: int = SPRITE_SIZE_PX,
+) -> bytes:
+    """
+    Draw a model on a turntable.
+
+    The first picture is the front; then the camera walks to the picture's right in equal steps.
+    The pictures lie in rows from the top left. All are framed alike: what the model sweeps in a
+    whole turn just fits, so it neither jumps nor breathes, and models of a batch are as large as
+    each other.
+
+    Args:
+        glb: The whole file.
+        views: How many pictures, evenly around.
+        columns: How many of them in a row.
+        size_px: Side of each square picture, in pixels.
+
+    Returns:
+        A WebP file with a transparent background.
+
+    Raises:
+        InvalidMesh: The file or a texture in it cannot be read.
+    """
+    scene = prepare_scene(read_glb(glb), texture_px=2 * size_px)
+    envelope = _swept(scene.positions, views)
+    if len(scene.faces) > _MANY_FACES:
+        across = float(np.ptp(envelope, axis=0).max())
+        scene = coarsen(scene, cell=across / size_px * _CELL_PX)
+    rows = -(-views // columns)
+    sheet = np.zeros((rows * size_px, columns * size_px, 4), np.uint8)
+    for view in range(views):
+        camera = frame(envelope, yaw_deg=360 * view / views, pitch_deg=_PITCH_DEG)
+        top, left = view // columns * size_px, view % columns * size_px
+        sheet[top : top + size_px, left : left + size_px] = draw_scene(
+            scene, camera, size_px=size_px
+        )
+    return _encode(sheet)
+
+
+def _swept(positions: NDArray[np.float32], views: int) -> NDArray[np.float64]:
+    """Return points around what *positions* sweep when they turn about their middle, upright."""
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    middle = (low + high) / 2
+    reach = np.hypot(positions[:, 0] - middle[0], positions[:, 2] - middle[2])
+    height = max(float(high[1] - low[1]), 1e-30)
+    ring = ((positions[:, 1] - low[1]) / height * (_RINGS - 1)).astype(np.int64)
+    widest = np.zeros(_RINGS)
+    np.maximum.at(widest, ring, reach)
+    # Every ring looks the same from every view, so that all are framed alike.
+    turns = 2 * np.pi * np.arange(views) / views
+    around = np.stack([np.cos(turns), np.zeros(views), np.sin(turns)], axis=1)
+    levels = np.linspace(low[1], high[1], _RINGS)
+    heights = np.stack([np.full(_RINGS, middle[0]), levels, np.full(_RINGS, middle[2])], axis=1)
+    return (heights[:, None] + around[None] * widest[:, None, None]).reshape(-1, 3)
+
+
+def _encode(sheet: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    PIL.Image.fromarray(sheet).save(
+        file, "WEBP", quality=_WEBP_QUALITY, method=_WEBP_METHOD, alpha_quality=90
+    )
+    return file.getvalue()

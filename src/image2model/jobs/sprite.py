@@ -1,0 +1,60 @@
+"""A result drawn from all around: made when somebody first looks, and kept beside it."""
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+
+from image2model.core.errors import ArtifactNotFound, FileNotInResult
+from image2model.core.ids import ArtifactId, OwnerId
+from image2model.core.job import ResultFile
+from image2model.jobs.computations import sprite_of
+from image2model.jobs.context import Context
+from image2model.jobs.download import Found, find_model, read_found
+from image2model.ports.dispatcher import ItemRef
+
+SPRITE_NAME = "sprite.webp"
+_MADE_BY = "sprite 1"
+"""Changes when sprites are drawn otherwise."""
+
+
+async def find_sprite(context: Context, owner: OwnerId, ref: ItemRef) -> ArtifactId:
+    """
+    Draw an item's model from all around, or find it drawn.
+
+    The picture goes with the model it is of; that of one which only its provider has goes after
+    a day. Two that ask at once may both draw it.
+
+    Returns:
+        The picture; the same id for the same model.
+
+    Raises:
+        JobNotFound, ItemNotFound: They are not there, or not this owner's.
+        FileNotInResult: There is no model (yet), or none that can be drawn here.
+        ArtifactNotFound, StorageError, ResultExpired, FetchError: The model cannot be read.
+        InvalidMesh, ComputeError: It cannot be drawn.
+    """
+    found = (await find_model(context, owner, ref, "glb")).source
+    if found.file.format != "glb":
+        raise FileNotInResult(job=ref.job, index=ref.index, name=SPRITE_NAME)
+    sprite = _sprite_id(found.file)
+    try:
+        await context.artifacts.stat(sprite)
+    except ArtifactNotFound:
+        await _draw(context, found, sprite)
+    return sprite
+
+
+def _sprite_id(model: ResultFile) -> ArtifactId:
+    told = f"{_MADE_BY}\0{model.artifact or model.provider_url}"
+    return ArtifactId(sha256(told.encode()).hexdigest()[:32])
+
+
+async def _draw(context: Context, found: Found, sprite: ArtifactId) -> None:
+    glb = b"".join([chunk async for chunk in read_found(context, found)])
+    picture = await context.compute.run(context.rules.compute_s, sprite_of, glb)
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield picture
+
+    if found.file.artifact is not None:
+        await context.store.add_derived(found.file.artifact, sprite)
+    await context.artifacts.put(sprite, whole(), limit_bytes=len(picture))
