@@ -584,6 +584,24 @@ async def test_delete_frees_what_nothing_names_any_more(job_store: JobStore) -> 
     assert await job_store.delete_job(third.id) == [third.items[0].pictures[0].artifact]
 
 
+async def test_what_is_made_of_a_result_goes_with_it(job_store: JobStore) -> None:
+    """Files made of a result that two jobs share stay until the second job is deleted."""
+    mesh = make_file()
+    assert mesh.artifact is not None
+    made = make_artifact()
+    assert not await job_store.add_derived(mesh.artifact, made), "no result has it yet"
+    done = [make_item(0, state=ItemState.SUCCEEDED, result=make_result(mesh)) for _ in range(2)]
+    first, second = [await job_store.add_job(make_job(item)) for item in done]
+    assert await job_store.add_derived(mesh.artifact, made)
+    assert await job_store.add_derived(mesh.artifact, made)
+    assert await job_store.unreferenced([made]) == set()
+    assert made not in await job_store.delete_job(first.id)
+    assert await job_store.unreferenced([made]) == set()
+    assert made in await job_store.delete_job(second.id)
+    assert await job_store.unreferenced([made]) == {made}
+    assert not await job_store.add_derived(mesh.artifact, made)
+
+
 async def test_store_says_that_it_works(job_store: JobStore) -> None:
     await job_store.check()
     await job_store.check()

@@ -1,5 +1,6 @@
 """Answers that carry files: whole or in part, with safe names, and only if they are new."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -13,17 +14,26 @@ from image2model.api.errors import http_problem
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
 from image2model.jobs.context import Context
-from image2model.jobs.download import Found, Model, make_model
+from image2model.jobs.download import Found, Model, convert_model
 
 MEDIA_TYPES: Mapping[str, str] = {
     "avif": "image/avif",
+    "3mf": "model/3mf",
     "glb": "model/gltf-binary",
+    "gltf.zip": "application/zip",
     "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
+    "obj.zip": "application/zip",
+    "ply": "model/ply",
     "png": "image/png",
     "stl": "model/stl",
+    "usdz": "model/vnd.usdz+zip",
     "webp": "image/webp",
 }
+NOTES_HEADER = "Conversion-Notes"
+"""A JSON list of what was given up or left out, in plain words."""
+
+_MOST_NOTES = 12
 _OTHER = "application/octet-stream"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _MAY_CHANGE = "private, no-cache"
@@ -86,19 +96,27 @@ async def send_result_file(
 
 
 async def send_model(context: Context, request: Request, model: Model) -> Response:
-    """Answer with a mesh, converted if need be."""
+    """Answer with a mesh, converted if need be; what was given up for it is in a header."""
     if model.convert is None:
         return await send_result_file(context, request, model.source)
     source = model.source.file
+    version = source.sha256 or source.artifact or _digest(source.provider_url)
     download = Download(
         name=model.name,
         media_type=MEDIA_TYPES.get(model.format, _OTHER),
-        etag=f"{source.sha256 or source.artifact or _digest(source.provider_url)}.{model.format}",
+        etag=f"{version[:32]}.{_digest(model.convert.key + model.name)[:32]}",
     )
     if _is_known(request, download):
         return _not_modified(download)
-    content = await make_model(context, model)
-    return Response(content, media_type=download.media_type, headers=download.headers())
+    made = await convert_model(context, model)
+
+    async def read(start: int, length: int) -> AsyncIterator[bytes]:
+        yield made.content[start : start + length]
+
+    answer = send_parts(request, download, len(made.content), read)
+    if made.notes:
+        answer.headers[NOTES_HEADER] = json.dumps(made.notes[:_MOST_NOTES])
+    return answer
 
 
 async def send_artifact(

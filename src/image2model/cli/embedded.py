@@ -96,7 +96,7 @@ class EmbeddedDesk:
 
     works_here = True
     item_limit: int | None = ITEM_LIMIT
-    formats: Sequence[str] | None = ("glb", *MESH_FORMATS)
+    formats: Sequence[str] | None = tuple(MESH_FORMATS)
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
         self._loop = loop

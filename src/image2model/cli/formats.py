@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from image2model.cli.desk import Desk
 from image2model.core.errors import FormatUnsupported, InvalidRequest
 
-_OTHER_NAMES: Mapping[str, str] = {"obj": "obj.zip"}
+_OTHER_NAMES: Mapping[str, str] = {"gltf": "gltf.zip", "obj": "obj.zip"}
 """What people call formats that come as something else."""
 
 

@@ -10,6 +10,7 @@ from image2model.core.file_template import DEFAULT_TEMPLATE, FileTemplate
 from image2model.core.ids import ArtifactId
 from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
 from image2model.core.states import ItemState
+from image2model.geometry.conversion import SOURCES
 from image2model.jobs.archive_names import ArchiveNames
 from image2model.jobs.context import Context
 from image2model.jobs.download import MESH_FORMATS, Found, Model
@@ -128,7 +129,7 @@ async def plan_archive(context: Context, job: Job, request: ArchiveRequest) -> A
 def _check_formats(job: Job, formats: Sequence[str]) -> None:
     """Insist that each of *formats* can be had of some item of *job*, now or when it is made."""
     delivered = {item.mesh.format for item in job.items if item.mesh}
-    known = ["glb", *MESH_FORMATS]
+    known = list(MESH_FORMATS)
     for name in formats:
         if name not in {*known, *delivered}:
             raise FormatUnsupported(format_name=name, supported=known)
@@ -141,7 +142,7 @@ def _models(
         source: Kept | Offer | Model | None = None
         if mesh.format == format_name:
             source = _source(job, item, mesh)
-        elif mesh.format == "glb" and format_name in MESH_FORMATS:
+        elif mesh.format in SOURCES and format_name in MESH_FORMATS:
             source = _conversion(job, item, mesh, format_name)
         if source is None:
             refusal = FormatUnsupported(format_name=format_name, supported=[mesh.format])

@@ -1,6 +1,6 @@
 """Find what can be downloaded of a job: its pictures, its results, results in other formats."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from image2model.core.errors import (
@@ -12,15 +12,17 @@ from image2model.core.errors import (
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
+from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
 from image2model.jobs.access import owned_job
-from image2model.jobs.computations import stl_of
+from image2model.jobs.computations import ConvertedFile
 from image2model.jobs.context import Context
+from image2model.jobs.convert import Derivation, derive
 from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
 from image2model.ports.dispatcher import ItemRef
 
-MESH_FORMATS: Mapping[str, Callable[[bytes], bytes]] = {"stl": stl_of}
-"""What a GLB file can be turned into, and the function that does it in a worker process."""
+MESH_FORMATS: Mapping[str, Conversion] = {name: Conversion(format=name) for name in FORMATS}
+"""What a model can be turned into, and how if nothing more is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,13 @@ class Model:
         source: The mesh as the result has it.
         name: Its file name in the format asked for.
         format: The format asked for.
-        convert: Makes it of the source's bytes; None: the source has that format already.
+        convert: How it is made of the source; None: the source is as asked for.
     """
 
     source: Found
     name: str
     format: str
-    convert: Callable[[bytes], bytes] | None
+    convert: Conversion | None
 
 
 async def find_picture(context: Context, owner: OwnerId, ref: ItemRef, view: View) -> Picture:
@@ -92,9 +94,23 @@ async def find_preview(context: Context, owner: OwnerId, ref: ItemRef) -> Found:
     return await _available(context, job, item, found, name="preview.webp")
 
 
-async def find_model(context: Context, owner: OwnerId, ref: ItemRef, format_name: str) -> Model:
+async def find_model(
+    context: Context,
+    owner: OwnerId,
+    ref: ItemRef,
+    format_name: str,
+    *,
+    conversion: Conversion | None = None,
+) -> Model:
     """
     Find an item's mesh in the format asked for.
+
+    Args:
+        context: The ports.
+        owner: Who asks.
+        ref: Which item.
+        format_name: The format; one that the provider delivered, or one of `MESH_FORMATS`.
+        conversion: What else is asked for, in that format; None: nothing.
 
     Raises:
         FormatUnsupported: It can neither be had nor made.
@@ -102,31 +118,45 @@ async def find_model(context: Context, owner: OwnerId, ref: ItemRef, format_name
     """
     job, item = await _owned_item(context, owner, ref)
     mesh = item.mesh
-    formats = ["glb", *MESH_FORMATS]
-    if format_name not in formats and (mesh is None or mesh.format != format_name):
-        raise FormatUnsupported(format_name=format_name, supported=formats)
+    if format_name not in MESH_FORMATS and (mesh is None or mesh.format != format_name):
+        raise FormatUnsupported(format_name=format_name, supported=list(MESH_FORMATS))
     name = f"{item.name}.{format_name}"
     source = await _available(context, job, item, mesh, name=name)
     has = source.file.format
-    if has == format_name:
+    plain = conversion is None or conversion.changes_nothing
+    if has == format_name and plain:
         return Model(source=source, name=source.file.name, format=format_name, convert=None)
-    if has != "glb" or format_name not in MESH_FORMATS:
+    if has not in SOURCES or format_name not in MESH_FORMATS:
         raise FormatUnsupported(format_name=format_name, supported=[has])
-    return Model(source=source, name=name, format=format_name, convert=MESH_FORMATS[format_name])
+    return Model(
+        source=source,
+        name=name,
+        format=format_name,
+        convert=conversion or MESH_FORMATS[format_name],
+    )
 
 
 async def make_model(context: Context, model: Model) -> bytes:
+    """Convert *model* as `convert_model` does, and return the file."""
+    return (await convert_model(context, model)).content
+
+
+async def convert_model(context: Context, model: Model) -> ConvertedFile:
     """
-    Convert *model*, whose `convert` is not None; what only its provider has is fetched for it.
+    Convert *model*, whose `convert` is not None, or find what was made of it before.
+
+    What only its provider has is fetched for it.
 
     Raises:
         FileNotInResult, StorageError, ResultExpired, FetchError: The source cannot be read.
         InvalidMesh: The source cannot be understood.
+        InvalidRequest: It cannot become as small as asked for.
         ComputeError: The conversion did not come to its end.
     """
     assert model.convert is not None
-    glb = b"".join([chunk async for chunk in read_found(context, model.source)])
-    return await context.compute.run(context.rules.compute_s, model.convert, glb)
+    stem = model.name.removesuffix(f".{model.format}")
+    derivation = Derivation(source=model.source.file.artifact, conversion=model.convert, name=stem)
+    return await derive(context, derivation, read_found(context, model.source))
 
 
 async def read_found(context: Context, found: Found) -> AsyncIterator[bytes]:

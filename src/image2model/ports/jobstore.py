@@ -662,8 +662,19 @@ class JobStore(Protocol):
         """List jobs past their `expires_at`, and drafts untouched for *draft_life_s* seconds."""
         ...
 
+    async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
+        """
+        Remember that *artifact* is made of *source*, a file of a result, and goes when it goes.
+
+        May be called twice.
+
+        Returns:
+            Whether a result still has *source*; if not, nothing is remembered.
+        """
+        ...
+
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
-        """Tell which of *artifacts* no job names."""
+        """Tell which of *artifacts* no job names, nor what is made of its results."""
         ...
 
     async def check(self) -> None:

@@ -70,6 +70,7 @@ class MemoryJobStore:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._jobs: dict[JobId, JobRecord] = {}
+        self._derived: dict[ArtifactId, ArtifactId] = {}
         self._ledger = Ledger()
 
     # --- jobs -------------------------------------------------------------------------------
@@ -189,7 +190,7 @@ class MemoryJobStore:
         for index in record.items:
             self._ledger.leave_item(ItemRef(job, index))
         del self._jobs[job]
-        return self._orphans(record.artifacts())
+        return self._with_derived(self._orphans(record.artifacts()))
 
     async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
         """Give a succeeded item another result."""
@@ -202,7 +203,9 @@ class MemoryJobStore:
         named = [file.artifact for file in found.item.result.files] if found.item.result else []
         found.item = replace(found.item, result=result)
         record.touch([found], self._clock.now())
-        return self._orphans(artifact for artifact in named if artifact is not None)
+        return self._with_derived(
+            self._orphans(artifact for artifact in named if artifact is not None)
+        )
 
     # --- drafts -----------------------------------------------------------------------------
 
@@ -597,6 +600,13 @@ class MemoryJobStore:
         ]
         return [job for _, job in sorted(over)[:limit]]
 
+    async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
+        """Remember what is made of a file of a result, if a result still has it."""
+        if self._orphans([source]):
+            return False
+        self._derived[artifact] = source
+        return True
+
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
         """Tell which artifacts no job names."""
         return set(self._orphans(artifacts))
@@ -634,8 +644,15 @@ class MemoryJobStore:
         items = tuple(self._shown(found) for found in record.chosen(None))
         return replace(record.summary(), items=items)
 
+    def _with_derived(self, gone: list[ArtifactId]) -> list[ArtifactId]:
+        made = [artifact for artifact, source in self._derived.items() if source in gone]
+        for artifact in made:
+            del self._derived[artifact]
+        return [*gone, *made]
+
     def _orphans(self, artifacts: Iterable[ArtifactId]) -> list[ArtifactId]:
         named = {known for record in self._jobs.values() for known in record.artifacts()}
+        named |= {artifact for artifact, source in self._derived.items() if source in named}
         return [artifact for artifact in dict.fromkeys(artifacts) if artifact not in named]
 
 

@@ -199,6 +199,10 @@ class SqlJobStore:
             jobs_keep.expired_jobs, draft_life_s=draft_life_s, limit=limit
         )
 
+    async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
+        """Remember what is made of a file of a result, if a result still has it."""
+        return await self._database.write(jobs_keep.add_derived, source, artifact)
+
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
         """Tell which artifacts no job names."""
         return set(await self._database.read(jobs_keep.orphans, artifacts))

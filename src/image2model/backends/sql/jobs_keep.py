@@ -5,11 +5,19 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import lock_owner
+from image2model.backends.sql.dialect import lock_owner, lock_rows
 from image2model.backends.sql.jobs_locked import lock_job, try_lock_job
 from image2model.backends.sql.jobs_step import replace_files
 from image2model.backends.sql.rows import to_seconds
-from image2model.backends.sql.tables import attempts, checks, items, jobs, pictures, result_files
+from image2model.backends.sql.tables import (
+    attempts,
+    checks,
+    derived_files,
+    items,
+    jobs,
+    pictures,
+    result_files,
+)
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import WrongState
 from image2model.core.ids import ArtifactId, JobId
@@ -62,7 +70,7 @@ def delete_job(tx: Transaction, job: JobId) -> Sequence[ArtifactId]:
         )
     )
     tx.run(sa.delete(jobs).where(jobs.c.id == job))
-    return orphans(tx, named)
+    return _with_derived(tx, orphans(tx, named))
 
 
 def replace_result(tx: Transaction, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
@@ -78,7 +86,7 @@ def replace_result(tx: Transaction, ref: ItemRef, result: Result) -> Sequence[Ar
     replace_files(tx, item, result)
     locked.change([item], {"facts": dict(result.facts)})
     locked.touch()
-    return orphans(tx, named)
+    return _with_derived(tx, orphans(tx, named))
 
 
 def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId]:
@@ -90,7 +98,36 @@ def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId
         for table in (pictures, result_files):
             statement = sa.select(table.c.artifact).where(table.c.artifact.in_(some))
             named.update(tx.run(statement).scalars())
+        # A row can outlive its source where one was written while the other went.
+        alive = sa.exists().where(result_files.c.artifact == derived_files.c.source)
+        statement = sa.select(derived_files.c.artifact).where(
+            derived_files.c.artifact.in_(some), alive
+        )
+        named.update(tx.run(statement).scalars())
     return [artifact for artifact in candidates if artifact not in named]
+
+
+def add_derived(tx: Transaction, source: ArtifactId, artifact: ArtifactId) -> bool:
+    """Remember what is made of a file of a result, if there still is one that has it."""
+    alive = sa.select(result_files.c.artifact).where(result_files.c.artifact == source)
+    # Neither may the source go now, nor another transaction add the same.
+    lock_rows(tx.connection, alive)
+    if tx.run(alive.limit(1)).first() is None:
+        return False
+    known = sa.select(derived_files.c.artifact).where(derived_files.c.artifact == artifact)
+    if tx.run(known).first() is None:
+        tx.run(sa.insert(derived_files).values(artifact=artifact, source=source))
+    return True
+
+
+def _with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[ArtifactId]:
+    """Forget what was made of files that nothing names any more; returns these and those."""
+    made: list[ArtifactId] = []
+    for start in range(0, len(gone), _ARTIFACTS_AT_ONCE):
+        of_gone = derived_files.c.source.in_(gone[start : start + _ARTIFACTS_AT_ONCE])
+        made += tx.run(sa.select(derived_files.c.artifact).where(of_gone)).scalars()
+        tx.run(sa.delete(derived_files).where(of_gone))
+    return [*gone, *made]
 
 
 def write_check(tx: Transaction) -> None:

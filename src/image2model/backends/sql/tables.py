@@ -133,6 +133,14 @@ result_files = sa.Table(
     sa.Column("expires_at", Seconds),
 )
 
+# What is made of files of results, such as other formats; goes when the last of those goes.
+derived_files = sa.Table(
+    "derived_files",
+    metadata,
+    sa.Column("artifact", HexId, primary_key=True),
+    sa.Column("source", HexId, nullable=False, index=True),
+)
+
 # The ledger: lines stay when their job is deleted, so they tell all about it themselves.
 attempts = sa.Table(
     "attempts",

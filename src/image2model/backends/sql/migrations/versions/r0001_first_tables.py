@@ -167,11 +167,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("item_id", "place", name="pk_result_files"),
     )
     op.create_index("ix_result_files_artifact", "result_files", ["artifact"])
+    op.create_table(
+        "derived_files",
+        sa.Column("artifact", sa.String(32), nullable=False),
+        sa.Column("source", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("artifact", name="pk_derived_files"),
+    )
+    op.create_index("ix_derived_files_source", "derived_files", ["source"])
 
 
 def downgrade() -> None:
     """Drop all tables and what is in them."""
     for table in (
+        "derived_files",
         "result_files",
         "pictures",
         "attempts",
