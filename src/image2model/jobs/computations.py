@@ -7,12 +7,13 @@ runs them, and starts in half the time without numpy, OpenCV and Pillow.
 
 # ruff: noqa: PLC0415
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image2model.core.errors import InvalidMesh, JsonValue
+from image2model.geometry.conversion import Conversion
 from image2model.geometry.picture_limits import PictureLimits
 
 if TYPE_CHECKING:
@@ -99,14 +100,29 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
     }
 
 
-def stl_of(glb: bytes) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedFile:
     """
-    Convert a GLB file to binary STL in millimetres.
+    A model in another format.
+
+    Attributes:
+        content: The file.
+        notes: What was given up or left out, one plain sentence each, without a stop.
+    """
+
+    content: bytes
+    notes: Sequence[str]
+
+
+def convert_model(data: bytes, conversion: Conversion, name: str) -> ConvertedFile:
+    """
+    Convert a model, whatever its format; *name* is for the files within an archive.
 
     Raises:
         InvalidMesh: It cannot be read.
+        InvalidRequest: It cannot become as small as asked for.
     """
-    from image2model.geometry.glb_reader import read_glb
-    from image2model.geometry.stl import write_stl
+    from image2model.geometry.formats.convert import convert_file
 
-    return write_stl(read_glb(glb))
+    made = convert_file(data, conversion, name=name)
+    return ConvertedFile(content=made.content, notes=made.notes)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
+from image2model.api.adjustments import AdjustmentsIn
 from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.auth import OwnerIn
 from image2model.api.downloads import (
@@ -21,6 +22,7 @@ from image2model.core.errors import Image2ModelError
 from image2model.core.generator import View
 from image2model.core.ids import JobId
 from image2model.jobs import download
+from image2model.geometry.conversion import FORMATS
 from image2model.ports.dispatcher import ItemRef
 
 router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
@@ -97,14 +99,33 @@ async def get_model(
     job: JobParam,
     n: ItemParam,
     format_name: Annotated[
-        str, Path(alias="format", description="`glb` or `stl`.", examples=["glb"])
+        str,
+        Path(
+            alias="format",
+            description="`glb`, `gltf.zip`, `obj.zip`, `stl`, `ply`, `usdz`, `3mf`, or another "
+            "that the provider delivered.",
+            examples=["glb"],
+        ),
     ],
     request: Request,
     context: ContextIn,
+    adjust: Annotated[AdjustmentsIn, Query()],
     owner: OwnerIn,
 ) -> Response:
-    """Return the model, converted if the result does not have that format."""
-    model = await download.find_model(context, owner, ItemRef(JobId(job), n), format_name)
+    """
+    Return the model, converted if the result does not have that format.
+
+    The first request for a conversion makes it, later ones find it made. What a format does not
+    hold and what was given up for your limits stands in the header `Conversion-Notes`, as a JSON
+    list of sentences.
+    """
+    model = await download.find_model(
+        context,
+        owner,
+        ItemRef(JobId(job), n),
+        format_name,
+        conversion=adjust.conversion(format_name),
+    )
     return await send_model(context, request, model)
 
 
@@ -152,7 +173,7 @@ _add(
     operation_id="getModel",
     summary="Download a model in the format you need",
     responses=_result_answers(
-        ["model/gltf-binary", "model/stl"],
+        sorted({MEDIA_TYPES[name] for name in FORMATS}),
         errors.FormatUnsupported,
         errors.FetchBroken,
         errors.ArtifactTooLarge,
@@ -168,3 +189,4 @@ _add(
     summary="Look at a model",
     responses=_result_answers(["image/webp"]),
 )
+        errors.InvalidRequest,
