@@ -69,6 +69,19 @@ def tinted(image: EncodedImage, factor: tuple[float, float, float, float]) -> En
     return encode_rgba(rgba)
 
 
+def bent(image: EncodedImage, *, strength: float) -> EncodedImage:
+    """
+    Apply *strength* to a normal map itself, for formats that have no factor for it.
+
+    Raises:
+        InvalidMesh: It cannot be decoded.
+    """
+    rgba = decode_texture(image, longest_px=_ANY_PX).copy()
+    sideways = (rgba[..., :2].astype(np.float32) - np.float32(127.5)) * np.float32(strength)
+    rgba[..., :2] = np.clip(np.rint(sideways + np.float32(127.5)), 0, 255)
+    return encode_rgba(rgba, lossless=True)
+
+
 def channel_of(image: EncodedImage, channel: int, *, factor: float = 1.0) -> EncodedImage:
     """
     Return one channel of a texture, times *factor*, as a grey picture.

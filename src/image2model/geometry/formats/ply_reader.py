@@ -82,14 +82,18 @@ def _mesh(vertices: Mapping[str, NDArray[Any]], faces: NDArray[np.int64]) -> Mes
     if positions is None:
         raise InvalidMesh(reason="its vertices have no x, y and z")
     uvs = next((found for names in _COORDINATES if (found := columns(*names)) is not None), None)
+    colors = _colors(columns("red", "green", "blue"), vertices.get("alpha"))
+    opaque = colors is None or bool((colors[:, 3] == 255).all())
     return checked_mesh(
         name="mesh",
         positions=positions,
         faces=faces,
         normals=columns("nx", "ny", "nz"),
         uvs=None if uvs is None else uvs * np.array([1, -1]) + np.array([0, 1]),
-        colors=_colors(columns("red", "green", "blue"), vertices.get("alpha")),
-        material=Material(name="surface", double_sided=True),
+        colors=colors,
+        material=Material(
+            name="surface", double_sided=True, alpha_mode="OPAQUE" if opaque else "BLEND"
+        ),
     )
 
 

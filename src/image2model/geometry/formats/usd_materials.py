@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from image2model.geometry.formats.texture_files import TextureFiles
 from image2model.geometry.formats.usd_tree import UsdAttribute, UsdPrim
 from image2model.geometry.mesh import EncodedImage, Material, Mesh, Wrap
-from image2model.geometry.texture_coding import without_webp
+from image2model.geometry.texture_coding import bent, without_webp
 
 MATERIALS = "Materials"
 _WRAPS: Mapping[Wrap, str] = {"clamp": "clamp", "mirror": "mirror", "repeat": "repeat"}
@@ -24,7 +24,7 @@ class UsdMaterials:
     def __init__(self, textures: TextureFiles) -> None:
         self._textures = textures
         self._names: dict[tuple[int, bool, bool], str] = {}
-        self._recoded: dict[int, EncodedImage] = {}
+        self._recoded: dict[tuple[int, float], EncodedImage] = {}
         self.prims: list[UsdPrim] = []
 
     def add(self, mesh: Mesh) -> str:
@@ -40,9 +40,13 @@ class UsdMaterials:
         images = mesh.material.textures() if mesh.uvs is not None else {}
         network = _Network(path, mesh.material)
         for slot, image in images.items():
-            if id(image) not in self._recoded:
-                self._recoded[id(image)] = without_webp(image)
-            network.add_texture(slot, self._textures.add(self._recoded[id(image)], slot))
+            bend = mesh.material.normal_scale if slot == "normal" else 1.0
+            recoded = self._recoded.get((id(image), bend))
+            if recoded is None:
+                # The format knows no strength of normal maps, so it goes into the picture.
+                recoded = without_webp(image) if bend == 1.0 else bent(image, strength=bend)
+                self._recoded[id(image), bend] = recoded
+            network.add_texture(slot, self._textures.add(recoded, slot))
         if mesh.colors is not None and "base_color" not in images:
             network.follow_vertex_colors()
         return UsdPrim(
@@ -91,13 +95,12 @@ class _Network:
                 outputs = {"roughness": "g", "metallic": "b"}
                 self._texture(slot, file, outputs, scale=scale, raw=True)
             case "normal":
-                bend = material.normal_scale
                 self._texture(
                     slot,
                     file,
                     {"normal": "rgb"},
-                    scale=(2 * bend, 2 * bend, 2.0, 1.0),
-                    bias=(-bend, -bend, -1.0, 0.0),
+                    scale=(2.0, 2.0, 2.0, 1.0),
+                    bias=(-1.0, -1.0, -1.0, 0.0),
                     raw=True,
                 )
             case "occlusion":

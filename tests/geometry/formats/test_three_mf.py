@@ -1,0 +1,87 @@
+"""3MF: lib3mf reads it without a warning, in millimetres, solid, in its colours."""
+
+from dataclasses import replace
+
+import lib3mf
+import numpy as np
+import pytest
+
+from image2model.geometry.formats.three_mf import write_3mf
+from image2model.geometry.mesh import Material, Mesh
+from tests.geometry.shapes import coat, pbr_material, picture, torus
+
+SHAPES: dict[str, list[Mesh]] = {
+    "textured": [torus(material=pbr_material())],
+    "tinted": [
+        torus(material=Material(base_color=(0.5, 1, 1, 1), base_color_texture=picture(kind="webp")))
+    ],
+    "plain": [torus(material=Material(name='"a" <b>', base_color=(0.2, 0.4, 0.6, 1)))],
+    "white": [torus(material=Material())],
+    "coat": [replace(torus(), colors=coat(torus()))],
+}
+
+
+def read(content: bytes) -> lib3mf.Model:
+    model = lib3mf.get_wrapper().CreateModel()
+    reader = model.QueryReader("3mf")
+    reader.SetStrictModeActive(True)
+    reader.ReadFromBuffer(content)
+    assert [reader.GetWarning(at) for at in range(reader.GetWarningCount())] == []
+    return model
+
+
+def only_mesh(model: lib3mf.Model) -> lib3mf.MeshObject:
+    objects = model.GetMeshObjects()
+    assert objects.Count() == 1
+    assert objects.MoveNext()
+    return objects.GetCurrentMeshObject()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_is_a_solid_in_millimetres(shape: str) -> None:
+    """300 mm wide and deep; 100 mm high, along Z."""
+    model = read(write_3mf(SHAPES[shape]))
+    found = only_mesh(model)
+    assert model.GetUnit() == lib3mf.ModelUnit.MilliMeter
+    assert found.IsManifoldAndOriented()
+    corners = np.array([list(one.Coordinates) for one in found.GetVertices()])
+    assert np.ptp(corners, axis=0) == pytest.approx((300, 300, 100), rel=1e-3)
+    assert found.GetTriangleCount() == 48 * 24 * 2
+
+
+def test_parts_become_one_object() -> None:
+    """Two closed parts stay closed, each with its own colours."""
+    second = replace(torus(material=Material(base_color=(1, 0, 0, 1))), uvs=None)
+    moved = replace(second, positions=second.positions + np.float32(1))
+    model = read(write_3mf([torus(), moved]))
+    assert only_mesh(model).IsManifoldAndOriented()
+    assert model.GetTexture2DGroups().Count() == 1
+    assert model.GetBaseMaterialGroups().Count() == 1
+
+
+def test_texture_and_its_coordinates_read_back() -> None:
+    mesh = torus()
+    model = read(write_3mf([mesh]))
+    groups = model.GetTexture2DGroups()
+    assert groups.MoveNext()
+    group = groups.GetCurrentTexture2DGroup()
+    assert group.GetCount() == len(mesh.positions)
+    assert mesh.uvs is not None
+    for at in (0, 7, len(mesh.uvs) - 1):
+        coordinate = group.GetTex2Coord(at + 1)
+        assert pytest.approx(mesh.uvs[at].tolist(), abs=1e-5) == (coordinate.U, 1 - coordinate.V)
+    attachment = group.GetTexture2D().GetAttachment()
+    stored = bytes(attachment.WriteToBuffer())
+    assert mesh.material.base_color_texture is not None
+    assert stored == mesh.material.base_color_texture.data
+
+
+def test_metadata_reads_back() -> None:
+    """The format's own names as they are, others under our namespace."""
+    model = read(write_3mf([torus()], metadata={"Title": "Vase <1> & co", "accession": "1932.4"}))
+    group = model.GetMetaDataGroup()
+    found = {
+        group.GetMetaData(at).GetName(): group.GetMetaData(at).GetValue()
+        for at in range(group.GetMetaDataCount())
+    }
+    assert found == {"Title": "Vase <1> & co", "accession": "1932.4"}
