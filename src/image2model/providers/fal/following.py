@@ -20,6 +20,9 @@ _LONGEST_BACKOFF_S = 20.0
 _GRACE_S = 30.0
 """fal drops what does not start in time by itself; this much later we do."""
 
+_BURST_S = 0.05
+"""How much of a second's requests may go out at once; the pace leaves as much below a limit."""
+
 
 class Forgotten(Exception):
     """The queue does not know the request: it ended long ago, or never was."""
@@ -35,6 +38,22 @@ class _Waiter:
         self.event = anyio.Event()
 
 
+class _Turns:
+    """Lets so many through in a second and no more, however many come at once."""
+
+    def __init__(self, per_s: float) -> None:
+        self._gap_s = 1.0 / per_s
+        self._next_s = 0.0
+
+    async def take(self) -> None:
+        """Wait for a turn, which somebody who comes alone has at once."""
+        now_s = anyio.current_time()
+        turn_s = max(self._next_s, now_s - _BURST_S)
+        self._next_s = turn_s + self._gap_s
+        if turn_s > now_s:
+            await anyio.sleep(turn_s - now_s)
+
+
 class Follower:
     """Polls every request it follows, as often as is worth while and no more."""
 
@@ -44,6 +63,7 @@ class Follower:
         self._times = times
         self._config = config
         self._waiters: dict[str, _Waiter] = {}
+        self._turns = _Turns(config.pace.requests_per_s)
 
     def wake(self, request_id: str) -> bool:
         """Have the status of a request looked at now; False: it is not followed here."""
@@ -73,6 +93,8 @@ class Follower:
         try:
             while not watch.ended:
                 await waiter.wait(self._delay_s(generator, watch))
+                # A large job ends all at once, and everybody looks when its end is expected.
+                await self._turns.take()
                 await self._check_limits(handle, watch)
                 progress = await self._look(handle, watch)
                 if progress is not None:
