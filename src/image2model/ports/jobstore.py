@@ -123,7 +123,8 @@ class Claim:
         ref: The item.
         worker: Who holds the lease.
         fence: Grows with every claim; every write carries it.
-        job: The job, without its items.
+        job: The job, without its items; until this one is final, its counts may be those of when
+            it was claimed.
         item: The item as of the last write made with this claim.
     """
 

@@ -13,6 +13,7 @@ from image2model.backends.sql.rows import (
     Values,
     file_values,
     item_of,
+    job_of,
     problem_value,
     progress_of,
     progress_values,
@@ -47,7 +48,11 @@ def write_step(tx: Transaction, claim: Claim, step: Step) -> Claim:
         replace_files(tx, row, step.result)
     values = _next_values(tx, job, row, step) | {"attempts": len(attempts)}
     after = tx.run(_WRITE, {"item_id": row.id, **values}).one()
-    job_row = job.touch_or_finish() if step.to in FINAL_STATES else job.touch()
+    if step.to in FINAL_STATES:
+        seen = read_summary(tx, job.touch_or_finish())
+    else:
+        # Counting all items of a large job at each step of each would cost more than the step.
+        seen = job_of(job.touch(), claim.job.counts)
     result = step.result or claim.item.result
     item = item_of(
         after,
@@ -55,7 +60,7 @@ def write_step(tx: Transaction, claim: Claim, step: Step) -> Claim:
         attempts=attempts,
         files=() if result is None else result.files,
     )
-    return replace(claim, job=read_summary(tx, job_row), item=item)
+    return replace(claim, job=seen, item=item)
 
 
 def _held_item(tx: Transaction, claim: Claim) -> Row | None:
