@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from image2model.core.errors import InvalidMesh, JsonValue
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.sprite_layout import SPRITE_COLUMNS, SPRITE_SIZE_PX, SPRITE_VIEWS
 
 if TYPE_CHECKING:
     from image2model.geometry.inspect import MeshFacts
@@ -97,7 +98,24 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
         "watertight": found.watertight,
         "textures": found.textures,
         "texture_px": found.texture_px,
+        "sprite": {
+            "views": SPRITE_VIEWS,
+            "columns": SPRITE_COLUMNS,
+            "size_px": SPRITE_SIZE_PX,
+        },
     }
+
+
+def sprite_of(glb: bytes) -> bytes:
+    """
+    Draw a GLB file from all around, as a WebP file.
+
+    Raises:
+        InvalidMesh: It cannot be read.
+    """
+    from image2model.geometry.sprite import render_sprite
+
+    return render_sprite(glb)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

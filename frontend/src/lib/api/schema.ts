@@ -354,6 +354,10 @@ export interface paths {
         /**
          * Download a model in the format you need
          * @description Return the model, converted if the result does not have that format.
+         *
+         *     The first request for a conversion makes it, later ones find it made. What a format does not
+         *     hold and what was given up for your limits stands in the header `Conversion-Notes`, as a JSON
+         *     list of sentences.
          */
         get: operations["getModel"];
         put?: never;
@@ -376,6 +380,30 @@ export interface paths {
          * @description Return a picture of the model.
          */
         get: operations["getPreview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/items/{n}/sprite.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a model from all around
+         * @description Return the model from all around as one picture of many, for cards that turn.
+         *
+         *     The result's fact `sprite` says how many `views` there are, in how many `columns`, and that
+         *     each is `size_px` square. They lie in rows from the top left; the first is the front, then the
+         *     camera walks to the right in equal steps. It is drawn when it is first asked for.
+         */
+        get: operations["getSprite"];
         put?: never;
         post?: never;
         delete?: never;
@@ -6016,10 +6044,14 @@ export interface operations {
                 };
                 content: {
                     "image/avif": string;
+                    "model/3mf": string;
                     "model/gltf-binary": string;
+                    "application/zip": string;
                     "image/jpeg": string;
+                    "model/ply": string;
                     "image/png": string;
                     "model/stl": string;
+                    "model/vnd.usdz+zip": string;
                     "image/webp": string;
                     "application/octet-stream": string;
                 };
@@ -6031,10 +6063,14 @@ export interface operations {
                 };
                 content: {
                     "image/avif": string;
+                    "model/3mf": string;
                     "model/gltf-binary": string;
+                    "application/zip": string;
                     "image/jpeg": string;
+                    "model/ply": string;
                     "image/png": string;
                     "model/stl": string;
+                    "model/vnd.usdz+zip": string;
                     "image/webp": string;
                     "application/octet-stream": string;
                 };
@@ -6178,14 +6214,33 @@ export interface operations {
     };
     getModel: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The most triangles. Textures stay in place; edges that are missed least go. */
+                faces?: number | null;
+                /** @description Its height in millimetres; the other sizes follow. */
+                height_mm?: number | null;
+                /** @description Its width, instead of its height. */
+                width_mm?: number | null;
+                /** @description Its depth, instead of its height. */
+                depth_mm?: number | null;
+                /** @description The axis that points up; without it Z in STL and 3MF, Y in all others. */
+                up?: ("y" | "z") | null;
+                /** @description Where its origin is: `base`, the middle of its underside, `centre`, the middle of its box, or where it is. */
+                pivot?: "keep" | "base" | "centre";
+                /** @description The longest side of its textures, in pixels; larger ones are reduced. */
+                texture_px?: number | null;
+                /** @description The most bytes of the file; texture size and faces are given up for it. */
+                max_bytes?: number | null;
+                /** @description Make it a closed solid for printing, if need be; see the notes. */
+                repair?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's `id`. */
                 job: string;
                 /** @description The item's `index`, from 0. */
                 n: number;
-                /** @description `glb` or `stl`. */
+                /** @description `glb`, `gltf.zip`, `obj.zip`, `stl`, `ply`, `usdz`, `3mf`, or another that the provider delivered. */
                 format: string;
             };
             cookie?: never;
@@ -6198,8 +6253,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/zip": string;
+                    "model/3mf": string;
                     "model/gltf-binary": string;
+                    "model/ply": string;
                     "model/stl": string;
+                    "model/vnd.usdz+zip": string;
                 };
             };
             /** @description The part of the file that `Range` asks for. */
@@ -6208,8 +6267,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/zip": string;
+                    "model/3mf": string;
                     "model/gltf-binary": string;
+                    "model/ply": string;
                     "model/stl": string;
+                    "model/vnd.usdz+zip": string;
                 };
             };
             /** @description The file is still the one that `If-None-Match` names. */
@@ -6527,6 +6590,198 @@ export interface operations {
              *     - `storage_unavailable`: The place files are kept cannot be read or written.
              */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSprite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

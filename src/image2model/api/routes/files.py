@@ -10,6 +10,7 @@ from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.auth import OwnerIn
 from image2model.api.downloads import (
     MEDIA_TYPES,
+    Download,
     picture_download,
     send_artifact,
     send_model,
@@ -21,8 +22,9 @@ from image2model.core import errors
 from image2model.core.errors import Image2ModelError
 from image2model.core.generator import View
 from image2model.core.ids import JobId
-from image2model.jobs import download
 from image2model.geometry.conversion import FORMATS
+from image2model.jobs import download
+from image2model.jobs.sprite import SPRITE_NAME, find_sprite
 from image2model.ports.dispatcher import ItemRef
 
 router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
@@ -107,9 +109,9 @@ async def get_model(
             examples=["glb"],
         ),
     ],
+    adjust: Annotated[AdjustmentsIn, Query()],
     request: Request,
     context: ContextIn,
-    adjust: Annotated[AdjustmentsIn, Query()],
     owner: OwnerIn,
 ) -> Response:
     """
@@ -135,6 +137,21 @@ async def get_preview(
     """Return a picture of the model."""
     file = await download.find_preview(context, owner, ItemRef(JobId(job), n))
     return await send_result_file(context, request, file, inline=True)
+
+
+async def get_sprite(
+    *, job: JobParam, n: ItemParam, request: Request, context: ContextIn, owner: OwnerIn
+) -> Response:
+    """
+    Return the model from all around as one picture of many, for cards that turn.
+
+    The result's fact `sprite` says how many `views` there are, in how many `columns`, and that
+    each is `size_px` square. They lie in rows from the top left; the first is the front, then the
+    camera walks to the right in equal steps. It is drawn when it is first asked for.
+    """
+    artifact = await find_sprite(context, owner, ItemRef(JobId(job), n))
+    sent = Download(name=SPRITE_NAME, media_type="image/webp", etag=artifact, inline=True)
+    return await send_artifact(context, request, artifact, sent)
 
 
 def _add(
@@ -175,6 +192,7 @@ _add(
     responses=_result_answers(
         sorted({MEDIA_TYPES[name] for name in FORMATS}),
         errors.FormatUnsupported,
+        errors.InvalidRequest,
         errors.FetchBroken,
         errors.ArtifactTooLarge,
         errors.InvalidMesh,
@@ -189,4 +207,21 @@ _add(
     summary="Look at a model",
     responses=_result_answers(["image/webp"]),
 )
-        errors.InvalidRequest,
+_add(
+    "/sprite.webp",
+    get_sprite,
+    operation_id="getSprite",
+    summary="Look at a model from all around",
+    responses=_answers(
+        ["image/webp"],
+        errors.FileNotInResult,
+        errors.ResultExpired,
+        errors.FetchRefused,
+        errors.FetchBroken,
+        errors.ArtifactTooLarge,
+        errors.StorageFull,
+        errors.InvalidMesh,
+        errors.ComputeCrashed,
+        errors.ComputeTimedOut,
+    ),
+)
