@@ -16,7 +16,7 @@ SUMMARIES: Mapping[str, str] = {
     "generate": "Turn pictures into 3D models.",
     "serve": "Start the web app and the HTTP API.",
     "jobs": "Look at jobs and change them.",
-    "verify": "Check a downloaded archive: names, sizes, checksums.",
+    "verify": "Check a job's archive against its own manifest.",
     "generators": "See what makes models, what it costs and which options it has.",
     "ledger": "List what was sent to providers, and what it cost.",
     "keys": "Manage API keys for `serve`.",
