@@ -2,7 +2,7 @@
 
 import pickle
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 import image2model
 from image2model.cli.errors import EXIT_CODES, exit_code_of
 from image2model.core import errors
-from image2model.core.errors import Image2ModelError, read_error
+from image2model.core.errors import Image2ModelError, JsonValue, read_error
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "errors.md"
 
@@ -23,6 +23,7 @@ VALUES: dict[Any, Sequence[object]] = {
     int: [12_000_000],
     float: [1.5],
     Sequence[str]: [["one", "two"], []],
+    Sequence[Mapping[str, JsonValue]]: [[{"row": 3, "column": "height_mm", "reason": "is wrong"}]],
     str | None: ["some words", None],
     int | None: [3, None],
     float | None: [1.5, None],

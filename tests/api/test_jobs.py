@@ -58,6 +58,7 @@ async def test_the_json_has_the_names_of_the_design(client: httpx2.AsyncClient, 
     item = found["items"][0]
     assert set(item) == {
         *("index", "name", "state", "views", "progress", "error", "result", "attempts"),
+        "metadata",
     }
     assert set(item["views"][0]) == {"view", "url", "width_px", "height_px"}
     assert set(item["progress"]) == {"fraction", "phase", "queue_position", "eta_s"}

@@ -193,3 +193,35 @@ def test_uncertain_items_are_never_tried_again_by_themselves(here: Here, faults:
     settled = here("jobs", "resolve", "last", "2", "resubmit", "--json")
     assert settled.json["items"][2]["state"] == "succeeded"
     assert here("generate", "pictures", "-o", "out", *PAID).code == 0
+
+
+def test_spreadsheet_names_and_sizes_the_models(here: Here, tmp_path: Path) -> None:
+    draw_discs(tmp_path / "objects", "mug.png", "jug.png")
+    sheet = tmp_path / "objects.csv"
+    sheet.write_text("picture,title,height_cm,generator\njug.png,Krug,21.25,local/puff\n")
+    ended = here("generate", "objects", "-o", "out", "--sheet", sheet, "--json")
+    assert ended.code == 0, ended.err
+    made = ended.json
+    found = {item["name"]: item["result"]["facts"].get("scaled_to") for item in made["items"]}
+    assert found == {"Krug": "height_mm", "mug": None}
+    assert "Krug.glb" in names_in(tmp_path / "out")
+    again = here("generate", "objects", "-o", "out", "--sheet", sheet, "--json").json
+    assert again["id"] == made["id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("picture,height_mm\nmug.png,tall\n", "row 2, height_mm: is no number"),
+        ("picture\nmug.png\npot.png\n", "row 3, picture: there is no picture 'pot.png'"),
+        ("picture,generator\nmug.png,local/relief\n", "row 2, generator: is not the job's"),
+    ],
+)
+def test_wrong_spreadsheet_makes_nothing(here: Here, tmp_path: Path, text: str, told: str) -> None:
+    draw_discs(tmp_path / "objects", "mug.png")
+    (tmp_path / "objects.csv").write_text(text)
+    wanted = ("-o", "out", "-g", "local/puff", "--dry-run", "--sheet", "objects.csv")
+    ended = here("generate", "objects", *wanted)
+    assert (ended.code, told in ended.err) == (2, True), ended.err
+    ended = here("generate", "objects", *wanted[:-1], "none.csv")
+    assert (ended.code, "cannot be read" in ended.err) == (2, True)

@@ -35,6 +35,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.InvalidRequest: 422,
     errors.InvalidOptions: 422,
     errors.InvalidViews: 422,
+    errors.InvalidSheet: 422,
     errors.NoPictures: 422,
     errors.TooManyItems: 422,
     errors.UploadTooLarge: 413,

@@ -8,11 +8,13 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from image2model.api.multipart import MultipartReader, Part
-from image2model.core.errors import InvalidRequest, NoPictures, TooManyItems
+from image2model.core.errors import InvalidRequest, NoPictures, TooManyItems, UploadTooLarge
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import KeepPolicy
 from image2model.jobs.context import Context
 from image2model.jobs.receive import ItemGroup, PictureIntake, receive_pictures
+from image2model.jobs.sheet import parse_sheet, with_generator
+from image2model.jobs.sheet_file import SHEET_BYTES
 from image2model.jobs.submit import JobRequest, NewItem
 from image2model.wire.models import DraftIn, JobFormIn
 
@@ -23,6 +25,8 @@ _DRAFT_BYTES = 1_000_000
 
 _FILE_FIELDS = frozenset({"files", "files[]"})
 """Parts of these names are pictures even where the sender gives them no file name."""
+
+_SHEET_FIELD = "sheet"
 
 _FORMS_WITHOUT_FILES = frozenset({"", "application/x-www-form-urlencoded"})
 """What HTTP clients send of a form to which no file was added."""
@@ -38,6 +42,7 @@ async def read_job_form(
     On any error, and when the sender goes away, nothing is left behind.
 
     Raises:
+        InvalidSheet: Its spreadsheet cannot be used, or does not fit the pictures.
         InvalidRequest, RequestValidationError: The form is not as it should be.
         NoPictures: It is a form that cannot hold files.
         TooManyItems: More files came than the job may have items; raised at the first of them.
@@ -48,9 +53,12 @@ async def read_job_form(
     if _media_type(request) in _FORMS_WITHOUT_FILES:
         raise NoPictures
     async with receive_pictures(context) as intake:
-        form = await _Reading(context, intake).read(request)
-        items = await intake.hand_over(_groups(form))
-    return _job_request(form, idempotency_key, reuse=form.reuse), items
+        reading = _Reading(context, intake)
+        form = await reading.read(request)
+        rows = await parse_sheet(context, reading.sheet) if reading.sheet else ()
+        wanted = with_generator(rows, _job_request(form, idempotency_key, reuse=form.reuse))
+        items = await intake.hand_over(_groups(form), rows=rows)
+    return wanted, items
 
 
 class _Reading:
@@ -59,6 +67,7 @@ class _Reading:
     def __init__(self, context: Context, intake: PictureIntake) -> None:
         self._intake = intake
         self._fields: dict[str, str] = {}
+        self.sheet = b""
         self._files = 0
         self._limit = context.rules.items_per_job
         self._file_limit = self._limit
@@ -66,7 +75,9 @@ class _Reading:
 
     async def read(self, request: Request) -> JobFormIn:
         async for part in MultipartReader(request, limit_bytes=self._form_bytes).parts():
-            if part.file_name is None and part.name not in _FILE_FIELDS:
+            if part.name == _SHEET_FIELD:
+                self.sheet += await read_sheet_part(part.chunks)
+            elif part.file_name is None and part.name not in _FILE_FIELDS:
                 await self._take_field(part)
             else:
                 await self._take_file(part)
@@ -96,6 +107,21 @@ class _Reading:
         if self._files > self._file_limit:
             raise TooManyItems(limit=self._limit)
         await self._intake.add(chunks, file_name=part.file_name or "")
+
+
+async def read_sheet_part(chunks: AsyncIterator[bytes]) -> bytes:
+    """
+    Read the file of a spreadsheet, which is small.
+
+    Raises:
+        UploadTooLarge: It is not.
+    """
+    content = bytearray()
+    async for chunk in chunks:
+        content += chunk
+        if len(content) > SHEET_BYTES:
+            raise UploadTooLarge(limit_bytes=SHEET_BYTES)
+    return bytes(content)
 
 
 async def _chain(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

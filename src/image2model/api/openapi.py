@@ -92,6 +92,11 @@ def _job_body(form: dict[str, Any]) -> dict[str, Any]:
         "description": "The pictures: JPEG, PNG, WebP or AVIF, told from their bytes. Any part "
         "with a file name counts, whatever its field is called.",
     }
+    sheet = {
+        "type": "string",
+        "format": "binary",
+        "description": "A spreadsheet, CSV or XLSX, that names and describes the objects.",
+    }
     return {
         "description": "A form with the pictures; with `draft=true`, a JSON object or nothing.",
         "content": {
@@ -99,7 +104,7 @@ def _job_body(form: dict[str, Any]) -> dict[str, Any]:
                 "schema": {
                     **form,
                     "title": "JobForm",
-                    "properties": {"files": files, **form["properties"]},
+                    "properties": {"files": files, "sheet": sheet, **form["properties"]},
                     "required": ["files"],
                 },
                 "encoding": {

@@ -28,6 +28,25 @@ RAW_BODY: dict[str, Any] = {
 """How OpenAPI describes such a body."""
 
 
+SHEET_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The spreadsheet as it is, CSV or XLSX: told from its bytes. Its first row "
+        "names the columns; one of them, `picture`, names the pictures' files.",
+        "content": {
+            "application/octet-stream": {
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "The spreadsheet's bytes.",
+                }
+            }
+        },
+    }
+}
+"""The same for a spreadsheet."""
+
+
 async def read_raw(request: Request, *, limit_bytes: int) -> AsyncIterator[bytes]:
     """
     Yield the body as it comes; one that promises to be too large is not read at all.

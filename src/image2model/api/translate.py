@@ -122,6 +122,7 @@ def item_out(item: Item) -> ItemOut:
         if result
         else None,
         attempts=[_attempt_out(attempt) for attempt in item.attempts],
+        metadata=dict(item.metadata),
     )
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from image2model.cli.sheets import SourceSheet
 from image2model.cli.subjects import Subject
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.wire.models import (
@@ -30,6 +31,7 @@ class Order:
         generator: Its id.
         options: With every default filled in.
         subjects: What to make models of.
+        sheet: What a spreadsheet says of them; None: there is none.
         name: The job's, for people; "": named after its items.
         budget_usd: The most the job may cost, in US dollars; None: no limit.
         keep: What happens to results; None: as is usual there.
@@ -40,6 +42,7 @@ class Order:
     generator: str
     options: Mapping[str, Any]
     subjects: Sequence[Subject]
+    sheet: SourceSheet | None
     name: str
     budget_usd: Decimal | None
     keep: Literal["keep", "links"] | None

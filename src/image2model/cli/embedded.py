@@ -150,7 +150,8 @@ class EmbeddedDesk:
         async with receive_pictures(self.context) as intake:
             for path in places:
                 await intake.add(_chunks(path), file_name=path.name)
-            new_items = await intake.hand_over(groups)
+            rows = order.sheet.rows if order.sheet else ()
+            new_items = await intake.hand_over(groups, rows=rows)
         return await submit_job(self.context, LOCAL_OWNER, _request(order), new_items)
 
     def follow(self, job: str) -> Iterator[JobOut]:

@@ -22,6 +22,7 @@ from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
 from image2model.cli.pictures import find_pictures
 from image2model.cli.saving import Saver
+from image2model.cli.sheets import SourceSheet, open_sheet
 from image2model.cli.subjects import Subject, group_pictures
 from image2model.cli.tables import duration, outcomes_table, output_console, plan_lines
 from image2model.core.errors import BudgetExceeded, TooManyItems
@@ -89,6 +90,14 @@ def generate(
             "By itself this happens where the generator takes several views.",
         ),
     ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A spreadsheet, CSV or XLSX, that names the pictures and says what they show: "
+            "title, height_mm and so on.",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="The job's name.")] = "",
     budget: Annotated[
         float | None,
@@ -123,10 +132,13 @@ def generate(
     """
     raise_on_signals()
     template = NameTemplate(name_template)
+    said = open_sheet(sheet) if sheet else None
     found = find_pictures(pictures, recursive=recursive)
     with open_desk(server=server, api_key=api_key, works=not dry_run) as desk:
-        card = desk.generator(generator)
+        card = desk.generator(said.generator(generator) if said else generator)
         subjects = group_pictures(found, card, views=views)
+        if said is not None:
+            said.check(subjects)
         if desk.item_limit is not None and len(subjects) > desk.item_limit:
             raise TooManyItems(limit=desk.item_limit)
         wanted = parse_formats(formats, desk, delivered=card.output_formats)
@@ -135,7 +147,9 @@ def generate(
         if dry_run:
             _print_plan(estimate, subjects, as_json=as_json)
             return
-        order = _order(estimate, subjects, name=name, budget=budget, keep=keep, force=force)
+        order = _order(
+            estimate, subjects, sheet=said, name=name, budget=budget, keep=keep, force=force
+        )
         run = _Run(desk, OutputFolder(output), template, wanted, as_json=as_json)
         raise typer.Exit(run.make(order))
 
@@ -162,6 +176,7 @@ def _order(
     estimate: EstimateOut,
     subjects: Sequence[Subject],
     *,
+    sheet: SourceSheet | None,
     name: str,
     budget: float | None,
     keep: bool | None,
@@ -180,10 +195,13 @@ def _order(
             for subject in subjects
         ],
     }
+    if sheet is not None:
+        asked["sheet"] = sheet.sha256
     return Order(
         generator=estimate.generator,
         options=estimate.options,
         subjects=subjects,
+        sheet=sheet,
         name=name,
         budget_usd=None if budget is None else Decimal(str(budget)),
         keep=policy,

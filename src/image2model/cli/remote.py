@@ -111,6 +111,7 @@ class ServerDesk:
             idempotency_key=order.key,
             reuse=order.reuse,
             views=views,
+            sheet=order.sheet.path if order.sheet else None,
         )
 
     def follow(self, job: str) -> Iterator[JobOut]:

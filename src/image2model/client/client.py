@@ -93,6 +93,7 @@ class Client:
         idempotency_key: str | None = None,
         reuse: bool = False,
         views: Sequence[Mapping[str, Any]] | None = None,
+        sheet: str | Path | None = None,
     ) -> JobOut:
         """
         Upload *pictures* and start a job; one item for each, unless *views* groups them.
@@ -113,6 +114,7 @@ class Client:
             views: One entry for each item, such as
                 `{"name": "teapot", "views": {"front": 0, "back": 1}}`, naming positions in
                 *pictures*; None: each picture is an item of its own.
+            sheet: A CSV or XLSX file that names and describes the objects; None: none.
 
         Raises:
             InvalidInputError, LimitError, GeneratorNotFound: The server refused it.
@@ -131,9 +133,11 @@ class Client:
         if views is not None:
             fields["views"] = json.dumps([dict(view) for view in views])
         key = idempotency_key or uuid4().hex
-        files = [Path(picture) for picture in pictures]
+        files = [("files", Path(picture)) for picture in pictures]
         if not files:
             raise NoPictures
+        if sheet is not None:
+            files.append(("sheet", Path(sheet)))
         return self._server.upload(JobOut, "/jobs", files, fields, key=key)
 
     def job(self, job_id: str) -> JobOut:

@@ -82,13 +82,15 @@ class Connection:
         self,
         kind: type[Model],
         path: str,
-        files: Sequence[Path],
+        files: Sequence[tuple[str, Path]],
         fields: Mapping[str, str],
         *,
         key: str,
     ) -> Model:
         """
         Post a form with *fields* and *files*; again, with the same *key*, if the answer is lost.
+
+        Each file comes with the name of its field.
 
         Raises:
             OSError: A file cannot be read.
@@ -106,13 +108,15 @@ class Connection:
         self,
         kind: type[Model],
         path: str,
-        files: Sequence[Path],
+        files: Sequence[tuple[str, Path]],
         fields: Mapping[str, str],
         *,
         key: str,
     ) -> Model:
         with ExitStack() as stack:
-            parts = [("files", (file.name, stack.enter_context(file.open("rb")))) for file in files]
+            parts = [
+                (field, (file.name, stack.enter_context(file.open("rb")))) for field, file in files
+            ]
             headers = {"Idempotency-Key": key}
             return self.ask(kind, "POST", path, data=dict(fields), files=parts, headers=headers)
 

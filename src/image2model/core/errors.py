@@ -15,6 +15,7 @@ The tree::
     │   ├── InvalidRequest             invalid_request
     │   ├── InvalidOptions             invalid_options
     │   ├── InvalidViews               invalid_views
+    │   ├── InvalidSheet               invalid_sheet
     │   ├── NoPictures                 no_pictures
     │   ├── TooManyItems               too_many_items
     │   ├── UploadTooLarge             upload_too_large
@@ -271,6 +272,25 @@ class InvalidViews(InvalidInputError):
     def __init__(self, *, reason: str, item: int | None = None) -> None:
         where = "" if item is None else f"Item {item}: "
         super().__init__(f"{where}{reason}", item=item, reason=reason)
+
+
+class InvalidSheet(InvalidInputError):
+    """The spreadsheet has cells that are wrong, or does not fit the pictures."""
+
+    code = "invalid_sheet"
+
+    def __init__(self, *, errors: Sequence[Mapping[str, JsonValue]], count: int) -> None:
+        places = [
+            f"row {one['row']}{', ' if one['column'] else ''}{one['column']}: {one['reason']}"
+            for one in errors[:3]
+        ]
+        more = f"; and {count - len(places)} more" if count > len(places) else ""
+        super().__init__(
+            f"The spreadsheet cannot be used: {'; '.join(places)}{more}. Nothing was made; "
+            "correct it and send it again.",
+            errors=[dict(one) for one in errors],
+            count=count,
+        )
 
 
 class NoPictures(InvalidInputError):

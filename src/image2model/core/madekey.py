@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId, Options
 from image2model.core.job import Picture
 
@@ -18,7 +19,13 @@ def hash_of(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def made_key(generator: GeneratorId, options: Options, pictures: Iterable[Picture]) -> str:
-    """Hash pictures, generator and options: same key, same model. 64 hex digits."""
+def made_key(
+    generator: GeneratorId,
+    options: Options,
+    pictures: Iterable[Picture],
+    metadata: Mapping[str, JsonValue] | None = None,
+) -> str:
+    """Hash pictures, generator, options and metadata: same key, same model. 64 hex digits."""
     views = sorted((str(picture.view), picture.sha256) for picture in pictures)
-    return hash_of({"generator": generator, "options": dict(options), "views": views})
+    made = {"generator": generator, "options": dict(options), "views": views}
+    return hash_of(made | {"metadata": dict(metadata)} if metadata else made)

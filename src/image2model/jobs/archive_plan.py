@@ -13,7 +13,7 @@ from image2model.core.states import ItemState
 from image2model.geometry.conversion import SOURCES
 from image2model.jobs.archive_names import ArchiveNames
 from image2model.jobs.context import Context
-from image2model.jobs.download import MESH_FORMATS, Found, Model
+from image2model.jobs.download import MESH_FORMATS, Found, Model, known_of
 from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
 
@@ -166,6 +166,7 @@ def _conversion(job: Job, item: Item, mesh: ResultFile, format_name: str) -> Mod
         name=f"{item.name}.{format_name}",
         format=format_name,
         convert=MESH_FORMATS[format_name],
+        metadata=known_of(item),
     )
 
 

@@ -106,6 +106,30 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribedModel:
+    """A GLB file that says what it is of, and what was done to it."""
+
+    glb: bytes
+    facts: Mapping[str, JsonValue]
+
+
+def describe_model(
+    glb: bytes | Path, metadata: Mapping[str, JsonValue], name: str
+) -> DescribedModel:
+    """
+    Give a GLB file, given as its bytes or where it is, its true size and what is known of it.
+
+    Raises:
+        InvalidMesh: It is damaged.
+    """
+    from image2model.geometry.describe import describe_glb
+
+    data = glb if isinstance(glb, bytes) else glb.read_bytes()
+    made = describe_glb(data, metadata, name=name)
+    return DescribedModel(glb=made.glb, facts=made.facts)
+
+
 def sprite_of(glb: bytes) -> bytes:
     """
     Draw a GLB file from all around, as a WebP file.
@@ -132,9 +156,17 @@ class ConvertedFile:
     notes: Sequence[str]
 
 
-def convert_model(data: bytes, conversion: Conversion, name: str) -> ConvertedFile:
+def convert_model(
+    data: bytes, conversion: Conversion, name: str, metadata: Mapping[str, str]
+) -> ConvertedFile:
     """
-    Convert a model, whatever its format; *name* is for the files within an archive.
+    Convert a model, whatever its format.
+
+    Args:
+        data: The whole file.
+        conversion: What it is to become.
+        name: For the files within an archive.
+        metadata: What is known of the object, for the formats that hold such.
 
     Raises:
         InvalidMesh: It cannot be read.
@@ -142,5 +174,5 @@ def convert_model(data: bytes, conversion: Conversion, name: str) -> ConvertedFi
     """
     from image2model.geometry.formats.convert import convert_file
 
-    made = convert_file(data, conversion, name=name)
+    made = convert_file(data, conversion, name=name, metadata=metadata)
     return ConvertedFile(content=made.content, notes=made.notes)

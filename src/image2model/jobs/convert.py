@@ -4,8 +4,8 @@ import hashlib
 import json
 import logging
 import struct
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 
 from image2model.core.errors import ArtifactNotFound, StorageError
 from image2model.core.ids import ArtifactId
@@ -31,18 +31,21 @@ class Derivation:
         source: The model as we keep it; None: only its provider has it, and nothing is kept.
         conversion: What it is to become.
         name: Of the files within an archive.
+        metadata: What is known of the object, for the formats that hold such.
     """
 
     source: ArtifactId | None
     conversion: Conversion
     name: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def artifact(self) -> ArtifactId | None:
         """The id of the file made: the same for the same derivation, and nobody can guess it."""
         if self.source is None:
             return None
-        told = "\0".join([_MADE_BY, self.source, self.conversion.key, self.name])
+        said = json.dumps(dict(self.metadata))
+        told = "\0".join([_MADE_BY, self.source, self.conversion.key, self.name, said])
         return ArtifactId(hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32])
 
 
@@ -74,7 +77,12 @@ async def derive(
         return kept
     source = b"".join([chunk async for chunk in content])
     made = await context.compute.run(
-        context.rules.compute_s, convert_model, source, derivation.conversion, derivation.name
+        context.rules.compute_s,
+        convert_model,
+        source,
+        derivation.conversion,
+        derivation.name,
+        derivation.metadata,
     )
     if artifact is not None and derivation.source is not None:
         await _keep(context, derivation.source, artifact, made)

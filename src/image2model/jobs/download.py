@@ -1,7 +1,7 @@
 """Find what can be downloaded of a job: its pictures, its results, results in other formats."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from image2model.core.errors import (
     FileNotInResult,
@@ -49,12 +49,14 @@ class Model:
         name: Its file name in the format asked for.
         format: The format asked for.
         convert: How it is made of the source; None: the source is as asked for.
+        metadata: What is known of the object, for the formats that hold such.
     """
 
     source: Found
     name: str
     format: str
     convert: Conversion | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 async def find_picture(context: Context, owner: OwnerId, ref: ItemRef, view: View) -> Picture:
@@ -133,7 +135,13 @@ async def find_model(
         name=name,
         format=format_name,
         convert=conversion or MESH_FORMATS[format_name],
+        metadata=known_of(item),
     )
+
+
+def known_of(item: Item) -> Mapping[str, str]:
+    """Tell as texts what is known of the object of *item*."""
+    return {key: f"{value}" for key, value in item.metadata.items()}
 
 
 async def make_model(context: Context, model: Model) -> bytes:
@@ -155,7 +163,12 @@ async def convert_model(context: Context, model: Model) -> ConvertedFile:
     """
     assert model.convert is not None
     stem = model.name.removesuffix(f".{model.format}")
-    derivation = Derivation(source=model.source.file.artifact, conversion=model.convert, name=stem)
+    derivation = Derivation(
+        source=model.source.file.artifact,
+        conversion=model.convert,
+        name=stem,
+        metadata=model.metadata,
+    )
     return await derive(context, derivation, read_found(context, model.source))
 
 

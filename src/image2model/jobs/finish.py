@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from image2model.core.errors import (
     ArtifactTooLarge,
     FetchError,
     InvalidMesh,
+    JsonValue,
     ProviderResultInvalid,
     ResultExpired,
 )
 from image2model.core.ids import ArtifactId, new_hex_id
-from image2model.core.job import FileRole, KeepPolicy, Result, ResultFile
+from image2model.core.job import FileRole, Item, KeepPolicy, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
-from image2model.jobs.computations import Examined, examine_model
+from image2model.jobs.computations import Examined, describe_model, examine_model
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.linked import link_file, link_mesh, offer_of_provided
@@ -33,13 +34,20 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 async def take_delivery(
-    context: Context, delivery: Delivery, *, keep: KeepPolicy, provider: str, item_name: str
+    context: Context, delivery: Delivery, *, keep: KeepPolicy, provider: str, item: Item
 ) -> Result:
     """
     Check everything in *delivery* and store it; on any error nothing of it is left behind.
 
     The files it came in are removed in any case. With the policy `links`, files that have a URL
     are not stored: the mesh's is looked at, and the URLs are remembered.
+
+    Args:
+        context: The ports.
+        delivery: What the provider made.
+        keep: What happens to it.
+        provider: Who made it.
+        item: What it was made for; a mesh that is stored gets the size that is said of it.
 
     Raises:
         ProviderResultInvalid: Its mesh cannot be read, or there is none.
@@ -54,10 +62,10 @@ async def take_delivery(
         if mesh is None:
             raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
         if keep is KeepPolicy.LINKS and mesh.url is not None:
-            return await _link(context, delivery, provider=provider, item_name=item_name)
+            return await _link(context, delivery, provider=provider, item_name=item.name)
         for file in delivery.files:
             fetched += await _with_bytes(context, file, provider=provider)
-        return await _keep(context, fetched, delivery, provider=provider, item_name=item_name)
+        return await _keep(context, fetched, delivery, provider=provider, item=item)
     finally:
         paths = [file.path for file in (*delivery.files, *fetched) if file.path]
         with anyio.CancelScope(shield=True):
@@ -118,16 +126,37 @@ async def _keep(
     delivery: Delivery,
     *,
     provider: str,
-    item_name: str,
+    item: Item,
 ) -> Result:
-    mesh = next((file for file in provided if _is_mesh(file)), None)
-    if mesh is None:
+    delivered = next((file for file in provided if _is_mesh(file)), None)
+    if delivered is None:
         raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
+    mesh, said = await _describe(context, delivered, item, provider=provider)
+    provided = [mesh if file is delivered else file for file in provided]
     examined = await _examine(context, mesh, provider=provider)
     files = await _keep_files(
-        context, _worth_keeping(provided, mesh, examined), item_name=item_name
+        context, _worth_keeping(provided, mesh, examined), item_name=item.name
     )
-    return Result(files=files, facts={**delivery.facts, **examined.facts})
+    return Result(files=files, facts={**delivery.facts, **examined.facts, **said})
+
+
+async def _describe(
+    context: Context, mesh: ProvidedFile, item: Item, *, provider: str
+) -> tuple[ProvidedFile, Mapping[str, JsonValue]]:
+    """Give a mesh what is said of its item: its true size, its title, its number."""
+    if not item.metadata or not mesh.name.lower().endswith(".glb"):
+        return mesh, {}
+    try:
+        made = await context.compute.run(
+            context.rules.compute_s,
+            describe_model,
+            mesh.path or mesh.content,
+            dict(item.metadata),
+            item.name,
+        )
+    except InvalidMesh as error:
+        raise ProviderResultInvalid(provider=provider, reason=error.message) from error
+    return dataclasses.replace(mesh, content=made.glb, path=None), made.facts
 
 
 def _is_mesh(file: ProvidedFile) -> bool:

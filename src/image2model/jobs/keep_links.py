@@ -42,7 +42,7 @@ async def _keep_item(context: Context, job: Job, item: Item) -> None:
         Delivery(files=_offered(item.result.files), facts=item.result.facts),
         keep=KeepPolicy.KEEP,
         provider=provider_name(job.generator),
-        item_name=item.name,
+        item=item,
     )
     await _write(context, ItemRef(job.id, item.index), kept)
 

@@ -19,6 +19,7 @@ from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import Job, Picture, Problem
 from image2model.core.names import clean_name, name_of_file
+from image2model.core.sheet import SheetRow
 from image2model.core.states import JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
@@ -30,6 +31,7 @@ from image2model.jobs.intake import (
     receive_upload,
     take_picture,
 )
+from image2model.jobs.sheet import describe_items
 from image2model.jobs.submit import NewItem, put_picture
 from image2model.ports.dispatcher import ItemRef
 
@@ -53,6 +55,7 @@ class _Received:
     """One picture on its way: once *checked*, it is a picture or a problem."""
 
     name: str
+    file_name: str
     checked: anyio.Event = field(default_factory=anyio.Event)
     picture: Picture | None = None
     problem: Problem | None = None
@@ -78,7 +81,7 @@ class PictureIntake:
             StorageError: It could not be written.
         """
         fallback = f"item-{len(self._received) + 1}"
-        received = _Received(name_of_file(file_name, fallback=fallback))
+        received = _Received(name_of_file(file_name, fallback=fallback), file_name)
         self._received.append(received)
         try:
             upload = await receive_upload(self._context, chunks)
@@ -95,7 +98,9 @@ class PictureIntake:
             received.problem = problem_of(error)
         received.checked.set()
 
-    async def hand_over(self, groups: Sequence[ItemGroup] | None) -> Sequence[NewItem]:
+    async def hand_over(
+        self, groups: Sequence[ItemGroup] | None, *, rows: Sequence[SheetRow] = ()
+    ) -> Sequence[NewItem]:
         """
         Make items of all that was received, when every check is done.
 
@@ -104,17 +109,20 @@ class PictureIntake:
         Args:
             groups: Which pictures belong together; each must be in exactly one group. None: every
                 picture is an item of its own.
+            rows: What a spreadsheet says of them.
 
         Raises:
             InvalidRequest: The groups do not fit the pictures.
+            InvalidSheet: The rows do not.
         """
         if groups is None:
             groups = [ItemGroup(pictures={View.FRONT: n}) for n in range(len(self._received))]
         _check_groups(groups, count=len(self._received))
         for received in self._received:
             await received.checked.wait()
+        items = describe_items(rows, [self._item(group) for group in groups])
         self._handed_over = True
-        return [self._item(group) for group in groups]
+        return items
 
     def _item(self, group: ItemGroup) -> NewItem:
         members = [(view, self._received[place]) for view, place in group.pictures.items()]
@@ -127,6 +135,7 @@ class PictureIntake:
                 if received.picture is not None
             ],
             problem=next((one.problem for _, one in members if one.problem is not None), None),
+            files=[received.file_name for _, received in members],
         )
 
     async def discard(self) -> None:

@@ -229,7 +229,7 @@ class _Run:
             delivery,
             keep=self._claim.job.keep,
             provider=self._provider.name,
-            item_name=self._claim.item.name,
+            item=self._claim.item,
         )
         cost_usd = delivery.cost_usd
         try:

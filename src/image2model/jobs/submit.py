@@ -59,11 +59,15 @@ class NewItem:
         name: For people; made unique within the job.
         pictures: Its views; empty where the only picture was refused.
         problem: Why its picture was refused; the item fails with it at once.
+        files: What the files of its pictures were called.
+        metadata: What a person says of the object.
     """
 
     name: str
     pictures: Sequence[Picture] = ()
     problem: Problem | None = None
+    files: Sequence[str] = ()
+    metadata: Mapping[str, JsonValue] = dataclasses.field(default_factory=dict)
 
 
 async def submit_job(
@@ -147,7 +151,8 @@ def _plan_items(
                 name=name,
                 state=ItemState.FAILED if new.problem else ItemState.QUEUED,
                 pictures=sort_views(new.pictures),
-                made_key=made_key(card.id, options, new.pictures),
+                made_key=made_key(card.id, options, new.pictures, new.metadata),
+                metadata=new.metadata,
                 problem=new.problem,
             )
         )
@@ -300,7 +305,7 @@ def _started(context: Context, draft: Job) -> Job:
         dataclasses.replace(
             item,
             pictures=sort_views(item.pictures),
-            made_key=made_key(draft.generator, draft.options, item.pictures),
+            made_key=made_key(draft.generator, draft.options, item.pictures, item.metadata),
         )
         for item in draft.items
     ]

@@ -222,6 +222,11 @@ class ItemOut(ReplyModel):
         description="Why it failed or needs a decision, or null.", examples=[None]
     )
     result: ResultOut | None = Field(description="What it became, or null.")
+    metadata: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What a spreadsheet says of it, by column.",
+        examples=[{"picture": "teapot.png", "title": "Teapot", "height_mm": 212.5}],
+    )
     attempts: list[AttemptOut] = Field(description="Its attempts, oldest first.")
 
 

@@ -6,15 +6,18 @@ from fastapi import APIRouter, Query, Request
 
 from image2model.api.answers import PICTURE, problems
 from image2model.api.auth import OwnerIn
+from image2model.api.job_form import read_sheet_part
 from image2model.api.params import ItemParam, JobParam, ViewParam
 from image2model.api.parts import ContextIn
-from image2model.api.raw_upload import RAW_BODY, file_name_in, read_raw
+from image2model.api.raw_upload import RAW_BODY, SHEET_BODY, file_name_in, read_raw
 from image2model.api.translate import job_out
 from image2model.core import errors
 from image2model.core.generator import View
 from image2model.core.ids import JobId
 from image2model.jobs import submit
 from image2model.jobs.receive import upload_picture
+from image2model.jobs.sheet import put_sheet
+from image2model.jobs.sheet_file import SHEET_BYTES
 from image2model.ports.dispatcher import ItemRef
 from image2model.wire.models import JobOut, MoveIn
 
@@ -91,6 +94,34 @@ async def move_item(
     """Put an item at the place of another one; those between move by one."""
     ref = ItemRef(JobId(job), n)
     return job_out(context, await submit.move_item(context, owner, ref, to=move.to))
+
+
+@router.put(
+    "/sheet",
+    operation_id="uploadSheet",
+    summary="Describe the items of a draft by a spreadsheet",
+    openapi_extra=SHEET_BODY,
+    response_description="The draft with its items named and described.",
+    responses=problems(
+        errors.JobNotFound,
+        errors.WrongState,
+        errors.InvalidSheet,
+        errors.ComputeCrashed,
+        errors.ComputeTimedOut,
+        changes=True,
+    ),
+)
+async def upload_sheet(
+    job: JobParam, request: Request, context: ContextIn, owner: OwnerIn
+) -> JobOut:
+    """
+    Send a CSV or XLSX file as the raw body, after the pictures that it names.
+
+    It takes the place of an earlier one. What is wrong with it is told by row and column, and
+    changes nothing.
+    """
+    data = await read_sheet_part(read_raw(request, limit_bytes=SHEET_BYTES))
+    return job_out(context, await put_sheet(context, owner, JobId(job), data))
 
 
 @router.post(

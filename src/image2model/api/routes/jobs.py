@@ -56,6 +56,7 @@ _Version = Annotated[
         errors.GeneratorNotFound,
         errors.InvalidOptions,
         errors.InvalidViews,
+        errors.InvalidSheet,
         errors.IdempotencyKeyReused,
         errors.AlreadyRunning,
         errors.TooManyJobs,

@@ -1,0 +1,247 @@
+"""What a spreadsheet says of the objects of a job: names, true sizes, whatever else is known."""
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from image2model.core.errors import InvalidSheet, JsonValue
+from image2model.core.names import clean_name, name_of_file
+
+SHEET_COLUMNS: Mapping[str, str] = {
+    "picture": "the picture's file name, with or without extension and folders",
+    "title": "what the object is called; names the files",
+    "accession_number": "its number in a collection",
+    "sku": "its number in a shop",
+    "height_mm": "its true height; also height_cm and height_m",
+    "width_mm": "its true width; also width_cm and width_m",
+    "depth_mm": "its true depth; also depth_cm and depth_m",
+    "face_limit": "the most triangles of its model",
+    "generator": "what makes the models; the same in every row",
+    "notes": "anything else",
+}
+"""The columns that mean something, and what; others are carried along as they are."""
+
+MOST_ROWS, MOST_COLUMNS, MOST_CHARACTERS = 10_000, 100, 5_000
+
+_ALIASES: Mapping[str, str] = {
+    "file": "picture", "filename": "picture", "file_name": "picture", "image": "picture",
+    "photo": "picture", "picture_file": "picture", "name": "title", "object": "title",
+    "object_name": "title", "accession": "accession_number", "accession_no": "accession_number",
+    "inventory_number": "accession_number", "article": "sku", "article_number": "sku",
+    "faces": "face_limit", "max_faces": "face_limit", "model": "generator", "note": "notes",
+    "comment": "notes", "comments": "notes",
+}  # fmt: skip
+_MM_PER_UNIT = {"mm": 1, "cm": 10, "m": 1000}
+_SIZE = re.compile(r"(height|width|depth)_(?:in_)?(mm|cm|m)")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[.,]\d+")
+_LEAST_MM, _LARGEST_MM = 0.1, 100_000.0
+_LEAST_FACES, _MOST_FACES = 100, 10_000_000
+_MOST_FAULTS = 50
+
+Cell = str | int | float | bool | None
+"""What a cell of a table holds; dates are text already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetRow:
+    """
+    What a spreadsheet says of one object.
+
+    Attributes:
+        row: Its number in the sheet, the heading being 1.
+        picture: The picture's file name, as written.
+        name: What to call the item; "": after its picture.
+        generator: As written; "": none.
+        metadata: Everything said, by column: numbers of sizes and faces, text of the rest.
+    """
+
+    row: int
+    picture: str
+    name: str
+    generator: str
+    metadata: Mapping[str, JsonValue]
+
+    @property
+    def key(self) -> str:
+        """The picture's name as pictures are compared."""
+        return picture_key(self.picture)
+
+
+class _Fault(NamedTuple):
+    row: int
+    column: str
+    reason: str
+
+
+def picture_key(file_name: str) -> str:
+    """Reduce a picture's file name to what is compared: no folders, extension or case."""
+    return name_of_file(file_name, fallback="").casefold()
+
+
+def read_sheet(table: Sequence[Sequence[Cell]]) -> Sequence[SheetRow]:
+    """
+    Read a table whose first row names the columns; empty rows mean nothing.
+
+    Args:
+        table: The cells by row; rows may be shorter than the heading.
+
+    Returns:
+        A row for each object, in order, each of another picture.
+
+    Raises:
+        InvalidSheet: Something in it is wrong; every such cell is named by row and column.
+    """
+    return _Reading(table).rows()
+
+
+def refuse_sheet(faults: Sequence[tuple[int, str, str]]) -> None:
+    """
+    Refuse a sheet for *faults* (row, column, reason), if there are any.
+
+    Raises:
+        InvalidSheet: There are.
+    """
+    if faults:
+        told = [{"row": row, "column": column, "reason": reason} for row, column, reason in faults]
+        raise InvalidSheet(errors=told[:_MOST_FAULTS], count=len(told))
+
+
+class _Reading:
+    """One sheet being read; faults are collected, so that all are told at once."""
+
+    def __init__(self, table: Sequence[Sequence[Cell]]) -> None:
+        self._faults: list[_Fault] = []
+        heading, self._table = (table[0] if table else ()), table[1:]
+        self._columns = self._read_heading(heading)
+
+    def rows(self) -> Sequence[SheetRow]:
+        found = [] if self._faults else list(self._rows())
+        if not found and not self._faults:
+            self._blame(1, "", "the sheet has no rows with pictures")
+        refuse_sheet(self._faults)
+        return found
+
+    def _blame(self, row: int, column: str, reason: str) -> None:
+        self._faults.append(_Fault(row, column, reason))
+
+    def _read_heading(self, heading: Sequence[Cell]) -> Mapping[int, str]:
+        columns: dict[int, str] = {}
+        for place, cell in enumerate(heading):
+            text = str(cell or "").strip()
+            name = _column(text)
+            if not name:
+                continue
+            if _meaning(name) in map(_meaning, columns.values()):
+                self._blame(1, text, "stands for a column that is there already")
+            close = difflib.get_close_matches(name, [*SHEET_COLUMNS, *_ALIASES], cutoff=0.8)
+            if name not in SHEET_COLUMNS and not _SIZE.fullmatch(name) and close:
+                self._blame(1, text, f"is no column; did you mean '{close[0]}'?")
+            columns[place] = name
+        if "picture" not in columns.values():
+            self._blame(1, "picture", "is missing: a column must name the pictures' files")
+        if len(columns) > MOST_COLUMNS:
+            self._blame(1, "", f"has more than {MOST_COLUMNS} columns")
+        return columns
+
+    def _rows(self) -> Iterator[SheetRow]:
+        seen: dict[str, int] = {}
+        generators: dict[str, int] = {}
+        for number, cells in enumerate(self._table, start=2):
+            said = {
+                column: text
+                for place, column in self._columns.items()
+                if place < len(cells) and (text := _text(cells[place]))
+            }
+            if not said:
+                continue
+            row = self._row(number, said)
+            before = seen.setdefault(row.key, number)
+            if row.picture and before != number:
+                self._blame(number, "picture", f"is the picture of row {before} already")
+            if row.generator:
+                generators.setdefault(row.generator, number)
+                if len(generators) > 1:
+                    first, place = next(iter(generators.items()))
+                    reason = f"is not '{first}' as in row {place}; make one job for each generator"
+                    self._blame(number, "generator", reason)
+            yield row
+
+    def _row(self, number: int, said: Mapping[str, str]) -> SheetRow:
+        metadata: dict[str, JsonValue] = {}
+        for column, text in said.items():
+            if len(text) > MOST_CHARACTERS:
+                self._blame(number, column, f"has more than {MOST_CHARACTERS} characters")
+            elif size := _SIZE.fullmatch(column):
+                side, unit = size.groups()
+                metadata[f"{side}_mm"] = self._size_mm(number, column, text, unit)
+            elif column == "face_limit":
+                metadata[column] = self._faces(number, text)
+            elif column != "generator":
+                metadata[column] = text
+        if "picture" not in said or not picture_key(said["picture"]):
+            self._blame(number, "picture", "is empty: it must name the picture's file")
+        title = str(metadata.get("title", ""))
+        return SheetRow(
+            row=number,
+            picture=said.get("picture", ""),
+            name=clean_name(title, fallback=""),
+            generator=said.get("generator", ""),
+            metadata=metadata,
+        )
+
+    def _size_mm(self, number: int, column: str, text: str, unit: str) -> float | None:
+        value = _number(text)
+        mm = None if value is None else round(value * _MM_PER_UNIT[unit], 6)
+        if mm is None:
+            self._blame(number, column, f"is no number: '{_short(text)}'")
+        elif not _LEAST_MM <= mm <= _LARGEST_MM:
+            self._blame(number, column, f"is not between {_LEAST_MM:g} mm and 100 m: {mm:g} mm")
+        return mm
+
+    def _faces(self, number: int, text: str) -> int | None:
+        value = _number(text)
+        if value is None or value != int(value) or not _LEAST_FACES <= value <= _MOST_FACES:
+            span = f"between {_LEAST_FACES} and {_MOST_FACES}"
+            reason = f"is no whole number {span}: '{_short(text)}'"
+            self._blame(number, "face_limit", reason)
+            return None
+        return int(value)
+
+
+def _column(heading: str) -> str:
+    """Name a column by its heading: `Height (mm)` and `HEIGHT_MM` are one."""
+    plain = re.sub(r"[^\w]+", "_", heading.casefold()).strip("_")
+    return _ALIASES.get(plain, plain)[:100]
+
+
+def _meaning(column: str) -> str:
+    """Tell what a column says: `height_mm` and `height_cm` say the same."""
+    size = _SIZE.fullmatch(column)
+    return size.group(1) if size else column
+
+
+def _text(cell: Cell) -> str:
+    """Read a cell as text; whole numbers have no `.0`, whatever the program that wrote them."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float):
+        return repr(int(cell)) if cell.is_integer() else repr(cell)
+    visible = "".join(c if c.isprintable() or c in "\n\t" else " " for c in str(cell))
+    return visible.strip()
+
+
+def _number(text: str) -> float | None:
+    """Read `212.5` or `212,5`; None: it is no number, or several."""
+    if not _NUMBER.fullmatch(text) or not text.isascii():
+        return None
+    value = float(text.replace(",", "."))
+    return value if math.isfinite(value) else None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}…"
