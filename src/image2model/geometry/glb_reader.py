@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
+from image2model.geometry import gltf_draco, gltf_meshopt
 from image2model.geometry.glb_container import parse_glb
 from image2model.geometry.gltf_accessors import GltfData
 from image2model.geometry.gltf_json import (
@@ -19,10 +20,19 @@ from image2model.geometry.gltf_json import (
     texts,
 )
 from image2model.geometry.gltf_materials import Look, MaterialReader
-from image2model.geometry.gltf_nodes import Placement, placements
+from image2model.geometry.gltf_nodes import Placement, placements, world_matrices
+from image2model.geometry.gltf_skins import joint_matrices, vertex_matrices
 from image2model.geometry.mesh import Mesh, Model
 
-_UNDERSTOOD = frozenset({"EXT_texture_webp", "KHR_mesh_quantization", "KHR_texture_transform"})
+_UNDERSTOOD = frozenset(
+    {
+        "EXT_texture_webp",
+        "KHR_mesh_quantization",
+        "KHR_texture_transform",
+        gltf_draco.EXTENSION,
+        gltf_meshopt.EXTENSION,
+    }
+)
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _MOST_MESHES = 20_000
 _FARTHEST = 1e9
@@ -33,7 +43,7 @@ def read_glb(data: bytes) -> list[Mesh]:
     """
     Read every triangle of a GLB file's scene, in world space.
 
-    Lines and points are left out, skins stay in their rest pose, morph targets at zero. Time and
+    Lines and points are left out, skins stay as they are posed, morph targets at zero. Time and
     memory are bounded by the file's size and by limits far above what generators make.
 
     Args:
@@ -44,7 +54,7 @@ def read_glb(data: bytes) -> list[Mesh]:
 
     Raises:
         InvalidMesh: The file is damaged, lies about its lengths, holds no triangle, or needs an
-            extension that is not understood here (Draco, meshopt, KTX2).
+            extension that is not understood here (KTX2).
     """
     return list(read_gltf(GltfData(container=parse_glb(data))).meshes)
 
@@ -116,7 +126,7 @@ def _beyond_meshes(document: Object) -> set[str]:
     if children(document, "animations"):
         left_out.add("its animations were left out")
     if children(document, "skins"):
-        left_out.add("its skeleton was left out: it stands still as it was modelled")
+        left_out.add("its skeleton was left out: it stands still as it is posed")
     return left_out
 
 
@@ -139,6 +149,7 @@ class _MeshReader:
         self._document = source.container.document
         self._materials = MaterialReader(source)
         self._made = 0
+        self._joints: dict[int, NDArray[np.float64]] = {}
 
     @property
     def left_out(self) -> set[str]:
@@ -154,65 +165,119 @@ class _MeshReader:
             if self._made > _MOST_MESHES:
                 raise InvalidMesh(reason="it has too many parts")
             if integer(primitive, "mode", _TRIANGLES) in {_TRIANGLES, _STRIP, _FAN}:
-                made = self._mesh(name, primitive, place.matrix)
+                made = self._mesh(name, primitive, place)
                 found += [made] if len(made.faces) else []
         return found
 
-    def _mesh(self, name: str, primitive: Object, matrix: NDArray[np.float64]) -> Mesh:
-        attributes = child(primitive, "attributes")
-        positions = self._source.read(integer(attributes, "POSITION"))
-        if positions.shape[1] != 3:
-            raise InvalidMesh(reason="positions have no three coordinates")
-        count = len(positions)
-        faces = self._faces(primitive, count)
-        if np.linalg.det(matrix[:3, :3]) < 0:
-            faces = faces[:, ::-1]
+    def _mesh(self, name: str, primitive: Object, place: Placement) -> Mesh:
+        arrays = _Arrays(self._source, primitive)
+        positions, count = arrays.positions, len(arrays.positions)
+        faces = _triangles(arrays.corners(), integer(primitive, "mode", _TRIANGLES))
+        normals = arrays.attribute("NORMAL", (3,))
+        matrices = self._pose(arrays, place)
+        if matrices is None:
+            world, directions = _moved(positions, place.matrix), _turned(normals, place.matrix)
+            mirrored = np.linalg.det(place.matrix[:3, :3]) < 0
+        else:
+            world, directions = _moved_each(positions, matrices), _turned_each(normals, matrices)
+            mirrored = bool(np.median(np.linalg.det(matrices[:, :3, :3])) < 0) if count else False
         look = self._materials.read(optional_integer(primitive, "material"))
         return Mesh(
             name=name,
-            positions=_moved(positions, matrix),
-            faces=np.ascontiguousarray(faces, np.uint32),
-            normals=_turned(self._attribute(attributes, "NORMAL", (3,), count), matrix),
-            uvs=self._uvs(attributes, look, count),
-            colors=_colors(self._attribute(attributes, "COLOR_0", (3, 4), count)),
+            positions=world,
+            faces=np.ascontiguousarray(faces[:, ::-1] if mirrored else faces, np.uint32),
+            normals=directions,
+            uvs=_uvs(arrays, look),
+            colors=_colors(arrays.attribute("COLOR_0", (3, 4))),
             material=look.material,
         )
 
-    def _faces(self, primitive: Object, vertex_count: int) -> NDArray[np.int64]:
-        accessor = optional_integer(primitive, "indices")
-        if accessor is None:
-            self._source.spend(vertex_count)
-            corners = np.arange(vertex_count)
+    def _pose(self, arrays: "_Arrays", place: Placement) -> NDArray[np.float64] | None:
+        """Return a matrix for each vertex of a skinned mesh; None: it is rigid."""
+        if place.skin is None:
+            return None
+        joints, weights = arrays.attribute("JOINTS_0", (4,)), arrays.attribute("WEIGHTS_0", (4,))
+        if joints is None or weights is None or joints.dtype.kind != "u":
+            return None
+        if place.skin not in self._joints:
+            world = world_matrices(self._document)
+            self._joints[place.skin] = joint_matrices(self._source, place.skin, world)
+        self._source.spend(len(joints))
+        return vertex_matrices(self._joints[place.skin], joints, weights)
+
+
+class _Arrays:
+    """The numbers of one primitive, packed by Draco or not."""
+
+    def __init__(self, source: GltfData, primitive: Object) -> None:
+        self._source = source
+        self._primitive = primitive
+        packed = child(child(primitive, "extensions"), gltf_draco.EXTENSION)
+        self._draco = gltf_draco.decode_primitive(source, primitive, packed) if packed else None
+        positions = self._read("POSITION")
+        if positions is None:
+            raise InvalidMesh(reason="'POSITION' is missing")
+        if positions.shape[1] != 3:
+            raise InvalidMesh(reason="positions have no three coordinates")
+        self.positions = positions
+
+    def corners(self) -> NDArray[np.int64]:
+        """Return the indices of vertices."""
+        accessor = optional_integer(self._primitive, "indices")
+        if self._draco is not None:
+            corners = self._draco.corners
+        elif accessor is None:
+            self._source.spend(len(self.positions))
+            corners = np.arange(len(self.positions))
         else:
             given = self._source.read(accessor)
             if given.dtype.kind != "u" or given.shape[1] != 1:
                 raise InvalidMesh(reason="indices are no whole numbers")
             corners = given[:, 0].astype(np.int64)
-        if len(corners) and int(corners.max()) >= vertex_count:
+        if len(corners) and not 0 <= int(corners.min()) <= int(corners.max()) < len(self.positions):
             raise InvalidMesh(reason="a face refers to a vertex that is not there")
-        return _triangles(corners, integer(primitive, "mode", _TRIANGLES))
+        return corners
 
-    def _attribute(
-        self, attributes: Object, key: str, widths: tuple[int, ...], count: int
-    ) -> NDArray[Any] | None:
-        accessor = optional_integer(attributes, key)
-        if accessor is None:
+    def attribute(self, key: str, widths: tuple[int, ...]) -> NDArray[Any] | None:
+        """Return an attribute, which must fit the positions; None: there is none."""
+        values = self._read(key)
+        if values is None:
             return None
-        values = self._source.read(accessor)
-        if len(values) != count or values.shape[1] not in widths:
+        if len(values) != len(self.positions) or values.shape[1] not in widths:
             raise InvalidMesh(reason=f"{key} does not fit the positions")
         return values
 
-    def _uvs(self, attributes: Object, look: Look, count: int) -> NDArray[np.float32] | None:
-        key = f"TEXCOORD_{look.texture_coordinates}"
-        values = self._attribute(attributes, key, (2,), count)
-        if values is None:
-            return None
-        if look.transform is not None:
-            values = values @ look.transform[:, :2].T + look.transform[:, 2]
-        # A texture coordinate that is no number spoils one triangle, not the model.
-        uvs: NDArray[np.float32] = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-        return uvs
+    def _read(self, key: str) -> NDArray[Any] | None:
+        if self._draco is not None and key in self._draco.attributes:
+            return self._draco.attributes[key]
+        accessor = optional_integer(child(self._primitive, "attributes"), key)
+        return None if accessor is None else self._source.read(accessor)
+
+
+def _uvs(arrays: _Arrays, look: Look) -> NDArray[np.float32] | None:
+    values = arrays.attribute(f"TEXCOORD_{look.texture_coordinates}", (2,))
+    if values is None:
+        return None
+    if look.transform is not None:
+        values = values @ look.transform[:, :2].T + look.transform[:, 2]
+    # A texture coordinate that is no number spoils one triangle, not the model.
+    uvs: NDArray[np.float32] = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    return uvs
+
+
+def _moved_each(positions: NDArray[Any], matrices: NDArray[np.float64]) -> NDArray[np.float32]:
+    world = np.einsum("kij,kj->ki", matrices[:, :3, :3], positions.astype(np.float64))
+    return _within_reach(world + matrices[:, :3, 3])
+
+
+def _turned_each(
+    normals: NDArray[Any] | None, matrices: NDArray[np.float64]
+) -> NDArray[np.float32] | None:
+    if normals is None:
+        return None
+    # Joints turn and scale evenly but in rare files; those get slightly wrong shading.
+    world = np.einsum("kij,kj->ki", matrices[:, :3, :3], normals.astype(np.float64))
+    return _turned(world, np.eye(4))
 
 
 def _triangles(corners: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
@@ -229,7 +294,11 @@ def _triangles(corners: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
 
 
 def _moved(positions: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
-    world = np.einsum("ij,kj->ik", positions.astype(np.float64), matrix[:3, :3]) + matrix[:3, 3]
+    world = np.einsum("ij,kj->ik", positions.astype(np.float64), matrix[:3, :3])
+    return _within_reach(world + matrix[:3, 3])
+
+
+def _within_reach(world: NDArray[np.float64]) -> NDArray[np.float32]:
     # Not `>`: a comparison with NaN is false, and this must refuse it.
     if world.size and not np.abs(world).max() <= _FARTHEST:
         raise InvalidMesh(reason="a vertex is infinitely far away or nowhere")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
+from image2model.geometry import gltf_meshopt
 from image2model.geometry.glb_container import GlbContainer
 from image2model.geometry.gltf_json import (
     Object,
@@ -23,7 +24,7 @@ from image2model.geometry.gltf_json import (
 )
 
 _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _MOST_ELEMENTS = 24_000_000
 """Elements read from one file in all: over ten times what generators make, under 1 GB."""
 
@@ -44,6 +45,7 @@ class GltfData:
     files: Mapping[str, bytes] = field(default_factory=dict)
     elements_left: int = _MOST_ELEMENTS
     _decoded: dict[int, memoryview] = field(default_factory=dict)
+    _unpacked: dict[int, memoryview] = field(default_factory=dict)
 
     def spend(self, elements: int) -> None:
         """
@@ -84,7 +86,7 @@ class GltfData:
             values = self._elements(accessor, view, (count, width), dtype)
         if sparse := child(accessor, "sparse"):
             values = self._overlaid(values, sparse)
-        return _normalised(values) if accessor.get("normalized") is True else values
+        return normalised(values) if accessor.get("normalized") is True else values
 
     def file(self, uri: str) -> bytes | None:
         """
@@ -103,11 +105,21 @@ class GltfData:
             InvalidMesh: It reaches beyond its buffer.
         """
         view = entry(self.container.document, "bufferViews", index)
+        stride = integer(view, "byteStride", 0)
+        packed = child(child(view, "extensions"), gltf_meshopt.EXTENSION)
+        if not packed:
+            return self._slice(view, index), stride
+        if index not in self._unpacked:
+            data = self._slice(packed, index)
+            self._unpacked[index] = gltf_meshopt.decode_view(packed, data, self.spend)
+        return self._unpacked[index], stride
+
+    def _slice(self, view: Object, index: int) -> memoryview:
         buffer = self._buffer(integer(view, "buffer"))
         start, size = integer(view, "byteOffset", 0), integer(view, "byteLength")
         if start + size > len(buffer):
             raise InvalidMesh(reason=f"buffer view {index} reaches beyond its buffer")
-        return buffer[start : start + size], integer(view, "byteStride", 0)
+        return buffer[start : start + size]
 
     def _elements(
         self, source: Object, view: int, shape: tuple[int, int], dtype: np.dtype[Any]
@@ -192,7 +204,8 @@ def _component(source: Object) -> np.dtype[Any]:
     return np.dtype(kind)
 
 
-def _normalised(values: NDArray[Any]) -> NDArray[Any]:
+def normalised(values: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers as shares of the largest of their type; others as they are."""
     if values.dtype.kind == "f":
         return values
     largest = np.float32(np.iinfo(values.dtype).max)

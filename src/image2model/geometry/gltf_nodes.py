@@ -29,17 +29,17 @@ class Placement:
     Attributes:
         mesh: Index into the file's meshes.
         matrix: float64, shape (4, 4): from the mesh's space to the world's.
+        skin: The skin that poses it instead of *matrix*; None: it is rigid.
     """
 
     mesh: int
     matrix: NDArray[np.float64]
+    skin: int | None = None
 
 
 def placements(document: Object) -> Iterator[Placement]:
     """
     Walk the scene that a viewer would show.
-
-    Skins are not applied: a skinned mesh stands where it was modelled, which is its rest pose.
 
     Args:
         document: The file's JSON.
@@ -67,8 +67,28 @@ def placements(document: Object) -> Iterator[Placement]:
             raise InvalidMesh(reason="a node's transformation is out of all proportion")
         mesh = optional_integer(node, "mesh")
         if mesh is not None:
-            yield Placement(mesh=mesh, matrix=np.eye(4) if "skin" in node else matrix)
+            yield Placement(mesh=mesh, matrix=matrix, skin=optional_integer(node, "skin"))
         waiting += [(below, matrix) for below in reversed(integers(node, "children"))]
+
+
+def world_matrices(document: Object) -> dict[int, NDArray[np.float64]]:
+    """
+    Return the matrix from each node's space to the world's, also of nodes in no scene.
+
+    Raises:
+        InvalidMesh: Nodes are malformed, too many, or form a circle.
+    """
+    nodes = children(document, "nodes")
+    below = {index for node in nodes for index in integers(node, "children")}
+    waiting = [(index, np.eye(4)) for index in range(len(nodes)) if index not in below]
+    found: dict[int, NDArray[np.float64]] = {}
+    while waiting:
+        index, parent = waiting.pop()
+        if index in found or len(found) >= _MOST_NODES:
+            raise InvalidMesh(reason="its nodes form no tree, or are too many")
+        found[index] = parent @ _local(entry(document, "nodes", index))
+        waiting += [(child, found[index]) for child in integers(nodes[index], "children")]
+    return found
 
 
 def _roots(document: Object) -> list[int]:

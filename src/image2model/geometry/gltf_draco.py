@@ -1,0 +1,79 @@
+"""Unpack primitives that Draco packed (KHR_draco_mesh_compression, Khronos 2018)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import DracoPy
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.core.errors import InvalidMesh
+from image2model.geometry.gltf_accessors import GltfData, normalised
+from image2model.geometry.gltf_json import Object, child, entry, integer
+
+EXTENSION = "KHR_draco_mesh_compression"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DracoPrimitive:
+    """
+    What was packed.
+
+    Attributes:
+        corners: Indices of vertices, three a triangle, shape (n,).
+        attributes: By their name in glTF, each of shape (vertices, width).
+    """
+
+    corners: NDArray[np.int64]
+    attributes: Mapping[str, NDArray[Any]]
+
+
+def decode_primitive(source: GltfData, primitive: Object, packed: Object) -> DracoPrimitive:
+    """
+    Unpack a primitive.
+
+    Args:
+        source: The file.
+        primitive: The primitive; its accessors say how numbers are meant.
+        packed: Its extension.
+
+    Returns:
+        Its triangles and attributes.
+
+    Raises:
+        InvalidMesh: It is damaged, or is not what its accessors promise.
+    """
+    accessors = child(primitive, "attributes")
+    promised = integer(_accessor(source, integer(accessors, "POSITION")), "count")
+    corners = integer(_accessor(source, integer(primitive, "indices")), "count")
+    source.spend(promised + corners)
+    data, _ = source.view(integer(packed, "bufferView"))
+    try:
+        found = DracoPy.decode(bytes(data))
+        faces = np.asarray(found.faces, np.int64)
+    except (DracoPy.FileTypeException, AttributeError, ValueError, RuntimeError) as error:
+        raise InvalidMesh(reason="its Draco data is damaged") from error
+    if faces.size != corners or len(found.points) != promised:
+        raise InvalidMesh(reason="its Draco data is not what the file promises")
+    attributes = {}
+    for name in child(packed, "attributes"):
+        number = integer(child(packed, "attributes"), name)
+        attributes[name] = _attribute(found, number, source, accessors, name)
+    return DracoPrimitive(corners=faces.ravel(), attributes=attributes)
+
+
+def _attribute(
+    found: Any, number: int, source: GltfData, accessors: Object, name: str
+) -> NDArray[Any]:
+    attribute = found.get_attribute_by_unique_id(number)
+    if attribute is None:
+        raise InvalidMesh(reason=f"its Draco data has no {name}")
+    values = np.asarray(attribute["data"])
+    values = values.reshape(len(found.points), -1)
+    accessor = _accessor(source, integer(accessors, name))
+    return normalised(values) if accessor.get("normalized") is True else values
+
+
+def _accessor(source: GltfData, index: int) -> Object:
+    return entry(source.container.document, "accessors", index)

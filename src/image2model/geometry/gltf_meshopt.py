@@ -1,0 +1,77 @@
+"""Unpack buffer views that meshoptimizer packed (EXT_meshopt_compression, Khronos 2021)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import meshoptimizer
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.core.errors import InvalidMesh
+from image2model.geometry.gltf_json import Object, integer, text
+
+EXTENSION = "EXT_meshopt_compression"
+
+_LARGEST_STRIDE = 256
+_INDEX_BYTES = (2, 4)
+_Filter = Callable[[NDArray[Any], int, int], NDArray[Any]]
+_FILTERS: Mapping[str, tuple[_Filter | None, tuple[int, ...] | None]] = {
+    "NONE": (None, None),
+    "OCTAHEDRAL": (meshoptimizer.decode_filter_oct, (4, 8)),
+    "QUATERNION": (meshoptimizer.decode_filter_quat, (8,)),
+    "EXPONENTIAL": (meshoptimizer.decode_filter_exp, None),
+}
+"""By its name: what unpacks it, and for which strides, in bytes; None: for all."""
+
+
+def decode_view(packed: Object, data: memoryview, spend: Callable[[int], None]) -> memoryview:
+    """
+    Unpack a buffer view.
+
+    Args:
+        packed: The view's extension.
+        data: The packed bytes.
+        spend: Is told how many elements there will be before they are made.
+
+    Returns:
+        The bytes that the view stands for.
+
+    Raises:
+        InvalidMesh: The extension is malformed, or the bytes are damaged.
+    """
+    count, stride = integer(packed, "count"), integer(packed, "byteStride")
+    spend(count)
+    try:
+        match text(packed, "mode", ""):
+            case "ATTRIBUTES":
+                return _attributes(packed, data, count, stride)
+            case "TRIANGLES" if stride in _INDEX_BYTES and count % 3 == 0:
+                return _indices(meshoptimizer.decode_index_buffer, data, count, stride)
+            case "INDICES" if stride in _INDEX_BYTES:
+                return _indices(meshoptimizer.decode_index_sequence, data, count, stride)
+    except (ValueError, RuntimeError) as error:
+        raise InvalidMesh(reason="its meshopt data is damaged") from error
+    raise InvalidMesh(reason="its meshopt data is packed in an unknown way")
+
+
+def _attributes(packed: Object, data: memoryview, count: int, stride: int) -> memoryview:
+    if not 0 < stride <= _LARGEST_STRIDE or stride % 4:
+        raise InvalidMesh(reason="its meshopt data has an impossible stride")
+    undo, strides = _FILTERS.get(text(packed, "filter", "NONE"), (None, ()))
+    if strides is not None and stride not in strides:
+        raise InvalidMesh(reason="its meshopt data is filtered in an unknown way")
+    # As plain bytes: only the accessors know what they are.
+    found = meshoptimizer.decode_vertex_buffer(
+        count, stride, bytes(data), dtype=np.dtype(f"V{stride}")
+    ).view(np.uint8)
+    return memoryview((found if undo is None else undo(found, count, stride)).tobytes())
+
+
+def _indices(
+    decode: Callable[[int, int, bytes], NDArray[np.uint32]],
+    data: memoryview,
+    count: int,
+    stride: int,
+) -> memoryview:
+    found = decode(count, 4, bytes(data))
+    return memoryview(found.astype(f"<u{stride}").tobytes())

@@ -1,0 +1,192 @@
+"""GLB files packed by Draco or meshoptimizer, and posed by skins, read as what they stand for."""
+
+import DracoPy
+import meshoptimizer
+import numpy as np
+import pytest
+
+from image2model.core.errors import InvalidMesh
+from image2model.geometry.glb_reader import read_glb
+from image2model.geometry.mesh import Mesh
+from tests.geometry.glb_files import SQUARE, Builder, square
+from tests.geometry.shapes import torus
+
+
+def draco_file(mesh: Mesh, packed: bytes, names: dict[str, int]) -> Builder:
+    """Refer to *packed* from a primitive whose accessors have no data of their own."""
+    builder = Builder()
+    found = DracoPy.decode(packed)
+    counts = {"POSITION": "VEC3", "TEXCOORD_0": "VEC2", "NORMAL": "VEC3"}
+    attributes = {}
+    for name in names:
+        attributes[name] = len(builder.document["accessors"])
+        builder.document["accessors"].append(
+            {"componentType": 5126, "count": len(found.points), "type": counts[name]}
+        )
+    indices = len(builder.document["accessors"])
+    builder.document["accessors"].append(
+        {"componentType": 5125, "count": int(found.faces.size), "type": "SCALAR"}
+    )
+    view = builder.view(packed)
+    builder.document["meshes"][0]["primitives"].append(
+        {
+            "attributes": attributes,
+            "indices": indices,
+            "extensions": {"KHR_draco_mesh_compression": {"bufferView": view, "attributes": names}},
+        }
+    )
+    builder.document["extensionsRequired"] = ["KHR_draco_mesh_compression"]
+    return builder
+
+
+def packed_torus() -> tuple[Mesh, bytes, dict[str, int]]:
+    mesh = torus()
+    assert mesh.uvs is not None
+    packed = DracoPy.encode(
+        mesh.positions,
+        mesh.faces,
+        quantization_bits=16,
+        tex_coord=mesh.uvs.astype(np.float64),
+        preserve_order=True,
+    )
+    found = DracoPy.decode(packed)
+    ids = {
+        DracoPy.AttributeType(one["attribute_type"]).name: one["unique_id"]
+        for one in found.attributes
+    }
+    return mesh, packed, {"POSITION": ids["POSITION"], "TEXCOORD_0": ids["TEX_COORD"]}
+
+
+def test_draco_reads_as_what_was_packed() -> None:
+    mesh, packed, names = packed_torus()
+    (found,) = read_glb(draco_file(mesh, packed, names).glb())
+    assert found.uvs is not None
+    assert mesh.uvs is not None
+    assert np.allclose(found.positions[found.faces], mesh.positions[mesh.faces], atol=1e-4)
+    assert np.allclose(found.uvs[found.faces], mesh.uvs[mesh.faces], atol=1e-3)
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.99])
+def test_cut_draco_is_refused(kept: float) -> None:
+    mesh, packed, names = packed_torus()
+    builder = draco_file(mesh, packed, names)
+    cut = int(len(packed) * kept)
+    builder.document["bufferViews"][0]["byteLength"] = cut
+    with pytest.raises(InvalidMesh):
+        read_glb(builder.glb())
+
+
+def test_draco_that_promises_more_is_refused() -> None:
+    mesh, packed, names = packed_torus()
+    builder = draco_file(mesh, packed, names)
+    builder.document["accessors"][0]["count"] += 1
+    with pytest.raises(InvalidMesh, match="promises"):
+        read_glb(builder.glb())
+
+
+def meshopt_file() -> tuple[Mesh, Builder]:
+    """Pack positions and indices; the views have a fallback buffer without data."""
+    mesh = torus()
+    vertices = meshoptimizer.encode_vertex_buffer(
+        np.ascontiguousarray(mesh.positions), len(mesh.positions), 12
+    )
+    indices = meshoptimizer.encode_index_buffer(
+        np.ascontiguousarray(mesh.faces.ravel()), mesh.faces.size, len(mesh.positions)
+    )
+    builder = Builder()
+    for data, mode, count, stride in (
+        (bytes(vertices), "ATTRIBUTES", len(mesh.positions), 12),
+        (bytes(indices), "TRIANGLES", mesh.faces.size, 4),
+    ):
+        at = builder.view(data)
+        view = builder.document["bufferViews"][at]
+        builder.document["bufferViews"][at] = {
+            "buffer": 1,
+            "byteLength": count * stride,
+            "extensions": {
+                "EXT_meshopt_compression": {
+                    "buffer": 0,
+                    "byteOffset": view["byteOffset"],
+                    "byteLength": len(data),
+                    "byteStride": stride,
+                    "count": count,
+                    "mode": mode,
+                }
+            },
+        }
+    builder.document["accessors"] = [
+        {"bufferView": 0, "componentType": 5126, "count": len(mesh.positions), "type": "VEC3"},
+        {"bufferView": 1, "componentType": 5125, "count": mesh.faces.size, "type": "SCALAR"},
+    ]
+    builder.document["meshes"][0]["primitives"] = [{"attributes": {"POSITION": 0}, "indices": 1}]
+    builder.document["extensionsRequired"] = ["EXT_meshopt_compression"]
+    builder.document["buffers"] = [
+        {"byteLength": len(builder.binary)},
+        {"byteLength": 10**6, "extensions": {"EXT_meshopt_compression": {"fallback": True}}},
+    ]
+    return mesh, builder
+
+
+def test_meshopt_reads_as_what_was_packed() -> None:
+    mesh, builder = meshopt_file()
+    (found,) = read_glb(builder.glb())
+    assert np.array_equal(found.positions, mesh.positions)
+    # The packer may begin a triangle at another corner, but never turns it.
+    assert np.array_equal(turned_to_least(found.faces), turned_to_least(mesh.faces))
+
+
+def turned_to_least(faces: np.ndarray) -> np.ndarray:
+    least = faces.argmin(axis=1)[:, None]
+    turned: np.ndarray = np.take_along_axis(faces, (least + np.arange(3)) % 3, axis=1)
+    return turned
+
+
+@pytest.mark.parametrize("view", [0, 1])
+def test_cut_meshopt_is_refused(view: int) -> None:
+    _, builder = meshopt_file()
+    packed = builder.document["bufferViews"][view]["extensions"]["EXT_meshopt_compression"]
+    packed["byteLength"] //= 2
+    with pytest.raises(InvalidMesh, match="meshopt"):
+        read_glb(builder.glb())
+
+
+@pytest.mark.parametrize(
+    "change", [{"mode": "X"}, {"filter": "X"}, {"filter": "QUATERNION"}, {"byteStride": 6}], ids=str
+)
+def test_unknown_meshopt_is_refused(change: dict[str, object]) -> None:
+    _, builder = meshopt_file()
+    view = builder.document["bufferViews"][0]
+    view["extensions"]["EXT_meshopt_compression"].update(change)
+    with pytest.raises(InvalidMesh, match="meshopt"):
+        read_glb(builder.glb())
+
+
+def skinned(scale: float) -> Builder:
+    """Hang a square half and half on two joints; the second is moved up and scaled."""
+    joints = np.array([(0, 0, 0, 0), (0, 0, 0, 0), (1, 0, 0, 0), (1, 0, 0, 0)], "u1")
+    weights = np.tile(np.array([1, 0, 0, 0], "<f4"), (4, 1))
+    builder = square(JOINTS_0=joints, WEIGHTS_0=weights)
+    builder.document["nodes"] = [
+        {"mesh": 0, "skin": 0, "translation": [50, 50, 50]},
+        {"children": [2]},
+        {"translation": [0, 3, 0], "scale": [scale] * 3},
+    ]
+    builder.document["scenes"] = [{"nodes": [0, 1]}]
+    builder.document["skins"] = [{"joints": [1, 2]}]
+    return builder
+
+
+def test_skin_poses_its_mesh() -> None:
+    """By its joints alone: where its own node stands does not count."""
+    (found,) = read_glb(skinned(2.0).glb())
+    expected = SQUARE.copy()
+    expected[2:] = SQUARE[2:] * 2 + (0, 3, 0)
+    assert np.allclose(found.positions, expected)
+
+
+@pytest.mark.parametrize("joints", [[1], [], [1, 99]], ids=str)
+def test_skin_with_wrong_joints_is_refused(joints: list[int]) -> None:
+    builder = skinned(1.0)
+    builder.document["skins"] = [{"joints": joints}]
+    with pytest.raises(InvalidMesh):
+        read_glb(builder.glb())
