@@ -10,6 +10,7 @@ from image2model.geometry.formats.reading import read_model
 from image2model.geometry.formats.writing import beyond_format, write_model
 from image2model.geometry.mesh import EncodedImage, Mesh
 from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.repair import repair
 from image2model.geometry.simplify import simplify
 from image2model.geometry.texture import texture_size_px
 
@@ -83,6 +84,9 @@ def _is(data: bytes, format_name: str) -> bool:
 def _adjusted(
     meshes: list[Mesh], notes: list[str], conversion: Conversion
 ) -> tuple[list[Mesh], list[str]]:
+    if conversion.repair:
+        meshes, steps = _repaired(meshes)
+        notes = [*notes, *steps]
     faces = count_faces(meshes)
     if conversion.faces is not None and faces > conversion.faces:
         meshes = list(simplify(meshes, faces=conversion.faces))
@@ -97,6 +101,14 @@ def _adjusted(
             note = f"textures reduced from {largest:,} to {conversion.texture_px:,} pixels"
             notes = [*notes, note]
     return meshes, notes
+
+
+def _repaired(meshes: list[Mesh]) -> tuple[list[Mesh], Sequence[str]]:
+    made = repair(meshes)
+    if made.solid:
+        return list(made.meshes), made.steps
+    steps = [f"tried: {step}" for step in made.steps]
+    return meshes, [*steps, "it could not be made a closed solid, and was left as it is"]
 
 
 def unique_textures(meshes: Sequence[Mesh]) -> list[EncodedImage]:

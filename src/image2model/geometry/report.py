@@ -1,0 +1,122 @@
+"""All that can be told of a model, for somebody about to use or print it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2model.core.errors import JsonValue
+from image2model.geometry.formats.reading import read_model
+from image2model.geometry.inspect import MeshFacts, inspect_meshes
+from image2model.geometry.mesh import Material, Mesh
+from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.print_check import PRINTER_MIN_MM, check_print
+from image2model.geometry.texture import texture_size_px
+
+_MM = 1000.0
+
+
+def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mapping[str, JsonValue]:
+    """
+    Inspect a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+
+    Args:
+        data: The whole file.
+        printer_min_mm: The thinnest wall a printer makes, in millimetres.
+
+    Returns:
+        JSON values: `format`, `size_bytes`, `faces`, `vertices`, `size_mm`, `materials`,
+        `textures`, `texels_per_mm`, `left_out`, and `print` with its `verdict` and `reasons`.
+
+    Raises:
+        InvalidMesh: It cannot be read.
+    """
+    model = read_model(data)
+    facts = inspect_meshes(model.meshes)
+    printing = check_print(model.meshes, printer_min_mm=printer_min_mm)
+    return {
+        "format": mesh_format(data[:HEAD_BYTES], size_bytes=len(data)),
+        "size_bytes": len(data),
+        **_shape(facts),
+        "materials": [_material(one) for one in _unique([m.material for m in model.meshes])],
+        "textures": _textures(model.meshes),
+        "texels_per_mm": _texel_density(model.meshes),
+        "left_out": list(model.left_out),
+        "print": _rounded(asdict(printing)),
+    }
+
+
+def _shape(facts: MeshFacts) -> dict[str, JsonValue]:
+    return {
+        "faces": facts.faces,
+        "vertices": facts.vertices,
+        "meshes": facts.meshes,
+        "low_mm": [round(part * _MM, 3) for part in facts.low],
+        "high_mm": [round(part * _MM, 3) for part in facts.high],
+        "size_mm": [round(side, 3) for side in facts.size_mm],
+        "vertex_colors": facts.vertex_colors,
+        "watertight": facts.watertight,
+    }
+
+
+def _material(material: Material) -> dict[str, JsonValue]:
+    return {
+        "name": material.name,
+        "textures": sorted(material.textures()),
+        "metallic": material.metallic,
+        "roughness": material.roughness,
+        "alpha_mode": material.alpha_mode,
+        "double_sided": material.double_sided,
+    }
+
+
+def _unique(materials: Sequence[Material]) -> list[Material]:
+    return list({id(material): material for material in materials}.values())
+
+
+def _textures(meshes: Sequence[Mesh]) -> list[dict[str, JsonValue]]:
+    slots = {
+        id(image): (slot, image)
+        for mesh in meshes
+        for slot, image in mesh.material.textures().items()
+    }
+    told = []
+    for slot, image in slots.values():
+        width_px, height_px = texture_size_px(image)
+        told.append(
+            {
+                "use": slot,
+                "media_type": image.media_type,
+                "width_px": width_px,
+                "height_px": height_px,
+                "size_bytes": len(image.data),
+            }
+        )
+    return told
+
+
+def _texel_density(meshes: Sequence[Mesh]) -> float | None:
+    """Return texels of the base colour per millimetre of surface; None: there are none."""
+    texels = area_mm2 = 0.0
+    for mesh in meshes:
+        image = mesh.material.base_color_texture
+        if image is None or mesh.uvs is None:
+            continue
+        width_px, height_px = texture_size_px(image)
+        texels += _area_2d(mesh.uvs * np.array([width_px, height_px]), mesh.faces)
+        a, b, c = (mesh.positions.astype(np.float64) * _MM)[mesh.faces].swapaxes(0, 1)
+        area_mm2 += float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2
+    return round(float(np.sqrt(texels / area_mm2)), 3) if area_mm2 else None
+
+
+def _area_2d(points: NDArray[np.floating], faces: NDArray[np.uint32]) -> float:
+    a, b, c = points[faces].swapaxes(0, 1)
+    ab, ac = b - a, c - a
+    return float(np.abs(ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]).sum()) / 2
+
+
+def _rounded(told: JsonValue) -> JsonValue:
+    if isinstance(told, dict):
+        return {key: _rounded(value) for key, value in told.items()}
+    return round(told, 4) if isinstance(told, float) else told
