@@ -15,6 +15,8 @@ from image2model.cli.parameters import STYLE
 SUMMARIES: Mapping[str, str] = {
     "generate": "Turn pictures into 3D models.",
     "serve": "Start the web app and the HTTP API.",
+    "convert": "Turn 3D files into other formats, sizes and weights.",
+    "inspect": "Say what 3D files hold, and whether they print.",
     "jobs": "Look at jobs and change them.",
     "verify": "Check a job's archive against its own manifest.",
     "generators": "See what makes models, what it costs and which options it has.",

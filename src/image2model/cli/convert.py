@@ -1,0 +1,159 @@
+"""`image2model convert`: 3D files in, other 3D files out."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from image2model.cli.errors import SOME_FAILED
+from image2model.cli.formats import parse_names
+from image2model.cli.model_files import FilesArgument, read_file
+from image2model.cli.outputs import OutputFolder
+from image2model.cli.parameters import STYLE, JsonOption
+from image2model.core.errors import Image2ModelError, InvalidRequest
+from image2model.core.names import name_of_file, unique_name
+from image2model.geometry.conversion import FORMATS, Conversion
+from image2model.geometry.formats.convert import Converted, convert_file
+
+app = typer.Typer(**STYLE)
+
+_BYTES_PER_MB = 1_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Told:
+    """What became of one file, as `--json` prints it."""
+
+    source: str
+    files: list[dict[str, Any]] = field(default_factory=list)
+    error: dict[str, Any] | None = None
+
+
+@app.command()
+def convert(
+    files: FilesArgument,
+    *,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where the files go; made if it is missing."
+        ),
+    ],
+    formats: Annotated[
+        str,
+        typer.Option("--format", "-f", help=f"Formats, separated by commas: {', '.join(FORMATS)}."),
+    ] = "glb",
+    faces: Annotated[
+        int | None, typer.Option(metavar="N", help="The most triangles; textures stay in place.")
+    ] = None,
+    height_mm: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="Its height in millimetres; the other sizes follow."),
+    ] = None,
+    width_mm: Annotated[
+        float | None, typer.Option(metavar="MM", help="Its width, instead of its height.")
+    ] = None,
+    depth_mm: Annotated[
+        float | None, typer.Option(metavar="MM", help="Its depth, instead of its height.")
+    ] = None,
+    up: Annotated[
+        Literal["y", "z"] | None,
+        typer.Option(help="The axis that points up; without it Z in STL and 3MF, else Y."),
+    ] = None,
+    pivot: Annotated[
+        Literal["keep", "base", "centre"],
+        typer.Option(help="Where its origin is: as it is, under it, or in its middle."),
+    ] = "keep",
+    texture_px: Annotated[
+        int | None, typer.Option(metavar="N", help="The longest side of its textures, in pixels.")
+    ] = None,
+    max_mb: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M",
+            help="The most megabytes of each file; faces and texture size are given up for it.",
+        ),
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make it a closed solid for printing, if need be.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Turn 3D files into other formats, sizes and weights.
+
+    Works here, without a server. What a format does not hold, and what was given up for the
+    limits, is told file by file.
+    """
+    asked = Conversion(
+        format=FORMATS[0],
+        faces=faces,
+        height_mm=height_mm,
+        width_mm=width_mm,
+        depth_mm=depth_mm,
+        up=up,
+        pivot=pivot,
+        texture_px=texture_px,
+        max_bytes=None if max_mb is None else int(max_mb * _BYTES_PER_MB),
+        repair=repair,
+    )
+    wanted = [replace(asked, format=name) for name in parse_names(formats)]
+    folder = OutputFolder(output)
+    told: list[_Told] = []
+    names: set[str] = set()
+    for path in files:
+        name = unique_name(name_of_file(path.name, fallback="model"), names)
+        names.add(name)
+        told.append(_convert(path, name, wanted, folder, aloud=not as_json))
+    if as_json:
+        shown = [{"source": t.source, "files": t.files, "error": t.error} for t in told]
+        typer.echo(json.dumps(shown, indent=2))
+    raise typer.Exit(SOME_FAILED if any(one.error for one in told) else 0)
+
+
+def _convert(
+    path: Path, name: str, wanted: Sequence[Conversion], folder: OutputFolder, *, aloud: bool
+) -> _Told:
+    told = _Told(source=str(path))
+    try:
+        data = read_file(path)
+        for conversion in wanted:
+            file_name = f"{name}.{conversion.format}"
+            if (folder.path / file_name).resolve() == path.resolve():
+                raise InvalidRequest(field="--output", reason=f"would replace '{path}' itself.")
+            made = convert_file(data, conversion, name=name)
+            _save(folder, file_name, made.content)
+            told.files.append(_outcome(file_name, conversion, made))
+            if aloud:
+                _say(told.files[-1])
+    except Image2ModelError as error:
+        told.error = {"code": error.code, "message": error.message, "details": error.details}
+        if aloud:
+            typer.echo(f"{path}: {error.message}", err=True)
+    return told
+
+
+def _save(folder: OutputFolder, file_name: str, content: bytes) -> None:
+    def write(part: Path) -> None:
+        part.write_bytes(content)
+
+    folder.keep(file_name, write, sha256=None)
+
+
+def _outcome(file_name: str, conversion: Conversion, made: Converted) -> dict[str, Any]:
+    return {
+        "name": file_name,
+        "format": conversion.format,
+        "size_bytes": len(made.content),
+        "faces": made.faces,
+        "notes": list(made.notes),
+    }
+
+
+def _say(made: dict[str, Any]) -> None:
+    typer.echo(f"{made['name']}  {made['size_bytes']:,} bytes, {made['faces']:,} faces")
+    for note in made["notes"]:
+        typer.echo(f"  {note}")

@@ -1,0 +1,76 @@
+"""`image2model inspect`: say what 3D files hold, and whether they print."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from image2model.cli.errors import SOME_FAILED
+from image2model.cli.model_files import FilesArgument, read_file
+from image2model.cli.parameters import STYLE, JsonOption
+from image2model.core.errors import Image2ModelError
+from image2model.geometry.report import report_file
+
+app = typer.Typer(**STYLE)
+
+_VERDICTS = {
+    "ready": "ready to print",
+    "repairable": "prints after `convert --repair`",
+    "not": "does not print as it is",
+}
+
+
+@app.command()
+def inspect(
+    files: FilesArgument,
+    *,
+    printer_min_mm: Annotated[
+        float,
+        typer.Option(
+            metavar="MM", min=0.01, max=100.0, help="The thinnest wall your printer makes."
+        ),
+    ] = 0.8,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Say what 3D files hold: faces, size, materials, textures, and whether they print.
+
+    Works here, without a server.
+    """
+    told: list[Mapping[str, Any]] = []
+    failed = False
+    for path in files:
+        try:
+            found = {
+                "source": str(path),
+                **report_file(read_file(path), printer_min_mm=printer_min_mm),
+            }
+            if not as_json:
+                _say(found)
+        except Image2ModelError as error:
+            failed = True
+            found = {"source": str(path), "error": {"code": error.code, "message": error.message}}
+            if not as_json:
+                typer.echo(f"{path}: {error.message}", err=True)
+        told.append(found)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    raise typer.Exit(SOME_FAILED if failed else 0)
+
+
+def _say(found: Mapping[str, Any]) -> None:
+    width, height, depth = found["size_mm"]
+    printing = found["print"]
+    typer.echo(f"{found['source']}: {found['format']}, {found['size_bytes']:,} bytes")
+    typer.echo(f"  {found['faces']:,} faces, {found['vertices']:,} vertices")
+    typer.echo(f"  {width:g} × {height:g} × {depth:g} mm (width, height, depth)")
+    for texture in found["textures"]:
+        use = texture["use"].replace("_", " ")
+        side = f"{texture['width_px']} × {texture['height_px']}"
+        typer.echo(f"  {use} texture: {side} px, {texture['size_bytes']:,} bytes")
+    for left_out in found["left_out"]:
+        typer.echo(f"  {left_out}")
+    typer.echo(f"  {_VERDICTS[printing['verdict']]}")
+    for reason in printing["reasons"]:
+        typer.echo(f"    {reason}")
