@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from image2model.api import frames
 from image2model.api.frames import Frame
@@ -13,7 +13,7 @@ from image2model.core.ids import JobId
 from image2model.core.job import Item, Job
 from image2model.core.states import JobState
 from image2model.jobs.context import Context
-from image2model.jobs.watch import LOOK_EVERY_S
+from image2model.jobs.watch import LOOK_EVERY_S, catch_up
 
 _log = logging.getLogger(__name__)
 
@@ -175,15 +175,7 @@ class Channel:
         known = self._job
         if known is None:
             return await self._context.store.get_job(self._job_id), None
-        changes = await self._context.store.changes_since(self._job_id, known.version)
-        if changes.job.version <= known.version:
-            return None
-        items = {item.index: item for item in (*known.items, *changes.items)}
-        if len(items) != changes.job.total:
-            # Items of a draft were removed, which no list of changed ones can say.
-            return await self._context.store.get_job(self._job_id), None
-        merged = [items[index] for index in sorted(items)]
-        return replace(changes.job, items=merged), changes.items
+        return await catch_up(self._context.store, known)
 
     def _news(self, job: Job, changed: Sequence[Item] | None) -> Frame:
         if changed is not None:

@@ -33,4 +33,7 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
         return example_of(schema["anyOf"][0], schemas)
     if schema.get("type") == "array":
         return [example_of(schema["items"], schemas)]
-    return {name: example_of(part, schemas) for name, part in schema["properties"].items()}
+    if "properties" in schema:
+        return {name: example_of(part, schemas) for name, part in schema["properties"].items()}
+    # An object of any members, whose own schema names none.
+    return {}

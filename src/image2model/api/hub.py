@@ -12,7 +12,7 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
-from image2model.jobs.watch import wait_for_change
+from image2model.jobs.watch import RecentJobs, wait_for_change
 
 
 class Hub:
@@ -27,6 +27,7 @@ class Hub:
         self._pace = pace or Pace()
         self._channels: dict[JobId, Channel] = {}
         self._waits: set[anyio.CancelScope] = set()
+        self._recent = RecentJobs(context.store)
         self._closed = False
 
     @property
@@ -73,7 +74,12 @@ class Hub:
             try:
                 wait_s = 0.0 if self._closed else wait_s
                 return await wait_for_change(
-                    self._context, owner, job_id, after=after, wait_s=wait_s
+                    self._context,
+                    owner,
+                    job_id,
+                    after=after,
+                    wait_s=wait_s,
+                    recent=self._recent,
                 )
             finally:
                 self._waits.discard(scope)

@@ -12,6 +12,7 @@ from image2model.cli.subjects import Subject
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.wire.models import (
     EstimateOut,
+    FidelityOut,
     FileOut,
     GeneratorOut,
     JobOut,
@@ -136,6 +137,10 @@ class Desk(Protocol):
 
     def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
         """Write an item's model in the format asked for to *path*."""
+        ...
+
+    def fidelity(self, job: str, item: int) -> FidelityOut:
+        """Compare an item's model with its photo. Raises FileNotInResult where there is none."""
         ...
 
     def save_archive(self, job: str, wanted: ArchiveRequest, path: Path) -> None:

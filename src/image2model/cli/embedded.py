@@ -35,6 +35,7 @@ from image2model.jobs.download import (
     read_found,
 )
 from image2model.jobs.estimate import estimate_job
+from image2model.jobs.fidelity import find_fidelity
 from image2model.jobs.receive import ItemGroup, receive_pictures
 from image2model.jobs.submit import JobRequest, submit_job
 from image2model.jobs.watch import list_jobs, wait_for_change
@@ -44,6 +45,7 @@ from image2model.ports.jobstore import Resolution as Decision
 from image2model.settings import Settings
 from image2model.wire.models import (
     EstimateOut,
+    FidelityOut,
     FileOut,
     GeneratorOut,
     JobOut,
@@ -251,6 +253,12 @@ class EmbeddedDesk:
             await self._copy(model.source, path)
         else:
             await anyio.Path(path).write_bytes(await make_model(self.context, model))
+
+    def fidelity(self, job: str, item: int) -> FidelityOut:
+        """Compare an item's model with its photo."""
+        ref = ItemRef(JobId(job), item)
+        found = self.call(find_fidelity, self.context, LOCAL_OWNER, ref)
+        return FidelityOut(**found.as_json())
 
     def save_archive(self, job: str, wanted: ArchiveRequest, path: Path) -> None:
         """Write all of a job as one ZIP file to *path*."""

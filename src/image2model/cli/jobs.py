@@ -23,7 +23,7 @@ from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
 from image2model.cli.saving import Saver
-from image2model.cli.tables import items_table, job_lines, jobs_table, output_console
+from image2model.cli.tables import items_table, job_lines, jobs_table, output_console, scores_table
 from image2model.core.errors import InvalidRequest, JobNotFound
 from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.core.ids import is_hex_id
@@ -171,6 +171,32 @@ def resolve(
         return desk.resolve(job_id, item, wanted)
 
     _go_on(job, decide, as_json=as_json, server=server, api_key=api_key)
+
+
+@app.command()
+def score(
+    job: JobArgument,
+    *,
+    as_json: JsonOption = False,
+    server: ServerOption = None,
+    api_key: ApiKeyOption = None,
+) -> None:
+    """Compare the models of a job with their photos, and list them worst first."""
+    with open_desk(server=server, api_key=api_key) as desk:
+        found = desk.job(find_job(desk, job))
+        made = [item for item in found.items if item.state == "succeeded"]
+        scores = [(item, desk.fidelity(found.id, item.index)) for item in made]
+    scores.sort(key=lambda one: -1.0 if one[1].score is None else one[1].score)
+    if as_json:
+        shown = [
+            {"index": item.index, "name": item.name, **fidelity.model_dump()}
+            for item, fidelity in scores
+        ]
+        typer.echo(json.dumps({"scores": shown}, indent=2))
+    elif scores:
+        output_console().print(scores_table(scores))
+    else:
+        typer.echo("No models.")
 
 
 @app.command()

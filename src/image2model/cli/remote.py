@@ -16,6 +16,7 @@ from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.settings import Settings
 from image2model.wire.models import (
     EstimateOut,
+    FidelityOut,
     FileOut,
     GeneratorOut,
     JobOut,
@@ -167,6 +168,10 @@ class ServerDesk:
     def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
         """Write an item's model in the format asked for to *path*."""
         self._client.save(model_url(job, item, format_name), path)
+
+    def fidelity(self, job: str, item: int) -> FidelityOut:
+        """Compare an item's model with its photo."""
+        return self._client.fidelity(job, item)
 
     def save_archive(self, job: str, wanted: ArchiveRequest, path: Path) -> None:
         """Write all of a job as one ZIP file to *path*."""

@@ -12,6 +12,7 @@ from image2model.cli.saving import Outcome
 from image2model.ports.sessions import ApiKey
 from image2model.wire.models import (
     EstimateOut,
+    FidelityOut,
     GeneratorOut,
     ItemOut,
     JobOut,
@@ -160,6 +161,17 @@ def items_table(job: JobOut) -> Table:
         about = item.error.message if item.error and item.state != "succeeded" else _facts(item)
         percent = f"{item.progress.fraction:.0%}"
         _add(table, item.index, item.name, item.state, percent, len(item.attempts), about)
+    return table
+
+
+def scores_table(scores: Sequence[tuple[ItemOut, FidelityOut]]) -> Table:
+    """List how well models match their photos."""
+    table = _table("Item", "Name", "Score", "Outline", "Colours", "Meaning")
+    for item, one in scores:
+        shown = ["–" if one.score is None else f"{one.score:.2f}"]
+        shown.append("–" if one.iou is None else f"{one.iou:.0%}")
+        shown.append("–" if one.color_difference is None else f"{one.color_difference:.0f} off")
+        _add(table, item.index, item.name, *shown, one.meaning)
     return table
 
 

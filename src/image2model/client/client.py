@@ -16,6 +16,7 @@ from image2model.core.errors import NoPictures, ServerUnreachable
 from image2model.wire.models import (
     EstimateIn,
     EstimateOut,
+    FidelityOut,
     FileOut,
     GeneratorList,
     GeneratorOut,
@@ -217,6 +218,10 @@ class Client:
     def delete(self, job_id: str) -> None:
         """Delete a job with its pictures and results."""
         self._server.send("DELETE", f"/jobs/{job_id}")
+
+    def fidelity(self, job_id: str, item: int) -> FidelityOut:
+        """Ask how well an item's model matches its photo."""
+        return self._server.ask(FidelityOut, "GET", f"/jobs/{job_id}/items/{item}/fidelity")
 
     # --- files ------------------------------------------------------------------------------
 

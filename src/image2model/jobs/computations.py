@@ -107,6 +107,55 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FidelityFacts:
+    """
+    How well a model matches its photo.
+
+    Attributes:
+        score: 0.0–1.0; None: cannot be told.
+        iou: Overlap of the outlines, 0.0–1.0; None: not compared.
+        color_difference: Mean difference in CIE L*a*b*; None: not compared.
+        meaning: The same in words.
+        yaw_deg: How far to the right the camera stands from which it was compared; None: nowhere.
+        pitch_deg: How far above.
+    """
+
+    score: float | None
+    iou: float | None
+    color_difference: float | None
+    meaning: str
+    yaw_deg: float | None
+    pitch_deg: float | None
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Give it as JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def fidelity_of(glb: bytes, photo: bytes, limits: PictureLimits) -> FidelityFacts:
+    """
+    Compare a GLB file with a photo.
+
+    Raises:
+        InvalidMesh: It cannot be read.
+    """
+    from image2model.geometry.fidelity import measure_fidelity
+
+    found = measure_fidelity(glb, photo, limits=limits)
+    view = found.view
+    return FidelityFacts(
+        score=found.score,
+        iou=None if found.iou is None else round(found.iou, 4),
+        color_difference=None
+        if found.color_difference is None
+        else round(found.color_difference, 2),
+        meaning=found.meaning,
+        yaw_deg=view.yaw_deg if view else None,
+        pitch_deg=view.pitch_deg if view else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DescribedModel:
     """A GLB file that says what it is of, and what was done to it."""
 

@@ -244,6 +244,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/sheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Describe the items of a draft by a spreadsheet
+         * @description Send a CSV or XLSX file as the raw body, after the pictures that it names.
+         *
+         *     It takes the place of an earlier one. What is wrong with it is told by row and column, and
+         *     changes nothing.
+         */
+        put: operations["uploadSheet"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job}/start": {
         parameters: {
             query?: never;
@@ -404,6 +427,52 @@ export interface paths {
          *     camera walks to the right in equal steps. It is drawn when it is first asked for.
          */
         get: operations["getSprite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/items/{n}/fidelity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask how well a model matches its photo
+         * @description Compare the model with the front picture, from where it looks most like it.
+         *
+         *     It is computed when it is first asked for, and then also stands in the result's facts as
+         *     `fidelity`. Only what the photo shows is judged: the back may be anything.
+         */
+        get: operations["getFidelity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/items/{n}/inspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ask what a model holds and whether it prints
+         * @description Return faces, size, materials, textures with their sizes, texels per millimetre, and `print`.
+         *
+         *     `print.verdict` is `ready`, `repairable` (tried: `repair=true` on the download makes a closed
+         *     solid of it) or `not`; `print.reasons` says why in plain words.
+         */
+        get: operations["inspectModel"];
         put?: never;
         post?: never;
         delete?: never;
@@ -919,6 +988,48 @@ export interface components {
             note: string;
         };
         /**
+         * FidelityOut
+         * @description How well a model matches its photo, from where it looks most like it.
+         */
+        FidelityOut: {
+            /**
+             * Score
+             * @description 0.0–1.0: two thirds outline, one third colours; null: cannot be told.
+             * @example 0.91
+             */
+            score: number | null;
+            /**
+             * Iou
+             * @description Overlap of the outlines, intersection over union; null: not compared.
+             * @example 0.957
+             */
+            iou: number | null;
+            /**
+             * Color Difference
+             * @description Mean difference of colours in CIE L*a*b*, lightness counted half: 2 is hardly seen, 40 is another colour; null: not compared.
+             * @example 3.4
+             */
+            color_difference: number | null;
+            /**
+             * Meaning
+             * @description The score in words; why there is none.
+             * @example very close to the photo
+             */
+            meaning: string;
+            /**
+             * Yaw Deg
+             * @description How far to the right of the front the photo was taken; null: not found.
+             * @example 12
+             */
+            yaw_deg: number | null;
+            /**
+             * Pitch Deg
+             * @description How far above; null: not found.
+             * @example 8
+             */
+            pitch_deg: number | null;
+        };
+        /**
          * FileOut
          * @description One file of a result.
          */
@@ -1185,6 +1296,18 @@ export interface components {
             error: components["schemas"]["ErrorBody"] | null;
             /** @description What it became, or null. */
             result: components["schemas"]["ResultOut"] | null;
+            /**
+             * Metadata
+             * @description What a spreadsheet says of it, by column.
+             * @example {
+             *       "height_mm": 212.5,
+             *       "picture": "teapot.png",
+             *       "title": "Teapot"
+             *     }
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
             /**
              * Attempts
              * @description Its attempts, oldest first.
@@ -2115,6 +2238,11 @@ export interface operations {
                     /** @description The pictures: JPEG, PNG, WebP or AVIF, told from their bytes. Any part with a file name counts, whatever its field is called. */
                     files: string[];
                     /**
+                     * Format: binary
+                     * @description A spreadsheet, CSV or XLSX, that names and describes the objects.
+                     */
+                    sheet?: string;
+                    /**
                      * Name
                      * @description Empty: named after its items.
                      * @default
@@ -2264,6 +2392,11 @@ export interface operations {
                      *               "watertight": true
                      *             }
                      *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
+                     *           },
                      *           "attempts": [
                      *             {
                      *               "number": 1,
@@ -2364,6 +2497,11 @@ export interface operations {
                      *               "vertices": 6242,
                      *               "watertight": true
                      *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
                      *           },
                      *           "attempts": [
                      *             {
@@ -2475,6 +2613,7 @@ export interface operations {
              *     - `too_many_items`: More items than one job may have.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
+             *     - `invalid_sheet`: The spreadsheet has cells that are wrong, or does not fit the pictures.
              *     - `idempotency_key_reused`: The same Idempotency-Key came with another request.
              */
             422: {
@@ -2641,6 +2780,11 @@ export interface operations {
                      *               "vertices": 6242,
                      *               "watertight": true
                      *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
                      *           },
                      *           "attempts": [
                      *             {
@@ -2973,6 +3117,11 @@ export interface operations {
                      *               "vertices": 6242,
                      *               "watertight": true
                      *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
                      *           },
                      *           "attempts": [
                      *             {
@@ -3364,6 +3513,11 @@ export interface operations {
                      *               "watertight": true
                      *             }
                      *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
+                     *           },
                      *           "attempts": [
                      *             {
                      *               "number": 1,
@@ -3582,6 +3736,11 @@ export interface operations {
                      *               "vertices": 6242,
                      *               "watertight": true
                      *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
                      *           },
                      *           "attempts": [
                      *             {
@@ -3815,6 +3974,11 @@ export interface operations {
                      *               "watertight": true
                      *             }
                      *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
+                     *           },
                      *           "attempts": [
                      *             {
                      *               "number": 1,
@@ -4046,6 +4210,11 @@ export interface operations {
                      *               "vertices": 6242,
                      *               "watertight": true
                      *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
                      *           },
                      *           "attempts": [
                      *             {
@@ -4433,6 +4602,11 @@ export interface operations {
                      *               "watertight": true
                      *             }
                      *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
+                     *           },
                      *           "attempts": [
                      *             {
                      *               "number": 1,
@@ -4690,6 +4864,11 @@ export interface operations {
                      *               "watertight": true
                      *             }
                      *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
+                     *           },
                      *           "attempts": [
                      *             {
                      *               "number": 1,
@@ -4934,6 +5113,11 @@ export interface operations {
                      *               "watertight": true
                      *             }
                      *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
+                     *           },
                      *           "attempts": [
                      *             {
                      *               "number": 1,
@@ -5072,6 +5256,251 @@ export interface operations {
             };
         };
     };
+    uploadSheet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        /** @description The spreadsheet as it is, CSV or XLSX: told from its bytes. Its first row names the columns; one of them, `picture`, names the pictures' files. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The draft with its items named and described. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "name": "Kitchen shelf",
+                     *       "state": "finished",
+                     *       "generator": "local/puff",
+                     *       "options": {
+                     *         "back": "auto",
+                     *         "depth": 1
+                     *       },
+                     *       "created_at": "2026-11-21T09:30:00Z",
+                     *       "started_at": "2026-11-21T09:30:01Z",
+                     *       "finished_at": "2026-11-21T09:30:48Z",
+                     *       "version": 17,
+                     *       "counts": {
+                     *         "queued": 0,
+                     *         "submitting": 0,
+                     *         "generating": 0,
+                     *         "finishing": 0,
+                     *         "succeeded": 1,
+                     *         "failed": 0,
+                     *         "cancelled": 0,
+                     *         "uncertain": 0,
+                     *         "total": 1
+                     *       },
+                     *       "progress": {
+                     *         "fraction": 1,
+                     *         "eta_s": 0
+                     *       },
+                     *       "cost": {
+                     *         "estimated_usd": 0.3,
+                     *         "booked_usd": 0.3,
+                     *         "budget_usd": 10
+                     *       },
+                     *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
+                     *       "starred": false,
+                     *       "items": [
+                     *         {
+                     *           "index": 0,
+                     *           "name": "teapot",
+                     *           "state": "succeeded",
+                     *           "views": [
+                     *             {
+                     *               "view": "front",
+                     *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "width_px": 1024,
+                     *               "height_px": 768
+                     *             }
+                     *           ],
+                     *           "progress": {
+                     *             "fraction": 1,
+                     *             "phase": "",
+                     *             "queue_position": null,
+                     *             "eta_s": null
+                     *           },
+                     *           "error": null,
+                     *           "result": {
+                     *             "files": [
+                     *               {
+                     *                 "name": "teapot.glb",
+                     *                 "role": "mesh",
+                     *                 "format": "glb",
+                     *                 "size_bytes": 1482260,
+                     *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
+                     *                 "provider_url": "https://files.example/teapot.glb",
+                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *               }
+                     *             ],
+                     *             "facts": {
+                     *               "faces": 12480,
+                     *               "height_mm": 100,
+                     *               "vertices": 6242,
+                     *               "watertight": true
+                     *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
+                     *           },
+                     *           "attempts": [
+                     *             {
+                     *               "number": 1,
+                     *               "state": "succeeded",
+                     *               "request_id": "req-7d41",
+                     *               "submitted_at": "2026-11-21T09:30:01Z",
+                     *               "finished_at": "2026-11-21T09:30:48Z",
+                     *               "estimated_usd": 0.3,
+                     *               "cost_usd": 0.3
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Conflict.
+             *
+             *     - `wrong_state`: The job or item is not in a state that allows this.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `invalid_sheet`: The spreadsheet has cells that are wrong, or does not fit the pictures.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
     startJob: {
         parameters: {
             query?: never;
@@ -5166,6 +5595,11 @@ export interface operations {
                      *               "vertices": 6242,
                      *               "watertight": true
                      *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
                      *           },
                      *           "attempts": [
                      *             {
@@ -5404,6 +5838,11 @@ export interface operations {
                      *               "watertight": true
                      *             }
                      *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
+                     *           },
                      *           "attempts": [
                      *             {
                      *               "number": 1,
@@ -5638,6 +6077,11 @@ export interface operations {
                      *               "vertices": 6242,
                      *               "watertight": true
                      *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
                      *           },
                      *           "attempts": [
                      *             {
@@ -5882,6 +6326,11 @@ export interface operations {
                      *               "vertices": 6242,
                      *               "watertight": true
                      *             }
+                     *           },
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "teapot.png",
+                     *             "title": "Teapot"
                      *           },
                      *           "attempts": [
                      *             {
@@ -6782,6 +7231,322 @@ export interface operations {
              *     - `storage_full`: No space is left; nothing half-written was left behind.
              */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getFidelity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The score, and what it means. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "score": 0.91,
+                     *       "iou": 0.957,
+                     *       "color_difference": 3.4,
+                     *       "meaning": "very close to the photo",
+                     *       "yaw_deg": 12,
+                     *       "pitch_deg": 8
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FidelityOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    inspectModel: {
+        parameters: {
+            query?: {
+                /** @description The thinnest wall your printer makes, in millimetres. */
+                printer_min_mm?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example {} */
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

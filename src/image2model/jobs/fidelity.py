@@ -1,0 +1,78 @@
+"""How well a result matches its photo: computed when somebody first asks, and remembered."""
+
+from dataclasses import replace
+
+from image2model.core.errors import FileNotInResult, ItemNotFound
+from image2model.core.generator import View
+from image2model.core.ids import OwnerId
+from image2model.core.job import Item, Job
+from image2model.jobs.access import owned_job
+from image2model.jobs.computations import FidelityFacts, fidelity_of
+from image2model.jobs.context import Context
+from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.download import find_file, read_found
+from image2model.ports.dispatcher import ItemRef
+
+FACT = "fidelity"
+_NOT_GLB = FidelityFacts(
+    score=None,
+    iou=None,
+    color_difference=None,
+    meaning="unknown: only GLB files are compared",
+    yaw_deg=None,
+    pitch_deg=None,
+)
+
+
+async def find_fidelity(context: Context, owner: OwnerId, ref: ItemRef) -> FidelityFacts:
+    """
+    Compare an item's model with its front picture, unless that was done before.
+
+    What comes of it is remembered as the fact `fidelity` of the result, which whoever watches the
+    job is told.
+
+    Raises:
+        JobNotFound, ItemNotFound: They are not there, or not this owner's.
+        FileNotInResult: There is no model (yet).
+        ArtifactNotFound, StorageError, ResultExpired, FetchError: It cannot be read.
+        InvalidMesh, ComputeError: It cannot be compared.
+    """
+    item = _item(await owned_job(context, owner, ref.job), ref)
+    if item.result is None or item.mesh is None:
+        raise FileNotInResult(job=ref.job, index=ref.index, name="fidelity")
+    if known := item.result.facts.get(FACT):
+        return FidelityFacts(**known)
+    found = await _compare(context, owner, item) if item.mesh.format == "glb" else _NOT_GLB
+    await _remember(context, owner, ref, found)
+    return found
+
+
+async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFacts:
+    assert item.mesh is not None
+    ref = ItemRef(item.job, item.index)
+    source = await find_file(context, owner, ref, item.mesh.name)
+    glb = b"".join([chunk async for chunk in read_found(context, source)])
+    fronts = [picture for picture in item.pictures if picture.view is View.FRONT]
+    picture = (fronts or list(item.pictures))[0]
+    photo = b"".join([chunk async for chunk in context.artifacts.read(picture.artifact)])
+    return await context.compute.run(
+        context.rules.compute_s, fidelity_of, glb, photo, context.rules.picture
+    )
+
+
+async def _remember(context: Context, owner: OwnerId, ref: ItemRef, found: FidelityFacts) -> None:
+    # Read again: the files may have been copied to us in the meantime.
+    item = _item(await owned_job(context, owner, ref.job), ref)
+    if item.result is None:
+        return
+    facts = {**item.result.facts, FACT: found.as_json()}
+    dropped = await context.store.replace_result(ref, replace(item.result, facts=facts))
+    await discard_artifacts(context, dropped)
+    await context.announce(ref.job)
+
+
+def _item(job: Job, ref: ItemRef) -> Item:
+    for item in job.items:
+        if item.index == ref.index:
+            return item
+    raise ItemNotFound(job=ref.job, index=ref.index)
