@@ -1,11 +1,14 @@
 """All of a job as one ZIP file over HTTP: parts, conditions, refusals."""
 
 import io
+import json
 import zipfile
 
 import httpx2
+import numpy as np
 import pytest
 
+from image2model.geometry.formats.reading import read_model
 from tests.api.asking import make_job, problem_of
 from tests.rig import Rig
 
@@ -67,6 +70,26 @@ async def test_conversions_cannot_be_gone_on_with_and_say_so(
             assert {"mug.stl", "mug.glb"} <= set(names_in(reply))
 
 
+async def test_all_models_are_adjusted_alike(client: httpx2.AsyncClient, url: str) -> None:
+    reply = await client.get(url, params={"format": ["glb", "stl"], "height_mm": "250"})
+    assert {"mug.glb", "mug.stl"} <= set(names_in(reply))
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        for name in ("mug.glb", "mug.stl"):
+            (mesh,) = read_model(archive.read(name)).meshes
+            assert np.ptp(mesh.positions[:, 1]) == pytest.approx(0.25)
+
+
+async def test_a_model_that_cannot_be_made_so_small_is_listed_as_missing(
+    client: httpx2.AsyncClient, url: str
+) -> None:
+    reply = await client.get(url, params={"format": "usdz", "max_bytes": "1500"})
+    assert "mug.usdz" not in names_in(reply)
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    (missing,) = manifest["items"][0]["missing"]
+    assert "cannot be met" in missing["reason"]
+
+
 async def test_what_else_can_be_chosen(client: httpx2.AsyncClient, url: str) -> None:
     wanted = {"template": "{name}/{index}.{ext}", "previews": "false", "pictures": "true"}
     names = names_in(await client.get(url, params=wanted))
@@ -81,6 +104,8 @@ async def test_what_else_can_be_chosen(client: httpx2.AsyncClient, url: str) -> 
         ({"template": "x" * 300 + ".{ext}"}, "invalid_request"),
         ({"previews": "perhaps"}, "invalid_request"),
         ({"format": ["glb"] * 11}, "invalid_request"),
+        ({"height_mm": "5", "width_mm": "5"}, "invalid_request"),
+        ({"colour": "red"}, "invalid_request"),
     ],
 )
 async def test_what_makes_no_archive(

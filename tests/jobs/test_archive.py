@@ -20,7 +20,8 @@ from image2model.core.errors import (
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Item, Job, KeepPolicy, Problem
 from image2model.jobs.archive import Archive, open_archive
-from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.archive_plan import MODEL, ArchiveRequest, Entry, Kept
+from image2model.jobs.manifest import Manifest, Written
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.testing.tiny_model import tiny_glb
 from tests.rig import Rig
@@ -66,6 +67,18 @@ def artifact_of(item: Item) -> ArtifactId:
     assert item.mesh is not None
     assert item.mesh.artifact is not None
     return item.mesh.artifact
+
+
+async def test_what_was_given_up_for_a_file_is_told(rig: Rig) -> None:
+    job = await made(rig, "mug")
+    source = Kept(artifact=artifact_of(job.items[0]), size_bytes=3)
+    entry = Entry(path="mug.stl", index=0, role=MODEL, format="stl", source=source)
+    notes = ("the texture", "simplified")
+    written = Written(entry=entry, size_bytes=3, sha256="0" * 64, notes=notes)
+    manifest = Manifest(rig.context, job, [written], [])
+    files = {"manifest.json": manifest.to_json(), "manifest.csv": manifest.to_csv()}
+    assert manifest_of(files)["items"][0]["files"][0]["notes"] == list(notes)
+    assert table_of(files)[0]["stl_notes"] == "the texture. simplified"
 
 
 async def test_everything_is_in_it(rig: Rig) -> None:

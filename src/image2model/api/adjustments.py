@@ -68,5 +68,5 @@ class AdjustmentsIn(BaseModel):
             InvalidRequest: It makes no sense.
             FormatUnsupported: A model in that format cannot be adjusted.
         """
-        asked = self.model_dump(exclude_defaults=True)
+        asked = self.model_dump(include={*AdjustmentsIn.model_fields}, exclude_defaults=True)
         return Conversion(format=format_name, **asked) if asked else None

@@ -22,7 +22,7 @@ from image2model.jobs.archive_plan import (
     plan_archive,
 )
 from image2model.jobs.context import Context
-from image2model.jobs.download import Model, make_model
+from image2model.jobs.download import Model, convert_model
 from image2model.jobs.links import Offer
 from image2model.jobs.manifest import Manifest, Written
 from image2model.jobs.zip_writer import Deflater, Method, Packed, ZipWriter
@@ -167,15 +167,18 @@ class _Building:
 
     async def _made(self, entry: Entry, source: Model) -> AsyncIterator[bytes]:
         try:
-            content = await make_model(self._context, source)
+            made = await convert_model(self._context, source)
         except Image2ModelError as error:
             self._missing.append(missing_of(entry, error))
             return
         worth = entry.format in _WORTH_PACKING
-        data, packed, sha256 = await anyio.to_thread.run_sync(_pack, content, worth)
+        data, packed, sha256 = await anyio.to_thread.run_sync(_pack, made.content, worth)
         yield self._zip.begin(entry.path, packed)
         yield data
-        self._written.append(Written(entry=entry, size_bytes=len(content), sha256=sha256))
+        size_bytes = len(made.content)
+        self._written.append(
+            Written(entry=entry, size_bytes=size_bytes, sha256=sha256, notes=made.notes)
+        )
 
     async def _fetched(self, entry: Entry, source: Offer) -> AsyncIterator[bytes]:
         limit_bytes = self._context.rules.result_bytes

@@ -10,7 +10,7 @@ from image2model.core.file_template import DEFAULT_TEMPLATE, FileTemplate
 from image2model.core.ids import ArtifactId
 from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
 from image2model.core.states import ItemState
-from image2model.geometry.conversion import SOURCES
+from image2model.geometry.conversion import SOURCES, Conversion
 from image2model.jobs.archive_names import ArchiveNames
 from image2model.jobs.context import Context
 from image2model.jobs.download import MESH_FORMATS, Found, Model, known_of
@@ -28,12 +28,14 @@ class ArchiveRequest:
 
     Attributes:
         formats: Of the models; none: each as it was delivered.
+        adjust: What every model is adjusted to, whose `format` says nothing; None: nothing.
         template: What the files are called; `/` makes folders.
         previews: Whether pictures of the models come along.
         pictures: Whether the pictures they were made of come along.
     """
 
     formats: Sequence[str] = ()
+    adjust: Conversion | None = None
     template: str = DEFAULT_TEMPLATE
     previews: bool = True
     pictures: bool = False
@@ -108,13 +110,12 @@ async def plan_archive(context: Context, job: Job, request: ArchiveRequest) -> A
         InvalidRequest: The template makes no file names.
         FormatUnsupported: A format can neither be had nor made of any item.
     """
-    formats = list(dict.fromkeys(request.formats))
-    _check_formats(job, formats)
+    _check_formats(job, request.formats)
     names = ArchiveNames(job, FileTemplate(request.template, field="template", folders=True))
     wanted: list[Entry | Missing] = []
     for item in job.items:
         if item.state is ItemState.SUCCEEDED and item.mesh is not None:
-            wanted += _models(job, item, item.mesh, formats, names)
+            wanted += _models(job, item, item.mesh, request, names)
             wanted += _previews(job, item, names) if request.previews else ()
         if request.pictures:
             wanted += [_picture(item, picture, names) for picture in item.pictures]
@@ -136,14 +137,18 @@ def _check_formats(job: Job, formats: Sequence[str]) -> None:
 
 
 def _models(
-    job: Job, item: Item, mesh: ResultFile, formats: Sequence[str], names: ArchiveNames
+    job: Job, item: Item, mesh: ResultFile, request: ArchiveRequest, names: ArchiveNames
 ) -> Iterator[Entry | Missing]:
-    for format_name in formats or [mesh.format]:
+    plain = request.adjust is None or replace(request.adjust, format="glb").changes_nothing
+    for format_name in dict.fromkeys(request.formats) or [mesh.format]:
         source: Kept | Offer | Model | None = None
-        if mesh.format == format_name:
+        if mesh.format == format_name and plain:
             source = _source(job, item, mesh)
         elif mesh.format in SOURCES and format_name in MESH_FORMATS:
-            source = _conversion(job, item, mesh, format_name)
+            conversion = MESH_FORMATS[format_name]
+            if request.adjust is not None:
+                conversion = replace(request.adjust, format=format_name)
+            source = _conversion(job, item, mesh, conversion)
         if source is None:
             refusal = FormatUnsupported(format_name=format_name, supported=[mesh.format])
             yield Missing(index=item.index, role=MODEL, format=format_name, reason=refusal.message)
@@ -157,15 +162,15 @@ def _models(
         )
 
 
-def _conversion(job: Job, item: Item, mesh: ResultFile, format_name: str) -> Model | None:
+def _conversion(job: Job, item: Item, mesh: ResultFile, conversion: Conversion) -> Model | None:
     if mesh.artifact is None and mesh.provider_url is None:
         return None
     offer = offer_of_result(job, item, mesh) if mesh.artifact is None else None
     return Model(
         source=Found(file=mesh, offer=offer),
-        name=f"{item.name}.{format_name}",
-        format=format_name,
-        convert=MESH_FORMATS[format_name],
+        name=f"{item.name}.{conversion.format}",
+        format=conversion.format,
+        convert=conversion,
         metadata=known_of(item),
     )
 

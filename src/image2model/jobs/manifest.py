@@ -25,11 +25,12 @@ _FACTS = ("faces", "vertices", "width_mm", "height_mm", "depth_mm", "watertight"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A file that is in the archive."""
+    """A file that is in the archive, and what was given up to make it."""
 
     entry: Entry
     size_bytes: int
     sha256: str
+    notes: Sequence[str] = ()
 
 
 class Manifest:
@@ -142,6 +143,8 @@ class Manifest:
             line[f"{name}_file"] = file.entry.path if file else None
             line[f"{name}_bytes"] = file.size_bytes if file else None
             line[f"{name}_sha256"] = file.sha256 if file else None
+            if file and file.notes:
+                line[f"{name}_notes"] = ". ".join(file.notes)
         return line | {f"about_{key}": value for key, value in item.metadata.items()}
 
 
@@ -156,6 +159,7 @@ def _file(one: Written) -> dict[str, JsonValue]:
         "format": one.entry.format,
         "size_bytes": one.size_bytes,
         "sha256": one.sha256,
+        "notes": list(one.notes),
     }
 
 

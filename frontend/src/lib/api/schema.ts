@@ -495,7 +495,7 @@ export interface paths {
          *     It is written while it is sent. Where no model must be converted or fetched from its provider,
          *     the answer has a length and an `ETag`, and a broken download goes on where it stopped
          *     (`Range`); else it says `Accept-Ranges: none`. Items that failed, and files that could not be
-         *     had, are listed in the manifests with the reason.
+         *     had, are listed in the manifests with the reason, and so is what was given up for your limits.
          */
         get: operations["getArchive"];
         put?: never;
@@ -7559,8 +7559,26 @@ export interface operations {
     getArchive: {
         parameters: {
             query?: {
+                /** @description The most triangles. Textures stay in place; edges that are missed least go. */
+                faces?: number | null;
+                /** @description Its height in millimetres; the other sizes follow. */
+                height_mm?: number | null;
+                /** @description Its width, instead of its height. */
+                width_mm?: number | null;
+                /** @description Its depth, instead of its height. */
+                depth_mm?: number | null;
+                /** @description The axis that points up; without it Z in STL and 3MF, Y in all others. */
+                up?: ("y" | "z") | null;
+                /** @description Where its origin is: `base`, the middle of its underside, `centre`, the middle of its box, or where it is. */
+                pivot?: "keep" | "base" | "centre";
+                /** @description The longest side of its textures, in pixels; larger ones are reduced. */
+                texture_px?: number | null;
+                /** @description The most bytes of the file; texture size and faces are given up for it. */
+                max_bytes?: number | null;
+                /** @description Make it a closed solid for printing, if need be; see the notes. */
+                repair?: boolean;
                 /** @description A format of the models; may be repeated. Left out: as delivered. */
-                format?: string[] | null;
+                format?: string[];
                 /** @description What the files are called; `/` makes folders. Fields: `{name}`: the picture's name; `{generator}`: such as local-puff; `{index}`: the item's place in the job, from 0; `{ext}`: the format's extension; must come last, after a dot; `{job}`: the job's id. */
                 template?: string;
                 /** @description Add pictures of the models. */

@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
+from image2model.api.adjustments import AdjustmentsIn
 from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.auth import OwnerIn
 from image2model.api.downloads import Download, content_disposition, send_parts
@@ -34,36 +36,36 @@ def _answers() -> Responses:
     }
 
 
+class ArchiveIn(AdjustmentsIn):
+    """What an archive shall hold; every model in it is adjusted alike."""
+
+    formats: list[str] = Field(
+        [],
+        alias="format",
+        max_length=_MOST_FORMATS,
+        description="A format of the models; may be repeated. Left out: as delivered.",
+        examples=[["glb", "stl"]],
+    )
+    template: str = Field(
+        DEFAULT_TEMPLATE,
+        description="What the files are called; `/` makes folders. Fields: "
+        + "; ".join(f"`{{{name}}}`: {meaning}" for name, meaning in FIELDS.items())
+        + ".",
+        examples=["{name}/{name}_{generator}.{ext}"],
+    )
+    previews: bool = Field(True, description="Add pictures of the models.", examples=[True])
+    pictures: bool = Field(
+        False, description="Add the pictures they were made of.", examples=[False]
+    )
+
+
 async def get_archive(
     *,
     job: JobParam,
     request: Request,
     context: ContextIn,
     owner: OwnerIn,
-    formats: Annotated[
-        list[str] | None,
-        Query(
-            alias="format",
-            max_length=_MOST_FORMATS,
-            description="A format of the models; may be repeated. Left out: as delivered.",
-            examples=[["glb", "stl"]],
-        ),
-    ] = None,
-    template: Annotated[
-        str,
-        Query(
-            description="What the files are called; `/` makes folders. Fields: "
-            + "; ".join(f"`{{{name}}}`: {meaning}" for name, meaning in FIELDS.items())
-            + ".",
-            examples=["{name}/{name}_{generator}.{ext}"],
-        ),
-    ] = DEFAULT_TEMPLATE,
-    previews: Annotated[
-        bool, Query(description="Add pictures of the models.", examples=[True])
-    ] = True,
-    pictures: Annotated[
-        bool, Query(description="Add the pictures they were made of.", examples=[False])
-    ] = False,
+    wanted: Annotated[ArchiveIn, Query()],
 ) -> Response:
     """
     Return all that the job has made so far, with `manifest.csv` and `manifest.json`.
@@ -71,15 +73,16 @@ async def get_archive(
     It is written while it is sent. Where no model must be converted or fetched from its provider,
     the answer has a length and an `ETag`, and a broken download goes on where it stopped
     (`Range`); else it says `Accept-Ranges: none`. Items that failed, and files that could not be
-    had, are listed in the manifests with the reason.
+    had, are listed in the manifests with the reason, and so is what was given up for your limits.
     """
-    wanted = ArchiveRequest(
-        formats=[name.lower() for name in formats or ()],
-        template=template,
-        previews=previews,
-        pictures=pictures,
+    asked = ArchiveRequest(
+        formats=[name.lower() for name in wanted.formats],
+        adjust=wanted.conversion("glb"),
+        template=wanted.template,
+        previews=wanted.previews,
+        pictures=wanted.pictures,
     )
-    return _send(request, await open_archive(context, owner, JobId(job), wanted))
+    return _send(request, await open_archive(context, owner, JobId(job), asked))
 
 
 def _send(request: Request, archive: Archive) -> Response:
