@@ -20,6 +20,7 @@ node := .tools/node/bin/node
 npm := PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 khronos := tests/khronos/node_modules/.installed
 chromium := .tools/chromium
+servers := .tools/redis-server .tools/postgresql
 frontend := frontend/node_modules/.installed
 webapp := src/image2model/webapp/index.html
 webapp_sources := frontend/vite.config.ts frontend/package.json \
@@ -61,7 +62,7 @@ test: set-up check ## Set everything up, check, and run all tests (PYTEST_ARGS="
 	.venv/bin/pytest -n $(TEST_PROCESSES) tests/e2e $(PYTEST_ARGS) < /dev/null || [ $$? -eq 5 ]
 
 .PHONY: set-up
-set-up: $(dev) $(khronos) $(webapp) $(chromium)
+set-up: $(dev) $(khronos) $(webapp) $(chromium) $(servers)
 
 .PHONY: check $(checks:%=check-%)
 check: $(checks:%=check-%) ## Check format, lint, types, imports and generated files
@@ -96,7 +97,7 @@ fix: $(dev) $(frontend) ## Format, and mend what the linter can mend
 	cd frontend && $(npm) run --silent types && $(npm) run --silent format
 
 .PHONY: bench
-bench: $(dev) ## Measure (BENCH="name …" for some only)
+bench: $(dev) $(servers) ## Measure (BENCH="name …" for some only)
 	.venv/bin/python -m bench $(BENCH)
 
 .PHONY: clean
@@ -134,4 +135,7 @@ $(webapp): $(frontend) $(webapp_sources)
 	@touch $@
 
 $(chromium): | $(dev) tools/link_chromium.py
-	.venv/bin/python tools/link_chromium.py
+	.venv/bin/python -m tools.link_chromium
+
+$(servers): .tools/%: | $(dev) tools/link_servers.py
+	.venv/bin/python -m tools.link_servers $*

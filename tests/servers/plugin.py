@@ -1,0 +1,69 @@
+"""
+Fixtures: real servers.
+
+`postgres_server` and `redis_server` run for all tests of a process, so leave them running and
+healthy. `postgres_url` and `redis_url` are empty databases on them. A test that stops or kills a
+server starts its own: `with new_redis(keeps=True) as server: …`.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import postgres, redis
+from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
+
+
+@pytest.fixture(scope="session")
+def new_postgres() -> Callable[..., PostgresServer]:
+    """Make PostgreSQL servers, which are started and closed by a `with`."""
+    _need(postgres.PROGRAMS / "postgres")
+    return PostgresServer
+
+
+@pytest.fixture(scope="session")
+def new_redis() -> Callable[..., RedisServer]:
+    """Make Redis servers, which are started and closed by a `with`."""
+    _need(redis.PROGRAM)
+    return RedisServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server(new_postgres: Callable[..., PostgresServer]) -> Iterator[PostgresServer]:
+    """The PostgreSQL of this test process."""
+    with new_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(new_redis: Callable[..., RedisServer]) -> Iterator[RedisServer]:
+    """The Redis of this test process."""
+    with new_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a new, empty database."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of an emptied Redis."""
+    redis_server.empty()
+    return redis_server.url()
+
+
+def _need(program: Path) -> None:
+    if program.exists():
+        return
+    reason = f"{program.name} is not installed; run: make set-up"
+    # A build server must never pass because a check was left out.
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
