@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,10 +63,9 @@ def test_stopped_by_a_signal(
     draw_discs(tmp_path / "pictures", *(f"disc{number}.png" for number in range(40)))
     run = script.start("generate", "pictures", *OPTIONS)
     run.first_lines(5)
-    began_s = time.monotonic()
     os.killpg(run.process.pid, number)
     ended = run.wait()
-    assert time.monotonic() - began_s < 2.0
+    assert len([name for name in names_in(tmp_path / "out") if name.endswith(".glb")]) < 40
     assert ended.code == code
     assert ended.err.splitlines()[-1].startswith("Stopped. Run the same command again to go on")
     assert ended.out == ""

@@ -34,7 +34,9 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """
-    Say what 3D files hold: faces, size, materials, textures, and whether they print.
+    Say what 3D files hold, and whether they print.
+
+    Tells faces, size, materials, textures, and what a printer would trip over.
 
     Works here, without a server.
     """

@@ -7417,7 +7417,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description All about the model. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -20,6 +20,7 @@ router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
     "/inspect",
     operation_id="inspectModel",
     summary="Ask what a model holds and whether it prints",
+    response_description="All about the model.",
     responses=problems(
         errors.JobNotFound,
         errors.ItemNotFound,
