@@ -185,6 +185,8 @@ def _rules(settings: Settings) -> Rules:
         draft_s=settings.retention.draft_s,
         day_budget_usd=settings.budget.day_usd,
         lease_s=settings.lease_s,
+        soft_limit_s=settings.item_soft_limit_s,
+        hard_limit_s=settings.item_hard_limit_s,
         compute_s=settings.compute.limit_s,
         incoming=settings.data_dir / "incoming",
     )

@@ -9,7 +9,14 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -201,6 +208,18 @@ class Settings(BaseSettings):
         description="Seconds after which the items of a process that died are taken over. Not "
         "shorter than a busy machine or database may be silent.",
     )
+    item_soft_limit_s: float = Field(
+        1_500.0,
+        gt=0.0,
+        description="Longest work on an item in seconds, once it is under way; then it is stopped "
+        "and fails. Waiting for its turn does not count.",
+    )
+    item_hard_limit_s: float = Field(
+        1_800.0,
+        gt=0.0,
+        description="Longest work on an item with stopping it, in seconds; then it is let go, and "
+        "another worker goes on. Longer than the soft limit.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages written to standard error."
     )
@@ -244,6 +263,13 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
             raise ValueError("must be the address of a web server, such as https://models.example")
         return value.rstrip("/")
+
+    @field_validator("item_hard_limit_s")
+    @classmethod
+    def _is_above_soft_limit(cls, value: float, info: ValidationInfo) -> float:
+        if value <= info.data.get("item_soft_limit_s", 0.0):
+            raise ValueError("must be above IMAGE2MODEL_ITEM_SOFT_LIMIT_S")
+        return value
 
     @property
     def public_host(self) -> str | None:

@@ -380,6 +380,41 @@ async def test_final_items_stay_final(job_store: JobStore) -> None:
         await job_store.step(lost, Step(to=ItemState.UNCERTAIN))
 
 
+# --- turns ------------------------------------------------------------------------------------
+
+
+async def test_turn_is_one_workers_until_it_runs_out(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    assert await job_store.take_turn("sweep", worker=WORKER, lease_s=LEASE_S)
+    assert not await job_store.take_turn("sweep", worker=RIVAL, lease_s=LEASE_S)
+    await store_clock.advance(LEASE_S / 2)
+    assert await job_store.take_turn("sweep", worker=WORKER, lease_s=LEASE_S)
+    await store_clock.advance(LEASE_S - 1)
+    assert not await job_store.take_turn("sweep", worker=RIVAL, lease_s=LEASE_S)
+    await store_clock.advance(1)
+    assert await job_store.take_turn("sweep", worker=RIVAL, lease_s=LEASE_S)
+    assert not await job_store.take_turn("sweep", worker=WORKER, lease_s=LEASE_S)
+
+
+async def test_every_duty_has_its_own_turn(job_store: JobStore) -> None:
+    assert await job_store.take_turn("sweep", worker=WORKER, lease_s=LEASE_S)
+    assert await job_store.take_turn("tidy", worker=RIVAL, lease_s=LEASE_S)
+
+
+async def test_of_many_who_ask_at_once_one_has_the_turn(job_store: JobStore) -> None:
+    taken: list[WorkerId] = []
+
+    async def ask(worker: WorkerId) -> None:
+        if await job_store.take_turn("sweep", worker=worker, lease_s=LEASE_S):
+            taken.append(worker)
+
+    async with anyio.create_task_group() as group:
+        for number in range(20):
+            group.start_soon(ask, WorkerId(f"worker-{number}"))
+    assert len(taken) == 1
+
+
 def test_steps_that_contradict_themselves_cannot_be_made() -> None:
     start = new_start().start
     assert isinstance(start, AttemptStart)

@@ -62,6 +62,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.LimitError: 429,
     errors.BudgetExceeded: 402,
     errors.TooManyJobs: 429,
+    errors.ItemTimedOut: 504,
     errors.ProviderError: 502,
     errors.ProviderRejected: 422,
     errors.ProviderUnavailable: 503,

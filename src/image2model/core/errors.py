@@ -41,7 +41,8 @@ The tree::
     │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
-    │   └── TooManyJobs                too_many_jobs
+    │   ├── TooManyJobs                too_many_jobs
+    │   └── ItemTimedOut               item_timed_out
     ├── ProviderError
     │   ├── ProviderRejected           provider_rejected       never retried
     │   ├── ProviderUnavailable        provider_unavailable    retried
@@ -578,6 +579,19 @@ class TooManyJobs(LimitError):
         super().__init__(
             f"You already have {limit} unfinished jobs. Wait for one to finish or cancel one.",
             limit=limit,
+        )
+
+
+class ItemTimedOut(LimitError):
+    """The item was worked on for longer than the operator allows."""
+
+    code = "item_timed_out"
+
+    def __init__(self, *, limit_s: float) -> None:
+        super().__init__(
+            f"This took longer than {limit_s:g} s and was stopped. Retry it; if it happens again, "
+            "choose quicker options. The operator can raise IMAGE2MODEL_ITEM_SOFT_LIMIT_S.",
+            limit_s=limit_s,
         )
 
 

@@ -37,6 +37,9 @@ class Rules:
         day_budget_usd: The most all jobs together may cost in 24 hours; None: no limit.
         lease_s: How long a silent worker keeps its items, in seconds.
         attempts: How often an item is submitted before it fails.
+        soft_limit_s: The longest a run may work on an item that is under way, in seconds; then the
+            item is stopped and fails.
+        hard_limit_s: The longest a run may take with stopping it; then another one goes on.
         compute_s: The longest a single computation may take, in seconds.
         incoming: Folder for uploads that are still being checked.
     """
@@ -53,6 +56,8 @@ class Rules:
     day_budget_usd: Decimal | None = None
     lease_s: float = 10.0
     attempts: int = 3
+    soft_limit_s: float = 1_500.0
+    hard_limit_s: float = 1_800.0
     compute_s: float = 120.0
     incoming: Path
 

@@ -1,26 +1,47 @@
 """Send items again whose worker died or whose message was lost."""
 
 import logging
+import random
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from image2model.core.errors import GeneratorNotFound, StorageError
+from image2model.core.errors import GeneratorNotFound, JobNotFound, StorageError
 from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId
 from image2model.core.job import Problem
 from image2model.jobs.context import Context
+from image2model.jobs.turns import Turn
 from image2model.ports.dispatcher import ItemRef
 
 _log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 2.0
-_MOST_AT_ONCE = 500
+_MOST_AT_ONCE = 2_000
+_FIRST_PATIENCE_S = 5.0
+_LONGEST_PATIENCE_S = 600.0
+_MISSED_AFTER_S = 60.0
+"""An item that has waited this long may have lost its message even where many others wait."""
 
 
 class Sweeper:
-    """Looks for items that are due and dispatches them, at start and every few seconds."""
+    """
+    Looks for items that are due and dispatches them, at start and every few seconds.
 
-    def __init__(self, context: Context) -> None:
+    Every due item should have a message that waits. Where fewer wait than items are due, some were
+    lost, and those due longest are sent; it cannot be seen which, so each is sent again later and
+    later. A busy queue is thus not filled with what waits in it already.
+
+    Args:
+        context: The ports.
+        turn: Whether it is this process's turn; None: no other one shares the queue.
+    """
+
+    def __init__(self, context: Context, turn: Turn | None = None) -> None:
         self._context = context
+        self._turn = turn
+        self._waits: dict[ItemRef, _Wait] = {}
+        self._kinds: dict[JobId, RunsOn] = {}
 
     async def run(self) -> None:
         """Sweep for ever; cancel to stop."""
@@ -29,27 +50,94 @@ class Sweeper:
                 await self.sweep()
             except StorageError as error:
                 _log.warning("cannot look for waiting items now: %s", error)
-            await self._context.clock.sleep(SWEEP_EVERY_S)
+            # Processes that were started together must not look together.
+            spread = random.uniform(0.75, 1.25)  # noqa: S311 - spreads work, keeps no secret
+            await self._context.clock.sleep(SWEEP_EVERY_S * spread)
 
     async def sweep(self) -> int:
-        """Dispatch what is due now. Returns how many items that was."""
+        """Dispatch what is due now and may have no message. Returns how many items that was."""
+        if self._turn is not None and not await self._turn.is_ours():
+            self._waits.clear()
+            return 0
         refs = await self._context.store.due_items(limit=_MOST_AT_ONCE)
-        by_job: dict[JobId, list[ItemRef]] = defaultdict(list)
+        self._note(refs)
+        by_kind: dict[RunsOn, list[ItemRef]] = defaultdict(list)
         for ref in refs:
-            by_job[ref.job].append(ref)
-        for job_id, items in by_job.items():
-            runs_on = await self._runs_on(job_id)
+            runs_on = await self._runs_on(ref.job)
             if runs_on is not None:
-                await self._context.dispatcher.dispatch(items, runs_on=runs_on)
-        return len(refs)
+                by_kind[runs_on].append(ref)
+        return sum([await self._send(items, kind) for kind, items in by_kind.items()])
+
+    def _note(self, refs: Sequence[ItemRef]) -> None:
+        """Remember since when items wait, and forget those that do no more."""
+        now_s = self._context.clock.monotonic_s()
+        self._waits = {ref: self._waits.get(ref) or _Wait(since_s=now_s) for ref in refs}
+        jobs = {ref.job for ref in refs}
+        self._kinds = {job: kind for job, kind in self._kinds.items() if job in jobs}
+
+    async def _send(self, items: Sequence[ItemRef], runs_on: RunsOn) -> int:
+        waiting = await self._context.dispatcher.waiting(runs_on)
+        if waiting is None:
+            # What waited there may be gone when it is back.
+            for ref in items:
+                del self._waits[ref]
+            return 0
+        now_s = self._context.clock.monotonic_s()
+        missing = len(items) - waiting
+        chosen = [ref for ref in items if self._waits[ref].is_patience_over(now_s)][
+            : max(missing, 0)
+        ]
+        missed = [ref for ref in items if self._waits[ref].seems_missed(now_s)]
+        sent = list(dict.fromkeys([*chosen, *missed]))
+        if sent:
+            await self._context.dispatcher.dispatch(sent, runs_on=runs_on)
+        for ref in sent:
+            self._waits[ref].note_sent(now_s)
+        return len(sent)
 
     async def _runs_on(self, job_id: JobId) -> RunsOn | None:
-        job = await self._context.store.get_job(job_id)
-        try:
-            return self._context.catalogue.card(job.generator).runs_on
-        except GeneratorNotFound as error:
-            # The generator was there when the job came in: a plug-in was removed since.
-            problem = Problem(code=error.code, message=error.message, details=dict(error.details))
-            await self._context.store.stop_job(job_id, problem=problem)
-            await self._context.announce(job_id)
-            return None
+        if job_id not in self._kinds:
+            try:
+                job = await self._context.store.get_job(job_id)
+                self._kinds[job_id] = self._context.catalogue.card(job.generator).runs_on
+            except JobNotFound:
+                return None  # It was deleted meanwhile.
+            except GeneratorNotFound as error:
+                # It was there when the job came in: a plug-in was removed since.
+                problem = Problem(
+                    code=error.code, message=error.message, details=dict(error.details)
+                )
+                await self._context.store.stop_job(job_id, problem=problem)
+                await self._context.announce(job_id)
+                return None
+        return self._kinds[job_id]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Wait:
+    """
+    How long a due item has waited.
+
+    Attributes:
+        since_s: When it was first seen to be due, or sent for the last time.
+        sends: How often it was sent since it is due.
+    """
+
+    since_s: float
+    sends: int = 0
+
+    def is_patience_over(self, now_s: float) -> bool:
+        """Tell whether it may be sent where messages are missing."""
+        return self.sends == 0 or now_s - self.since_s >= self._patience_s(_FIRST_PATIENCE_S)
+
+    def seems_missed(self, now_s: float) -> bool:
+        """Tell whether it may be sent where enough messages wait."""
+        return now_s - self.since_s >= self._patience_s(_MISSED_AFTER_S)
+
+    def note_sent(self, now_s: float) -> None:
+        """Note that it was sent."""
+        self.since_s = now_s
+        self.sends += 1
+
+    def _patience_s(self, first_s: float) -> float:
+        return min(first_s * 2.0 ** min(self.sends, 10), _LONGEST_PATIENCE_S)

@@ -1,6 +1,7 @@
 """Run one item from wherever it stands to its end."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from image2model.core.errors import (
     FetchBroken,
     GeneratorRetired,
     Image2ModelError,
+    ItemTimedOut,
     LeaseLost,
     ProviderAccountBlocked,
     ProviderUnavailable,
@@ -22,8 +24,8 @@ from image2model.core.errors import (
 )
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
-from image2model.core.states import OPEN_ATTEMPTS, AttemptState, ItemState
-from image2model.jobs.context import Context
+from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
+from image2model.jobs.context import Context, Rules
 from image2model.jobs.discard import discard_unnamed
 from image2model.jobs.finish import artifacts_of, take_delivery
 from image2model.jobs.leases import LeaseKeeper
@@ -59,14 +61,43 @@ class ItemRunner:
         if claim is None:
             return
         run = _Run(self._context, claim)
-        async with self._keeper.hold(claim) as held:
-            with held.scope:
-                await run.advance()
-            if held.cancel_requested and not held.lost:
-                await run.cancel()
+        try:
+            async with self._keeper.hold(claim) as held:
+                with run.limits.hard:
+                    with held.scope, run.limits.soft:
+                        await run.advance()
+                    if held.cancel_requested and not held.lost:
+                        await run.cancel()
+                    elif run.limits.soft.cancelled_caught and not held.lost:
+                        await run.give_up()
+                run.limits.check()
+        except TimeoutError:
+            _log.warning("item %d of job %s: the hard time limit is over", ref.index, ref.job)
+            return
         await settle_life(self._context, run.job)
         if held.lost:
             _log.info("another worker has taken over item %d of job %s", ref.index, ref.job)
+
+
+class _Limits:
+    """How long a run may take: from when its item is under way, for waiting costs nothing."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self.soft = anyio.CancelScope()
+        self.hard = anyio.CancelScope()
+
+    def begin(self) -> None:
+        """Let the time run, if it does not yet."""
+        if self.hard.deadline == math.inf:
+            now_s = anyio.current_time()
+            self.soft.deadline = now_s + self._rules.soft_limit_s
+            self.hard.deadline = now_s + self._rules.hard_limit_s
+
+    def check(self) -> None:
+        """Raise `TimeoutError` where the hard limit has cut the run short."""
+        if self.hard.cancelled_caught:
+            raise TimeoutError
 
 
 class _Run:
@@ -78,6 +109,9 @@ class _Run:
         self._provider = context.catalogue.provider(claim.job.generator)
         self._work = work_of(context, claim)
         self._answer_lost = False
+        self.limits = _Limits(context.rules)
+        if claim.item.state is not ItemState.QUEUED:
+            self.limits.begin()
 
     async def advance(self) -> None:
         """Go on until the item is final, must wait, or another worker has it."""
@@ -90,6 +124,13 @@ class _Run:
         """Stop the item; a model that is done already is kept all the same."""
         try:
             await self._or_settle(self._cancel)
+        except LeaseLost as error:
+            _log.info("%s", error)
+
+    async def give_up(self) -> None:
+        """Stop the item because it took too long; a model that is done already is kept."""
+        try:
+            await self._or_settle(self._give_up)
         except LeaseLost as error:
             _log.info("%s", error)
 
@@ -268,6 +309,14 @@ class _Run:
         elif self._state is ItemState.QUEUED:
             await self._step(Step(to=ItemState.CANCELLED))
 
+    async def _give_up(self) -> None:
+        if self._state is ItemState.SUBMITTING:
+            await self._reconcile_soon()
+        if self._state is ItemState.GENERATING and not await self._provider.cancel(self._handle):
+            await self._advance()
+        elif self._state in ACTIVE_STATES:
+            raise ItemTimedOut(limit_s=self._context.rules.soft_limit_s)
+
     async def _reconcile_soon(self) -> None:
         """Look for a lost answer no longer than somebody waits who wants the item to stop."""
         with anyio.move_on_after(_CANCEL_SEARCH_S) as search:
@@ -340,12 +389,16 @@ class _Run:
         return AttemptChange(state=state, cost_usd=cost_usd)
 
     async def _step(self, step: Step) -> None:
+        if step.to is not ItemState.QUEUED:
+            self.limits.begin()
         self._claim = await self._context.store.step(self._claim, step)
         await self._context.announce(self._claim.ref.job)
 
 
 def _may_be_fetched_again(error: Image2ModelError) -> bool:
-    return isinstance(error, ProviderUnavailable | FetchBroken | StorageError | ComputeError)
+    return isinstance(
+        error, ProviderUnavailable | FetchBroken | StorageError | ComputeError | ItemTimedOut
+    )
 
 
 def _problem_of_lost_worker() -> Problem:

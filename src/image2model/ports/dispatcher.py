@@ -30,3 +30,12 @@ class Dispatcher(Protocol):
             runs_on: What their generator needs.
         """
         ...
+
+    async def waiting(self, runs_on: RunsOn) -> int | None:
+        """
+        Count the messages that wait to be taken, as far as sending an item again would add one.
+
+        Returns:
+            How many, roughly; None: that cannot be told now, and nothing can be sent either.
+        """
+        ...

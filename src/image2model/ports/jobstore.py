@@ -678,6 +678,20 @@ class JobStore(Protocol):
         """Tell which of *artifacts* no job names, nor what is made of its results."""
         ...
 
+    async def take_turn(self, duty: str, *, worker: WorkerId, lease_s: float) -> bool:
+        """
+        Take, or keep, the turn at *duty*: something that one process at a time is enough for.
+
+        Args:
+            duty: What it is, in a word.
+            worker: Who asks.
+            lease_s: How long the turn lasts from now, in seconds, unless it is taken again.
+
+        Returns:
+            Whether it is the turn of *worker*; False: another one's has not run out.
+        """
+        ...
+
     async def check(self) -> None:
         """
         Write and read, to say whether the store works.

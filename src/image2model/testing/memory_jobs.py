@@ -72,6 +72,7 @@ class MemoryJobStore:
         self._jobs: dict[JobId, JobRecord] = {}
         self._derived: dict[ArtifactId, ArtifactId] = {}
         self._ledger = Ledger()
+        self._turns: dict[str, tuple[WorkerId, datetime]] = {}
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -610,6 +611,15 @@ class MemoryJobStore:
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
         """Tell which artifacts no job names."""
         return set(self._orphans(artifacts))
+
+    async def take_turn(self, duty: str, *, worker: WorkerId, lease_s: float) -> bool:
+        """Take, or keep, the turn at what one process at a time is enough for."""
+        now = self._clock.now()
+        holder, until = self._turns.get(duty, (worker, now))
+        if holder != worker and until > now:
+            return False
+        self._turns[duty] = worker, now + timedelta(seconds=lease_s)
+        return True
 
     async def check(self) -> None:
         """Do nothing: memory works."""

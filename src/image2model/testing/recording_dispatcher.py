@@ -12,14 +12,20 @@ class RecordingDispatcher:
 
     Attributes:
         sent: What was dispatched and not yet taken, in order.
+        backlog: How many messages wait, as far as anybody is told; None: it is out of reach.
     """
 
     def __init__(self) -> None:
         self.sent: list[tuple[ItemRef, RunsOn]] = []
+        self.backlog: int | None = 0
 
     async def dispatch(self, items: Sequence[ItemRef], *, runs_on: RunsOn) -> None:
         """Write *items* down."""
         self.sent.extend((item, runs_on) for item in items)
+
+    async def waiting(self, _runs_on: RunsOn) -> int | None:
+        """Tell `backlog`."""
+        return self.backlog
 
     def take(self) -> list[ItemRef]:
         """Return what was dispatched since the last call, each item once, and forget it."""

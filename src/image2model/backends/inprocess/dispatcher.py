@@ -70,6 +70,10 @@ class InProcessDispatcher:
         """Queue *items*; returns at once. See `Dispatcher`."""
         self._lanes[runs_on].add(items)
 
+    async def waiting(self, _runs_on: RunsOn) -> int:
+        """Count nothing: an item that waits is not queued twice."""
+        return 0
+
 
 class _Lane:
     """The items of one kind: those that wait and those that run."""

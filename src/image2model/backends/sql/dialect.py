@@ -1,11 +1,19 @@
-"""The few pieces of SQL that only PostgreSQL needs: on SQLite one transaction writes at a time."""
+"""The few pieces of SQL that differ. On SQLite one transaction writes at a time."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 _LEDGER_LOCK = 0x1ED6E2
 """Any number that no other lock of this database uses."""
+
+
+def add_if_absent(connection: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
+    """Add *row* unless the table has one of the same key, or another transaction adds it now."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(insert(table).values(row).on_conflict_do_nothing())
 
 
 def lock_owner(connection: sa.Connection, owner: str) -> None:

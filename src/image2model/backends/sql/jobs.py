@@ -207,6 +207,12 @@ class SqlJobStore:
         """Tell which artifacts no job names."""
         return set(await self._database.read(jobs_keep.orphans, artifacts))
 
+    async def take_turn(self, duty: str, *, worker: WorkerId, lease_s: float) -> bool:
+        """Take, or keep, the turn at what one process at a time is enough for."""
+        return await self._database.write(
+            jobs_leases.take_turn, duty, worker=worker, lease_s=lease_s
+        )
+
     async def check(self) -> None:
         """Write and read, to say whether the store works."""
         await self._database.write(jobs_keep.write_check)

@@ -1,13 +1,13 @@
-"""Which items are due, and who holds them."""
+"""Which items are due, who holds them, and whose turn it is."""
 
 from collections.abc import Collection, Iterator, Sequence
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import lock_rows
+from image2model.backends.sql.dialect import add_if_absent, lock_rows
 from image2model.backends.sql.jobs_locked import no_lease
 from image2model.backends.sql.jobs_read import complete_item, read_summary
-from image2model.backends.sql.tables import items, jobs
+from image2model.backends.sql.tables import items, jobs, turns
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.ids import JobId, WorkerId
 from image2model.core.states import ACTIVE_STATES, JobState
@@ -93,6 +93,14 @@ def release_leases(tx: Transaction, worker: WorkerId, claims: Collection[Held]) 
     """Give leases back."""
     for which in _held(tx, worker, claims):
         tx.run(sa.update(items).where(which).values(**no_lease()))
+
+
+def take_turn(tx: Transaction, duty: str, *, worker: WorkerId, lease_s: float) -> bool:
+    """Take, or keep, the turn at what one process at a time is enough for."""
+    add_if_absent(tx.connection, turns, {"duty": duty, "worker": worker, "until": 0.0})
+    is_open = sa.or_(turns.c.worker == worker, turns.c.until <= tx.now_s)
+    taken = sa.update(turns).where(turns.c.duty == duty, is_open)
+    return tx.run(taken.values(worker=worker, until=tx.now_s + lease_s)).rowcount == 1
 
 
 def _held(

@@ -184,6 +184,15 @@ api_keys = sa.Table(
     sa.Column("revoked_at", Seconds),
 )
 
+# Whose turn it is at what one process at a time is enough for.
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("duty", sa.String(32), primary_key=True),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("until", Seconds, nullable=False),
+)
+
 # One row, written to say whether the database can be written.
 checks = sa.Table(
     "checks",

@@ -174,11 +174,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("artifact", name="pk_derived_files"),
     )
     op.create_index("ix_derived_files_source", "derived_files", ["source"])
+    op.create_table(
+        "turns",
+        sa.Column("duty", sa.String(32), nullable=False),
+        sa.Column("worker", sa.Text(), nullable=False),
+        sa.Column("until", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("duty", name="pk_turns"),
+    )
 
 
 def downgrade() -> None:
     """Drop all tables and what is in them."""
     for table in (
+        "turns",
         "derived_files",
         "result_files",
         "pictures",
