@@ -63,6 +63,7 @@ class Rig:
             compute=InlineCompute(),
             clock=self.clock,
             catalogue=Catalogue([self.provider], default=SCRIPTED),
+            fetcher=self.web,
             links=Links(self.web, self.clock, metrics),
             metrics=metrics,
             rules=rules or Rules(picture=PictureLimits(), incoming=incoming),

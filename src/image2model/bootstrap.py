@@ -126,6 +126,7 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
             compute=compute,
             clock=clock,
             catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
+            fetcher=fetcher,
             links=Links(fetcher, clock, metrics),
             metrics=metrics,
             rules=rules,

@@ -402,6 +402,26 @@ async def test_unfinished_jobs_are_counted(job_store: JobStore) -> None:
     assert await job_store.count_unfinished(jobs[0].owner) == 3
 
 
+async def test_usage_is_added_up(job_store: JobStore, store_clock: FakeClock) -> None:
+    """Files that jobs share count once, links and other owners' files not at all."""
+    pictures = (make_picture(View.FRONT), make_picture(View.TOP))
+    first = await job_store.add_job(make_job(make_item(0, pictures=pictures, made_key="same")))
+    nothing = await job_store.usage(OTHER)
+    assert (nothing.jobs, nothing.stored_bytes) == (0, 0)
+    mesh = make_file(size_bytes=1_000_000)
+    link = make_file(name="far.glb", artifact=None, size_bytes=5_000_000)
+    await succeed(job_store, refs(first)[0], result=make_result(mesh, link))
+    again = make_item(0, pictures=pictures, made_key="same")
+    await job_store.add_job(make_job(again), reuse=True)
+    await job_store.add_job(make_draft())
+    usage = await job_store.usage(first.owner)
+    kept = sum(picture.size_bytes for picture in pictures) + 1_000_000
+    assert (usage.jobs, usage.stored_bytes) == (3, kept)
+    assert usage.day_usd == (await job_store.usage(OTHER)).day_usd == Decimal("0.25")
+    await store_clock.advance(86_400)
+    assert (await job_store.usage(OTHER)).day_usd == 0
+
+
 # --- versions ---------------------------------------------------------------------------------
 
 

@@ -45,6 +45,16 @@ async def test_session_is_prolonged(session_store: SessionStore, store_clock: Fa
     assert await session_store.session_owner(TOKEN) == OWNER
 
 
+async def test_session_can_be_ended(session_store: SessionStore, store_clock: FakeClock) -> None:
+    ends = store_clock.now() + timedelta(seconds=60)
+    for token in (TOKEN, "cd" * 32):
+        await session_store.add_session(token, owner=OWNER, expires_at=ends)
+    for _ in range(2):
+        await session_store.remove_session(TOKEN)
+        assert await session_store.session_owner(TOKEN) is None
+    assert await session_store.session_owner("cd" * 32) == OWNER
+
+
 async def test_sessions_that_are_over_are_removed(
     session_store: SessionStore, store_clock: FakeClock
 ) -> None:

@@ -1,6 +1,7 @@
 """Who asks: an API key, or a browser session in a cookie."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -9,7 +10,13 @@ from fastapi.responses import Response
 from image2model.api.parts import Parts, parts_of
 from image2model.core.errors import NotAuthenticated
 from image2model.core.ids import OwnerId
-from image2model.jobs.access import SESSION_LIFE, api_key_owner, open_session, session_owner
+from image2model.jobs.access import (
+    SESSION_LIFE,
+    api_key_owner,
+    is_key_owner,
+    open_session,
+    session_owner,
+)
 
 COOKIE = "image2model_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
@@ -37,17 +44,37 @@ class Caller:
         if self.known is not None:
             return self.known
         token, owner = await open_session(self.parts.context)
-        secure = is_secure(self.request)
-        response.set_cookie(
-            SECURE_COOKIE if secure else COOKIE,
-            token,
-            max_age=int(SESSION_LIFE.total_seconds()),
-            path="/",
-            secure=secure,
-            httponly=True,
-            samesite="lax",
-        )
+        set_session(self.request, response, token, life=SESSION_LIFE)
         return owner
+
+
+def set_session(request: Request, response: Response, token: str, *, life: timedelta) -> None:
+    """Have the browser send *token* from now on."""
+    response.set_cookie(
+        _cookie(request),
+        token,
+        max_age=int(life.total_seconds()),
+        path="/",
+        secure=is_secure(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def forget_session(request: Request, response: Response) -> None:
+    """Have the browser forget its token."""
+    response.delete_cookie(
+        _cookie(request), path="/", secure=is_secure(request), httponly=True, samesite="lax"
+    )
+
+
+def session_token(request: Request) -> str | None:
+    """Read the token that the browser sent; None: it sent none."""
+    return request.cookies.get(_cookie(request))
+
+
+def _cookie(request: Request) -> str:
+    return SECURE_COOKIE if is_secure(request) else COOKIE
 
 
 def is_secure(request: Request) -> bool:
@@ -60,16 +87,17 @@ async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of
     Find out who sent *request*.
 
     Raises:
-        NotAuthenticated: The API key is not valid, or one is needed and was not sent.
+        NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
+            that was begun with one was sent.
     """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         owner = await api_key_owner(parts.context.sessions, key.strip())
         return Caller(request, parts, owner)
-    if parts.keys_only:
-        raise NotAuthenticated
-    token = request.cookies.get(SECURE_COOKIE if is_secure(request) else COOKIE)
+    token = session_token(request)
     known = await session_owner(parts.context.sessions, token) if token else None
+    if parts.keys_only and (known is None or not is_key_owner(known)):
+        raise NotAuthenticated
     return Caller(request, parts, known)
 
 

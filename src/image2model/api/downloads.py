@@ -14,7 +14,7 @@ from image2model.api.errors import http_problem
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
 from image2model.jobs.context import Context
-from image2model.jobs.download import Found, Model, convert_model
+from image2model.jobs.download import Found, Model, convert_model, read_found, read_preview
 
 MEDIA_TYPES: Mapping[str, str] = {
     "avif": "image/avif",
@@ -95,10 +95,59 @@ async def send_result_file(
     return await send_artifact(context, request, file.artifact, download)
 
 
-async def send_model(context: Context, request: Request, model: Model) -> Response:
-    """Answer with a mesh, converted if need be; what was given up for it is in a header."""
+async def send_preview(context: Context, request: Request, found: Found) -> Response:
+    """Answer with a picture that pages show: they may not load it from its provider."""
+    if found.offer is None:
+        return await send_result_file(context, request, found, inline=True)
+    download = Download(
+        name=found.file.name,
+        media_type=_OTHER,
+        etag=_digest(found.offer.url)[:32],
+        inline=True,
+    )
+    if _is_known(request, download):
+        return _not_modified(download)
+    kind, content = await read_preview(context, found)
+    return Response(content, media_type=kind, headers=download.headers())
+
+
+async def send_through(context: Context, request: Request, found: Found) -> Response:
+    """Answer with a file of a result, through us even where only its provider has it."""
+    if found.offer is None:
+        return await send_result_file(context, request, found)
+    download = Download(
+        name=found.file.name,
+        media_type=MEDIA_TYPES.get(found.file.format, _OTHER),
+        etag=_digest(found.offer.url)[:32],
+    )
+    if _is_known(request, download):
+        return _not_modified(download)
+    headers = download.headers()
+    if request.method == "HEAD":
+        return Response(media_type=download.media_type, headers=headers)
+    chunks = read_found(context, found)
+    # What cannot be read is told now, as a problem; not in the middle of the answer.
+    first = await anext(chunks, b"")
+    return StreamingResponse(_chain(first, chunks), media_type=download.media_type, headers=headers)
+
+
+async def _chain(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in others:
+        yield chunk
+
+
+async def send_model(
+    context: Context, request: Request, model: Model, *, through: bool = False
+) -> Response:
+    """
+    Answer with a mesh, converted if need be; what was given up for it is in a header.
+
+    With *through* nobody is sent to the provider.
+    """
     if model.convert is None:
-        return await send_result_file(context, request, model.source)
+        send = send_through if through else send_result_file
+        return await send(context, request, model.source)
     source = model.source.file
     version = source.sha256 or source.artifact or _digest(source.provider_url)
     download = Download(

@@ -39,6 +39,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.NoPictures: 422,
     errors.TooManyItems: 422,
     errors.UploadTooLarge: 413,
+    errors.PictureNotFetched: 422,
     errors.FormatUnsupported: 422,
     errors.InvalidMesh: 422,
     errors.NotFoundError: 404,

@@ -185,6 +185,6 @@ class _Body:
 
 def _is_upload(scope: Scope) -> bool:
     path, method = scope["path"], scope["method"]
-    return (method == "POST" and path == f"{PREFIX}/jobs") or (
-        method == "PUT" and "/views/" in path
-    )
+    if method == "POST":
+        return path in {f"{PREFIX}/jobs", f"{PREFIX}/sheet"}
+    return method == "PUT" and ("/views/" in path or path.endswith("/sheet"))

@@ -47,6 +47,7 @@ _TAGS = [
     {"name": "files", "description": "Pictures, previews and models."},
     {"name": "generators", "description": "What can make models here, and what that costs."},
     {"name": "ledger", "description": "What was sent to providers, and what it cost."},
+    {"name": "account", "description": "Who you are, and what you have here."},
     {"name": "hooks", "description": "For providers."},
     {"name": "health", "description": "For probes and monitoring."},
 ]

@@ -1,16 +1,20 @@
 """Core objects as the JSON of the HTTP API."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import quote
 
 from image2model.core.errors import GeneratorNotFound
-from image2model.core.generator import GeneratorCard
+from image2model.core.generator import GeneratorCard, View
 from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
+from image2model.core.sheet import SheetRow
 from image2model.core.states import AttemptState, ItemState, JobState
-from image2model.jobs.context import Context
+from image2model.geometry.picture_types import readable_types
+from image2model.jobs.context import Context, Rules
 from image2model.jobs.estimate import Estimate
 from image2model.jobs.progress import job_eta_s, job_fraction
+from image2model.jobs.sheet_file import SHEET_BYTES
 from image2model.ports.jobstore import LedgerEntry
 from image2model.wire.models import (
     AttemptOut,
@@ -27,9 +31,12 @@ from image2model.wire.models import (
     JobProgress,
     JobSummary,
     LedgerEntryOut,
+    LimitsOut,
     PictureView,
     PriceOut,
     ResultOut,
+    SheetOut,
+    SheetRowOut,
     SurchargeOut,
 )
 
@@ -154,6 +161,39 @@ def generator_out(card: GeneratorCard, *, default: bool) -> GeneratorOut:
         output_formats=list(card.output_formats),
         licence=card.licence,
         notes=list(card.notes),
+        missing=card.missing or None,
+    )
+
+
+def limits_out(rules: Rules) -> LimitsOut:
+    """Show what is taken."""
+    return LimitsOut(
+        items_per_job=rules.items_per_job,
+        views_per_item=len(View),
+        picture_bytes=rules.picture_bytes,
+        picture_pixels=rules.picture.max_pixels,
+        picture_min_px=rules.picture.min_side_px,
+        picture_max_px=rules.picture.max_side_px,
+        picture_types=[kind.value for kind in readable_types()],
+        sheet_bytes=SHEET_BYTES,
+        unfinished_jobs=rules.unfinished_jobs_per_owner,
+    )
+
+
+def sheet_out(rows: Sequence[SheetRow]) -> SheetOut:
+    """Show a spreadsheet as it is understood."""
+    return SheetOut(
+        rows=[
+            SheetRowOut(
+                row=row.row,
+                picture=row.picture,
+                key=row.key,
+                name=row.name,
+                generator=row.generator,
+                metadata=dict(row.metadata),
+            )
+            for row in rows
+        ]
     )
 
 

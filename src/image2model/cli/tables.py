@@ -216,6 +216,8 @@ def generator_lines(generator: GeneratorOut) -> Iterable[str]:
     yield f"Delivers: {', '.join(generator.output_formats)}"
     yield f"Licence: {generator.licence}"
     yield from generator.notes
+    if generator.missing:
+        yield f"Cannot be used yet. {generator.missing}"
 
 
 def options_table(generator: GeneratorOut) -> Table:

@@ -19,6 +19,7 @@ The tree::
     │   ├── NoPictures                 no_pictures
     │   ├── TooManyItems               too_many_items
     │   ├── UploadTooLarge             upload_too_large
+    │   ├── PictureNotFetched          picture_not_fetched
     │   ├── FormatUnsupported          format_unsupported
     │   └── InvalidMesh                invalid_mesh
     ├── NotFoundError
@@ -329,6 +330,19 @@ class UploadTooLarge(InvalidInputError):
             f"The upload is larger than {limit_bytes / 1e6:g} MB. Scale the picture down "
             "or save it as JPEG or WebP.",
             limit_bytes=limit_bytes,
+        )
+
+
+class PictureNotFetched(InvalidInputError):
+    """No picture can be read from the URL that was given."""
+
+    code = "picture_not_fetched"
+
+    def __init__(self, *, host: str, reason: str) -> None:
+        super().__init__(
+            f"No picture can be read from {host}: {reason}. Save the picture and add its file.",
+            host=host,
+            reason=reason,
         )
 
 

@@ -95,6 +95,7 @@ class GeneratorCard:
         output_formats: Formats it delivers, most useful first.
         licence: Under which terms its results may be used.
         notes: Anything else to know (territories, retention).
+        missing: What the operator must do before it can be used, for people; "": nothing.
     """
 
     id: GeneratorId
@@ -113,6 +114,7 @@ class GeneratorCard:
     output_formats: Sequence[str] = ("glb",)
     licence: str
     notes: Sequence[str] = ()
+    missing: str = ""
 
     @property
     def provider(self) -> str:

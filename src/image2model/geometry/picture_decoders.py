@@ -1,7 +1,6 @@
 """Decode the pixels of a picture whose header was read and found acceptable."""
 
 import importlib
-import importlib.util
 import io
 import struct
 import warnings
@@ -23,7 +22,7 @@ from PIL import (
 from image2model.core.errors import PictureDamaged, PictureTypeUnsupported
 from image2model.geometry.picture_color import narrow_to_8_bits
 from image2model.geometry.picture_header import StrippedPicture, read_orientation
-from image2model.geometry.picture_types import PictureType
+from image2model.geometry.picture_types import PictureType, readable_types
 
 # The reader is named rather than guessed: Image.open would try formats we never accept and
 # apply a pixel limit of its own.
@@ -138,7 +137,7 @@ def _decode_with_libpng(data: bytes) -> Image.Image:
 
 
 def _open_heic(data: bytes) -> Image.Image:
-    if importlib.util.find_spec("pi_heif") is None:
+    if PictureType.HEIC not in readable_types():
         raise PictureTypeUnsupported(
             type_name="HEIC",
             advice="Export it as JPEG (on an iPhone: Settings, Camera, Formats, Most "

@@ -13,7 +13,11 @@ from image2model.jobs.context import Context
 from image2model.ports.sessions import ApiKey, SessionStore
 
 SESSION_LIFE = timedelta(days=365)
+SIGNED_IN_LIFE = timedelta(days=30)
+"""Of a session that somebody began with an API key."""
+
 _KEY_PREFIX = "i2m"
+_KEY_OWNER = "key:"
 
 
 async def owned_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
@@ -38,9 +42,40 @@ async def open_session(context: Context) -> tuple[str, OwnerId]:
     return token, owner
 
 
+async def open_key_session(context: Context, key: str) -> tuple[str, OwnerId]:
+    """
+    Begin a browser session that stands for an API key, and ends with it at the latest.
+
+    Returns:
+        Its secret token and the key's owner.
+
+    Raises:
+        NotAuthenticated: The key is malformed, unknown or revoked.
+    """
+    owner = await api_key_owner(context.sessions, key)
+    token = secrets.token_urlsafe(32)
+    expires_at = context.clock.now() + SIGNED_IN_LIFE
+    await context.sessions.add_session(_sha256(token), owner=owner, expires_at=expires_at)
+    return token, owner
+
+
+async def close_session(context: Context, token: str) -> None:
+    """End a session at once; one that is not known changes nothing."""
+    await context.sessions.remove_session(_sha256(token))
+
+
 async def session_owner(sessions: SessionStore, token: str) -> OwnerId | None:
-    """Tell whose session *token* is; None: unknown or over."""
-    return await sessions.session_owner(_sha256(token))
+    """Tell whose session *token* is; None: unknown or over, or of a key that was revoked."""
+    owner = await sessions.session_owner(_sha256(token))
+    if owner is None or not is_key_owner(owner):
+        return owner
+    key = await sessions.find_key(owner.removeprefix(_KEY_OWNER))
+    return owner if key is not None and key.revoked_at is None else None
+
+
+def is_key_owner(owner: OwnerId) -> bool:
+    """Tell whether *owner* is an API key, and no mere browser."""
+    return owner.startswith(_KEY_OWNER)
 
 
 async def create_api_key(context: Context, *, name: str) -> str:
@@ -56,7 +91,7 @@ async def create_api_key(context: Context, *, name: str) -> str:
             id=key_id,
             name=name,
             secret_sha256=_sha256(secret),
-            owner=OwnerId(f"key:{key_id}"),
+            owner=OwnerId(f"{_KEY_OWNER}{key_id}"),
             created_at=context.clock.now(),
         )
     )

@@ -14,6 +14,7 @@ from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
 from image2model.ports.dispatcher import Dispatcher
 from image2model.ports.feed import ChangeFeed
+from image2model.ports.fetcher import Fetcher
 from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.sessions import SessionStore
@@ -78,6 +79,7 @@ class Context:
     compute: Compute
     clock: Clock
     catalogue: Catalogue
+    fetcher: Fetcher
     links: Links
     metrics: Metrics
     rules: Rules

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from image2model.core.errors import (
     FileNotInResult,
     FormatUnsupported,
+    InvalidPictureError,
     ItemNotFound,
+    ProviderResultInvalid,
     ViewNotFound,
 )
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
 from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
+from image2model.geometry.picture_types import PictureType, recognise_type
 from image2model.jobs.access import owned_job
 from image2model.jobs.computations import ConvertedFile
 from image2model.jobs.context import Context
@@ -23,6 +26,9 @@ from image2model.ports.dispatcher import ItemRef
 
 MESH_FORMATS: Mapping[str, Conversion] = {name: Conversion(format=name) for name in FORMATS}
 """What a model can be turned into, and how if nothing more is asked for."""
+
+
+_PREVIEW_BYTES = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +100,30 @@ async def find_preview(context: Context, owner: OwnerId, ref: ItemRef) -> Found:
     files = item.result.files if item.result else ()
     found = next((file for file in files if file.role is FileRole.PREVIEW), None)
     return await _available(context, job, item, found, name="preview.webp")
+
+
+async def read_preview(context: Context, found: Found) -> tuple[PictureType, bytes]:
+    """
+    Read a preview that only its provider has, to show it in a page of ours.
+
+    Returns:
+        Its type by its bytes, and the whole file.
+
+    Raises:
+        ProviderResultInvalid: It is no picture.
+        ResultExpired, FetchError, ArtifactTooLarge: It cannot be read.
+    """
+    assert found.offer is not None
+    content = bytearray()
+    async with context.links.open(found.offer, limit_bytes=_PREVIEW_BYTES) as fetched:
+        async for chunk in fetched.chunks:
+            content += chunk
+    try:
+        return recognise_type(bytes(content)), bytes(content)
+    except InvalidPictureError as error:
+        raise ProviderResultInvalid(
+            provider=found.offer.provider, reason="its preview is no picture"
+        ) from error
 
 
 async def find_model(

@@ -19,7 +19,7 @@ from image2model.core.errors import (
 from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import Picture, Problem
-from image2model.jobs.computations import check_picture_file
+from image2model.jobs.computations import PictureFacts, check_picture_file
 from image2model.jobs.context import Context
 
 _CHUNK_BYTES = 256 * 1024
@@ -78,16 +78,11 @@ async def accept_upload(context: Context, upload: Upload, *, view: View) -> Pict
         ComputeError: The check did not come to its end.
     """
     try:
-        facts = await context.compute.run(
-            context.rules.compute_s,
-            check_picture_file,
-            str(upload.path),
-            str(upload.clean_path),
-            context.rules.picture,
-        )
+        facts = await check_upload(context, upload)
         artifact = ArtifactId(new_hex_id())
-        kept = upload.clean_path if facts.rewritten else upload.path
-        await context.artifacts.put(artifact, _read(kept), limit_bytes=facts.size_bytes)
+        await context.artifacts.put(
+            artifact, read_upload(upload, facts), limit_bytes=facts.size_bytes
+        )
     finally:
         await drop_upload(upload)
     return Picture(
@@ -99,6 +94,31 @@ async def accept_upload(context: Context, upload: Upload, *, view: View) -> Pict
         width_px=facts.width_px,
         height_px=facts.height_px,
     )
+
+
+async def check_upload(context: Context, upload: Upload) -> PictureFacts:
+    """
+    Check an upload, whose files stay.
+
+    Raises:
+        InvalidPictureError: It is no usable picture.
+        ComputeError: The check did not come to its end.
+    """
+    return await context.compute.run(
+        context.rules.compute_s,
+        check_picture_file,
+        str(upload.path),
+        str(upload.clean_path),
+        context.rules.picture,
+    )
+
+
+async def read_upload(upload: Upload, facts: PictureFacts) -> AsyncIterator[bytes]:
+    """Read the picture that `check_upload` found *facts* about, in order."""
+    path = upload.clean_path if facts.rewritten else upload.path
+    async with await anyio.open_file(path, "rb") as file:
+        while chunk := await file.read(_CHUNK_BYTES):
+            yield chunk
 
 
 async def take_picture(context: Context, chunks: AsyncIterator[bytes], *, view: View) -> Picture:
@@ -150,12 +170,6 @@ def _storage_error(error: OSError, folder: Path) -> StorageFull | StorageUnavail
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFull(where=str(folder))
     return StorageUnavailable(where=str(folder), reason=error.strerror or str(error))
-
-
-async def _read(path: Path) -> AsyncIterator[bytes]:
-    async with await anyio.open_file(path, "rb") as file:
-        while chunk := await file.read(_CHUNK_BYTES):
-            yield chunk
 
 
 def _remove(*paths: Path) -> None:

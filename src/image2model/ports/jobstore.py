@@ -63,6 +63,24 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """
+    What an owner has here, and what is spent.
+
+    Attributes:
+        jobs: The owner's jobs, drafts included.
+        stored_bytes: Bytes of their pictures and kept results, a file that several jobs share
+            counted once; not what was made of them in other formats.
+        day_usd: What all attempts started within the last 24 hours cost, of all owners together:
+            what `Budget.day_usd` is compared with.
+    """
+
+    jobs: int
+    stored_bytes: int
+    day_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerQuery:
     """
     Which attempts to list, newest first.
@@ -320,6 +338,10 @@ class JobStore(Protocol):
 
     async def count_unfinished(self, owner: OwnerId) -> int:
         """Count *owner*'s drafts, running and paused jobs."""
+        ...
+
+    async def usage(self, owner: OwnerId) -> Usage:
+        """Add up what *owner* has here, and what was spent in a day."""
         ...
 
     async def changes_since(self, job: JobId, version: int) -> JobChanges:

@@ -41,6 +41,10 @@ class SessionStore(Protocol):
         """Tell whose session it is; None: unknown or over."""
         ...
 
+    async def remove_session(self, token_sha256: str) -> None:
+        """Forget a session at once; one that is not known changes nothing."""
+        ...
+
     async def add_key(self, key: ApiKey) -> None:
         """
         Remember *key*.

@@ -56,6 +56,7 @@ from image2model.ports.jobstore import (
     Renewed,
     Resolution,
     Step,
+    Usage,
 )
 from image2model.testing.memory_records import ItemRecord, JobRecord, Ledger, LedgerLine
 
@@ -158,6 +159,22 @@ class MemoryJobStore:
         """Count an owner's drafts, running and paused jobs."""
         jobs = (record.job for record in self._jobs.values())
         return sum(job.owner == owner and job.state is not JobState.FINISHED for job in jobs)
+
+    async def usage(self, owner: OwnerId) -> Usage:
+        """Add up what an owner has here, and what was spent in a day."""
+        own = [record for record in self._jobs.values() if record.job.owner == owner]
+        stored = {
+            file
+            for record in own
+            for found in record.items.values()
+            for file in _stored_files(found.item)
+        }
+        of_day = self._ledger.since(self._clock.now() - timedelta(seconds=BUDGET_DAY_S))
+        return Usage(
+            jobs=len(own),
+            stored_bytes=sum(size_bytes for _, size_bytes in stored),
+            day_usd=sum(map(charge_usd, of_day), Decimal(0)),
+        )
 
     async def changes_since(self, job: JobId, version: int) -> JobChanges:
         """Read what is new in a job since a version."""
@@ -706,6 +723,15 @@ def _check_budget(
     needed = sum((charge_usd(attempt) for attempt in attempts), wanted_usd)
     if needed > limit_usd:
         raise BudgetExceeded(budget_usd=float(limit_usd), needed_usd=float(needed), period=period)
+
+
+def _stored_files(item: Item) -> Iterable[tuple[ArtifactId, int]]:
+    """List what is kept of *item* with its size in bytes."""
+    for picture in item.pictures:
+        yield picture.artifact, picture.size_bytes
+    for file in item.result.files if item.result else ():
+        if file.artifact is not None:
+            yield file.artifact, file.size_bytes or 0
 
 
 def _changed(attempt: Attempt, change: AttemptChange, now: datetime) -> Attempt:

@@ -26,6 +26,10 @@ class MemorySessionStore:
         owner, expires_at = self._sessions.get(token_sha256, (None, None))
         return owner if expires_at is not None and expires_at > self._clock.now() else None
 
+    async def remove_session(self, token_sha256: str) -> None:
+        """Forget a session at once."""
+        self._sessions.pop(token_sha256, None)
+
     async def add_key(self, key: ApiKey) -> None:
         """Remember a key."""
         if key.id in self._keys:

@@ -417,6 +417,11 @@ class GeneratorOut(ReplyModel):
     notes: list[str] = Field(
         description="Anything else to know.", examples=[["Runs on this machine."]]
     )
+    missing: str | None = Field(
+        None,
+        description="What the operator must do before it can be used; null: nothing.",
+        examples=[None],
+    )
 
 
 class GeneratorList(ReplyModel):
@@ -553,6 +558,97 @@ class ResolveIn(WireModel):
         description="`resubmit`: send it again (it may be charged twice). `give_up`: fail it.",
         examples=["give_up"],
     )
+
+
+class LimitsOut(ReplyModel):
+    """What the server takes."""
+
+    items_per_job: int = Field(description="The most items of a job.", examples=[25])
+    views_per_item: int = Field(description="The most pictures of an item.", examples=[8])
+    picture_bytes: int = Field(description="The largest picture, in bytes.", examples=[25_000_000])
+    picture_pixels: int = Field(
+        description="The most pixels of a picture: width times height.", examples=[50_000_000]
+    )
+    picture_min_px: int = Field(description="The least of its shorter side.", examples=[16])
+    picture_max_px: int = Field(description="The most of its longer side.", examples=[16_383])
+    picture_types: list[str] = Field(
+        description="Media types of the pictures that can be read.",
+        examples=[["image/jpeg", "image/png", "image/webp", "image/avif"]],
+    )
+    sheet_bytes: int = Field(description="The largest spreadsheet, in bytes.", examples=[5_000_000])
+    unfinished_jobs: int = Field(
+        description="The most drafts, running and paused jobs of one caller.", examples=[100]
+    )
+
+
+class AccountOut(ReplyModel):
+    """Who the caller is, what they have here, and what may still be spent."""
+
+    access: Literal["sessions", "keys"] = Field(
+        description="`keys`: only callers with an API key, or signed in with one, are let in.",
+        examples=["sessions"],
+    )
+    signed_in: bool = Field(
+        description="Whether an API key, or a session begun with one, came with the request.",
+        examples=[False],
+    )
+    jobs: int = Field(description="The caller's jobs, drafts included.", examples=[3])
+    stored_bytes: int = Field(
+        description="Bytes of their pictures and kept results.", examples=[48_211_300]
+    )
+    day_budget_usd: float | None = Field(
+        description="What all callers together may spend in 24 hours; null: no limit.",
+        examples=[20.0],
+    )
+    day_spent_usd: float = Field(
+        description="What all callers together spent in the last 24 hours.", examples=[3.6]
+    )
+
+
+class SignInIn(WireModel):
+    """What to sign in with."""
+
+    key: str = Field(
+        max_length=500,
+        description="An API key, `i2m_…`.",
+        examples=["i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d"],
+    )
+
+
+class PictureUrlIn(WireModel):
+    """Where a picture is."""
+
+    url: str = Field(
+        min_length=1,
+        max_length=8_000,
+        description="A public https URL.",
+        examples=["https://pictures.example/teapot.png"],
+    )
+
+
+class SheetRowOut(ReplyModel):
+    """What a spreadsheet says of one object."""
+
+    row: int = Field(description="Its number in the sheet; the heading is 1.", examples=[2])
+    picture: str = Field(description="The picture's file name, as written.", examples=["jug.png"])
+    key: str = Field(
+        description="The same as pictures are compared: without folders, extension and capitals.",
+        examples=["jug"],
+    )
+    name: str = Field(
+        description="What the item is called; empty: after its picture.", examples=["Goose jug"]
+    )
+    generator: str = Field(description="As written; empty: none.", examples=[""])
+    metadata: dict[str, Any] = Field(
+        description="Everything said, by column.",
+        examples=[{"picture": "jug.png", "title": "Goose jug", "height_mm": 212.5}],
+    )
+
+
+class SheetOut(ReplyModel):
+    """A spreadsheet as it is understood."""
+
+    rows: list[SheetRowOut] = Field(description="What it says of each object, in order.")
 
 
 class StreamEnd(ReplyModel):

@@ -85,6 +85,7 @@ async def live(store: SqlJobStore) -> None:
     for query in (JobQuery(owner=job.owner), JobQuery(owner=job.owner, state=JobState.RUNNING)):
         await store.list_jobs(query)
     await store.count_unfinished(job.owner)
+    await store.usage(job.owner)
     draft = await store.add_job(make_draft(count=3))
     first, second, _ = refs(draft)
     await store.put_picture(first, make_picture(), name=None, item_limit=9)

@@ -104,6 +104,11 @@ export function modelUrl(job: string, index: number, format: string): string {
   return `${PREFIX}/jobs/${job}/items/${index}/model.${format}`;
 }
 
+/** Where the page reads an item's model: never at its provider, whom the page may not ask. */
+export function shownModelUrl(job: string, index: number): string {
+  return `${modelUrl(job, index, 'glb')}?through=true`;
+}
+
 /** Where the picture of an item's model is. */
 export function previewUrl(job: string, index: number): string {
   return `${PREFIX}/jobs/${job}/items/${index}/preview.webp`;

@@ -287,6 +287,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell what is taken
+         * @description Return how many pictures a job may have, how large, and of which types.
+         */
+        get: operations["getLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch a picture from a URL
+         * @description Read a picture from a public https URL and send it on, to be put into a draft; nothing is kept.
+         *
+         *     Private addresses are not read, wherever they hide: behind names, redirects or other spellings.
+         */
+        post: operations["fetchPicture"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read a spreadsheet without a job
+         * @description Send a CSV or XLSX file as the raw body, and see how it is understood; nothing is kept.
+         *
+         *     What is wrong with it is told by row and column. Whether its pictures are there is looked at
+         *     when it is put into a job.
+         */
+        post: operations["readSheet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job}/items/{n}/cancel": {
         parameters: {
             query?: never;
@@ -400,7 +465,7 @@ export interface paths {
         };
         /**
          * Look at a model
-         * @description Return a picture of the model.
+         * @description Return a picture of the model; one that only its provider has is fetched for you.
          */
         get: operations["getPreview"];
         put?: never;
@@ -606,6 +671,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell who you are, and what you have here
+         * @description Return how many jobs you have, what they take, and what is left of the day's budget.
+         */
+        get: operations["getAccount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign a browser in with an API key
+         * @description Begin a session that reaches the key's jobs, for 30 days or until the key is revoked.
+         *
+         *     The cookie can be read by no script, and the key need not be kept. It takes the place of the
+         *     session that the browser had.
+         */
+        post: operations["signIn"];
+        /**
+         * Sign a browser out
+         * @description End the session whose cookie came; without one nothing happens.
+         */
+        delete: operations["signOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hooks/{provider}/{token}": {
         parameters: {
             query?: never;
@@ -690,6 +802,49 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AccountOut
+         * @description Who the caller is, what they have here, and what may still be spent.
+         */
+        AccountOut: {
+            /**
+             * Access
+             * @description `keys`: only callers with an API key, or signed in with one, are let in.
+             * @example sessions
+             * @enum {string}
+             */
+            access: "sessions" | "keys";
+            /**
+             * Signed In
+             * @description Whether an API key, or a session begun with one, came with the request.
+             * @example false
+             */
+            signed_in: boolean;
+            /**
+             * Jobs
+             * @description The caller's jobs, drafts included.
+             * @example 3
+             */
+            jobs: number;
+            /**
+             * Stored Bytes
+             * @description Bytes of their pictures and kept results.
+             * @example 48211300
+             */
+            stored_bytes: number;
+            /**
+             * Day Budget Usd
+             * @description What all callers together may spend in 24 hours; null: no limit.
+             * @example 20
+             */
+            day_budget_usd: number | null;
+            /**
+             * Day Spent Usd
+             * @description What all callers together spent in the last 24 hours.
+             * @example 3.6
+             */
+            day_spent_usd: number;
+        };
         /**
          * AttemptOut
          * @description One try of an item: a line of the ledger.
@@ -1232,6 +1387,12 @@ export interface components {
              *     ]
              */
             notes: string[];
+            /**
+             * Missing
+             * @description What the operator must do before it can be used; null: nothing.
+             * @example null
+             */
+            missing: string | null;
         };
         /**
          * HealthOut
@@ -1859,6 +2020,71 @@ export interface components {
             next: string | null;
         };
         /**
+         * LimitsOut
+         * @description What the server takes.
+         */
+        LimitsOut: {
+            /**
+             * Items Per Job
+             * @description The most items of a job.
+             * @example 25
+             */
+            items_per_job: number;
+            /**
+             * Views Per Item
+             * @description The most pictures of an item.
+             * @example 8
+             */
+            views_per_item: number;
+            /**
+             * Picture Bytes
+             * @description The largest picture, in bytes.
+             * @example 25000000
+             */
+            picture_bytes: number;
+            /**
+             * Picture Pixels
+             * @description The most pixels of a picture: width times height.
+             * @example 50000000
+             */
+            picture_pixels: number;
+            /**
+             * Picture Min Px
+             * @description The least of its shorter side.
+             * @example 16
+             */
+            picture_min_px: number;
+            /**
+             * Picture Max Px
+             * @description The most of its longer side.
+             * @example 16383
+             */
+            picture_max_px: number;
+            /**
+             * Picture Types
+             * @description Media types of the pictures that can be read.
+             * @example [
+             *       "image/jpeg",
+             *       "image/png",
+             *       "image/webp",
+             *       "image/avif"
+             *     ]
+             */
+            picture_types: string[];
+            /**
+             * Sheet Bytes
+             * @description The largest spreadsheet, in bytes.
+             * @example 5000000
+             */
+            sheet_bytes: number;
+            /**
+             * Unfinished Jobs
+             * @description The most drafts, running and paused jobs of one caller.
+             * @example 100
+             */
+            unfinished_jobs: number;
+        };
+        /**
          * MoveIn
          * @description Where to put an item of a draft.
          */
@@ -1869,6 +2095,18 @@ export interface components {
              * @example 0
              */
             to: number;
+        };
+        /**
+         * PictureUrlIn
+         * @description Where a picture is.
+         */
+        PictureUrlIn: {
+            /**
+             * Url
+             * @description A public https URL.
+             * @example https://pictures.example/teapot.png
+             */
+            url: string;
         };
         /**
          * PictureView
@@ -2007,6 +2245,77 @@ export interface components {
             facts: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * SheetOut
+         * @description A spreadsheet as it is understood.
+         */
+        SheetOut: {
+            /**
+             * Rows
+             * @description What it says of each object, in order.
+             */
+            rows: components["schemas"]["SheetRowOut"][];
+        };
+        /**
+         * SheetRowOut
+         * @description What a spreadsheet says of one object.
+         */
+        SheetRowOut: {
+            /**
+             * Row
+             * @description Its number in the sheet; the heading is 1.
+             * @example 2
+             */
+            row: number;
+            /**
+             * Picture
+             * @description The picture's file name, as written.
+             * @example jug.png
+             */
+            picture: string;
+            /**
+             * Key
+             * @description The same as pictures are compared: without folders, extension and capitals.
+             * @example jug
+             */
+            key: string;
+            /**
+             * Name
+             * @description What the item is called; empty: after its picture.
+             * @example Goose jug
+             */
+            name: string;
+            /**
+             * Generator
+             * @description As written; empty: none.
+             * @example
+             */
+            generator: string;
+            /**
+             * Metadata
+             * @description Everything said, by column.
+             * @example {
+             *       "height_mm": 212.5,
+             *       "picture": "jug.png",
+             *       "title": "Goose jug"
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * SignInIn
+         * @description What to sign in with.
+         */
+        SignInIn: {
+            /**
+             * Key
+             * @description An API key, `i2m_…`.
+             * @example i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d
+             */
+            key: string;
         };
         /**
          * StreamEnd
@@ -5741,6 +6050,391 @@ export interface operations {
             };
         };
     };
+    getLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The limits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items_per_job": 25,
+                     *       "views_per_item": 8,
+                     *       "picture_bytes": 25000000,
+                     *       "picture_pixels": 50000000,
+                     *       "picture_min_px": 16,
+                     *       "picture_max_px": 16383,
+                     *       "picture_types": [
+                     *         "image/jpeg",
+                     *         "image/png",
+                     *         "image/webp",
+                     *         "image/avif"
+                     *       ],
+                     *       "sheet_bytes": 5000000,
+                     *       "unfinished_jobs": 100
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LimitsOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    fetchPicture: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://pictures.example/teapot.png"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PictureUrlIn"];
+            };
+        };
+        responses: {
+            /** @description The picture: checked, upright, without metadata. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                    "image/png": string;
+                    "image/webp": string;
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `not_a_picture`: The bytes are no picture, whatever the file is called.
+             *     - `picture_type_unsupported`: A picture, but of a type that is not accepted.
+             *     - `picture_damaged`: The picture stops in the middle or cannot be decoded.
+             *     - `picture_too_small`: The picture, or the object in it, has too few pixels to build from.
+             *     - `picture_too_many_pixels`: The picture's header promises more pixels than are decoded here.
+             *     - `picture_empty`: There is nothing to see: fully transparent, or one single colour.
+             *     - `picture_not_fetched`: No picture can be read from the URL that was given.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    readSheet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The spreadsheet as it is, CSV or XLSX: told from its bytes. Its first row names the columns; one of them, `picture`, names the pictures' files. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description What it says. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "rows": [
+                     *         {
+                     *           "row": 2,
+                     *           "picture": "jug.png",
+                     *           "key": "jug",
+                     *           "name": "Goose jug",
+                     *           "generator": "",
+                     *           "metadata": {
+                     *             "height_mm": 212.5,
+                     *             "picture": "jug.png",
+                     *             "title": "Goose jug"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SheetOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `invalid_sheet`: The spreadsheet has cells that are wrong, or does not fit the pictures.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
     cancelItem: {
         parameters: {
             query?: never;
@@ -6682,6 +7376,8 @@ export interface operations {
                 max_bytes?: number | null;
                 /** @description Make it a closed solid for printing, if need be; see the notes. */
                 repair?: boolean;
+                /** @description Fetch what only the provider has instead of redirecting there: for pages that may not read other sites. */
+                through?: boolean;
             };
             header?: never;
             path: {
@@ -6899,6 +7595,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "image/jpeg": string;
+                    "image/png": string;
                     "image/webp": string;
                 };
             };
@@ -6908,18 +7606,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "image/jpeg": string;
+                    "image/png": string;
                     "image/webp": string;
                 };
             };
             /** @description The file is still the one that `If-None-Match` names. */
             304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Only the provider has the file; `Location` says where. */
-            307: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6960,6 +7653,19 @@ export interface operations {
              *     - `result_expired`: Only the provider had the file, and its URL has ended.
              */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7023,6 +7729,8 @@ export interface operations {
              * @description Bad Gateway.
              *
              *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered is no 3D model.
              */
             502: {
                 headers: {
@@ -7786,7 +8494,8 @@ export interface operations {
                      *           "licence": "Yours",
                      *           "notes": [
                      *             "Runs on this machine."
-                     *           ]
+                     *           ],
+                     *           "missing": null
                      *         }
                      *       ]
                      *     }
@@ -7933,7 +8642,8 @@ export interface operations {
                      *       "licence": "Yours",
                      *       "notes": [
                      *         "Runs on this machine."
-                     *       ]
+                     *       ],
+                     *       "missing": null
                      *     }
                      */
                     "application/json": components["schemas"]["GeneratorOut"];
@@ -8316,6 +9026,328 @@ export interface operations {
              *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "access": "sessions",
+                     *       "signed_in": false,
+                     *       "jobs": 3,
+                     *       "stored_bytes": 48211300,
+                     *       "day_budget_usd": 20,
+                     *       "day_spent_usd": 3.6
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    signIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "key": "i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SignInIn"];
+            };
+        };
+        responses: {
+            /** @description The browser has a cookie that stands for the key. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is over. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

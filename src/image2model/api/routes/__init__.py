@@ -1,6 +1,7 @@
 """The routes by theme; bodies translate, call one use case, and translate back."""
 
 from image2model.api.routes import (
+    account,
     archive,
     control,
     drafts,
@@ -11,6 +12,7 @@ from image2model.api.routes import (
     health,
     hooks,
     inspection,
+    intake,
     items,
     jobs,
     ledger,
@@ -22,6 +24,7 @@ ROUTERS = (
     events.router,
     control.router,
     drafts.router,
+    intake.router,
     items.router,
     files.router,
     fidelity.router,
@@ -29,6 +32,7 @@ ROUTERS = (
     archive.router,
     generators.router,
     ledger.router,
+    account.router,
     hooks.router,
     health.router,
     metrics.router,

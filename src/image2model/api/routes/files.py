@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
 
 from image2model.api.adjustments import AdjustmentsIn
 from image2model.api.answers import Responses, problem_body, problems
@@ -14,6 +15,7 @@ from image2model.api.downloads import (
     picture_download,
     send_artifact,
     send_model,
+    send_preview,
     send_result_file,
 )
 from image2model.api.params import ItemParam, JobParam, ViewParam
@@ -26,6 +28,18 @@ from image2model.geometry.conversion import FORMATS
 from image2model.jobs import download
 from image2model.jobs.sprite import SPRITE_NAME, find_sprite
 from image2model.ports.dispatcher import ItemRef
+
+
+class ModelIn(AdjustmentsIn):
+    """The query of a model's download."""
+
+    through: bool = Field(
+        False,
+        description="Fetch what only the provider has instead of redirecting there: for pages "
+        "that may not read other sites.",
+        examples=[False],
+    )
+
 
 router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
 
@@ -109,7 +123,7 @@ async def get_model(
             examples=["glb"],
         ),
     ],
-    adjust: Annotated[AdjustmentsIn, Query()],
+    asked: Annotated[ModelIn, Query()],
     request: Request,
     context: ContextIn,
     owner: OwnerIn,
@@ -126,17 +140,17 @@ async def get_model(
         owner,
         ItemRef(JobId(job), n),
         format_name,
-        conversion=adjust.conversion(format_name),
+        conversion=asked.conversion(format_name),
     )
-    return await send_model(context, request, model)
+    return await send_model(context, request, model, through=asked.through)
 
 
 async def get_preview(
     *, job: JobParam, n: ItemParam, request: Request, context: ContextIn, owner: OwnerIn
 ) -> Response:
-    """Return a picture of the model."""
+    """Return a picture of the model; one that only its provider has is fetched for you."""
     file = await download.find_preview(context, owner, ItemRef(JobId(job), n))
-    return await send_result_file(context, request, file, inline=True)
+    return await send_preview(context, request, file)
 
 
 async def get_sprite(
@@ -205,7 +219,15 @@ _add(
     get_preview,
     operation_id="getPreview",
     summary="Look at a model",
-    responses=_result_answers(["image/webp"]),
+    responses=_answers(
+        _PICTURES,
+        errors.FileNotInResult,
+        errors.ResultExpired,
+        errors.FetchRefused,
+        errors.FetchBroken,
+        errors.ArtifactTooLarge,
+        errors.ProviderResultInvalid,
+    ),
 )
 _add(
     "/sprite.webp",

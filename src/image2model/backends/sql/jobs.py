@@ -30,6 +30,7 @@ from image2model.ports.jobstore import (
     Renewed,
     Resolution,
     Step,
+    Usage,
 )
 
 
@@ -60,6 +61,10 @@ class SqlJobStore:
     async def count_unfinished(self, owner: OwnerId) -> int:
         """Count an owner's drafts, running and paused jobs."""
         return await self._database.read(jobs_read.count_unfinished, owner)
+
+    async def usage(self, owner: OwnerId) -> Usage:
+        """Add up what an owner has here, and what was spent in a day."""
+        return await self._database.read(jobs_ledger.read_usage, owner)
 
     async def changes_since(self, job: JobId, version: int) -> JobChanges:
         """Read what is new in a job since a version."""

@@ -16,11 +16,11 @@ from image2model.backends.sql.rows import (
     from_seconds,
     to_seconds,
 )
-from image2model.backends.sql.tables import attempts, items
+from image2model.backends.sql.tables import attempts, items, jobs, pictures, result_files
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import BudgetExceeded
 from image2model.core.generator import GeneratorId
-from image2model.core.ids import JobId, SubmitKey
+from image2model.core.ids import JobId, OwnerId, SubmitKey
 from image2model.core.job import Attempt
 from image2model.core.rules import (
     BUDGET_DAY_S,
@@ -39,6 +39,7 @@ from image2model.ports.jobstore import (
     LedgerEntry,
     LedgerPage,
     LedgerQuery,
+    Usage,
 )
 
 _CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd)
@@ -111,6 +112,27 @@ def _check_budget(
 def _insist(needed: Decimal, limit: Decimal, *, period: str) -> None:
     if needed > limit:
         raise BudgetExceeded(budget_usd=float(limit), needed_usd=float(needed), period=period)
+
+
+def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
+    """Add up what *owner* has here, and what all owners spent in a day."""
+    own = sa.select(items.c.id).join(jobs, jobs.c.id == items.c.job_id).where(jobs.c.owner == owner)
+    # Results that were taken over share their files, and a union knows each but once.
+    stored = sa.union(
+        *(
+            sa.select(table.c.artifact, table.c.size_bytes).where(
+                table.c.item_id.in_(own), table.c.artifact.is_not(None)
+            )
+            for table in (pictures, result_files)
+        )
+    ).subquery()
+    count = tx.run(sa.select(sa.func.count()).where(jobs.c.owner == owner)).scalar_one()
+    stored_bytes = tx.run(sa.select(sa.func.sum(stored.c.size_bytes))).scalar_one()
+    return Usage(
+        jobs=count,
+        stored_bytes=int(stored_bytes or 0),
+        day_usd=_spent_usd(tx, attempts.c.submitted_at > tx.now_s - BUDGET_DAY_S),
+    )
 
 
 def _spent_usd(tx: Transaction, which: sa.ColumnElement[bool]) -> Decimal:

@@ -26,6 +26,10 @@ class SqlSessionStore:
         """Tell whose session it is."""
         return await self._database.read(_session_owner, token_sha256)
 
+    async def remove_session(self, token_sha256: str) -> None:
+        """Forget a session at once."""
+        await self._database.write(_remove_session, token_sha256)
+
     async def add_key(self, key: ApiKey) -> None:
         """Remember a key."""
         try:
@@ -64,6 +68,10 @@ def _session_owner(tx: Transaction, token_sha256: str) -> OwnerId | None:
     )
     owner = tx.run(statement).scalar_one_or_none()
     return None if owner is None else OwnerId(owner)
+
+
+def _remove_session(tx: Transaction, token_sha256: str) -> None:
+    tx.run(sa.delete(sessions).where(sessions.c.token_sha256 == token_sha256))
 
 
 def _remove_expired_sessions(tx: Transaction) -> int:

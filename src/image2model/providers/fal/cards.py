@@ -5,8 +5,8 @@ from image2model.providers.fal.catalogue.row import Row
 from image2model.providers.fal.catalogue.rows import is_listed
 
 
-def card_of(generator: GeneratorId, row: Row) -> GeneratorCard:
-    """Make the card of the generator whose row is *row*."""
+def card_of(generator: GeneratorId, row: Row, *, missing: str = "") -> GeneratorCard:
+    """Make the card of the generator whose row is *row*; *missing*: as `GeneratorCard` has it."""
     pictures = row.pictures
     return GeneratorCard(
         id=generator,
@@ -29,6 +29,7 @@ def card_of(generator: GeneratorId, row: Row) -> GeneratorCard:
         typical_s=row.typical_s,
         output_formats=tuple(row.formats),
         licence=row.licence,
+        missing=missing,
         notes=(
             *row.notes,
             "Pictures and results pass through fal.ai; its endpoint is " + row.endpoint,

@@ -224,12 +224,17 @@ class FalHttp:
         return self._config.key
 
 
+KEY_ADVICE = (
+    "Make a key at https://fal.ai/dashboard/keys, set FAL_KEY to it, and start image2model again."
+)
+
+
 def no_key() -> ProviderAccountBlocked:
     """Say that there is no key."""
     return ProviderAccountBlocked(
         provider=PROVIDER,
         reason="no API key is set",
-        advice="Make one at https://fal.ai/dashboard/keys and set FAL_KEY, then try again.",
+        advice=KEY_ADVICE,
     )
 
 

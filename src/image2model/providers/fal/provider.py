@@ -22,7 +22,7 @@ from image2model.providers.fal.config import FalConfig, read_config
 from image2model.providers.fal.errors import refusal_of
 from image2model.providers.fal.extracting import find_facts
 from image2model.providers.fal.following import Follower, Forgotten
-from image2model.providers.fal.http import PROVIDER, FalHttp, no_key
+from image2model.providers.fal.http import KEY_ADVICE, PROVIDER, FalHttp, no_key
 from image2model.providers.fal.options import build_body, check_order, estimate_usd
 from image2model.providers.fal.places import Places
 from image2model.providers.fal.platform import Platform
@@ -72,12 +72,17 @@ class FalProvider:
 
     def cards(self) -> Sequence[GeneratorCard]:
         """List the catalogue, Tripo v2.5 first."""
-        return [card_of(generator, row) for generator, row in ROWS.items()]
+        missing = self._missing
+        return [card_of(generator, row, missing=missing) for generator, row in ROWS.items()]
 
     def card(self, generator: GeneratorId) -> GeneratorCard | None:
         """Describe *generator*: a listed one, or any endpoint as `fal:owner/alias/path`."""
         row = row_of(generator)
-        return None if row is None else card_of(generator, row)
+        return None if row is None else card_of(generator, row, missing=self._missing)
+
+    @property
+    def _missing(self) -> str:
+        return KEY_ADVICE if self._config.key is None else ""
 
     async def prepare(self, work: Work) -> Submission:
         """Wait for a free place, upload the pictures, build the request; see `Provider`."""

@@ -1,0 +1,102 @@
+"""Fetch a picture from a URL that a person gave, and check it like an upload."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import anyio
+
+from image2model.core.errors import ArtifactTooLarge, FetchError, PictureNotFetched, UploadTooLarge
+from image2model.core.names import name_of_file
+from image2model.jobs.computations import PictureFacts
+from image2model.jobs.context import Context
+from image2model.jobs.intake import (
+    Upload,
+    check_upload,
+    drop_upload,
+    read_upload,
+    receive_upload,
+)
+
+FETCH_LIMIT_S = 60.0
+"""Nobody waits longer before a page for one picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedPicture:
+    """
+    A checked picture on its way to whoever asked for it.
+
+    Attributes:
+        name: A file name, after the URL's.
+        media_type: By its bytes.
+        size_bytes: Its length.
+        chunks: Its bytes, to be read once; its file is removed when they are read or closed.
+    """
+
+    name: str
+    media_type: str
+    size_bytes: int
+    chunks: AsyncIterator[bytes]
+
+
+async def fetch_picture(context: Context, url: str) -> FetchedPicture:
+    """
+    Fetch and check the picture at *url*; it is not kept.
+
+    Raises:
+        PictureNotFetched: The URL is not one to read, leads nowhere, or not within a minute.
+        UploadTooLarge: It is larger than `Rules.picture_bytes`.
+        InvalidPictureError: It is no usable picture.
+        StorageError, ComputeError: It could not be written or checked.
+    """
+    upload = await _receive(context, url)
+    try:
+        facts = await check_upload(context, upload)
+    except BaseException:
+        await drop_upload(upload)
+        raise
+    return FetchedPicture(
+        name=_name_of(url, facts.media_type),
+        media_type=facts.media_type,
+        size_bytes=facts.size_bytes,
+        chunks=_read_once(upload, facts),
+    )
+
+
+async def _receive(context: Context, url: str) -> Upload:
+    limit_bytes = context.rules.picture_bytes
+    try:
+        with anyio.fail_after(FETCH_LIMIT_S):
+            async with context.fetcher.fetch(url, limit_bytes=limit_bytes) as fetched:
+                return await receive_upload(context, fetched.chunks)
+    except ArtifactTooLarge as error:
+        raise UploadTooLarge(limit_bytes=limit_bytes) from error
+    except TimeoutError:
+        reason = f"it takes longer than {FETCH_LIMIT_S:g} s"
+        raise PictureNotFetched(host=_host_of(url), reason=reason) from None
+    except FetchError as error:
+        reason = str(error.details.get("reason") or f"it answers {error.details['status']}")
+        raise PictureNotFetched(host=_host_of(url), reason=reason) from error
+
+
+async def _read_once(upload: Upload, facts: PictureFacts) -> AsyncIterator[bytes]:
+    # If nobody ever asks for the first chunk, housekeeping finds the file.
+    try:
+        async for chunk in read_upload(upload, facts):
+            yield chunk
+    finally:
+        await drop_upload(upload)
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "there"
+    except ValueError:
+        return "there"
+
+
+def _name_of(url: str, media_type: str) -> str:
+    last = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    stem = name_of_file(last, fallback=_host_of(url))
+    return f"{stem}.{media_type.rpartition('/')[2]}"
