@@ -20,8 +20,10 @@ from image2model.backends.inprocess.dispatcher import InProcessDispatcher
 from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.backends.sql.jobs import SqlJobStore
+from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.sqlite import open_sqlite
+from image2model.backends.sql.transaction import Database
 from image2model.core.errors import InvalidSetting, StorageUnavailable
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
@@ -36,7 +38,9 @@ from image2model.jobs.links import Links
 from image2model.jobs.recover import Sweeper
 from image2model.jobs.run import ItemRunner
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import JobStore
 from image2model.ports.provider import Provider, ProviderTools
+from image2model.ports.sessions import SessionStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import create_providers
 from image2model.settings import Settings
@@ -62,6 +66,43 @@ class App:
     settings: Settings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What is behind the database's URL."""
+
+    jobs: JobStore
+    sessions: SessionStore
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """
+    Open the database, creating or migrating its tables where needed; the block's end closes it.
+
+    Raises:
+        InvalidSetting: Its URL names no database that is supported.
+        ExtraMissing: Its driver is not installed.
+        DatabaseUnavailable: It cannot be opened.
+    """
+    url = settings.effective_database_url
+    match urlsplit(url).scheme.partition("+")[0]:
+        case "sqlite":
+            database: Database = await open_sqlite(url)
+        case "postgresql":
+            database = await open_postgres(url)
+        case scheme:
+            raise InvalidSetting(
+                setting="IMAGE2MODEL_DATABASE_URL",
+                reason=f"'{scheme}:' is not supported; use sqlite:///PATH or "
+                "postgresql://USER:PASSWORD@HOST/DATABASE.",
+            )
+    try:
+        yield Stores(jobs=SqlJobStore(database), sessions=SqlSessionStore(database))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await database.aclose()
+
+
 @asynccontextmanager
 async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[App]:
     """
@@ -82,8 +123,7 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         rules = _rules(settings)
         await anyio.to_thread.run_sync(_make_folders, settings.data_dir, rules.incoming)
         clock = SystemClock()
-        database = await open_sqlite(settings.effective_database_url)
-        stack.push_async_callback(database.aclose)
+        stores = await stack.enter_async_context(open_stores(settings))
         compute = ProcessCompute(
             workers=_workers(settings), memory_limit_bytes=settings.compute.memory_bytes
         )
@@ -118,8 +158,8 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         )
         metrics = PrometheusMetrics()
         context = Context(
-            store=SqlJobStore(database),
-            sessions=SqlSessionStore(database),
+            store=stores.jobs,
+            sessions=stores.sessions,
             artifacts=_artifact_store(settings),
             dispatcher=dispatcher,
             feed=InProcessChangeFeed(),

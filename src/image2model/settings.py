@@ -184,7 +184,10 @@ class Settings(BaseSettings):
         description="Folder of everything that is kept; nothing is written elsewhere.",
     )
     database_url: str | None = Field(
-        None, description="Jobs and the ledger. None: `sqlite:///<data_dir>/image2model.db`."
+        None,
+        description="Jobs and the ledger: a SQLite file, or `postgresql://USER:PASSWORD@HOST/NAME` "
+        "for more than one process (`image2model[scaled]`). None: "
+        "`sqlite:///<data_dir>/image2model.db`.",
     )
     queue_url: str = Field(
         "inprocess://", description="How items reach their workers; `inprocess://`: no queue."

@@ -1,13 +1,14 @@
 """The job and session stores under contract, and the jobs that the contract tests give them."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
+from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.sql.jobs import SqlJobStore
+from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.core.generator import GeneratorId, View
@@ -55,28 +56,20 @@ RIVAL = WorkerId("worker-2")
 LEASE_S = 30.0
 PROBLEM = Problem(code="provider_rejected", message="No.", details={"provider": "testing"})
 
-Opener = Callable[[Clock, Path], AbstractAsyncContextManager[JobStore]]
-"""Opens a new, empty store that takes its time from the clock and may use the folder."""
+KINDS = ("memory", "postgresql", "sqlite")
+"""The kinds of stores; all but the one in memory can be shared by processes."""
 
 
 @asynccontextmanager
-async def open_memory_jobs(clock: Clock, _folder: Path) -> AsyncIterator[JobStore]:
-    """Open a store in memory."""
-    store = MemoryJobStore(clock)
-    yield store
-    await store.aclose()
-
-
-@asynccontextmanager
-async def open_memory_sessions(clock: Clock, _folder: Path) -> AsyncIterator[SessionStore]:
-    """Open a store in memory."""
-    yield MemorySessionStore(clock)
-
-
-@asynccontextmanager
-async def open_sqlite_jobs(clock: Clock, folder: Path) -> AsyncIterator[JobStore]:
-    """Open a store over a new SQLite file."""
-    store = SqlJobStore(await open_sqlite(f"sqlite:///{folder / 'jobs.db'}", clock=clock))
+async def open_job_store(url: str, *, clock: Clock | None = None) -> AsyncIterator[JobStore]:
+    """Open the store at *url*; `memory:` has one for each call, and takes its time from *clock*."""
+    match url.partition(":")[0]:
+        case "memory":
+            store: JobStore = MemoryJobStore(clock or SystemClock())
+        case "sqlite":
+            store = SqlJobStore(await open_sqlite(url, clock=clock))
+        case _:
+            store = SqlJobStore(await open_postgres(url, clock=clock))
     try:
         yield store
     finally:
@@ -84,20 +77,17 @@ async def open_sqlite_jobs(clock: Clock, folder: Path) -> AsyncIterator[JobStore
 
 
 @asynccontextmanager
-async def open_sqlite_sessions(clock: Clock, folder: Path) -> AsyncIterator[SessionStore]:
-    """Open a store over a new SQLite file."""
-    database = await open_sqlite(f"sqlite:///{folder / 'sessions.db'}", clock=clock)
+async def open_session_store(url: str, *, clock: Clock) -> AsyncIterator[SessionStore]:
+    """Open the store at *url*, as `open_job_store` does."""
+    if url.startswith("memory:"):
+        yield MemorySessionStore(clock)
+        return
+    open_database = open_sqlite if url.startswith("sqlite:") else open_postgres
+    database = await open_database(url, clock=clock)
     try:
         yield SqlSessionStore(database)
     finally:
         await database.aclose()
-
-
-JOB_STORES: dict[str, Opener] = {"memory": open_memory_jobs, "sqlite": open_sqlite_jobs}
-SESSION_STORES: dict[str, Callable[[Clock, Path], AbstractAsyncContextManager[SessionStore]]] = {
-    "memory": open_memory_sessions,
-    "sqlite": open_sqlite_sessions,
-}
 
 
 def make_artifact() -> ArtifactId:

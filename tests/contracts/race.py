@@ -1,7 +1,7 @@
 """
 Workers that race for items, crash and stall; a provider that remembers; a reader that follows.
 
-Run as `python -m tests.contracts.race URL RECORD SEED` it is one process of several over SQLite.
+Run as `python -m tests.contracts.race URL RECORD SEED` it is one process of several.
 """
 
 import fcntl
@@ -17,15 +17,13 @@ from typing import IO
 import anyio
 import anyio.lowlevel
 
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.sqlite import open_sqlite
 from image2model.core.errors import LeaseLost
 from image2model.core.ids import JobId, SubmitKey, WorkerId, new_hex_id
 from image2model.core.job import Item, Progress
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, Claim, JobStore, Step
-from tests.contracts.job_stores import accept, make_result, new_start
+from tests.contracts.job_stores import accept, make_result, new_start, open_job_store
 
 WORKERS = 8
 LEASE_S = 0.2
@@ -235,9 +233,8 @@ async def race(store: JobStore, record: Record, jobs: Sequence[JobId], *, seed: 
 async def main(*arguments: str) -> None:
     """Be one of several processes."""
     url, record, seed, *jobs = arguments
-    store = SqlJobStore(await open_sqlite(url))
-    await race(store, Record(Path(record)), [JobId(job) for job in jobs], seed=int(seed))
-    await store.aclose()
+    async with open_job_store(url) as store:
+        await race(store, Record(Path(record)), [JobId(job) for job in jobs], seed=int(seed))
 
 
 if __name__ == "__main__":

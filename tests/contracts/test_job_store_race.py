@@ -9,15 +9,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from image2model.backends.inprocess.clock import SystemClock
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.sqlite import open_sqlite
 from image2model.core.ids import JobId
 from image2model.core.job import Job
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobStore
-from tests.contracts.job_stores import JOB_STORES, make_job, refs
+from tests.contracts.job_stores import make_job, open_job_store, refs
 from tests.contracts.race import Follower, Record, race
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +22,7 @@ pytestmark = pytest.mark.anyio
 JOBS = 8
 ITEMS = 65
 PROCESSES = 3
+ITEMS_OF_PROCESSES = 30
 
 
 async def add_jobs(store: JobStore, *, items: int) -> list[Job]:
@@ -59,10 +57,9 @@ def check_follower(follower: Follower, jobs: Sequence[Job]) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", sorted(JOB_STORES))
-async def test_workers_race(kind: str, tmp_path: Path) -> None:
+async def test_workers_race(any_store_url: str, tmp_path: Path) -> None:
     """Eight workers of one process, each of which crashes and stalls again and again."""
-    async with JOB_STORES[kind](SystemClock(), tmp_path) as store:
+    async with open_job_store(any_store_url) as store:
         jobs = await add_jobs(store, items=ITEMS)
         record = Record(tmp_path / "record")
         follower = Follower(store, [job.id for job in jobs])
@@ -84,28 +81,25 @@ async def test_workers_race(kind: str, tmp_path: Path) -> None:
     assert happened(counts, "version") == Counter(every_version)
 
 
-def test_processes_race_over_sqlite(tmp_path: Path) -> None:
-    """Three processes of eight workers over one file; one is killed in the middle."""
-    url = f"sqlite:///{tmp_path / 'jobs.db'}"
+def test_processes_race(shared_store_url: str, tmp_path: Path) -> None:
+    """Three processes of eight workers over one store; one is killed in the middle."""
+    url = shared_store_url
     record = Record(tmp_path / "record")
     root = Path(__file__).parents[2]
 
     async def prepare() -> list[Job]:
-        store = SqlJobStore(await open_sqlite(url))
-        jobs = await add_jobs(store, items=ITEMS)
-        await store.aclose()
-        return jobs
+        async with open_job_store(url) as store:
+            return await add_jobs(store, items=ITEMS_OF_PROCESSES)
 
     async def follow(jobs: Sequence[JobId], victim: subprocess.Popen[bytes]) -> list[Job]:
-        store = SqlJobStore(await open_sqlite(url))
-        follower = Follower(store, jobs)
-        await follower.until_succeeded(JOBS * ITEMS // 4)
-        victim.kill()
-        await follower.run()
-        after = [await store.get_job(job) for job in jobs]
-        check_follower(follower, after)
-        await store.aclose()
-        return after
+        async with open_job_store(url) as store:
+            follower = Follower(store, jobs)
+            await follower.until_succeeded(JOBS * ITEMS_OF_PROCESSES // 4)
+            victim.kill()
+            await follower.run()
+            after = [await store.get_job(job) for job in jobs]
+            check_follower(follower, after)
+            return after
 
     jobs = anyio.run(prepare)
     ids = [job.id for job in jobs]

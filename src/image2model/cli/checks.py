@@ -15,6 +15,7 @@ from pathlib import Path
 
 from image2model.backends.sql.tables import REVISION
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
+from image2model.cli.places import without_secrets
 from image2model.cli.remote import open_remote
 from image2model.core.errors import Image2ModelError
 from image2model.jobs.health import OK, check_parts
@@ -132,18 +133,12 @@ def _check_product(settings: Settings) -> Iterator[Finding]:
 
 def _told(settings: Settings, part: str, outcome: str) -> str:
     places = {
-        "database": f"{_shown(settings.effective_database_url)} (schema {REVISION})",
-        "storage": _shown(settings.effective_storage_url),
+        "database": f"{without_secrets(settings.effective_database_url)} (schema {REVISION})",
+        "storage": without_secrets(settings.effective_storage_url),
     }
     if outcome != OK:
         return outcome
     return places.get(part, "works")
-
-
-def _shown(url: str) -> str:
-    """Leave name and password out of *url*."""
-    scheme, separator, rest = url.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
 
 def _check_provider(desk: EmbeddedDesk, provider: Provider) -> Finding:

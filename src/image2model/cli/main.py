@@ -22,6 +22,7 @@ SUMMARIES: Mapping[str, str] = {
     "generators": "See what makes models, what it costs and which options it has.",
     "ledger": "List what was sent to providers, and what it cost.",
     "keys": "Manage API keys for `serve`.",
+    "migrate": "Bring the database's tables up to date.",
     "doctor": "Check this installation, and say what to mend.",
 }
 """Every subcommand with its line of help; `image2model.cli.NAME` has it as `app`."""

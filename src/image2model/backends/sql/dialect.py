@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 _LEDGER_LOCK = 0x1ED6E2
-"""Any number that no other lock of this database uses."""
+_SCHEMA_LOCK = 0x5C4E3A
+"""Any two numbers that no other lock of this database uses."""
 
 
 def add_if_absent(connection: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
@@ -33,3 +34,9 @@ def lock_rows(connection: sa.Connection, rows: sa.Select[Any]) -> None:
     """Let no other transaction change *rows* until the end of this one."""
     if connection.dialect.name == "postgresql":
         connection.execute(rows.with_for_update())
+
+
+def lock_schema(connection: sa.Connection) -> None:
+    """Let no other transaction create or migrate tables until the end of this one."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))

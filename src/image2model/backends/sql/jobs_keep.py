@@ -11,7 +11,6 @@ from image2model.backends.sql.jobs_step import replace_files
 from image2model.backends.sql.rows import to_seconds
 from image2model.backends.sql.tables import (
     attempts,
-    checks,
     derived_files,
     items,
     jobs,
@@ -27,6 +26,10 @@ from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 
 _ARTIFACTS_AT_ONCE = 1000
+_CHECK = sa.text(
+    "INSERT INTO checks (id, checked_at) VALUES (1, :now_s)"
+    " ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at"
+)
 
 
 def set_expiry(tx: Transaction, job: JobId, expires_at: datetime | None) -> None:
@@ -132,6 +135,4 @@ def _with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[Artif
 
 def write_check(tx: Transaction) -> None:
     """Write something, to say whether the database can be written."""
-    written = tx.run(sa.update(checks).values(checked_at=tx.now_s))
-    if written.rowcount == 0:
-        tx.run(sa.insert(checks).values(id=1, checked_at=tx.now_s))
+    tx.run(_CHECK, {"now_s": tx.now_s})

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.dialect import lock_schema
 from image2model.backends.sql.tables import REVISION, metadata
 from image2model.core.errors import DatabaseUnavailable
 
@@ -24,6 +25,7 @@ def migrate(engine: sa.Engine) -> None:
         DatabaseUnavailable: A newer version of the product made the schema.
     """
     with engine.begin() as connection:
+        lock_schema(connection)
         revision = read_revision(connection)
         if revision is None:
             # The same tables as all migrations one after the other would make, but sooner.

@@ -11,6 +11,13 @@ from image2model.backends.sql.transaction import Database, Transaction
 from image2model.core.ids import OwnerId
 from image2model.ports.sessions import ApiKey
 
+_ADD_SESSION = sa.text(
+    "INSERT INTO sessions (token_sha256, owner, expires_at)"
+    " VALUES (:token_sha256, :owner, :expires_at)"
+    " ON CONFLICT (token_sha256) DO UPDATE"
+    " SET owner = excluded.owner, expires_at = excluded.expires_at"
+)
+
 
 class SqlSessionStore:
     """A `SessionStore` over *database*, which somebody else closes."""
@@ -56,10 +63,8 @@ class SqlSessionStore:
 
 
 def _add_session(tx: Transaction, token_sha256: str, owner: OwnerId, expires_at_s: float) -> None:
-    values = {"owner": owner, "expires_at": expires_at_s}
-    same = sessions.c.token_sha256 == token_sha256
-    if tx.run(sa.update(sessions).where(same).values(**values)).rowcount == 0:
-        tx.run(sa.insert(sessions), {"token_sha256": token_sha256, **values})
+    values = {"token_sha256": token_sha256, "owner": owner, "expires_at": expires_at_s}
+    tx.run(_ADD_SESSION, values)
 
 
 def _session_owner(tx: Transaction, token_sha256: str) -> OwnerId | None:

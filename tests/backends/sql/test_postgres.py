@@ -1,0 +1,345 @@
+"""What the PostgreSQL database does besides the port: opening, sharing, surviving restarts."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from image2model.backends.sql.jobs import SqlJobStore
+from image2model.backends.sql.migrate import read_revision, run_migrations
+from image2model.backends.sql.postgres import CONNECTIONS, PostgresDatabase, open_postgres
+from image2model.backends.sql.tables import REVISION, metadata, sessions
+from image2model.backends.sql.transaction import Transaction
+from image2model.core.errors import (
+    DatabaseUnavailable,
+    ExtraMissing,
+    InvalidSetting,
+    JobNotFound,
+)
+from tests.contracts.job_stores import RIVAL, make_job, refs, take
+from tests.servers.cutting_proxy import CuttingProxy
+from tests.servers.postgres import PostgresServer
+from tests.servers.process import free_port
+
+pytestmark = pytest.mark.anyio
+
+SHORT_S = 0.3
+"""How long calls wait for a server in tests in which it does not come back."""
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
+    database = await open_postgres(postgres_url)
+    yield database
+    await database.aclose()
+
+
+def insert_session(tx: Transaction, token: str) -> str:
+    tx.run(sa.insert(sessions).values(token_sha256=token, owner="o", expires_at=0.0))
+    return token
+
+
+def read_tokens(tx: Transaction) -> list[str]:
+    return sorted(tx.run(sa.select(sessions.c.token_sha256)).scalars())
+
+
+# --- opening ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["", "jobs.db", "postgresql://host", "mysql://h/d"])
+async def test_url_must_name_a_database(url: str) -> None:
+    with pytest.raises(InvalidSetting, match="IMAGE2MODEL_DATABASE_URL"):
+        await open_postgres(url)
+
+
+async def test_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ExtraMissing, match=r"image2model\[scaled\]"):
+        await open_postgres("postgresql://localhost/jobs")
+
+
+async def test_nobody_there_is_told_after_some_patience() -> None:
+    with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1"):
+        await open_postgres(f"postgresql://127.0.0.1:{free_port()}/jobs", patience_s=SHORT_S)
+
+
+async def test_server_that_starts_is_waited_for(
+    new_postgres: Callable[..., PostgresServer],
+) -> None:
+    with new_postgres() as server:
+        url = server.make_database()
+        server.stop()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, server.start)
+            database = await open_postgres(url)
+        await database.write(insert_session, "a")
+        await database.aclose()
+
+
+CREATE = """
+import anyio, sys
+from tests.contracts.job_stores import make_job, open_job_store
+
+async def main():
+    sys.stdin.readline()
+    async with open_job_store(sys.argv[1]) as store:
+        for _ in range(10):
+            await store.add_job(make_job(count=1))
+
+anyio.run(main)
+"""
+
+
+def test_processes_may_create_it_together(postgres_url: str) -> None:
+    """Several processes find no tables, create them at the same moment, and write to them."""
+    root = Path(__file__).parents[3]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CREATE, postgres_url], stdin=subprocess.PIPE, text=True, cwd=root
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0, 0, 0]
+
+    async def count() -> int:
+        store = SqlJobStore(await open_postgres(postgres_url))
+        found = await store.count_unfinished(make_job().owner)
+        await store.aclose()
+        return found
+
+    assert anyio.run(count) == 30
+
+
+async def test_migrations_make_the_tables(database: PostgresDatabase) -> None:
+    """All migrations, one after the other, lead to what a new database gets at once."""
+
+    def check(tx: Transaction) -> None:
+        context = MigrationContext.configure(tx.connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        metadata.drop_all(tx.connection)
+        tx.connection.execute(sa.text("DROP TABLE alembic_version"))
+        run_migrations(tx.connection)
+        assert read_revision(tx.connection) == REVISION
+        assert compare_metadata(context, metadata) == []
+
+    await database.write(check)
+
+
+async def test_newer_database_is_refused(postgres_url: str, database: PostgresDatabase) -> None:
+    await database.write(
+        lambda tx: tx.run(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    )
+    with pytest.raises(DatabaseUnavailable, match="newer version"):
+        await open_postgres(postgres_url)
+
+
+# --- time -------------------------------------------------------------------------------------
+
+
+async def test_wrong_clock_of_a_worker_is_harmless(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose clock is ten minutes ahead neither steals leases nor makes up times."""
+    right, wrong = [SqlJobStore(await open_postgres(postgres_url)) for _ in range(2)]
+    job = await right.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    claim = await take(right, ref, lease_s=30.0)
+    late_s = time.time() + 600.0
+    monkeypatch.setattr(time, "time", lambda: late_s)
+    assert await wrong.due_items(limit=9) == []
+    assert await wrong.claim_item(ref, worker=RIVAL, lease_s=30.0) is None
+    await right.release_leases(claim.worker, [(ref, claim.fence)])
+    await take(wrong, ref, worker=RIVAL, lease_s=30.0)
+    later = await wrong.add_job(make_job(count=1))
+    monkeypatch.undo()
+    assert await right.claim_item(ref, worker=claim.worker, lease_s=30.0) is None
+    assert 0.0 < (later.created_at - job.created_at).total_seconds() < 60.0
+    for store in (right, wrong):
+        await store.aclose()
+
+
+# --- transactions -----------------------------------------------------------------------------
+
+
+async def test_reads_see_one_state_and_never_write(database: PostgresDatabase) -> None:
+    looked, go_on = threading.Event(), threading.Event()
+
+    def look_twice(tx: Transaction) -> list[list[str]]:
+        before = read_tokens(tx)
+        looked.set()
+        assert go_on.wait(10)
+        return [before, read_tokens(tx)]
+
+    async def write_between() -> None:
+        await anyio.to_thread.run_sync(looked.wait, 10)
+        await database.write(insert_session, "a")
+        go_on.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(write_between)
+        assert await database.read(look_twice) == [[], []]
+    with pytest.raises(DatabaseUnavailable, match="read-only"):
+        await database_without_patience(database).read(insert_session, "b")
+    assert await database.read(read_tokens) == ["a"]
+
+
+def database_without_patience(database: PostgresDatabase) -> PostgresDatabase:
+    return PostgresDatabase(database._writer, clock=None, patience_s=0.0)
+
+
+async def test_mistakes_are_raised_and_rolled_back(database: PostgresDatabase) -> None:
+    def wrong(tx: Transaction) -> None:
+        insert_session(tx, "a")
+        raise JobNotFound(job="a")
+
+    def twice(tx: Transaction) -> None:
+        insert_session(tx, "b")
+        insert_session(tx, "b")
+
+    with pytest.raises(JobNotFound):
+        await database.write(wrong)
+    with pytest.raises(sa.exc.IntegrityError):
+        await database.write(twice)
+    assert await database.read(read_tokens) == []
+
+
+async def test_more_calls_than_connections_take_turns(database: PostgresDatabase) -> None:
+    tokens = [f"{number:03}" for number in range(5 * CONNECTIONS)]
+    async with anyio.create_task_group() as tasks:
+        for token in tokens:
+            tasks.start_soon(database.write, insert_session, token)
+    assert await database.read(read_tokens) == tokens
+
+
+async def test_deadlock_is_done_once_more(database: PostgresDatabase) -> None:
+    """Two transactions that wait for each other both come to their end."""
+    both_hold = threading.Barrier(2, timeout=10)
+    tries: Counter[str] = Counter()
+    for token in "ab":
+        await database.write(insert_session, token)
+
+    def lock(tx: Transaction, first: str, second: str) -> None:
+        tries[first] += 1
+        for token in (first, second):
+            of_token = sa.update(sessions).where(sessions.c.token_sha256 == token)
+            tx.run(of_token.values(expires_at=sessions.c.expires_at + 1.0))
+            if token == first and tries.total() <= 2:
+                both_hold.wait()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(database.write, lock, "a", "b")
+        tasks.start_soon(database.write, lock, "b", "a")
+    assert tries.total() == 3
+    ends = await database.read(lambda tx: tx.run(sa.select(sessions.c.expires_at)).scalars().all())
+    assert ends == [2.0, 2.0]
+
+
+# --- servers that go away ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_restart_loses_and_doubles_nothing(
+    new_postgres: Callable[..., PostgresServer], end: str
+) -> None:
+    """Calls under way when the server goes, and those made while it is away, are all done once."""
+    with new_postgres() as server:
+        database = await open_postgres(server.make_database())
+        written: list[str] = []
+        marks = {30: anyio.Event(), 150: anyio.Event()}
+
+        async def write(worker: int) -> None:
+            for number in range(40):
+                written.append(await database.write(insert_session, f"{worker}-{number:02}"))
+                if (mark := marks.get(len(written))) is not None:
+                    mark.set()
+
+        async with anyio.create_task_group() as tasks:
+            for worker in range(CONNECTIONS):
+                tasks.start_soon(write, worker)
+            for mark in marks.values():
+                await mark.wait()
+                await anyio.to_thread.run_sync(getattr(server, end))
+                await anyio.to_thread.run_sync(server.start)
+        assert await database.read(read_tokens) == sorted(written)
+        assert len(written) == 40 * CONNECTIONS
+        await database.aclose()
+
+
+async def test_server_that_stays_away_fails_calls_at_once(
+    new_postgres: Callable[..., PostgresServer],
+) -> None:
+    """The first calls are patient; later ones do not add up their patience."""
+    with new_postgres() as server:
+        database = await open_postgres(server.make_database(), patience_s=SHORT_S)
+        server.stop()
+        with pytest.raises(DatabaseUnavailable):
+            await database.write(insert_session, "a")
+        pauses = 0
+
+        async def sleep(_delay_s: float) -> None:
+            nonlocal pauses
+            pauses += 1
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(anyio, "sleep", sleep)
+            for _ in range(5):
+                with pytest.raises(DatabaseUnavailable):
+                    await database.read(read_tokens)
+        assert pauses == 0
+        server.start()
+        await database.write(insert_session, "b")
+        assert await database.read(read_tokens) == ["b"]
+        await database.aclose()
+
+
+@pytest.mark.parametrize("cut_after", [b"BEGIN", b"INSERT", b"COMMIT"])
+async def test_lost_answer_is_not_taken_for_a_failure(
+    postgres_server: PostgresServer, postgres_url: str, cut_after: bytes
+) -> None:
+    """Wherever the connection breaks, the row is written, and written once."""
+    with CuttingProxy(postgres_server.port) as proxy:
+        url = postgres_url.replace(f":{postgres_server.port}/", f":{proxy.port}/")
+        database = await open_postgres(url)
+        calls = 0
+
+        def insert(tx: Transaction) -> None:
+            nonlocal calls
+            calls += 1
+            insert_session(tx, f"{calls}")
+
+        proxy.cut_after = cut_after
+        await database.write(insert)
+        # A commit that was done is not done again; whatever came to nothing before it is.
+        expected = 2 if cut_after == b"INSERT" else 1
+        assert proxy.cuts == 1
+        assert calls == expected
+        assert await database.read(read_tokens) == [f"{expected}"]
+        await database.aclose()
+
+
+async def test_process_that_froze_lets_go_of_its_locks(
+    postgres_url: str, database: PostgresDatabase
+) -> None:
+    """A transaction in which nothing happens any more is ended, so nobody waits for it for ever."""
+
+    def limit(tx: Transaction) -> str:
+        shown = tx.run(sa.text("SHOW idle_in_transaction_session_timeout")).scalar_one()
+        return str(shown)
+
+    assert await database.write(limit) == "10s"
