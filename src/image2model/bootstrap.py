@@ -24,7 +24,7 @@ from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.transaction import Database
-from image2model.core.errors import InvalidSetting, StorageUnavailable
+from image2model.core.errors import ExtraMissing, InvalidSetting, StorageUnavailable
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
@@ -37,6 +37,7 @@ from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
 from image2model.jobs.recover import Sweeper
 from image2model.jobs.run import ItemRunner
+from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobStore
 from image2model.ports.provider import Provider, ProviderTools
@@ -47,6 +48,7 @@ from image2model.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+_BUCKETS = frozenset({"s3", "gs", "az"})
 _WARM_UP_LIMIT_S = 60.0
 _NETWORK_ITEMS_AT_ONCE = 1_000
 """Items that wait for a provider cost next to nothing here; the provider has its own limit."""
@@ -248,16 +250,29 @@ def _make_folders(*folders: Path) -> None:
             ) from error
 
 
-def _artifact_store(settings: Settings) -> FolderArtifactStore:
+def _artifact_store(settings: Settings) -> ArtifactStore:
     url = urlsplit(settings.effective_storage_url)
+    if url.scheme in _BUCKETS:
+        return _bucket_store(settings)
     if url.scheme != "file" or url.netloc:
         raise InvalidSetting(
             setting="IMAGE2MODEL_STORAGE_URL",
-            reason=f"'{url.scheme}:' is not supported; use file:///PATH.",
+            reason=f"'{url.scheme}:' is not supported; use file:///PATH, s3://BUCKET/PREFIX, "
+            "gs://BUCKET/PREFIX or az://CONTAINER/PREFIX.",
         )
     folder = Path(unquote(url.path))
     _make_folders(folder)
     return FolderArtifactStore(folder)
+
+
+def _bucket_store(settings: Settings) -> ArtifactStore:
+    try:
+        from image2model.backends.objects.artifacts import ObjectArtifactStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(feature="Storage in a bucket", extra="scaled") from error
+    return ObjectArtifactStore(
+        settings.effective_storage_url, endpoint_url=settings.storage_endpoint_url
+    )
 
 
 def _default_generator(settings: Settings, providers: Sequence[Provider]) -> GeneratorId:

@@ -193,7 +193,15 @@ class Settings(BaseSettings):
         "inprocess://", description="How items reach their workers; `inprocess://`: no queue."
     )
     storage_url: str | None = Field(
-        None, description="Pictures and results. None: `file://<data_dir>/artifacts`."
+        None,
+        description="Pictures and results: `file:///FOLDER`, `s3://BUCKET/PREFIX`, "
+        "`gs://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`. None: `file://<data_dir>/artifacts`.",
+    )
+    storage_endpoint_url: str | None = Field(
+        None,
+        description="Where the store of `s3://…` lives if it is not Amazon's, such as "
+        "`https://minio.example.org:9000`.",
+        pattern="^https?://",
     )
     default_generator: str | None = Field(
         None,

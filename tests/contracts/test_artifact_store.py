@@ -10,10 +10,12 @@ import pytest
 
 from image2model.backends.folder.artifacts import FolderArtifactStore
 from image2model.backends.inprocess.clock import SystemClock
+from image2model.backends.objects.artifacts import ObjectArtifactStore
 from image2model.core.errors import ArtifactNotFound, ArtifactTooLarge, StorageFull
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.ports.artifacts import ArtifactStore
 from image2model.testing.memory_artifacts import FailingArtifactStore, MemoryArtifactStore
+from tests.servers.s3 import S3Server
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +42,12 @@ def failing(memory: MemoryArtifactStore) -> FailingArtifactStore:
     return FailingArtifactStore(memory)
 
 
-@pytest.fixture(params=["memory", "folder", "failing"])
+@pytest.fixture
+def objects(s3_url: str, s3_server: S3Server) -> ObjectArtifactStore:
+    return ObjectArtifactStore(s3_url, endpoint_url=s3_server.endpoint_url)
+
+
+@pytest.fixture(params=["memory", "folder", "failing", "objects"])
 def store(request: pytest.FixtureRequest) -> ArtifactStore:
     found: ArtifactStore = request.getfixturevalue(request.param)
     return found

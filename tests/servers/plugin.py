@@ -1,8 +1,9 @@
 """
 Fixtures: real servers.
 
-`postgres_server` and `redis_server` run for all tests of a process, so leave them running and
-healthy. `postgres_url` and `redis_url` are empty databases on them. A test that stops or kills a
+`postgres_server`, `redis_server` and `s3_server` run for all tests of a process, so leave them
+running and healthy. `postgres_url` and `redis_url` are empty databases on them, `s3_url` an empty
+bucket. A test that stops or kills a
 server starts its own: `with new_redis(keeps=True) as server: …`.
 """
 
@@ -15,6 +16,7 @@ import pytest
 from tests.servers import postgres, redis
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
+from tests.servers.s3 import BUCKET, S3Server
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +59,22 @@ def redis_url(redis_server: RedisServer) -> str:
     """The URL of an emptied Redis."""
     redis_server.empty()
     return redis_server.url()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """The S3 of this test process."""
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an emptied bucket, and the environment that opens it."""
+    s3_server.empty()
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/here"
 
 
 def _need(program: Path) -> None:

@@ -33,6 +33,9 @@ MEDIA_TYPES: Mapping[str, str] = {
 NOTES_HEADER = "Conversion-Notes"
 """A JSON list of what was given up or left out, in plain words."""
 
+_DIRECT_S = 600.0
+"""How long a download from the storage itself may begin, in seconds."""
+
 _MOST_NOTES = 12
 _OTHER = "application/octet-stream"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -80,12 +83,24 @@ def content_disposition(name: str, *, inline: bool) -> str:
 
 
 async def send_result_file(
-    context: Context, request: Request, found: Found, *, inline: bool = False
+    context: Context, request: Request, found: Found, *, inline: bool = False, direct: bool = False
 ) -> Response:
-    """Answer with a file of a result, or with where the provider has it."""
+    """
+    Answer with a file of a result, or with where its provider has it.
+
+    Args:
+        context: The ports.
+        request: What is answered.
+        found: The file.
+        inline: Whether a browser may show it instead of keeping it.
+        direct: Whether to answer with where the storage has it, if that can be read without us.
+    """
     file = found.file
     if file.artifact is None:
-        return _elsewhere(found)
+        assert found.offer is not None
+        return _elsewhere(found.offer.url)
+    if direct and (url := await context.artifacts.direct_url(file.artifact, life_s=_DIRECT_S)):
+        return _elsewhere(url)
     download = Download(
         name=file.name,
         media_type=MEDIA_TYPES.get(file.format, _OTHER),
@@ -231,9 +246,8 @@ def picture_download(picture: Picture, *, name: str) -> Download:
     )
 
 
-def _elsewhere(found: Found) -> Response:
-    assert found.offer is not None
-    return RedirectResponse(found.offer.url, 307, headers={"Cache-Control": "no-store"})
+def _elsewhere(url: str) -> Response:
+    return RedirectResponse(url, 307, headers={"Cache-Control": "no-store"})
 
 
 def _digest(url: str | None) -> str:

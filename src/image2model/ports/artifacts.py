@@ -81,6 +81,15 @@ class ArtifactStore(Protocol):
         """List everything, in no order; what comes or goes meanwhile may be missing."""
         ...
 
+    async def direct_url(self, artifact: ArtifactId, *, life_s: float) -> str | None:
+        """
+        Make a URL from which whoever has it reads *artifact* without us, for *life_s* seconds.
+
+        Returns:
+            The URL, whether or not the file is there; None: this store has no such URLs.
+        """
+        ...
+
     async def check(self) -> None:
         """
         Write, read and remove a small file, to say whether the store works.

@@ -65,6 +65,10 @@ class MemoryArtifactStore:
         for kept in list(self._kept.values()):
             yield kept.facts
 
+    async def direct_url(self, artifact: ArtifactId, *, life_s: float) -> str | None:  # noqa: ARG002
+        """Return None: nobody else sees this memory."""
+        return None
+
     async def check(self) -> None:
         """Find nothing wrong: memory works."""
 
@@ -129,6 +133,10 @@ class FailingArtifactStore:
     def all(self) -> AsyncIterator[StoredArtifact]:
         """List everything."""
         return self._store.all()
+
+    async def direct_url(self, artifact: ArtifactId, *, life_s: float) -> str | None:
+        """Ask the store."""
+        return await self._store.direct_url(artifact, life_s=life_s)
 
     async def check(self) -> None:
         """Check the store, or fail as told."""

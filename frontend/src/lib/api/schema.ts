@@ -7166,7 +7166,10 @@ export interface operations {
     };
     getFile: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer with where the storage itself has the file (307, for ten minutes), if it can; the file is then called by its id there, so name it yourself. */
+                direct?: boolean;
+            };
             header?: never;
             path: {
                 /** @description The job's `id`. */
@@ -7225,7 +7228,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Only the provider has the file; `Location` says where. */
+            /** @description The provider or the storage has the file; `Location` says where. */
             307: {
                 headers: {
                     [name: string]: unknown;
@@ -7427,7 +7430,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Only the provider has the file; `Location` says where. */
+            /** @description The provider or the storage has the file; `Location` says where. */
             307: {
                 headers: {
                     [name: string]: unknown;

@@ -67,7 +67,7 @@ def _answers(media_types: Sequence[str], *classes: type[Image2ModelError]) -> Re
 
 def _result_answers(media_types: Sequence[str], *classes: type[Image2ModelError]) -> Responses:
     return {
-        307: {"description": "Only the provider has the file; `Location` says where."},
+        307: {"description": "The provider or the storage has the file; `Location` says where."},
         **_answers(
             media_types,
             errors.FileNotInResult,
@@ -101,13 +101,21 @@ async def get_file(
     name: Annotated[
         str, Path(description="The file's `name` in the result.", examples=["teapot.glb"])
     ],
+    direct: Annotated[
+        bool,
+        Query(
+            description="Answer with where the storage itself has the file (307, for ten minutes), "
+            "if it can; the file is then called by its id there, so name it yourself.",
+            examples=[False],
+        ),
+    ] = False,
     request: Request,
     context: ContextIn,
     owner: OwnerIn,
 ) -> Response:
     """Return a file of the result for keeping."""
     file = await download.find_file(context, owner, ItemRef(JobId(job), n), name)
-    return await send_result_file(context, request, file)
+    return await send_result_file(context, request, file, direct=direct)
 
 
 async def get_model(

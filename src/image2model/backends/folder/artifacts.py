@@ -130,6 +130,10 @@ class FolderArtifactStore:
                 for stored in await self._in_thread(_list, self._folder / name):
                     yield stored
 
+    async def direct_url(self, artifact: ArtifactId, *, life_s: float) -> str | None:  # noqa: ARG002
+        """Return None: files of this computer are read through us."""
+        return None
+
     async def check(self) -> None:
         """
         Write, read and remove a small file, to say whether the store works.
