@@ -39,6 +39,7 @@ from image2model.jobs.recover import Sweeper
 from image2model.jobs.run import ItemRunner
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.feed import ChangeFeed
 from image2model.ports.jobstore import JobStore
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
@@ -164,7 +165,7 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
             sessions=stores.sessions,
             artifacts=_artifact_store(settings),
             dispatcher=dispatcher,
-            feed=InProcessChangeFeed(),
+            feed=await stack.enter_async_context(_open_feed(settings)),
             compute=compute,
             clock=clock,
             catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
@@ -179,6 +180,22 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
             await stack.enter_async_context(_working(context, dispatcher, keeper))
             await stack.enter_async_context(_warming(compute))
         yield App(context=context, settings=settings)
+
+
+@asynccontextmanager
+async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
+    local = InProcessChangeFeed()
+    if urlsplit(settings.queue_url).scheme not in {"redis", "rediss"}:
+        yield local
+        return
+    try:
+        # Not installed, and not needed, where everything is one process.
+        from image2model.backends.redis.feed import open_redis_feed  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(feature="Redis", extra="scaled") from error
+    opened = open_redis_feed(settings.queue_url, setting="IMAGE2MODEL_QUEUE_URL", local=local)
+    async with opened as feed:
+        yield feed
 
 
 @asynccontextmanager

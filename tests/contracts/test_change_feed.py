@@ -1,10 +1,13 @@
 """What every `ChangeFeed` promises, and what the one in the process adds."""
 
+from collections.abc import AsyncIterator
+
 import anyio
 import anyio.lowlevel
 import pytest
 
 from image2model.backends.inprocess.feed import InProcessChangeFeed
+from image2model.backends.redis.feed import RedisChangeFeed, open_redis_feed
 from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.feed import ChangeFeed
 
@@ -25,7 +28,14 @@ def in_process() -> InProcessChangeFeed:
     return InProcessChangeFeed()
 
 
-@pytest.fixture(params=["in_process"])
+@pytest.fixture
+async def over_redis(redis_url: str) -> AsyncIterator[RedisChangeFeed]:
+    async with open_redis_feed(redis_url, setting="URL", local=InProcessChangeFeed()) as feed:
+        await feed.is_connected.wait()
+        yield feed
+
+
+@pytest.fixture(params=["in_process", "over_redis"])
 def feed(request: pytest.FixtureRequest) -> ChangeFeed:
     found: ChangeFeed = request.getfixturevalue(request.param)
     return found
