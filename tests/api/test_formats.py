@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import httpx2
 import numpy as np
@@ -11,6 +12,11 @@ import pytest
 from image2model.api.downloads import NOTES_HEADER
 from image2model.geometry.conversion import FORMATS
 from image2model.geometry.formats.reading import read_model
+from image2model.geometry.glb_writer import write_glb
+from image2model.geometry.mesh import Mesh
+from image2model.geometry.print_check import check_print
+from image2model.testing.tiny_model import tiny_glb
+from image2model.wire.inspection import InspectionOut
 from tests.api.asking import make_job, problem_of
 from tests.rig import Rig
 
@@ -119,14 +125,52 @@ async def test_senseless_options_are_refused(
 
 
 async def test_inspected(client: httpx2.AsyncClient, item: str) -> None:
-    """The cube of 100 mm prints as it is, unless the printer is very coarse."""
-    found = (await client.get(f"{item}/inspect")).json()
-    assert found["faces"] == 12
-    assert found["size_mm"] == [100.0, 100.0, 100.0]
-    assert found["print"]["verdict"] == "ready"
-    assert found["print"]["volume_mm3"] == pytest.approx(1e6)
-    coarse = await client.get(f"{item}/inspect", params={"printer_min_mm": "100"})
-    assert np.isclose(json.loads(coarse.content)["print"]["area_mm2"], 60_000)
+    """The cube of 100 mm prints as it is; every fact is of the kind that is documented."""
+    reply = await client.get(f"{item}/inspect")
+    found = InspectionOut.model_validate(reply.json())
+    assert found.model_dump(mode="json") == reply.json()
+    assert (found.format, found.size_bytes) == ("glb", len(tiny_glb("茶壶")))
+    assert found.faces == 12
+    assert found.size_mm == (100.0, 100.0, 100.0)
+    assert (found.textures, found.texels_per_mm) == ([], None)
+    assert found.print.verdict == "ready"
+    assert found.print.manifold
+    assert found.print.volume_mm3 == pytest.approx(1e6)
+    assert found.print.area_mm2 == pytest.approx(60_000)
+
+
+async def item_with(client: httpx2.AsyncClient, rig: Rig, mesh: Mesh) -> str:
+    """Have the provider make *mesh*, and return the item's address."""
+    rig.web.files["https://scripted.invalid/request-1.glb"] = write_glb(mesh)
+    job = await make_job(client, "box", keep="links")
+    await rig.run_dispatched()
+    return f"/api/v1/jobs/{job['id']}/items/0"
+
+
+async def test_inspected_for_a_coarse_printer(client: httpx2.AsyncClient, rig: Rig) -> None:
+    """A cube of 5 mm is all thin walls to a printer that makes none below 10 mm."""
+    [cube] = read_model(tiny_glb()).meshes
+    item = await item_with(client, rig, replace(cube, positions=cube.positions / np.float32(20)))
+    params = {"printer_min_mm": "10"}
+    told = (await client.get(f"{item}/inspect", params=params)).json()["print"]
+    assert (told["verdict"], told["printer_min_mm"], told["thin_share"]) == ("not", 10.0, 1.0)
+    assert (await client.get(f"{item}/inspect")).json()["print"]["verdict"] == "ready"
+    reply = await client.get(f"{item}/inspect", params={"printer_min_mm": "0"})
+    assert problem_of(reply, 422)["code"] == "invalid_request"
+
+
+async def test_repaired_on_the_way(client: httpx2.AsyncClient, rig: Rig) -> None:
+    """A cube that lacks a face is repairable, and `repair=true` makes a closed solid of it."""
+    [cube] = read_model(tiny_glb()).meshes
+    item = await item_with(client, rig, replace(cube, faces=cube.faces[1:]))
+    told = (await client.get(f"{item}/inspect")).json()["print"]
+    assert told["verdict"] == "repairable"
+    assert told["edges"]["open"] == 3
+    assert told["volume_mm3"] is None
+    made = await client.get(f"{item}/model.glb", params={"repair": "true"})
+    assert json.loads(made.headers[NOTES_HEADER]) == ["1 hole was filled"]
+    [solid] = read_model(made.content).meshes
+    assert check_print([solid]).verdict == "ready"
 
 
 async def test_inspecting_what_is_not_there(client: httpx2.AsyncClient, item: str) -> None:

@@ -100,6 +100,15 @@ def test_jobs_can_be_changed(client: Client, pictures: list[Path]) -> None:
         client.job(job.id)
 
 
+def test_models_are_inspected_and_compared(client: Client, pictures: list[Path]) -> None:
+    job = client.wait(client.submit(pictures[:1], generator="local/extrude").id)
+    told = client.inspect(job.id, 0, printer_min_mm=0.5)
+    assert (told.format, told.print.verdict, told.print.printer_min_mm) == ("glb", "ready", 0.5)
+    fidelity = client.fidelity(job.id, 0)
+    assert fidelity.score is not None
+    assert fidelity.score > 0.85
+
+
 def test_generators_and_estimates(client: Client) -> None:
     generators = client.generators()
     assert generators[0].default

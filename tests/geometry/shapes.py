@@ -74,6 +74,32 @@ def torus(
     )
 
 
+def wedge(material: Material | None = None) -> Mesh:
+    """
+    Make a closed letter-like shape that looks different from everywhere.
+
+    A tall box, a foot to its right, and a nose to its front: 0.1 m wide, 0.2 m high.
+    """
+    boxes = (
+        ((-0.05, -0.1, -0.03), (-0.01, 0.1, 0.02)),
+        ((-0.01, -0.1, -0.03), (0.05, -0.06, 0.02)),
+        ((-0.05, 0.03, 0.02), (-0.02, 0.06, 0.1)),
+    )
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+    quads = np.array(
+        [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
+    )
+    faces = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    return Mesh(
+        name="wedge",
+        positions=np.concatenate(
+            [np.array(low) + corners * (np.array(high) - low) for low, high in boxes]
+        ).astype(np.float32),
+        faces=np.concatenate([faces + 8 * index for index in range(len(boxes))]).astype(np.uint32),
+        material=material or Material(base_color=(0.6, 0.15, 0.1, 1.0)),
+    )
+
+
 def coat(mesh: Mesh) -> NDArray[np.uint8]:
     """Return smooth vertex colours for *mesh*, linear."""
     low, high = mesh.positions.min(axis=0), mesh.positions.max(axis=0)

@@ -213,6 +213,20 @@ def test_containers_that_are_none(read: Callable[[bytes], object], data: bytes) 
         read(data)
 
 
+@pytest.mark.parametrize("many", [b"[]", b"{}", b"0", b'""'])
+def test_json_of_countless_values_is_refused(many: bytes) -> None:
+    """Eight megabytes of text would become half a gigabyte of objects."""
+    text = b'{"asset":{"version":"2.0"},"extras":[' + b",".join([many] * 3_000_000) + b"]}"
+    glb = pack_text(text)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidMesh, match="holds too much"):
+            read_glb(glb)
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(glb)
+    finally:
+        tracemalloc.stop()
+
+
 def test_every_truncation_is_noticed() -> None:
     """A download that stopped is never taken for a model, wherever it stopped."""
     glb = square().glb()

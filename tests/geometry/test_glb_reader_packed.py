@@ -1,11 +1,17 @@
 """GLB files packed by Draco or meshoptimizer, and posed by skins, read as what they stand for."""
 
+import tracemalloc
+from contextlib import suppress
+
 import DracoPy
 import meshoptimizer
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from image2model.core.errors import InvalidMesh
+from image2model.geometry.draco_header import read_draco_counts
 from image2model.geometry.glb_reader import read_glb
 from image2model.geometry.mesh import Mesh
 from tests.geometry.glb_files import SQUARE, Builder, square
@@ -82,6 +88,61 @@ def test_draco_that_promises_more_is_refused() -> None:
     builder.document["accessors"][0]["count"] += 1
     with pytest.raises(InvalidMesh, match="promises"):
         read_glb(builder.glb())
+
+
+def varint(number: int) -> bytes:
+    """Write a number as Draco does, seven bits a byte."""
+    parts = []
+    while number > 0x7F:
+        parts.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*parts, number])
+
+
+@pytest.mark.parametrize("level", [0, 1, 10])
+@pytest.mark.parametrize("metadata", [False, True])
+def test_draco_says_how_much_it_holds(level: int, metadata: bool) -> None:
+    """Whatever its method, and with names and values before."""
+    mesh = torus()
+    packed = DracoPy.encode(
+        mesh.positions, mesh.faces, compression_level=level, create_metadata=metadata
+    )
+    assert bool(packed[10] & 0x80) is metadata
+    said = read_draco_counts(packed)
+    assert said.faces == len(mesh.faces)
+    assert said.vertices <= len(mesh.positions)
+
+
+@pytest.mark.parametrize("level", [0, 10])
+@pytest.mark.parametrize("faces", [2**31 - 1, 2**35 - 1, 5_000_000])
+def test_draco_that_would_fill_the_memory_is_refused(level: int, faces: int) -> None:
+    """Its own header asks for more than the file promises: nothing is made at all."""
+    mesh = torus()
+    packed = DracoPy.encode(mesh.positions, mesh.faces, compression_level=level)
+    builder = draco_file(mesh, packed, {"POSITION": 0})
+    number = varint(len(mesh.faces))
+    start = packed.index(number, 11)
+    lying = packed[:start] + varint(faces) + packed[start + len(number) :]
+    assert read_draco_counts(lying).faces == faces
+    builder.document["bufferViews"][0] = {
+        "buffer": 0,
+        "byteOffset": len(builder.binary),
+        "byteLength": len(lying),
+    }
+    builder.binary += lying
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidMesh, match="promises"):
+            read_glb(builder.glb())
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@given(data=st.binary(max_size=60))
+def test_any_bytes_have_counts_or_are_refused(data: bytes) -> None:
+    with suppress(InvalidMesh):
+        read_draco_counts(b"DRACO\2\2\1" + data)
 
 
 def meshopt_file() -> tuple[Mesh, Builder]:

@@ -1,7 +1,7 @@
 """`image2model inspect`: say what 3D files hold, and whether they print."""
 
 import json
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +11,7 @@ from image2model.cli.model_files import FilesArgument, read_file
 from image2model.cli.parameters import STYLE, JsonOption
 from image2model.core.errors import Image2ModelError
 from image2model.geometry.report import report_file
+from image2model.wire.inspection import InspectionOut
 
 app = typer.Typer(**STYLE)
 
@@ -40,39 +41,37 @@ def inspect(
 
     Works here, without a server.
     """
-    told: list[Mapping[str, Any]] = []
+    told: list[dict[str, Any]] = []
     failed = False
     for path in files:
         try:
-            found = {
-                "source": str(path),
-                **report_file(read_file(path), printer_min_mm=printer_min_mm),
-            }
+            data = read_file(path)
+            found = InspectionOut.model_validate(report_file(data, printer_min_mm=printer_min_mm))
+            told.append({"source": str(path), **found.model_dump(mode="json")})
             if not as_json:
-                _say(found)
+                _say(path, found)
         except Image2ModelError as error:
             failed = True
-            found = {"source": str(path), "error": {"code": error.code, "message": error.message}}
+            shown = {"code": error.code, "message": error.message, "details": error.details}
+            told.append({"source": str(path), "error": shown})
             if not as_json:
                 typer.echo(f"{path}: {error.message}", err=True)
-        told.append(found)
     if as_json:
         typer.echo(json.dumps(told, indent=2))
     raise typer.Exit(SOME_FAILED if failed else 0)
 
 
-def _say(found: Mapping[str, Any]) -> None:
-    width, height, depth = found["size_mm"]
-    printing = found["print"]
-    typer.echo(f"{found['source']}: {found['format']}, {found['size_bytes']:,} bytes")
-    typer.echo(f"  {found['faces']:,} faces, {found['vertices']:,} vertices")
+def _say(path: Path, found: InspectionOut) -> None:
+    width, height, depth = found.size_mm
+    typer.echo(f"{path}: {found.format}, {found.size_bytes:,} bytes")
+    typer.echo(f"  {found.faces:,} faces, {found.vertices:,} vertices")
     typer.echo(f"  {width:g} × {height:g} × {depth:g} mm (width, height, depth)")
-    for texture in found["textures"]:
-        use = texture["use"].replace("_", " ")
-        side = f"{texture['width_px']} × {texture['height_px']}"
-        typer.echo(f"  {use} texture: {side} px, {texture['size_bytes']:,} bytes")
-    for left_out in found["left_out"]:
+    for texture in found.textures:
+        use = texture.use.replace("_", " ")
+        side = f"{texture.width_px} × {texture.height_px}"
+        typer.echo(f"  {use} texture: {side} px, {texture.size_bytes:,} bytes")
+    for left_out in found.left_out:
         typer.echo(f"  {left_out}")
-    typer.echo(f"  {_VERDICTS[printing['verdict']]}")
-    for reason in printing["reasons"]:
+    typer.echo(f"  {_VERDICTS[found.print.verdict]}")
+    for reason in found.print.reasons:
         typer.echo(f"    {reason}")

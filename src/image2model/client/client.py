@@ -13,6 +13,7 @@ from uuid import uuid4
 from image2model.client.connection import API, Connection
 from image2model.client.events import Event
 from image2model.core.errors import NoPictures, ServerUnreachable
+from image2model.wire.inspection import InspectionOut
 from image2model.wire.models import (
     EstimateIn,
     EstimateOut,
@@ -222,6 +223,19 @@ class Client:
     def fidelity(self, job_id: str, item: int) -> FidelityOut:
         """Ask how well an item's model matches its photo."""
         return self._server.ask(FidelityOut, "GET", f"/jobs/{job_id}/items/{item}/fidelity")
+
+    def inspect(self, job_id: str, item: int, *, printer_min_mm: float = 0.8) -> InspectionOut:
+        """
+        Ask what an item's model holds and whether it prints.
+
+        Args:
+            job_id: The job.
+            item: The item's index, from 0.
+            printer_min_mm: The thinnest wall the printer makes, in millimetres.
+        """
+        path = f"/jobs/{job_id}/items/{item}/inspect"
+        query = {"printer_min_mm": printer_min_mm}
+        return self._server.ask(InspectionOut, "GET", path, params=query)
 
     # --- files ------------------------------------------------------------------------------
 

@@ -28,7 +28,12 @@ class EdgeFacts:
     @property
     def closed(self) -> bool:
         """Whether every edge joins exactly two faces that look to the same side."""
-        return not (self.open or self.crowded or self.flipped)
+        return self.manifold and not self.open
+
+    @property
+    def manifold(self) -> bool:
+        """Whether at most two faces meet at every edge, and look to the same side."""
+        return not (self.crowded or self.flipped)
 
 
 def edge_facts(faces: Indices) -> EdgeFacts:

@@ -10,7 +10,7 @@ from image2model.core.errors import InvalidPictureError
 from image2model.geometry.camera import frame
 from image2model.geometry.coarsen import coarsen
 from image2model.geometry.drawing import draw_scene
-from image2model.geometry.glb_reader import read_glb
+from image2model.geometry.formats.reading import read_model
 from image2model.geometry.mask import find_subject
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.pictures import Picture, decode_picture
@@ -44,7 +44,7 @@ _FIELD_OF_VIEW_DEG = 30.0
 MEANINGS = (
     (0.85, "very close to the photo"),
     (0.7, "close to the photo"),
-    (0.5, "like the photo, with differences"),
+    (0.5, "like the photo in part"),
     (0.0, "not like the photo"),
 )
 """What scores from there on mean."""
@@ -71,7 +71,7 @@ class Fidelity:
     view: View | None = None
 
 
-def measure_fidelity(glb: bytes, photo: bytes, *, limits: PictureLimits) -> Fidelity:
+def measure_fidelity(model: bytes, photo: bytes, *, limits: PictureLimits) -> Fidelity:
     """
     Compare a model with a photo.
 
@@ -79,7 +79,7 @@ def measure_fidelity(glb: bytes, photo: bytes, *, limits: PictureLimits) -> Fide
     is judged: the back may be anything.
 
     Args:
-        glb: The whole file.
+        model: A GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
         photo: A picture file.
         limits: What is refused before any pixel is decoded.
 
@@ -93,12 +93,13 @@ def measure_fidelity(glb: bytes, photo: bytes, *, limits: PictureLimits) -> Fide
         return _unknown("the object cannot be told from the photo's background")
     if mask.confidence < _LEAST_CONFIDENCE:
         return _unknown("the object cannot be told safely from the photo's background")
-    scene = _unlit(prepare_scene(read_glb(glb), texture_px=2 * _SIZE_PX))
+    scene = _unlit(prepare_scene(read_model(model).meshes, texture_px=2 * _SIZE_PX))
     inside = mask.coverage > min(127, int(mask.coverage.max()) // 2)
     views = [fit.view for fit in find_views(scene.positions, scene.faces, inside)]
     wanted = _Wanted(picture, inside)
     # Most models face the front, and the search stops a few degrees beside it.
-    compared = [wanted.compare(scene, view) for view in (*views, View(yaw_deg=0, pitch_deg=0))]
+    views += [View(yaw_deg=0, pitch_deg=0, perspective=far) for far in (False, True)]
+    compared = [wanted.compare(scene, view) for view in views]
     return max(compared, key=lambda one: (one.score or 0.0, one.iou or 0.0))
 
 

@@ -10,6 +10,8 @@ from image2model.geometry.gltf_json import Object, child, text
 
 _HEADER, _CHUNK_HEADER = struct.Struct("<4sII"), struct.Struct("<I4s")
 _LARGEST_JSON_BYTES = 64_000_000
+_MOST_JSON_VALUES = 3_000_000
+"""Each takes about a hundred bytes once it is read, and may be two characters long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,8 +86,12 @@ def parse_gltf_json(content: memoryview | bytes) -> Object:
     """
     if len(content) > _LARGEST_JSON_BYTES:
         raise InvalidMesh(reason="its JSON is too long")
+    text_bytes = bytes(content)
+    # Every value but the first follows a comma or a bracket.
+    if sum(text_bytes.count(mark) for mark in (b",", b"[", b"{")) > _MOST_JSON_VALUES:
+        raise InvalidMesh(reason="its JSON holds too much")
     try:
-        document = json.loads(bytes(content), parse_constant=_refuse_constant)
+        document = json.loads(text_bytes, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidMesh(reason="its JSON cannot be read") from error
     if not isinstance(document, dict):

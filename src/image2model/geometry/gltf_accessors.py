@@ -78,7 +78,7 @@ class GltfData:
         width = _WIDTHS.get(text(accessor, "type", ""))
         if width is None:
             raise InvalidMesh(reason=f"accessor {index} has an unknown type")
-        self.spend(count)
+        self.spend(count * max(1, width // 4))
         view = optional_integer(accessor, "bufferView")
         if view is None:
             values = np.zeros((count, width), dtype)

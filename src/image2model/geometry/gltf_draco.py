@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
+from image2model.geometry.draco_header import read_draco_counts
 from image2model.geometry.gltf_accessors import GltfData, normalised
 from image2model.geometry.gltf_json import Object, child, entry, integer
 
@@ -49,6 +50,9 @@ def decode_primitive(source: GltfData, primitive: Object, packed: Object) -> Dra
     corners = integer(_accessor(source, integer(primitive, "indices")), "count")
     source.spend(promised + corners)
     data, _ = source.view(integer(packed, "bufferView"))
+    said = read_draco_counts(bytes(data))
+    if 3 * said.faces != corners or said.vertices > promised:
+        raise InvalidMesh(reason="its Draco data is not what the file promises")
     try:
         found = DracoPy.decode(bytes(data))
         faces = np.asarray(found.faces, np.int64)

@@ -13,6 +13,7 @@ from image2model.geometry.gltf_json import Object, integer, text
 EXTENSION = "EXT_meshopt_compression"
 
 _LARGEST_STRIDE = 256
+_USUAL_STRIDE = 16
 _INDEX_BYTES = (2, 4)
 _Filter = Callable[[NDArray[Any], int, int], NDArray[Any]]
 _FILTERS: Mapping[str, tuple[_Filter | None, tuple[int, ...] | None]] = {
@@ -40,7 +41,8 @@ def decode_view(packed: Object, data: memoryview, spend: Callable[[int], None]) 
         InvalidMesh: The extension is malformed, or the bytes are damaged.
     """
     count, stride = integer(packed, "count"), integer(packed, "byteStride")
-    spend(count)
+    # The rarest elements are the largest: they count as what their bytes would hold otherwise.
+    spend(count * max(1, stride // _USUAL_STRIDE))
     try:
         match text(packed, "mode", ""):
             case "ATTRIBUTES":

@@ -26,8 +26,7 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
         printer_min_mm: The thinnest wall a printer makes, in millimetres.
 
     Returns:
-        JSON values: `format`, `size_bytes`, `faces`, `vertices`, `size_mm`, `materials`,
-        `textures`, `texels_per_mm`, `left_out`, and `print` with its `verdict` and `reasons`.
+        JSON values, as `InspectionOut` of `wire` describes them.
 
     Raises:
         InvalidMesh: It cannot be read.
@@ -43,7 +42,11 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
         "textures": _textures(model.meshes),
         "texels_per_mm": _texel_density(model.meshes),
         "left_out": list(model.left_out),
-        "print": _rounded(asdict(printing)),
+        "print": {
+            "printer_min_mm": printer_min_mm,
+            "manifold": printing.edges.manifold,
+            **_rounded(asdict(printing)),
+        },
     }
 
 
@@ -116,7 +119,7 @@ def _area_2d(points: NDArray[np.floating], faces: NDArray[np.uint32]) -> float:
     return float(np.abs(ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]).sum()) / 2
 
 
-def _rounded(told: JsonValue) -> JsonValue:
-    if isinstance(told, dict):
-        return {key: _rounded(value) for key, value in told.items()}
-    return round(told, 4) if isinstance(told, float) else told
+def _rounded(told: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {
+        key: round(value, 4) if isinstance(value, float) else value for key, value in told.items()
+    }

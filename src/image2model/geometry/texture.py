@@ -82,7 +82,7 @@ def decode_texture(image: EncodedImage, *, longest_px: int) -> NDArray[np.uint8]
     if found is None:
         raise InvalidMesh(reason="a texture is damaged")
     if found.dtype != np.uint8:
-        found = np.right_shift(found.astype(np.uint16), 8).astype(np.uint8)
+        found = np.right_shift(found.astype(np.uint16, copy=False), 8).astype(np.uint8)
     if max(found.shape[:2]) >= 2 * longest_px:
         shrink = longest_px / max(found.shape[:2])
         found = cv2.resize(found, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 _COARSE_PX, _FINE_PX = 40, 80
 _COARSE_POINTS, _FINE_POINTS = 2_500, 10_000
 _YAW_STEP_DEG, _PITCHES_DEG = 15, (-30, -15, 0, 15, 30, 45, 60)
-_STARTS = 3
+_STARTS = 4
 _APART_DEG = 25.0
-_STEPS_DEG = (8.0, 4.0, 2.0, 1.0)
-_ROUNDS = 3
+_FIRST_STEP_DEG = 8.0
+_STEPS_DEG = (4.0, 2.0, 1.0)
+_REFINED = 2
+_ROUNDS = 4
 _STEEPEST_DEG = 89.0
 _DISTANCE = 4.0
 """Of a camera with perspective, in radii of the model: an angle of view of about 30 degrees."""
@@ -43,16 +45,14 @@ class View:
 
     def axes(self) -> NDArray[np.float64]:
         """Return the picture's right and up, and the way to the camera, as rows."""
-        yaw, pitch, roll = (
-            math.radians(angle) for angle in (self.yaw_deg, self.pitch_deg, self.roll_deg)
+        (sin_yaw, cos_yaw), (sin_pitch, cos_pitch), (sin_roll, cos_roll) = (
+            (math.sin(angle), math.cos(angle))
+            for angle in map(math.radians, (self.yaw_deg, self.pitch_deg, self.roll_deg))
         )
-        right = np.array([math.cos(yaw), 0.0, -math.sin(yaw)])
-        back = np.array(
-            [math.sin(yaw) * math.cos(pitch), math.sin(pitch), math.cos(yaw) * math.cos(pitch)]
-        )
-        up = np.cross(back, right)
-        across = math.cos(roll) * right + math.sin(roll) * up
-        return np.stack([across, np.cross(back, across), back])
+        right = np.array([cos_yaw, 0.0, -sin_yaw])
+        up = np.array([-sin_pitch * sin_yaw, cos_pitch, -sin_pitch * cos_yaw])
+        back = np.array([sin_yaw * cos_pitch, sin_pitch, cos_yaw * cos_pitch])
+        return np.stack([cos_roll * right + sin_roll * up, cos_roll * up - sin_roll * right, back])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +78,13 @@ def find_views(
         mask: Which pixels of a picture show the object; at least one does.
 
     Returns:
-        Up to three views, the best first.
+        One or two views, the best first.
     """
     cloud = _cloud(positions, faces)
-    coarse, fine = (fit_box(mask, size_px=side) for side in (_COARSE_PX, _FINE_PX))
+    coarse, fine = (_touched(mask, size_px=side) for side in (_COARSE_PX, _FINE_PX))
     views = [
-        View(yaw_deg=float(yaw), pitch_deg=float(pitch))
+        View(yaw_deg=float(yaw), pitch_deg=float(pitch), perspective=far)
+        for far in (False, True)
         for pitch in _PITCHES_DEG
         for yaw in range(-180, 180, _YAW_STEP_DEG)
     ]
@@ -95,8 +96,11 @@ def find_views(
             starts.append(view)
         if len(starts) == _STARTS:
             break
-    found = [_improve(cloud, start, fine) for start in starts]
-    return sorted(found, key=lambda fit: -_worth(fit.overlap, fit.view))
+    found = [_walk(cloud, fit, _FIRST_STEP_DEG, fine) for fit in _fits(cloud, starts, fine)]
+    best = _distinct(sorted(found, key=lambda fit: -_worth(fit.overlap, fit.view)))
+    for step in _STEPS_DEG:
+        best = [_walk(cloud, fit, step, fine) for fit in best]
+    return sorted(best, key=lambda fit: -_worth(fit.overlap, fit.view))
 
 
 def fit_box(mask: NDArray[np.bool_], *, size_px: int) -> NDArray[np.bool_]:
@@ -117,6 +121,20 @@ def fit_box(mask: NDArray[np.bool_], *, size_px: int) -> NDArray[np.bool_]:
     return np.asarray(moved) >= 0.5
 
 
+def _touched(mask: NDArray[np.bool_], *, size_px: int) -> NDArray[np.bool_]:
+    """Fit *mask* as `fit_box` does, but keep all pixels it touches: points fill those as well."""
+    side = int(1 / box_matrix(mask, size_px=size_px)[0, 0])
+    # Room all around, or what grows beyond the picture is lost.
+    grown = np.pad(mask.astype(np.uint8), side)
+    grown = np.asarray(cv2.dilate(grown, np.ones((max(side, 1),) * 2, np.uint8)), np.uint8)
+    matrix = box_matrix(mask, size_px=size_px)
+    matrix[:, 2] -= matrix[0, 0] * side
+    moved = cv2.warpAffine(
+        grown.astype(np.float32), matrix, (size_px, size_px), flags=cv2.INTER_LINEAR
+    )
+    return np.asarray(moved) >= 0.5
+
+
 def box_matrix(mask: NDArray[np.bool_], *, size_px: int) -> NDArray[np.float64]:
     """Return the matrix for `cv2.warpAffine` that `fit_box` moves *mask* by."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -130,8 +148,8 @@ def box_matrix(mask: NDArray[np.bool_], *, size_px: int) -> NDArray[np.float64]:
 
 def overlap_of(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Return intersection over union of two masks; 0.0 where both are empty."""
-    union = np.count_nonzero(one | other)
-    return np.count_nonzero(one & other) / union if union else 0.0
+    union = int(np.count_nonzero(one | other))
+    return int(np.count_nonzero(one & other)) / union if union else 0.0
 
 
 def _cloud(positions: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -158,7 +176,8 @@ def _overlaps(
     cloud: NDArray[np.float32], views: Sequence[View], wanted: NDArray[np.bool_]
 ) -> list[float]:
     axes = np.stack([view.axes() for view in views]).astype(np.float32)
-    seen = np.einsum("vij,pj->vip", axes, cloud, optimize=True)
+    # One product of two matrices: a product for each view takes several times as long.
+    seen = (axes.reshape(-1, 3) @ cloud.T).reshape(len(views), 3, -1)
     across = seen[:, :2]
     far = np.array([view.perspective for view in views])
     if far.any():
@@ -166,8 +185,9 @@ def _overlaps(
     low, high = across.min(axis=2), across.max(axis=2)
     side = len(wanted)
     scale = side * (1 - 2 * _MARGIN) / np.maximum((high - low).max(axis=1), 1e-9)
-    at = (across - ((low + high) / 2)[:, :, None]) * scale[:, None, None] + side / 2
-    cells = at.astype(np.int32)
+    across *= scale[:, None, None]
+    across += (side / 2 - (low + high) / 2 * scale[:, None])[:, :, None]
+    cells = across.astype(np.int32)
     # Rows count downwards.
     flat = (side - 1 - cells[:, 1]) * side + cells[:, 0]
     return [overlap_of(_outline(one, side), wanted) for one in flat]
@@ -184,39 +204,51 @@ def _outline(cells: NDArray[np.int32], side: int) -> NDArray[np.bool_]:
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
-def _improve(cloud: NDArray[np.float32], start: View, wanted: NDArray[np.bool_]) -> Fit:
-    """Walk to better views, with ever smaller steps."""
-    both = [start, replace(start, perspective=True)]
-    best = _best(both, _overlaps(cloud, both, wanted))
-    for step in _STEPS_DEG:
-        for _ in range(_ROUNDS):
-            near = _neighbours(best.view, step)
-            better = _best(near, _overlaps(cloud, near, wanted))
-            if _worth(better.overlap, better.view) <= _worth(best.overlap, best.view):
-                break
-            best = better
-    return best
+def _fits(
+    cloud: NDArray[np.float32], views: Sequence[View], wanted: NDArray[np.bool_]
+) -> Sequence[Fit]:
+    overlaps = _overlaps(cloud, views, wanted)
+    return [Fit(view=view, overlap=overlap) for view, overlap in zip(views, overlaps, strict=True)]
+
+
+def _distinct(fits: Sequence[Fit]) -> Sequence[Fit]:
+    """Keep the first of those that walked to the same place, and no more than are refined."""
+    kept: list[Fit] = []
+    for fit in fits:
+        if all(_apart_deg(fit.view, other.view) > _FIRST_STEP_DEG for other in kept):
+            kept.append(fit)
+    return kept[:_REFINED]
+
+
+def _walk(cloud: NDArray[np.float32], fit: Fit, step_deg: float, wanted: NDArray[np.bool_]) -> Fit:
+    """Go to the best neighbour as long as it is better."""
+    for _ in range(_ROUNDS):
+        near = _fits(cloud, _neighbours(fit.view, step_deg), wanted)
+        better = max(near, key=lambda one: _worth(one.overlap, one.view))
+        if _worth(better.overlap, better.view) <= _worth(fit.overlap, fit.view):
+            break
+        fit = better
+    return fit
 
 
 def _neighbours(view: View, step_deg: float) -> Sequence[View]:
-    near: list[View] = []
-    for step in (-step_deg, step_deg):
-        pitch = min(max(view.pitch_deg + step, -_STEEPEST_DEG), _STEEPEST_DEG)
-        near += [
-            replace(view, yaw_deg=_turned(view.yaw_deg + step)),
-            replace(view, pitch_deg=pitch),
-            replace(view, roll_deg=_turned(view.roll_deg + step)),
-        ]
-    return near
+    steps = (-step_deg, 0.0, step_deg)
+    near = [
+        replace(
+            view,
+            yaw_deg=_turned(view.yaw_deg + aside),
+            pitch_deg=min(max(view.pitch_deg + above, -_STEEPEST_DEG), _STEEPEST_DEG),
+        )
+        for aside in steps
+        for above in steps
+        if aside or above
+    ]
+    near += [replace(view, roll_deg=_turned(view.roll_deg + step)) for step in steps if step]
+    return [*near, replace(view, perspective=not view.perspective)]
 
 
 def _turned(angle_deg: float) -> float:
     return (angle_deg + 180) % 360 - 180
-
-
-def _best(views: Sequence[View], overlaps: Sequence[float]) -> Fit:
-    overlap, view = max(zip(overlaps, views, strict=True), key=lambda one: _worth(*one))
-    return Fit(view=view, overlap=overlap)
 
 
 def _worth(overlap: float, view: View) -> float:

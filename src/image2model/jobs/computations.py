@@ -132,16 +132,16 @@ class FidelityFacts:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def fidelity_of(glb: bytes, photo: bytes, limits: PictureLimits) -> FidelityFacts:
+def fidelity_of(model: bytes, photo: bytes, limits: PictureLimits) -> FidelityFacts:
     """
-    Compare a GLB file with a photo.
+    Compare a model, whatever its format, with a photo.
 
     Raises:
         InvalidMesh: It cannot be read.
     """
     from image2model.geometry.fidelity import measure_fidelity
 
-    found = measure_fidelity(glb, photo, limits=limits)
+    found = measure_fidelity(model, photo, limits=limits)
     view = found.view
     return FidelityFacts(
         score=found.score,

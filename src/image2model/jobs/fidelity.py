@@ -6,6 +6,7 @@ from image2model.core.errors import FileNotInResult, ItemNotFound
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import Item, Job
+from image2model.geometry.conversion import SOURCES
 from image2model.jobs.access import owned_job
 from image2model.jobs.computations import FidelityFacts, fidelity_of
 from image2model.jobs.context import Context
@@ -14,14 +15,6 @@ from image2model.jobs.download import find_file, read_found
 from image2model.ports.dispatcher import ItemRef
 
 FACT = "fidelity"
-_NOT_GLB = FidelityFacts(
-    score=None,
-    iou=None,
-    color_difference=None,
-    meaning="unknown: only GLB files are compared",
-    yaw_deg=None,
-    pitch_deg=None,
-)
 
 
 async def find_fidelity(context: Context, owner: OwnerId, ref: ItemRef) -> FidelityFacts:
@@ -42,7 +35,8 @@ async def find_fidelity(context: Context, owner: OwnerId, ref: ItemRef) -> Fidel
         raise FileNotInResult(job=ref.job, index=ref.index, name="fidelity")
     if known := item.result.facts.get(FACT):
         return FidelityFacts(**known)
-    found = await _compare(context, owner, item) if item.mesh.format == "glb" else _NOT_GLB
+    readable = item.mesh.format in SOURCES
+    found = await _compare(context, owner, item) if readable else _unread(item.mesh.format)
     await _remember(context, owner, ref, found)
     return found
 
@@ -51,12 +45,23 @@ async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFact
     assert item.mesh is not None
     ref = ItemRef(item.job, item.index)
     source = await find_file(context, owner, ref, item.mesh.name)
-    glb = b"".join([chunk async for chunk in read_found(context, source)])
+    model = b"".join([chunk async for chunk in read_found(context, source)])
     fronts = [picture for picture in item.pictures if picture.view is View.FRONT]
     picture = (fronts or list(item.pictures))[0]
     photo = b"".join([chunk async for chunk in context.artifacts.read(picture.artifact)])
     return await context.compute.run(
-        context.rules.compute_s, fidelity_of, glb, photo, context.rules.picture
+        context.rules.compute_s, fidelity_of, model, photo, context.rules.picture
+    )
+
+
+def _unread(format_name: str) -> FidelityFacts:
+    return FidelityFacts(
+        score=None,
+        iou=None,
+        color_difference=None,
+        meaning=f"unknown: {format_name.upper()} files cannot be read here",
+        yaw_deg=None,
+        pitch_deg=None,
     )
 
 

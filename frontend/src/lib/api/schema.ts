@@ -1033,6 +1033,36 @@ export interface components {
             budget_usd: number | null;
         };
         /**
+         * EdgesOut
+         * @description How the faces of a model meet.
+         */
+        EdgesOut: {
+            /**
+             * Edges
+             * @description Edges in all.
+             * @example 18720
+             */
+            edges: number;
+            /**
+             * Open
+             * @description With one face only: a hole is beside each.
+             * @example 0
+             */
+            open: number;
+            /**
+             * Crowded
+             * @description With more than two faces: the surface touches itself there.
+             * @example 0
+             */
+            crowded: number;
+            /**
+             * Flipped
+             * @description Between two faces that look to opposite sides.
+             * @example 0
+             */
+            flipped: number;
+        };
+        /**
          * ErrorBody
          * @description Why an item failed or needs a decision.
          */
@@ -1418,6 +1448,120 @@ export interface components {
             checks: {
                 [key: string]: string;
             };
+        };
+        /**
+         * InspectionOut
+         * @description What a model holds and whether it prints.
+         */
+        InspectionOut: {
+            /**
+             * Format
+             * @description Its format, by its bytes.
+             * @example glb
+             */
+            format: string;
+            /**
+             * Size Bytes
+             * @description Length in bytes.
+             * @example 1482260
+             */
+            size_bytes: number;
+            /**
+             * Faces
+             * @description Triangles.
+             * @example 12480
+             */
+            faces: number;
+            /**
+             * Vertices
+             * @description Vertices as stored; more than corners where texture seams double them.
+             * @example 6512
+             */
+            vertices: number;
+            /**
+             * Meshes
+             * @description Parts with a material each.
+             * @example 1
+             */
+            meshes: number;
+            /**
+             * Low Mm
+             * @description Lower corner of the box around it: x, y (up), z, in millimetres.
+             * @example [
+             *       -74,
+             *       0,
+             *       -51.5
+             *     ]
+             */
+            low_mm: [
+                number,
+                number,
+                number
+            ];
+            /**
+             * High Mm
+             * @description Upper corner of the box around it.
+             * @example [
+             *       74,
+             *       100,
+             *       51.5
+             *     ]
+             */
+            high_mm: [
+                number,
+                number,
+                number
+            ];
+            /**
+             * Size Mm
+             * @description Width, height and depth, in millimetres.
+             * @example [
+             *       148,
+             *       100,
+             *       103
+             *     ]
+             */
+            size_mm: [
+                number,
+                number,
+                number
+            ];
+            /**
+             * Vertex Colors
+             * @description Whether vertices have colours.
+             * @example false
+             */
+            vertex_colors: boolean;
+            /**
+             * Watertight
+             * @description Whether every edge joins exactly two faces that look to the same side.
+             * @example true
+             */
+            watertight: boolean;
+            /**
+             * Materials
+             * @description Its materials.
+             */
+            materials: components["schemas"]["MaterialOut"][];
+            /**
+             * Textures
+             * @description Its textures, each once.
+             */
+            textures: components["schemas"]["TextureOut"][];
+            /**
+             * Texels Per Mm
+             * @description How fine its base colour lies on the surface; null: it has no texture.
+             * @example 8.4
+             */
+            texels_per_mm: number | null;
+            /**
+             * Left Out
+             * @description What the file holds that is not looked at here, such as animations.
+             * @example []
+             */
+            left_out: string[];
+            /** @description Whether it prints. */
+            print: components["schemas"]["PrintOut"];
         };
         /**
          * ItemOut
@@ -2085,6 +2229,52 @@ export interface components {
             unfinished_jobs: number;
         };
         /**
+         * MaterialOut
+         * @description How a part of a model looks.
+         */
+        MaterialOut: {
+            /**
+             * Name
+             * @description As its maker called it.
+             * @example glaze
+             */
+            name: string;
+            /**
+             * Textures
+             * @description What it has textures for: `base_color`, `metallic_roughness`, `normal`, `occlusion`, `emissive`.
+             * @example [
+             *       "base_color",
+             *       "normal"
+             *     ]
+             */
+            textures: string[];
+            /**
+             * Metallic
+             * @description 0.0, plastic or wood, to 1.0, metal; multiplies its texture.
+             * @example 0
+             */
+            metallic: number;
+            /**
+             * Roughness
+             * @description 0.0, a mirror, to 1.0, matte; multiplies its texture.
+             * @example 0.6
+             */
+            roughness: number;
+            /**
+             * Alpha Mode
+             * @description What transparency means, as in glTF.
+             * @example OPAQUE
+             * @enum {string}
+             */
+            alpha_mode: "OPAQUE" | "MASK" | "BLEND";
+            /**
+             * Double Sided
+             * @description Whether its back is drawn.
+             * @example false
+             */
+            double_sided: boolean;
+        };
+        /**
          * MoveIn
          * @description Where to put an item of a draft.
          */
@@ -2161,6 +2351,75 @@ export interface components {
              * @example Prices without value-added tax.
              */
             note: string;
+        };
+        /**
+         * PrintOut
+         * @description Whether a model prints, and why not.
+         */
+        PrintOut: {
+            /**
+             * Verdict
+             * @description `repairable` was tried: `repair=true` on the download, or `convert --repair`, makes a closed solid of it.
+             * @example ready
+             * @enum {string}
+             */
+            verdict: "ready" | "repairable" | "not";
+            /**
+             * Reasons
+             * @description Why it is not `ready`, one plain sentence each.
+             * @example []
+             */
+            reasons: string[];
+            /**
+             * Printer Min Mm
+             * @description The thinnest wall asked about, in millimetres.
+             * @example 0.8
+             */
+            printer_min_mm: number;
+            /**
+             * Manifold
+             * @description Whether at most two faces meet at every edge, and look to the same side.
+             * @example true
+             */
+            manifold: boolean;
+            /** @description How its faces meet. */
+            edges: components["schemas"]["EdgesOut"];
+            /**
+             * Islands
+             * @description Parts that do not hang together.
+             * @example 1
+             */
+            islands: number;
+            /**
+             * Inside Out
+             * @description Islands whose inside looks out.
+             * @example 0
+             */
+            inside_out: number;
+            /**
+             * Degenerate
+             * @description Faces that touch one place twice.
+             * @example 0
+             */
+            degenerate: number;
+            /**
+             * Area Mm2
+             * @description Of its surface.
+             * @example 61340.2
+             */
+            area_mm2: number;
+            /**
+             * Volume Mm3
+             * @description Of the solid; null: it is none.
+             * @example 402118.7
+             */
+            volume_mm3: number | null;
+            /**
+             * Thin Share
+             * @description How much of the surface has a wall thinner than `printer_min_mm` behind it, 0.0–1.0; null: unknown, since it is no solid.
+             * @example 0
+             */
+            thin_share: number | null;
         };
         /**
          * ProblemOut
@@ -2353,6 +2612,43 @@ export interface components {
              * @example 0.1
              */
             usd: number;
+        };
+        /**
+         * TextureOut
+         * @description A texture of a model.
+         */
+        TextureOut: {
+            /**
+             * Use
+             * @description What it is for, as in the material's `textures`.
+             * @example base_color
+             */
+            use: string;
+            /**
+             * Media Type
+             * @description How it is coded.
+             * @example image/jpeg
+             * @enum {string}
+             */
+            media_type: "image/jpeg" | "image/png" | "image/webp";
+            /**
+             * Width Px
+             * @description Width in pixels.
+             * @example 2048
+             */
+            width_px: number;
+            /**
+             * Height Px
+             * @description Height in pixels.
+             * @example 2048
+             */
+            height_px: number;
+            /**
+             * Size Bytes
+             * @description Length in bytes.
+             * @example 1204113
+             */
+            size_bytes: number;
         };
         /**
          * ViewGroupIn
@@ -8128,16 +8424,81 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All about the model. */
+            /** @description What it holds and whether it prints. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example {} */
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
+                    /**
+                     * @example {
+                     *       "format": "glb",
+                     *       "size_bytes": 1482260,
+                     *       "faces": 12480,
+                     *       "vertices": 6512,
+                     *       "meshes": 1,
+                     *       "low_mm": [
+                     *         -74,
+                     *         0,
+                     *         -51.5
+                     *       ],
+                     *       "high_mm": [
+                     *         74,
+                     *         100,
+                     *         51.5
+                     *       ],
+                     *       "size_mm": [
+                     *         148,
+                     *         100,
+                     *         103
+                     *       ],
+                     *       "vertex_colors": false,
+                     *       "watertight": true,
+                     *       "materials": [
+                     *         {
+                     *           "name": "glaze",
+                     *           "textures": [
+                     *             "base_color",
+                     *             "normal"
+                     *           ],
+                     *           "metallic": 0,
+                     *           "roughness": 0.6,
+                     *           "alpha_mode": "OPAQUE",
+                     *           "double_sided": false
+                     *         }
+                     *       ],
+                     *       "textures": [
+                     *         {
+                     *           "use": "base_color",
+                     *           "media_type": "image/jpeg",
+                     *           "width_px": 2048,
+                     *           "height_px": 2048,
+                     *           "size_bytes": 1204113
+                     *         }
+                     *       ],
+                     *       "texels_per_mm": 8.4,
+                     *       "left_out": [],
+                     *       "print": {
+                     *         "verdict": "ready",
+                     *         "reasons": [],
+                     *         "printer_min_mm": 0.8,
+                     *         "manifold": true,
+                     *         "edges": {
+                     *           "edges": 18720,
+                     *           "open": 0,
+                     *           "crowded": 0,
+                     *           "flipped": 0
+                     *         },
+                     *         "islands": 1,
+                     *         "inside_out": 0,
+                     *         "degenerate": 0,
+                     *         "area_mm2": 61340.2,
+                     *         "volume_mm3": 402118.7,
+                     *         "thin_share": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InspectionOut"];
                 };
             };
             /**

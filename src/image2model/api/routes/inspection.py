@@ -1,6 +1,6 @@
 """The route that tells all about a model, and whether it prints."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -12,6 +12,7 @@ from image2model.core import errors
 from image2model.core.ids import JobId
 from image2model.jobs.report import report_item
 from image2model.ports.dispatcher import ItemRef
+from image2model.wire.inspection import InspectionOut
 
 router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
 
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
     "/inspect",
     operation_id="inspectModel",
     summary="Ask what a model holds and whether it prints",
-    response_description="All about the model.",
+    response_description="What it holds and whether it prints.",
     responses=problems(
         errors.JobNotFound,
         errors.ItemNotFound,
@@ -51,7 +52,7 @@ async def inspect_model(
     ] = 0.8,
     context: ContextIn,
     owner: OwnerIn,
-) -> dict[str, Any]:
+) -> InspectionOut:
     """
     Return faces, size, materials, textures with their sizes, texels per millimetre, and `print`.
 
@@ -59,4 +60,5 @@ async def inspect_model(
     solid of it) or `not`; `print.reasons` says why in plain words.
     """
     ref = ItemRef(JobId(job), n)
-    return dict(await report_item(context, owner, ref, printer_min_mm=printer_min_mm))
+    told = await report_item(context, owner, ref, printer_min_mm=printer_min_mm)
+    return InspectionOut.model_validate(told)
