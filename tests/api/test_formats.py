@@ -131,7 +131,7 @@ async def test_inspected(client: httpx2.AsyncClient, item: str) -> None:
     assert found.model_dump(mode="json") == reply.json()
     assert (found.format, found.size_bytes) == ("glb", len(tiny_glb("茶壶")))
     assert found.faces == 12
-    assert found.size_mm == (100.0, 100.0, 100.0)
+    assert found.size_mm == [100.0, 100.0, 100.0]
     assert (found.textures, found.texels_per_mm) == ([], None)
     assert found.print.verdict == "ready"
     assert found.print.manifold

@@ -1,12 +1,12 @@
 """What the HTTP API and `inspect --json` tell of a model: what it holds and whether it prints."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from image2model.wire.models import ReplyModel
 
-Triple = tuple[float, float, float]
+Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 
 
 class MaterialOut(ReplyModel):
