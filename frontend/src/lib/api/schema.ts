@@ -1493,11 +1493,7 @@ export interface components {
              *       -51.5
              *     ]
              */
-            low_mm: [
-                number,
-                number,
-                number
-            ];
+            low_mm: number[];
             /**
              * High Mm
              * @description Upper corner of the box around it.
@@ -1507,11 +1503,7 @@ export interface components {
              *       51.5
              *     ]
              */
-            high_mm: [
-                number,
-                number,
-                number
-            ];
+            high_mm: number[];
             /**
              * Size Mm
              * @description Width, height and depth, in millimetres.
@@ -1521,11 +1513,7 @@ export interface components {
              *       103
              *     ]
              */
-            size_mm: [
-                number,
-                number,
-                number
-            ];
+            size_mm: number[];
             /**
              * Vertex Colors
              * @description Whether vertices have colours.
