@@ -36,6 +36,7 @@ IMPATIENT = Pace(
     patience_s=0.8,
     list_lag_s=0.05,
     reserved_s=0.2,
+    ahead_s=0.1,
     submit_s=0.3,
     answer_s=0.3,
 )

@@ -24,6 +24,7 @@ class Pace:
         patience_s: How long free requests are tried again before the item waits for later.
         list_lag_s: How far the platform's list of requests may be behind.
         reserved_s: How long a place is kept for an item between two steps.
+        ahead_s: How long submissions wait for the first one to an endpoint to be answered.
         submit_s: How long the answer to a submission is waited for.
         answer_s: The same for any other request.
     """
@@ -37,6 +38,7 @@ class Pace:
     patience_s: float = 60.0
     list_lag_s: float = 10.0
     reserved_s: float = 5.0
+    ahead_s: float = 3.0
     submit_s: float = 60.0
     answer_s: float = 30.0
 

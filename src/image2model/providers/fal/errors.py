@@ -79,7 +79,7 @@ def account_problem(answer: Answer) -> ProviderAccountBlocked | None:
     if answer.status == 402 or (answer.status == 403 and not filtered):
         return ProviderAccountBlocked(
             provider=PROVIDER,
-            reason=_shortened(detail) or "the account cannot be used",
+            reason=_shortened(detail).rstrip(" .") or "the account cannot be used",
             advice="Top up at https://fal.ai/dashboard/billing, then retry the failed items.",
         )
     return None

@@ -8,10 +8,13 @@ which is the only way to have fal drop what nobody is waiting for any more. So r
 limit wait here. The limit is a soft one: a request that slips past it waits at fal.
 """
 
+import copy
 from collections import deque
 from collections.abc import Hashable
 
 import anyio
+
+from image2model.core.errors import Image2ModelError
 
 _FIRST_GUESS = 2
 _AHEAD = 2
@@ -41,6 +44,7 @@ class Places:
         self._running: set[Hashable] = set()
         self._most_running = 0
         self._waiting: deque[anyio.Event] = deque()
+        self._turned_away: dict[anyio.Event, Image2ModelError] = {}
 
     @property
     def limit(self) -> int:
@@ -56,7 +60,7 @@ class Places:
         return len(self._held) + len(self._reserved)
 
     async def take(self, key: Hashable) -> None:
-        """Wait for a free place and hold it for *key*."""
+        """Wait for a free place and hold it for *key*; raises what `turn_away` is given."""
         if self._waiting or not self._has_free():
             await self._wait()
         self._held.add(key)
@@ -87,6 +91,12 @@ class Places:
         self._running.discard(key)
         self._wake()
 
+    def turn_away(self, error: Image2ModelError) -> None:
+        """Have all who wait now raise *error* instead."""
+        for turn in self._waiting:
+            self._turned_away[turn] = error
+            turn.set()
+
     async def _wait(self) -> None:
         turn = anyio.Event()
         self._waiting.append(turn)
@@ -95,11 +105,14 @@ class Places:
                 # Reservations lapse without anybody saying so.
                 with anyio.move_on_after(self._reserved_s):
                     await turn.wait()
+                if turn in self._turned_away:
+                    raise copy.copy(self._turned_away[turn])
                 if turn.is_set():
                     fresh = anyio.Event()
                     self._waiting[self._waiting.index(turn)] = fresh
                     turn = fresh
         finally:
+            self._turned_away.pop(turn, None)
             self._waiting.remove(turn)
             self._wake()
 

@@ -1,7 +1,8 @@
 """The provider `fal`: pictures become models through fal.ai's queue, paid once each."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from datetime import datetime
 from decimal import Decimal
 
 from image2model.core.errors import (
@@ -22,6 +23,7 @@ from image2model.providers.fal.config import FalConfig, read_config
 from image2model.providers.fal.errors import refusal_of
 from image2model.providers.fal.extracting import find_facts
 from image2model.providers.fal.following import Follower, Forgotten
+from image2model.providers.fal.gate import Gate
 from image2model.providers.fal.http import KEY_ADVICE, PROVIDER, FalHttp, no_key
 from image2model.providers.fal.options import build_body, check_order, estimate_usd
 from image2model.providers.fal.places import Places
@@ -55,6 +57,7 @@ class FalProvider:
         self._clock = tools.clock
         self._http = FalHttp(config)
         self._places = Places(config.concurrency, reserved_s=config.pace.reserved_s)
+        self._gate = Gate(tools.clock, patience_s=config.pace.ahead_s)
         self._times = RunTimes()
         self._uploads = Uploads(self._http, config, tools.clock)
         self._platform = Platform(self._http, config, tools.clock)
@@ -90,14 +93,14 @@ class FalProvider:
             raise no_key()
         row = _row(work.generator)
         check_order(row, [picture.view for picture in work.pictures])
-        mark = new_hex_id()
+        began_at, mark = self._clock.now(), new_hex_id()
         await self._places.take(mark)
-        try:
-            urls = await self._uploads.upload(work.pictures)
+        with self._holding(mark):
+            self._gate.check(row.endpoint, since=began_at)
+            with self._noting_refusals(row.endpoint, mark):
+                urls = await self._uploads.upload(work.pictures)
             estimated = await self._estimate(row, work)
-        except BaseException:
-            self._places.free(mark)
-            raise
+            await self._gate.enter(row.endpoint, mark, since=began_at)
         self._places.reserve(mark)
         return Submission(
             endpoint=row.endpoint,
@@ -115,16 +118,17 @@ class FalProvider:
         """Submit with one POST; see `Provider`."""
         # fal keeps no key of ours: the picture's URL names the attempt, and the webhook's.
         webhook_url = self._config.webhook_url and f"{self._config.webhook_url}/{submit_key}"
-        mark = submission.data["mark"]
-        self._places.hold(mark)
+        endpoint, mark = submission.endpoint, str(submission.data["mark"])
+        prepared_at = datetime.fromisoformat(str(submission.data["prepared_at"]))
         generator = str(submission.data["generator"])
-        try:
-            handle = await self._queue.submit(
-                submission, webhook_url=webhook_url, generator=generator
-            )
-        except BaseException:
-            self._places.free(mark)
-            raise
+        self._places.hold(mark)
+        with self._holding(mark):
+            self._gate.check(endpoint, since=prepared_at)
+            with self._noting_refusals(endpoint, mark):
+                handle = await self._queue.submit(
+                    submission, webhook_url=webhook_url, generator=generator
+                )
+        self._gate.leave(endpoint, mark, None)
         self._places.reserve(mark, name=handle.request_id)
         return handle
 
@@ -209,6 +213,26 @@ class FalProvider:
     async def aclose(self) -> None:
         """Let go of connections. May be called twice."""
         await self._http.aclose()
+
+    @contextmanager
+    def _holding(self, mark: str) -> Iterator[None]:
+        """Give the place of *mark* back if the block fails."""
+        try:
+            yield
+        except BaseException:
+            self._places.free(mark)
+            raise
+
+    @contextmanager
+    def _noting_refusals(self, endpoint: str, mark: str) -> Iterator[None]:
+        """Turn away whoever would be refused as the block is."""
+        try:
+            yield
+        except BaseException as error:
+            self._gate.leave(endpoint, mark, error)
+            if isinstance(error, ProviderAccountBlocked):
+                self._places.turn_away(error)
+            raise
 
     async def _estimate(self, row: Row, work: Work) -> Decimal:
         if is_listed(row):
