@@ -182,6 +182,12 @@ async def test_a_draft_changes_its_options(client: httpx2.AsyncClient) -> None:
     path = f"/api/v1/jobs/{draft['id']}"
     changed = (await client.patch(path, json={"options": {"quality": "high"}})).json()
     assert changed["options"] == {"quality": "high", "seed": 0}
+    terms = {"keep": "links", "budget_usd": 1.5, "name": "Shelf"}
+    changed = (await client.patch(path, json=terms)).json()
+    assert (changed["keep"], changed["cost"]["budget_usd"]) == ("links", 1.5)
+    assert (changed["name"], changed["options"]["quality"]) == ("Shelf", "high")
+    changed = (await client.patch(path, json={"budget_usd": 0})).json()
+    assert (changed["keep"], changed["cost"]["budget_usd"]) == ("links", None)
     wrong = await client.patch(path, json={"generator": "nobody/nothing"})
     assert problem_of(wrong, 404)["code"] == "generator_not_found"
 

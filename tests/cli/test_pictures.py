@@ -46,9 +46,16 @@ def test_named_file_may_be_called_anything(tmp_path: Path) -> None:
     assert names(path) == ["picture"]
 
 
-def test_folder_without_pictures_says_so_and_mentions_recursive(tmp_path: Path) -> None:
-    draw_discs(tmp_path / "deeper", "a.png")
-    with pytest.raises(NoPictures, match="--recursive"):
+def test_folder_with_pictures_in_its_folders_alone_means_those(tmp_path: Path) -> None:
+    draw_discs(tmp_path / "b" / "deeper", "x.png", "1.png")
+    draw_discs(tmp_path / "a", "2.png")
+    draw_discs(tmp_path / ".hidden", "y.png", "z.png", "3.png")
+    assert names(tmp_path) == ["2.png", "1.png"]  # x.png shows the same as 2.png
+
+
+def test_folder_without_pictures_says_so(tmp_path: Path) -> None:
+    (tmp_path / "deeper").mkdir()
+    with pytest.raises(NoPictures, match="has no pictures"):
         find_pictures([tmp_path], recursive=False)
 
 

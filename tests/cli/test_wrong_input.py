@@ -20,7 +20,7 @@ def pictures(tmp_path: Path) -> None:
     [
         ("", 2, "Missing argument 'PICTURES"),
         ("pictures/none.png", 2, "names pictures/none.png, which does not exist."),
-        ("empty", 2, "The folder empty (folders within it were not searched: add --recursive)"),
+        ("empty", 2, "The folder empty has no pictures"),
         ("pictures -g local/nothing", 3, "There is no generator 'local/nothing'. Available: local"),
         ("pictures -g nonsense", 3, "There is no generator 'nonsense'."),
         ("pictures --option depht=1", 2, "there is no option 'depht' (did you mean 'depth'?)"),

@@ -41,6 +41,7 @@ from image2model.ports.jobstore import (
     AttemptStart,
     Budget,
     Claim,
+    DraftTerms,
     JobStore,
     Step,
 )
@@ -58,6 +59,17 @@ PROBLEM = Problem(code="provider_rejected", message="No.", details={"provider": 
 
 KINDS = ("memory", "postgresql", "sqlite")
 """The kinds of stores; all but the one in memory can be shared by processes."""
+
+
+def terms_of(job: Job) -> DraftTerms:
+    """Tell what *job* is made with."""
+    return DraftTerms(
+        generator=job.generator,
+        options=job.options,
+        keep=job.keep,
+        life_s=job.life_s,
+        budget_usd=job.budget_usd,
+    )
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from image2model.core.ids import JobId
 from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import Description, JobStore
+from image2model.ports.jobstore import Description, DraftTerms, JobStore
 from image2model.testing.fake_clock import FakeClock
 from tests.contracts.job_stores import (
     PROBLEM,
@@ -25,6 +25,7 @@ from tests.contracts.job_stores import (
     make_picture,
     refs,
     take,
+    terms_of,
 )
 
 pytestmark = pytest.mark.anyio
@@ -213,19 +214,29 @@ async def test_moving_what_or_where_nothing_is(job_store: JobStore) -> None:
     assert await names_of(job_store, draft.id) == {0: "a", 1: "b"}
 
 
-async def test_draft_gets_another_generator(job_store: JobStore) -> None:
+async def test_draft_gets_other_terms(job_store: JobStore) -> None:
     draft = await draft_of(job_store, "a")
-    generator = GeneratorId("testing/sphere")
-    await job_store.set_generator(draft.id, generator=generator, options={"n": 1})
+    terms = DraftTerms(
+        generator=GeneratorId("testing/sphere"),
+        options={"n": 1},
+        keep=KeepPolicy.LINKS,
+        life_s=60.0,
+        budget_usd=Decimal("1.25"),
+    )
+    await job_store.change_draft(draft.id, terms)
     job = await job_store.get_job(draft.id)
-    assert (job.generator, job.options, job.version) == (generator, {"n": 1}, draft.version + 1)
-    await job_store.set_generator(draft.id, generator=generator, options={"n": 1})
+    assert terms_of(job) == terms
+    assert job.version == draft.version + 1
+    await job_store.change_draft(draft.id, terms)
     assert (await job_store.get_job(draft.id)).version == job.version
+    await job_store.change_draft(draft.id, replace(terms, life_s=None, budget_usd=None))
+    unlimited = await job_store.get_job(draft.id)
+    assert terms_of(unlimited) == replace(terms, life_s=None, budget_usd=None)
     with pytest.raises(JobNotFound):
-        await job_store.set_generator(NOWHERE, generator=generator, options={})
-    await job_store.start_job(job)
+        await job_store.change_draft(NOWHERE, terms)
+    await job_store.start_job(unlimited)
     with pytest.raises(WrongState):
-        await job_store.set_generator(draft.id, generator=generator, options={})
+        await job_store.change_draft(draft.id, terms)
 
 
 async def test_items_are_named_and_described(job_store: JobStore) -> None:

@@ -422,6 +422,17 @@ async def test_usage_is_added_up(job_store: JobStore, store_clock: FakeClock) ->
     assert (await job_store.usage(OTHER)).day_usd == 0
 
 
+async def test_a_used_idempotency_key_is_known(job_store: JobStore) -> None:
+    """To its owner alone, as long as the job exists."""
+    job = await job_store.add_job(make_job(count=1, idempotency_key="again"))
+    await job_store.add_job(make_job(owner=OTHER))
+    assert await job_store.has_key(job.owner, "again")
+    assert not await job_store.has_key(job.owner, "new")
+    assert not await job_store.has_key(OTHER, "again")
+    await job_store.delete_job(job.id)
+    assert not await job_store.has_key(job.owner, "again")
+
+
 # --- versions ---------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """Taking jobs in: at once and as drafts."""
 
+from decimal import Decimal
+
 import pytest
 
 from image2model.core.errors import (
@@ -19,10 +21,12 @@ from image2model.core.errors import (
 )
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import OwnerId
+from image2model.core.job import KeepPolicy
 from image2model.core.states import ItemState, JobState
 from image2model.jobs.control import cancel_items, retry_items
 from image2model.jobs.intake import problem_of, take_picture
 from image2model.jobs.submit import (
+    DraftChange,
     JobRequest,
     NewItem,
     change_draft,
@@ -157,6 +161,21 @@ async def test_unfinished_jobs_are_limited(rig: Rig) -> None:
     await create_draft(rig.context, BERT, JobRequest())
 
 
+async def test_a_repeated_request_adds_no_job_and_meets_no_limit(rig: Rig) -> None:
+    """However many jobs there are, the same key returns the first one."""
+    request = JobRequest(idempotency_key="k")
+    job = await rig.submit(ANNA, "mug", request=request)
+    draft = await create_draft(rig.context, ANNA, JobRequest(idempotency_key="d"))
+    for _ in range(rig.context.rules.unfinished_jobs_per_owner - 2):
+        await create_draft(rig.context, ANNA, JobRequest())
+    assert (await rig.submit(ANNA, "mug", request=request)).id == job.id
+    again = await create_draft(rig.context, ANNA, JobRequest(idempotency_key="d"))
+    assert again.id == draft.id
+    for key in (None, "new"):
+        with pytest.raises(TooManyJobs):
+            await rig.submit(ANNA, "cup", request=JobRequest(idempotency_key=key))
+
+
 async def put(rig: Rig, job_id: str, index: int, name: str, view: View = View.FRONT) -> None:
     picture = await take_picture(rig.context, once(disc_png(name)), view=view)
     await put_picture(rig.context, ANNA, ItemRef(job_id, index), picture, name=name)  # type: ignore[arg-type]
@@ -192,8 +211,15 @@ async def test_a_draft_can_be_changed(rig: Rig) -> None:
     left = await remove_item(rig.context, ANNA, ItemRef(draft.id, 1))
     assert [(item.index, item.name) for item in left.items] == [(0, "three"), (1, "two")]
     assert await kept(rig) == 2
-    changed = await change_draft(rig.context, ANNA, draft.id, generator=None, options={"seed": 4})
+    changed = await change_draft(rig.context, ANNA, draft.id, DraftChange(options={"seed": 4}))
     assert changed.options == {"quality": "low", "seed": 4}
+    terms = DraftChange(keep=KeepPolicy.LINKS, budget_usd=Decimal(2))
+    changed = await change_draft(rig.context, ANNA, draft.id, terms)
+    assert (changed.keep, changed.budget_usd) == (KeepPolicy.LINKS, Decimal(2))
+    assert changed.life_s == rig.context.rules.links_s
+    assert changed.options == {"quality": "low", "seed": 4}
+    changed = await change_draft(rig.context, ANNA, draft.id, DraftChange(budget_usd=Decimal(0)))
+    assert (changed.keep, changed.budget_usd) == (KeepPolicy.LINKS, None)
     empty = await create_draft(rig.context, ANNA, JobRequest())
     with pytest.raises(NoPictures):
         await start_draft(rig.context, ANNA, empty.id)

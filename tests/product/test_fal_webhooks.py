@@ -119,3 +119,21 @@ async def test_webhook_settles_what_was_uncertain(
         (attempt,) = item["attempts"]
         assert (attempt["state"], attempt["request_id"]) == ("succeeded", only_request(product))
         assert product.paid == [1]
+
+
+async def test_webhook_ends_the_search_for_a_lost_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of requests shows nothing before the end, which would take minutes to be sure of."""
+    async with running(tmp_path, monkeypatch, HELD, webhooks=True) as product:
+        product.fal.add_fault("submit", "reset_after", times=1)
+        empty = {"status": 200, "json": {"items": []}}
+        product.fal.add_fault("requests", "reply", options=empty)
+        job = await product.submit("mug")
+        assert await product.fal.ledger.reached("requests", 1, timeout_s=5)
+        product.fal.start(only_request(product))
+        product.fal.finish(only_request(product))
+        done = await product.finished(job["id"])
+        assert done["counts"]["succeeded"] == 1
+        assert [a["state"] for a in done["items"][0]["attempts"]] == ["succeeded"]
+        assert product.paid == [1]

@@ -44,7 +44,7 @@ def delta(context: Context, job: Job, items: Iterable[Item]) -> Frame:
     Only the last event carries the version, so a client that is cut off in the middle asks for
     all of it again.
     """
-    changed = [sse.event("item", item_out(item)) for item in items]
+    changed = [sse.event("item", item_out(item, job=job)) for item in items]
     summary = sse.event("job", job_summary(context, job), version=job.version)
     return _frame(job, b"".join([*changed, summary]))
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from image2model.core.errors import GeneratorNotFound
-from image2model.core.generator import GeneratorCard, View
+from image2model.core.generator import GeneratorCard, Price, View
 from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
 from image2model.core.sheet import SheetRow
@@ -85,13 +85,14 @@ def job_summary(context: Context, job: Job) -> JobSummary:
 def job_out(context: Context, job: Job) -> JobOut:
     """Show *job* with its items."""
     summary = job_summary(context, job)
-    return JobOut(**dict(summary), items=[item_out(item) for item in job.items])
+    return JobOut(**dict(summary), items=[item_out(item, job=job) for item in job.items])
 
 
 def job_delta(context: Context, job: Job, *, after: int) -> JobDelta:
     """Show *job*, read with its items, with only those touched after the version *after*."""
     summary = job_summary(context, job)
-    return JobDelta(**dict(summary), items=[item_out(i) for i in changed_items(job, after=after)])
+    changed = changed_items(job, after=after)
+    return JobDelta(**dict(summary), items=[item_out(item, job=job) for item in changed])
 
 
 def changed_items(job: Job, *, after: int) -> list[Item]:
@@ -105,8 +106,8 @@ def changed_items(job: Job, *, after: int) -> list[Item]:
     return [item for item in job.items if item.version > after]
 
 
-def item_out(item: Item) -> ItemOut:
-    """Show one item."""
+def item_out(item: Item, *, job: Job) -> ItemOut:
+    """Show one item of *job*."""
     progress, problem, result = item.progress, item.problem, item.result
     url = item_url(item)
     return ItemOut(
@@ -116,7 +117,7 @@ def item_out(item: Item) -> ItemOut:
         views=[_view_out(picture, url) for picture in item.pictures],
         progress=ItemProgress(
             fraction=min(1.0, max(0.0, progress.fraction)),
-            phase=progress.phase,
+            phase=progress.phase or _phase_of_waiting(item, job),
             queue_position=progress.queue_position,
             eta_s=_seconds(progress.eta_s),
         ),
@@ -131,6 +132,12 @@ def item_out(item: Item) -> ItemOut:
         attempts=[_attempt_out(attempt) for attempt in item.attempts],
         metadata=dict(item.metadata),
     )
+
+
+def _phase_of_waiting(item: Item, job: Job) -> str:
+    """Say why nothing happens yet: as many run as may run at once."""
+    waits = item.state is ItemState.QUEUED and job.state is JobState.RUNNING
+    return "Waiting for a free place" if waits else ""
 
 
 def generator_out(card: GeneratorCard, *, default: bool) -> GeneratorOut:
@@ -152,9 +159,10 @@ def generator_out(card: GeneratorCard, *, default: bool) -> GeneratorOut:
         price=PriceOut(
             base_usd=float(card.price.base_usd),
             surcharges=[
-                SurchargeOut(option=s.option, equals=s.equals, usd=float(s.usd))
+                SurchargeOut(option=s.option, equals=s.equals, given=s.given, usd=float(s.usd))
                 for s in card.price.surcharges
             ],
+            more_views_usd=float(card.price.more_views_usd),
             note=card.price.note,
         ),
         typical_s=card.typical_s,
@@ -242,9 +250,13 @@ def _counts(job: Job) -> Counts:
 
 def _cost(job: Job, card: GeneratorCard | None) -> Cost:
     attempts = [attempt for item in job.items for attempt in item.attempts]
-    price_usd = card.price.of(job.options) if card is not None else Decimal(0)
+    price = card.price if card is not None else Price()
     estimated_usd = sum(
-        (_estimated_usd(item, price_usd=price_usd) for item in job.items), Decimal(0)
+        (
+            _estimated_usd(item, price_usd=price.of(job.options, pictures=len(item.pictures)))
+            for item in job.items
+        ),
+        Decimal(0),
     )
     booked_usd = sum((a.cost_usd for a in attempts if a.cost_usd is not None), Decimal(0))
     return Cost(

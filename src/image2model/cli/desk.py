@@ -81,7 +81,9 @@ class Desk(Protocol):
         """Describe a generator; None: the default one. Raises GeneratorNotFound."""
         ...
 
-    def estimate(self, generator: str, options: Mapping[str, Any], items: int) -> EstimateOut:
+    def estimate(
+        self, generator: str, options: Mapping[str, Any], *, items: int, items_with_views: int
+    ) -> EstimateOut:
         """Forecast a job. Raises InvalidOptions where the options do not fit."""
         ...
 

@@ -124,7 +124,9 @@ class EmbeddedDesk:
         card = catalogue.card(GeneratorId(generator or catalogue.default))
         return translate.generator_out(card, default=card.id == catalogue.default)
 
-    def estimate(self, generator: str, options: Mapping[str, Any], items: int) -> EstimateOut:
+    def estimate(
+        self, generator: str, options: Mapping[str, Any], *, items: int, items_with_views: int
+    ) -> EstimateOut:
         """Forecast a job."""
         return translate.estimate_out(
             estimate_job(
@@ -132,6 +134,7 @@ class EmbeddedDesk:
                 generator=GeneratorId(generator),
                 options=options,
                 items=items,
+                items_with_views=items_with_views,
             )
         )
 

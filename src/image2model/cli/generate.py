@@ -41,7 +41,8 @@ def generate(
         typer.Argument(
             metavar="PICTURES",
             show_default=False,
-            help="Picture files, and folders of them. The same picture given twice is made once.",
+            help="Picture files, and folders of them. A folder that has no pictures of its own is "
+            "searched with the folders in it. The same picture given twice is made once.",
         ),
     ],
     *,
@@ -50,7 +51,7 @@ def generate(
         typer.Option(
             "--output", "-o", metavar="FOLDER", help="Where the models go; made if it is missing."
         ),
-    ],
+    ] = Path("models"),
     generator: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +80,7 @@ def generate(
         ),
     ] = DEFAULT_TEMPLATE,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Search folders within folders, too.")
+        bool, typer.Option("--recursive", "-r", help="Search all folders within folders, too.")
     ] = False,
     views: Annotated[
         bool | None,
@@ -142,7 +143,12 @@ def generate(
         if desk.item_limit is not None and len(subjects) > desk.item_limit:
             raise TooManyItems(limit=desk.item_limit)
         wanted = parse_formats(formats, desk, delivered=card.output_formats)
-        estimate = desk.estimate(card.id, parse_options(option or [], card), len(subjects))
+        estimate = desk.estimate(
+            card.id,
+            parse_options(option or [], card),
+            items=len(subjects),
+            items_with_views=sum(len(subject.pictures) > 1 for subject in subjects),
+        )
         _check_budget(estimate, budget)
         if dry_run:
             _print_plan(estimate, subjects, as_json=as_json)

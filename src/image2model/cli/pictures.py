@@ -39,7 +39,8 @@ def find_pictures(places: Sequence[Path], *, recursive: bool) -> Sequence[Source
     Args:
         places: Files, taken as they are, and folders, of which files with a picture's extension
             are taken in natural order, hidden ones not.
-        recursive: Also look into folders within folders.
+        recursive: Also look into folders within folders, not only where the folder itself has no
+            pictures.
 
     Raises:
         InvalidRequest: A place does not exist or cannot be read.
@@ -66,11 +67,12 @@ def _files_at(place: Path, *, recursive: bool) -> Sequence[Path]:
     if not place.is_dir():
         state = "is neither a file nor a folder" if place.exists() else "does not exist"
         raise InvalidRequest(field="PICTURES", reason=f"names {place}, which {state}.")
-    files = sorted(_pictures_in(place, recursive=recursive), key=natural_key)
+    files = list(_pictures_in(place, recursive=recursive))
+    # As `examples/`, which has its pictures in folders: there is nothing else it could mean.
+    files = files or list(_pictures_in(place, recursive=True))
     if not files:
-        deeper = "" if recursive else " (folders within it were not searched: add --recursive)"
-        raise NoPictures(where=f"The folder {place}{deeper}")
-    return files
+        raise NoPictures(where=f"The folder {place}")
+    return sorted(files, key=natural_key)
 
 
 def _pictures_in(folder: Path, *, recursive: bool) -> Iterator[Path]:

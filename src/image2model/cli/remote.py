@@ -89,9 +89,13 @@ class ServerDesk:
         """Describe a generator; None: the default one."""
         return self._client.generator(generator) if generator else self.generators()[0]
 
-    def estimate(self, generator: str, options: Mapping[str, Any], items: int) -> EstimateOut:
+    def estimate(
+        self, generator: str, options: Mapping[str, Any], *, items: int, items_with_views: int
+    ) -> EstimateOut:
         """Forecast a job."""
-        return self._client.estimate(generator=generator, options=options, items=items)
+        return self._client.estimate(
+            generator=generator, options=options, items=items, items_with_views=items_with_views
+        )
 
     def submit(self, order: Order) -> JobOut:
         """Upload the pictures and start a job."""

@@ -75,10 +75,18 @@ class Saver:
         for item in job.items:
             if item.state in _ENDED and item.index not in self.outcomes:
                 outcome = self._outcome(job, item, self._stems[item.index])
+                told = self._told(outcome)
                 self.outcomes[item.index] = outcome
-                told = outcome.trouble or f"made {', '.join(outcome.files)}"
                 done, total = len(self.outcomes), len(job.items)
                 self._display.ended(item, told, done=done, total=total)
+
+    def _told(self, outcome: Outcome) -> str:
+        """Tell of *outcome*; what stops a whole job, such as an empty account, is told once."""
+        if not outcome.trouble:
+            return f"made {', '.join(outcome.files)}"
+        names = {one.trouble: one.item.name for one in reversed(self.outcomes.values())}
+        first = names.get(outcome.trouble)
+        return f"failed for the reason of {first}" if first else outcome.trouble
 
     def _outcome(self, job: JobOut, item: ItemOut, stem: str) -> Outcome:
         outcome = Outcome(item=item)
@@ -99,10 +107,7 @@ class Saver:
                 if mesh
                 else partial(self._desk.save_model, job.id, index, format_name)
             )
-            try:
-                self._keep(outcome, f"{stem}.{format_name}", save, mesh)
-            except (InvalidInputError, NotFoundError, ComputeError) as error:
-                outcome.trouble = f"no {format_name}: {error.message}"
+            self._keep(outcome, f"{stem}.{format_name}", save, mesh)
         for preview in (file for file in files if file.role == "preview"):
             save = partial(self._desk.save_file, job.id, index, preview)
             self._keep(outcome, f"{stem}.{PREVIEW}", save, preview)
@@ -110,5 +115,9 @@ class Saver:
     def _keep(
         self, outcome: Outcome, name: str, save: Callable[[Path], None], known: FileOut | None
     ) -> None:
-        self.written += self._folder.keep(name, save, sha256=known.sha256 if known else None)
-        outcome.files.append(name)
+        try:
+            self.written += self._folder.keep(name, save, sha256=known.sha256 if known else None)
+        except (InvalidInputError, NotFoundError, ComputeError) as error:
+            outcome.trouble = outcome.trouble or f"no {name}: {error.message}"
+        else:
+            outcome.files.append(name)

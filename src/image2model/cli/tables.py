@@ -48,9 +48,14 @@ def outcomes_table(outcomes: Mapping[int, Outcome]) -> Table:
     if len(shown) > _MOST_ROWS:
         shown = [outcome for outcome in shown if outcome.trouble]
     table = _table("Item", "State", "Time", "Files, or what went wrong")
+    names: dict[str, str] = {}
     for outcome in shown:
         item = outcome.item
         told = outcome.trouble or ", ".join(outcome.files)
+        if outcome.trouble:
+            # What stops a whole job, such as an empty account, is told once.
+            first = names.setdefault(outcome.trouble, item.name)
+            told = told if first == item.name else f"for the reason of {first}"
         _add(table, item.name, item.state, _time_of(item), told)
     return table
 
@@ -195,7 +200,8 @@ def generators_table(generators: Sequence[GeneratorOut]) -> Table:
 
 def _price(generator: GeneratorOut) -> str:
     price = generator.price
-    return f"from {dollars(price.base_usd)}" if price.surcharges else dollars(price.base_usd)
+    varies = bool(price.surcharges or price.more_views_usd)
+    return f"from {dollars(price.base_usd)}" if varies else dollars(price.base_usd)
 
 
 def generator_lines(generator: GeneratorOut) -> Iterable[str]:
@@ -207,7 +213,10 @@ def generator_lines(generator: GeneratorOut) -> Iterable[str]:
     yield f"Price of an item: {dollars(generator.price.base_usd)}"
     for extra in generator.price.surcharges:
         sign = "+" if extra.usd >= 0 else "-"
-        yield f"  {sign}${abs(extra.usd):,.2f} with {extra.option}={extra.equals}"
+        value = "… (any value)" if extra.given else extra.equals
+        yield f"  {sign}${abs(extra.usd):,.2f} with {extra.option}={value}"
+    if generator.price.more_views_usd:
+        yield f"  +${generator.price.more_views_usd:,.2f} with more than one picture"
     if generator.price.note:
         yield f"  {generator.price.note}"
     yield f"Takes: about {duration(generator.typical_s)}, on {generator.runs_on}"

@@ -314,11 +314,25 @@ class Client:
         self,
         *,
         items: int = 1,
+        items_with_views: int = 0,
         generator: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> EstimateOut:
-        """Ask what a job would cost and how long it would take."""
-        body = EstimateIn(generator=generator, options=dict(options or {}), items=items)
+        """
+        Ask what a job would cost and how long it would take.
+
+        Args:
+            items: How many items.
+            items_with_views: How many of them have more than one picture.
+            generator: None: the server's default one.
+            options: The generator's options.
+        """
+        body = EstimateIn(
+            generator=generator,
+            options=dict(options or {}),
+            items=items,
+            items_with_views=items_with_views,
+        )
         return self._server.ask(EstimateOut, "POST", "/estimate", json=body.model_dump())
 
     # --- money ------------------------------------------------------------------------------

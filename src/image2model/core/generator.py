@@ -44,12 +44,20 @@ class Surcharge:
     Attributes:
         option: The option's name.
         equals: The value that costs extra.
+        given: Whether any value costs extra, whatever *equals* says; leaving the option out does
+            not.
         usd: The extra, in US dollars per item; negative for a reduction.
     """
 
     option: str
-    equals: JsonValue
+    equals: JsonValue = None
+    given: bool = False
     usd: Decimal
+
+    def applies(self, options: Options) -> bool:
+        """Tell whether *options*, with every default filled in, cost this extra."""
+        value = options.get(self.option)
+        return value is not None if self.given else value == self.equals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,18 +67,20 @@ class Price:
 
     Attributes:
         base_usd: US dollars per item before surcharges.
-        surcharges: Added for every one whose option has that value.
+        surcharges: Added for every one that applies.
+        more_views_usd: Added once for an item of more than one picture.
         note: What the figures leave out, for people.
     """
 
     base_usd: Decimal = Decimal(0)
     surcharges: Sequence[Surcharge] = ()
+    more_views_usd: Decimal = Decimal(0)
     note: str = ""
 
-    def of(self, options: Options) -> Decimal:
-        """Add up the price of one item with all *options* filled in, in US dollars."""
-        extra = (s.usd for s in self.surcharges if options.get(s.option) == s.equals)
-        return self.base_usd + sum(extra, Decimal(0))
+    def of(self, options: Options, *, pictures: int = 1) -> Decimal:
+        """Add up the price of an item of *pictures* with all *options* filled in, in dollars."""
+        extra = sum((s.usd for s in self.surcharges if s.applies(options)), self.base_usd)
+        return extra + self.more_views_usd if pictures > 1 else extra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ class Estimate:
         card: The generator.
         options: With defaults filled in.
         items: How many items.
-        item_usd: US dollars per item.
+        item_usd: US dollars per item of one picture.
         total_usd: US dollars for all of them.
     """
 
@@ -28,10 +28,22 @@ class Estimate:
 
 
 def estimate_job(
-    catalogue: Catalogue, *, generator: GeneratorId | None, options: Options, items: int
+    catalogue: Catalogue,
+    *,
+    generator: GeneratorId | None,
+    options: Options,
+    items: int,
+    items_with_views: int = 0,
 ) -> Estimate:
     """
-    Forecast a job of *items* items by the generator's price list.
+    Forecast a job by the generator's price list.
+
+    Args:
+        catalogue: The generators.
+        generator: None: the default one.
+        options: As given.
+        items: How many items.
+        items_with_views: How many of them have more than one picture.
 
     Raises:
         GeneratorNotFound: There is no such generator.
@@ -40,6 +52,11 @@ def estimate_job(
     card = catalogue.card(generator or catalogue.default)
     filled = fill_options(card, options)
     item_usd = card.price.of(filled)
+    more_usd = card.price.more_views_usd * min(items_with_views, items)
     return Estimate(
-        card=card, options=filled, items=items, item_usd=item_usd, total_usd=item_usd * items
+        card=card,
+        options=filled,
+        items=items,
+        item_usd=item_usd,
+        total_usd=item_usd * items + more_usd,
     )

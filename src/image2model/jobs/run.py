@@ -30,6 +30,7 @@ from image2model.jobs.discard import discard_unnamed
 from image2model.jobs.finish import artifacts_of, take_delivery
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.linked import settle_life
+from image2model.jobs.lost_answers import find_answer
 from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
@@ -229,7 +230,7 @@ class _Run:
         if attempt.handle is None:
             phase = Progress(phase="Looking for a lost answer")
             await self._step(Step(to=ItemState.SUBMITTING, progress=phase))
-        handle = attempt.handle or await self._search(attempt)
+        handle = attempt.handle or await find_answer(self._context, self._provider, attempt)
         if handle is not None:
             await self._accepted(handle)
         elif self._answer_lost:
@@ -237,22 +238,6 @@ class _Run:
             raise ProviderUnavailable(provider=self._provider.name, reason=reason)
         else:
             await self._requeue(_problem_of_lost_worker(), delay_s=0.0)
-
-    async def _search(self, attempt: Attempt) -> Handle | None:
-        """Ask the provider what became of *attempt*; its webhook may have told us meanwhile."""
-        try:
-            found = await self._provider.reconcile(
-                attempt.submission, submit_key=attempt.submit_key
-            )
-        except SubmissionUncertain:
-            found = await self._heard(attempt)
-            if found is None:
-                raise
-        return found or await self._heard(attempt)
-
-    async def _heard(self, attempt: Attempt) -> Handle | None:
-        known = await self._context.store.find_attempt(attempt.submit_key)
-        return known[1].handle if known else None
 
     async def _follow(self) -> None:
         pacer = ProgressPacer(self._context.clock)

@@ -24,6 +24,7 @@ from image2model.jobs.catalogue import check_views, fill_options
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import DraftTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ async def _plan_job(
         raise NoPictures
     if len(new_items) > context.rules.items_per_job:
         raise TooManyItems(limit=context.rules.items_per_job)
-    await check_job_count(context, owner)
+    await check_job_count(context, owner, idempotency_key=request.idempotency_key)
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
     job_id = JobId(new_hex_id())
@@ -198,7 +199,7 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
         GeneratorNotFound, InvalidOptions: The request does not fit a generator.
         IdempotencyKeyReused: The key was used for another request.
     """
-    await check_job_count(context, owner)
+    await check_job_count(context, owner, idempotency_key=request.idempotency_key)
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
     draft = Job(
@@ -318,23 +319,27 @@ def _started(context: Context, draft: Job) -> Job:
     )
 
 
-async def change_draft(
-    context: Context,
-    owner: OwnerId,
-    job_id: JobId,
-    *,
-    generator: GeneratorId | None,
-    options: Options | None,
-) -> Job:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftChange:
     """
-    Choose another generator or other options for a draft.
+    What to change of a draft.
 
-    Args:
-        context: The ports.
-        owner: Who asks.
-        job_id: The draft.
+    Attributes:
         generator: None: the one it has.
         options: None: those it has, or the defaults when the generator changes.
+        keep: What happens to results; None: as it is.
+        budget_usd: The most it may cost, in US dollars; 0: no limit; None: as it is.
+    """
+
+    generator: GeneratorId | None = None
+    options: Options | None = None
+    keep: KeepPolicy | None = None
+    budget_usd: Decimal | None = None
+
+
+async def change_draft(context: Context, owner: OwnerId, job_id: JobId, change: DraftChange) -> Job:
+    """
+    Choose another generator, other options or other terms for a draft.
 
     Raises:
         JobNotFound: The owner has no such job.
@@ -344,11 +349,19 @@ async def change_draft(
     draft = await owned_job(context, owner, job_id)
     if draft.state is not JobState.DRAFT:
         raise WrongState(what=f"Job {job_id}", state=draft.state, allowed=[JobState.DRAFT])
-    card = context.catalogue.card(generator or draft.generator)
-    given = options if options is not None else {}
-    if options is None and card.id == draft.generator:
+    card = context.catalogue.card(change.generator or draft.generator)
+    given = change.options if change.options is not None else {}
+    if change.options is None and card.id == draft.generator:
         given = draft.options
-    await context.store.set_generator(job_id, generator=card.id, options=fill_options(card, given))
+    keep = change.keep or draft.keep
+    terms = DraftTerms(
+        generator=card.id,
+        options=fill_options(card, given),
+        keep=keep,
+        life_s=context.rules.life_s(keep),
+        budget_usd=draft.budget_usd if change.budget_usd is None else change.budget_usd or None,
+    )
+    await context.store.change_draft(job_id, terms)
     await context.announce(job_id)
     return await context.store.get_job(job_id)
 
@@ -361,13 +374,20 @@ async def dispatch_queued(context: Context, job: Job) -> None:
         await context.dispatcher.dispatch(refs, runs_on=card.runs_on)
 
 
-async def check_job_count(context: Context, owner: OwnerId) -> None:
+async def check_job_count(context: Context, owner: OwnerId, *, idempotency_key: str | None) -> None:
     """
     Check that *owner* may have one more job, before anything is received for it.
+
+    Args:
+        context: The ports.
+        owner: Who asks.
+        idempotency_key: That of the request; a repeated one adds no job and may always come.
 
     Raises:
         TooManyJobs: The owner has too many unfinished ones.
     """
     limit = context.rules.unfinished_jobs_per_owner
-    if await context.store.count_unfinished(owner) >= limit:
+    if await context.store.count_unfinished(owner) < limit:
+        return
+    if idempotency_key is None or not await context.store.has_key(owner, idempotency_key):
         raise TooManyJobs(limit=limit)

@@ -15,6 +15,7 @@ from image2model.core.job import (
     Handle,
     Item,
     Job,
+    KeepPolicy,
     Picture,
     Problem,
     Progress,
@@ -165,6 +166,26 @@ class Description:
 
     name: str
     metadata: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftTerms:
+    """
+    What a draft shall be made with; each is as of `Job`.
+
+    Attributes:
+        generator: What makes the items.
+        options: With every default filled in.
+        keep: What happens to results.
+        life_s: How long the job is kept after it finished, in seconds; None: until it is deleted.
+        budget_usd: The most it may cost, in US dollars; None: no limit.
+    """
+
+    generator: GeneratorId
+    options: Options
+    keep: KeepPolicy
+    life_s: float | None
+    budget_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +365,10 @@ class JobStore(Protocol):
         """Add up what *owner* has here, and what was spent in a day."""
         ...
 
+    async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
+        """Tell whether a job of *owner* has *idempotency_key*, finished or not."""
+        ...
+
     async def changes_since(self, job: JobId, version: int) -> JobChanges:
         """
         Read what is new in *job* since *version*; 0: everything.
@@ -458,9 +483,9 @@ class JobStore(Protocol):
         """
         ...
 
-    async def set_generator(self, job: JobId, *, generator: GeneratorId, options: Options) -> None:
+    async def change_draft(self, job: JobId, terms: DraftTerms) -> None:
         """
-        Give a draft another generator and options.
+        Give a draft other terms than it has.
 
         Raises:
             JobNotFound: There is none.

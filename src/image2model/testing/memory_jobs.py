@@ -16,7 +16,6 @@ from image2model.core.errors import (
     TooManyItems,
     WrongState,
 )
-from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Item, Job, Picture, Problem, Result
 from image2model.core.names import unique_name
@@ -47,6 +46,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     Description,
+    DraftTerms,
     JobChanges,
     JobPage,
     JobQuery,
@@ -176,6 +176,11 @@ class MemoryJobStore:
             day_usd=sum(map(charge_usd, of_day), Decimal(0)),
         )
 
+    async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
+        """Tell whether a job of an owner has an idempotency key."""
+        jobs = (record.job for record in self._jobs.values())
+        return any((job.owner, job.idempotency_key) == (owner, idempotency_key) for job in jobs)
+
     async def changes_since(self, job: JobId, version: int) -> JobChanges:
         """Read what is new in a job since a version."""
         record = self._find(job)
@@ -283,10 +288,17 @@ class MemoryJobStore:
         if chosen:
             record.touch(chosen, self._clock.now())
 
-    async def set_generator(self, job: JobId, *, generator: GeneratorId, options: Options) -> None:
-        """Give a draft another generator and options."""
+    async def change_draft(self, job: JobId, terms: DraftTerms) -> None:
+        """Give a draft other terms."""
         record = self._draft(job)
-        after = replace(record.job, generator=generator, options=options)
+        after = replace(
+            record.job,
+            generator=terms.generator,
+            options=terms.options,
+            keep=terms.keep,
+            life_s=terms.life_s,
+            budget_usd=terms.budget_usd,
+        )
         if after != record.job:
             record.job = after
             record.touch((), self._clock.now())

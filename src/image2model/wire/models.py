@@ -358,6 +358,11 @@ class SurchargeOut(ReplyModel):
 
     option: str = Field(description="The option's name.", examples=["texture"])
     equals: Any = Field(description="The value that costs extra.", examples=["HD"])
+    given: bool = Field(
+        False,
+        description="Any value costs extra, whatever `equals` says; leaving it out does not.",
+        examples=[False],
+    )
     usd: float = Field(description="The extra per item, in US dollars.", examples=[0.1])
 
 
@@ -366,6 +371,11 @@ class PriceOut(ReplyModel):
 
     base_usd: float = Field(description="US dollars per item before surcharges.", examples=[0.2])
     surcharges: list[SurchargeOut] = Field(description="Added for each option that matches.")
+    more_views_usd: float = Field(
+        0.0,
+        description="Added once for an item of more than one picture, in US dollars.",
+        examples=[0.0],
+    )
     note: str = Field(
         description="What the figures leave out.", examples=["Prices without value-added tax."]
     )
@@ -440,6 +450,13 @@ class EstimateIn(WireModel):
         default_factory=dict, description="As for a job.", examples=[{"depth": 1.0}]
     )
     items: int = Field(1, ge=1, le=500, description="How many items.", examples=[25])
+    items_with_views: int = Field(
+        0,
+        ge=0,
+        le=500,
+        description="How many of them have more than one picture, which may cost extra.",
+        examples=[0],
+    )
 
 
 class EstimateOut(ReplyModel):
@@ -450,7 +467,7 @@ class EstimateOut(ReplyModel):
     )
     options: dict[str, Any] = Field(description="With defaults filled in.", examples=[_OPTIONS])
     items: int = Field(description="How many items.", examples=[25])
-    item_usd: float = Field(description="US dollars per item.", examples=[0.3])
+    item_usd: float = Field(description="US dollars per item of one picture.", examples=[0.3])
     total_usd: float = Field(description="US dollars for all items.", examples=[7.5])
     typical_s: float = Field(description="Seconds for all items, as a rule.", examples=[45.0])
     note: str = Field(
@@ -472,6 +489,16 @@ class JobPatch(WireModel):
     )
     options: OptionsIn | None = Field(
         None, description="Drafts only: other options.", examples=[{"depth": 0.5}]
+    )
+    keep: Literal["keep", "links"] | None = Field(
+        None, description="Drafts only: what happens to results.", examples=["links"]
+    )
+    budget_usd: float | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        description="Drafts only: the most it may cost, in US dollars; 0: no limit.",
+        examples=[5.0],
     )
 
 

@@ -1,6 +1,7 @@
 """No call walks through all rows of a table, however many jobs there have been."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from image2model.backends.sql.sqlite import SqliteDatabase, open_sqlite
 from image2model.backends.sql.tables import metadata
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.states import JobState
-from image2model.ports.jobstore import AttemptChange, JobQuery, Resolution
+from image2model.ports.jobstore import AttemptChange, JobQuery, LedgerQuery, Resolution
 from tests.contracts.job_stores import (
     LEASE_S,
     PROBLEM,
@@ -29,6 +30,7 @@ from tests.contracts.job_stores import (
     refs,
     succeed,
     take,
+    terms_of,
 )
 
 pytestmark = pytest.mark.anyio
@@ -86,12 +88,15 @@ async def live(store: SqlJobStore) -> None:
         await store.list_jobs(query)
     await store.count_unfinished(job.owner)
     await store.usage(job.owner)
+    await store.has_key(job.owner, "a key")
+    page = await store.list_ledger(LedgerQuery(owner=job.owner, limit=1))
+    await store.list_ledger(LedgerQuery(owner=job.owner, after=page.next, limit=1))
     draft = await store.add_job(make_draft(count=3))
     first, second, _ = refs(draft)
     await store.put_picture(first, make_picture(), name=None, item_limit=9)
     await store.move_item(first, to=2)
     await store.remove_item(second)
-    await store.set_generator(draft.id, generator=job.generator, options={})
+    await store.change_draft(draft.id, replace(terms_of(draft), options={"n": 1}))
     await store.start_job(await store.get_job(draft.id))
     await store.set_expiry(draft.id, None)
     await store.add_job(make_job(make_item(0, made_key="new")), reuse=True)

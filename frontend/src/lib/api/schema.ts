@@ -58,7 +58,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Rename or star a job; change a draft's generator
+         * Rename or star a job; change what a draft is made with
          * @description Change what is given and leave the rest.
          *
          *     A star keeps a job beyond its retention. Results of the policy `links` are copied first.
@@ -1118,6 +1118,13 @@ export interface components {
              * @example 25
              */
             items: number;
+            /**
+             * Items With Views
+             * @description How many of them have more than one picture, which may cost extra.
+             * @default 0
+             * @example 0
+             */
+            items_with_views: number;
         };
         /**
          * EstimateOut
@@ -1149,7 +1156,7 @@ export interface components {
             items: number;
             /**
              * Item Usd
-             * @description US dollars per item.
+             * @description US dollars per item of one picture.
              * @example 0.3
              */
             item_usd: number;
@@ -1940,6 +1947,18 @@ export interface components {
             options?: {
                 [key: string]: unknown;
             } | null;
+            /**
+             * Keep
+             * @description Drafts only: what happens to results.
+             * @example links
+             */
+            keep?: ("keep" | "links") | null;
+            /**
+             * Budget Usd
+             * @description Drafts only: the most it may cost, in US dollars; 0: no limit.
+             * @example 5
+             */
+            budget_usd?: number | null;
         };
         /**
          * JobProgress
@@ -2334,6 +2353,13 @@ export interface components {
              */
             surcharges: components["schemas"]["SurchargeOut"][];
             /**
+             * More Views Usd
+             * @description Added once for an item of more than one picture, in US dollars.
+             * @default 0
+             * @example 0
+             */
+            more_views_usd: number;
+            /**
              * Note
              * @description What the figures leave out.
              * @example Prices without value-added tax.
@@ -2594,6 +2620,13 @@ export interface components {
              * @example HD
              */
             equals: unknown;
+            /**
+             * Given
+             * @description Any value costs extra, whatever `equals` says; leaving it out does not.
+             * @default false
+             * @example false
+             */
+            given: boolean;
             /**
              * Usd
              * @description The extra per item, in US dollars.
@@ -3621,7 +3654,9 @@ export interface operations {
                  *       "generator": "local/relief",
                  *       "options": {
                  *         "depth": 0.5
-                 *       }
+                 *       },
+                 *       "keep": "links",
+                 *       "budget_usd": 5
                  *     }
                  */
                 "application/json": components["schemas"]["JobPatch"];
@@ -8834,9 +8869,11 @@ export interface operations {
                      *               {
                      *                 "option": "texture",
                      *                 "equals": "HD",
+                     *                 "given": false,
                      *                 "usd": 0.1
                      *               }
                      *             ],
+                     *             "more_views_usd": 0,
                      *             "note": "Prices without value-added tax."
                      *           },
                      *           "typical_s": 0.1,
@@ -8982,9 +9019,11 @@ export interface operations {
                      *           {
                      *             "option": "texture",
                      *             "equals": "HD",
+                     *             "given": false,
                      *             "usd": 0.1
                      *           }
                      *         ],
+                     *         "more_views_usd": 0,
                      *         "note": "Prices without value-added tax."
                      *       },
                      *       "typical_s": 0.1,
@@ -9096,7 +9135,8 @@ export interface operations {
                  *       "options": {
                  *         "depth": 1
                  *       },
-                 *       "items": 25
+                 *       "items": 25,
+                 *       "items_with_views": 0
                  *     }
                  */
                 "application/json": components["schemas"]["EstimateIn"];

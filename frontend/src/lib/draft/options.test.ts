@@ -51,15 +51,18 @@ describe('options', () => {
     const price = {
       base_usd: 0.2,
       surcharges: [
-        { option: 'texture', equals: 'HD', usd: 0.1 },
-        { option: 'texture', equals: 'no', usd: -0.1 },
-        { option: 'pbr', equals: true, usd: 0.05 },
+        { option: 'texture', equals: 'HD', given: false, usd: 0.1 },
+        { option: 'texture', equals: 'no', given: false, usd: -0.1 },
+        { option: 'pbr', equals: true, given: false, usd: 0.05 },
+        { option: 'faces', equals: null, given: true, usd: 0.15 },
       ],
+      more_views_usd: 0,
       note: '',
     };
     const generator = { price } as Generator;
     expect(itemPrice(generator, { texture: 'HD', pbr: true })).toBeCloseTo(0.35);
     expect(itemPrice(generator, { texture: 'no' })).toBeCloseTo(0.1);
+    expect(itemPrice(generator, { faces: 5_000 })).toBeCloseTo(0.35);
   });
 });
 

@@ -111,7 +111,9 @@ function fits(one: Field, value: unknown): boolean {
 /** The price of one item in US dollars, as the server adds it up. */
 export function itemPrice({ price }: Generator, options: Options): number {
   return price.surcharges
-    .filter(({ option, equals }) => options[option] === equals)
+    .filter(({ option, equals, given }) =>
+      given ? (options[option] ?? null) !== null : options[option] === equals,
+    )
     .reduce((sum, { usd }) => sum + usd, price.base_usd);
 }
 

@@ -63,6 +63,10 @@ async def estimate(wanted: EstimateIn, context: ContextIn) -> EstimateOut:
     generator = GeneratorId(wanted.generator) if wanted.generator else None
     return estimate_out(
         estimate_job(
-            context.catalogue, generator=generator, options=wanted.options, items=wanted.items
+            context.catalogue,
+            generator=generator,
+            options=wanted.options,
+            items=wanted.items,
+            items_with_views=wanted.items_with_views,
         )
     )

@@ -1,5 +1,6 @@
 """Routes about whole jobs."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,6 +14,7 @@ from image2model.api.translate import job_delta, job_out, job_summary, job_url
 from image2model.core import errors
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId
+from image2model.core.job import KeepPolicy
 from image2model.core.states import JobState
 from image2model.jobs import control, submit, watch
 from image2model.jobs.access import owned_job
@@ -82,7 +84,7 @@ async def create_job(
     the files if there are more of them than a job may have items. Pictures are checked while the
     next ones come; one that cannot be used makes its item `failed` and the others go on.
     """
-    await submit.check_job_count(context, caller.owner)
+    await submit.check_job_count(context, caller.owner, idempotency_key=idempotency_key)
     if draft:
         wanted = await read_draft(request, idempotency_key=idempotency_key)
         owner = await caller.owner_or_new(response)
@@ -188,7 +190,7 @@ async def get_job(
 @router.patch(
     "/{job}",
     operation_id="updateJob",
-    summary="Rename or star a job; change a draft's generator",
+    summary="Rename or star a job; change what a draft is made with",
     response_description="The job as changed.",
     responses=problems(
         errors.JobNotFound,
@@ -213,15 +215,23 @@ async def update_job(job: JobParam, patch: JobPatch, context: ContextIn, owner: 
     A star keeps a job beyond its retention. Results of the policy `links` are copied first.
     """
     job_id = JobId(job)
-    if patch.generator is not None or patch.options is not None:
-        generator = GeneratorId(patch.generator) if patch.generator else None
-        await submit.change_draft(
-            context, owner, job_id, generator=generator, options=patch.options
-        )
+    change = _draft_change(patch)
+    if change != submit.DraftChange():
+        await submit.change_draft(context, owner, job_id, change)
     changed = await control.update_job(
         context, owner, job_id, name=patch.name, starred=patch.starred
     )
     return job_out(context, changed)
+
+
+def _draft_change(patch: JobPatch) -> submit.DraftChange:
+    budget_usd = patch.budget_usd
+    return submit.DraftChange(
+        generator=GeneratorId(patch.generator) if patch.generator else None,
+        options=patch.options,
+        keep=KeepPolicy(patch.keep) if patch.keep else None,
+        budget_usd=None if budget_usd is None else Decimal(str(budget_usd)),
+    )
 
 
 @router.delete(

@@ -14,7 +14,6 @@ from image2model.backends.sql import (
     jobs_step,
 )
 from image2model.backends.sql.transaction import Database
-from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Item, Job, Picture, Problem, Result
 from image2model.ports.dispatcher import ItemRef
@@ -22,6 +21,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     Description,
+    DraftTerms,
     JobChanges,
     JobPage,
     JobQuery,
@@ -66,6 +66,10 @@ class SqlJobStore:
         """Add up what an owner has here, and what was spent in a day."""
         return await self._database.read(jobs_ledger.read_usage, owner)
 
+    async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
+        """Tell whether a job of an owner has an idempotency key."""
+        return await self._database.read(jobs_read.has_key, owner, idempotency_key)
+
     async def changes_since(self, job: JobId, version: int) -> JobChanges:
         """Read what is new in a job since a version."""
         return await self._database.read(jobs_read.changes_since, job, version)
@@ -106,11 +110,9 @@ class SqlJobStore:
         """Name and describe items of a draft."""
         await self._database.write(jobs_drafts.describe_items, job, descriptions)
 
-    async def set_generator(self, job: JobId, *, generator: GeneratorId, options: Options) -> None:
-        """Give a draft another generator and options."""
-        await self._database.write(
-            jobs_drafts.set_generator, job, generator=generator, options=options
-        )
+    async def change_draft(self, job: JobId, terms: DraftTerms) -> None:
+        """Give a draft other terms."""
+        await self._database.write(jobs_drafts.change_draft, job, terms)
 
     async def start_job(self, job: Job) -> Job:
         """Turn a draft into a running job."""

@@ -14,17 +14,17 @@ from image2model.backends.sql.rows import (
     picture_values,
     problem_value,
     settled_values,
+    to_micro_usd,
 )
 from image2model.backends.sql.tables import items, pictures
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import ItemNotFound, TooManyItems, WrongState
-from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, new_hex_id
 from image2model.core.job import Item, Job, Picture
 from image2model.core.names import unique_name
 from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import Description
+from image2model.ports.jobstore import Description, DraftTerms
 
 
 def put_picture(
@@ -118,11 +118,18 @@ def describe_items(tx: Transaction, job: JobId, descriptions: Mapping[int, Descr
         draft.touch()
 
 
-def set_generator(tx: Transaction, job: JobId, *, generator: GeneratorId, options: Options) -> None:
-    """Give a draft another generator and options."""
+def change_draft(tx: Transaction, job: JobId, terms: DraftTerms) -> None:
+    """Give a draft other terms."""
     draft = _lock_draft(tx, job)
-    if (draft.row.generator, draft.row.options) != (generator, dict(options)):
-        draft.touch(generator=generator, options=dict(options))
+    values = {
+        "generator": terms.generator,
+        "options": dict(terms.options),
+        "keep": terms.keep,
+        "life_s": terms.life_s,
+        "budget_micro_usd": to_micro_usd(terms.budget_usd),
+    }
+    if any(getattr(draft.row, name) != value for name, value in values.items()):
+        draft.touch(**values)
 
 
 def start_job(tx: Transaction, job: Job) -> Job:

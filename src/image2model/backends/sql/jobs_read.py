@@ -159,6 +159,14 @@ def count_unfinished(tx: Transaction, owner: OwnerId) -> int:
     return count
 
 
+def has_key(tx: Transaction, owner: OwnerId, idempotency_key: str) -> bool:
+    """Tell whether a job of an owner has an idempotency key."""
+    statement = sa.select(jobs.c.id).where(
+        jobs.c.owner == owner, jobs.c.idempotency_key == idempotency_key
+    )
+    return tx.run(statement).one_or_none() is not None
+
+
 def changes_since(tx: Transaction, job: JobId, version: int) -> JobChanges:
     """Read what is new in a job since a version."""
     row = _job_row(tx, job)

@@ -163,6 +163,7 @@ attempts = sa.Table(
     sa.Column("estimated_micro_usd", sa.BigInteger, nullable=False),
     sa.Column("cost_micro_usd", sa.BigInteger),
     sa.UniqueConstraint("provider", "request_id"),
+    sa.Index("ix_attempts_owner_submitted_at", "owner", "submitted_at", "submit_key"),
 )
 
 sessions = sa.Table(

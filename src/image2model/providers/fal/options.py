@@ -47,8 +47,7 @@ def effective_options(row: Row, options: Options) -> Options:
 
 def estimate_usd(row: Row, options: Options, *, pictures: int) -> Decimal:
     """Tell what a request should cost, in US dollars."""
-    more = row.more_views_usd if pictures > 1 else Decimal(0)
-    return row.price.of(effective_options(row, options)) + more
+    return row.price.of(effective_options(row, options), pictures=pictures)
 
 
 def _picture_fields(

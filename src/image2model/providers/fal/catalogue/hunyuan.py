@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from image2model.core.generator import View
+from image2model.core.generator import Price, Surcharge, View
 from image2model.providers.fal.catalogue.pieces import (
     OPEN_WEIGHTS,
     PARTNER,
@@ -127,13 +127,14 @@ _V31_PRO = Row(
     },
     mesh_keys=_KEYS,
     preview_keys=("thumbnail",),
-    price=price(
-        "0.525",
-        ("face_count", None, "-0.15"),
-        ("enable_pbr", True, "0.15"),
-        note="More than one picture adds 0.15 US dollars.",
+    price=Price(
+        base_usd=Decimal("0.375"),
+        surcharges=[
+            Surcharge(option="face_count", given=True, usd=Decimal("0.15")),
+            Surcharge(option="enable_pbr", equals=True, usd=Decimal("0.15")),
+        ],
+        more_views_usd=Decimal("0.15"),
     ),
-    more_views_usd=Decimal("0.15"),
     typical_s=240.0,
     licence=PARTNER,
     notes=(TENCENT, _PICTURE_NOTE),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from image2model.core.errors import JsonValue
 from image2model.core.generator import Price, View
@@ -70,7 +69,6 @@ class Row:
         mesh_keys: Where the mesh may be in the result, most wanted first; dots lead inwards.
         preview_keys: The same for a picture of it.
         price: By options.
-        more_views_usd: What any further picture adds, once, in US dollars.
         typical_s: Seconds a run takes as a rule.
         formats: Formats it delivers, the usual one first.
         licence: Terms of use.
@@ -91,7 +89,6 @@ class Row:
     mesh_keys: Sequence[str]
     preview_keys: Sequence[str] = ()
     price: Price
-    more_views_usd: Decimal = Decimal(0)
     typical_s: float
     formats: Sequence[str] = ("glb",)
     licence: str

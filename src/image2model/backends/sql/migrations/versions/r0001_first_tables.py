@@ -132,6 +132,9 @@ def upgrade() -> None:
     op.create_index("ix_attempts_item_id", "attempts", ["item_id"])
     op.create_index("ix_attempts_job_id", "attempts", ["job_id"])
     op.create_index("ix_attempts_submitted_at", "attempts", ["submitted_at"])
+    op.create_index(
+        "ix_attempts_owner_submitted_at", "attempts", ["owner", "submitted_at", "submit_key"]
+    )
     op.create_table(
         "pictures",
         sa.Column("item_id", sa.String(32), nullable=False),
