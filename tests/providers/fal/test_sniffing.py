@@ -8,7 +8,7 @@ import pytest
 from image2model.core.generator import GeneratorId
 from image2model.providers.fal.catalogue.rows import ROWS, row_of
 from image2model.providers.fal.extracting import find_offers
-from image2model.providers.fal.sniffing import glb_length, sniff
+from image2model.providers.fal.sniffing import sniff
 from image2model.testing.fal_simulator.impostors import file_in_format
 from image2model.testing.tiny_model import tiny_glb
 
@@ -42,13 +42,6 @@ BINARY_STL = bytes(80) + struct.pack("<I", 2) + bytes(100)
 )
 def test_bytes_say_what_it_is(data: bytes, name: str, form: str) -> None:
     assert sniff(data[:4096], size_bytes=len(data), hint=name) == form
-
-
-def test_a_glb_says_how_long_it_is() -> None:
-    data = tiny_glb("x")
-    assert glb_length(data) == len(data)
-    assert glb_length(data[:11]) is None
-    assert glb_length(b"something else") is None
 
 
 def file(name: str, **more: Any) -> dict[str, Any]:

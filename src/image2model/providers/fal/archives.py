@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image2model.core.ids import new_hex_id
-from image2model.providers.fal.sniffing import HEAD_BYTES, MESH_FORMATS, PICTURE_FORMATS, sniff
+from image2model.geometry.mesh_types import HEAD_BYTES
+from image2model.providers.fal.sniffing import MESH_FORMATS, PICTURE_FORMATS, sniff
 from image2model.providers.fal.spooling import BadContent, Spooled
 
 _MOST_MEMBERS = 200

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import struct
 import zipfile
 
 from image2model.testing.fal_simulator.glb import build_png
@@ -38,7 +39,10 @@ end_header
 0 1 0
 """
 
-STL = b"image2model fal simulator".ljust(80) + bytes(4)
+STL = b"image2model fal simulator".ljust(80) + struct.pack(
+    "<I12fH", 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0
+)
+"""Header, number of triangles; a normal, three corners and no attributes."""
 
 HTML = b"<!doctype html><title>Sorry</title><h1>This page is having a bad day</h1>\n"
 
