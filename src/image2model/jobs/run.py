@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal
 
 import anyio
@@ -31,6 +32,7 @@ from image2model.jobs.finish import artifacts_of, take_delivery
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.linked import settle_life
 from image2model.jobs.lost_answers import find_answer
+from image2model.jobs.measured import note_step, provider_call
 from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
@@ -77,6 +79,7 @@ class ItemRunner:
             return
         await settle_life(self._context, run.job)
         if held.lost:
+            self._context.metrics.leases_lost(1)
             _log.info("another worker has taken over item %d of job %s", ref.index, ref.job)
 
 
@@ -188,7 +191,8 @@ class _Run:
             # Paid for already: what could not be fetched or kept is fetched again.
             await self._step(Step(to=ItemState.GENERATING, progress=Progress(phase="Resuming")))
             return
-        submission = await self._provider.prepare(self._work)
+        with self._calling("prepare"):
+            submission = await self._provider.prepare(self._work)
         # Not to be interrupted: a request whose answer nobody waits for may cost money.
         with anyio.CancelScope(shield=True):
             try:
@@ -210,7 +214,8 @@ class _Run:
                 budget=Budget(day_usd=self._context.rules.day_budget_usd),
             )
         )
-        handle = await self._provider.submit(submission, submit_key=submit_key)
+        with self._calling("submit"):
+            handle = await self._provider.submit(submission, submit_key=submit_key)
         await self._accepted(handle)
 
     async def _accepted(self, handle: Handle) -> None:
@@ -230,7 +235,10 @@ class _Run:
         if attempt.handle is None:
             phase = Progress(phase="Looking for a lost answer")
             await self._step(Step(to=ItemState.SUBMITTING, progress=phase))
-        handle = attempt.handle or await find_answer(self._context, self._provider, attempt)
+        handle = attempt.handle
+        if handle is None:
+            with self._calling("reconcile"):
+                handle = await find_answer(self._context, self._provider, attempt)
         if handle is not None:
             await self._accepted(handle)
         elif self._answer_lost:
@@ -241,15 +249,17 @@ class _Run:
 
     async def _follow(self) -> None:
         pacer = ProgressPacer(self._context.clock)
-        async for progress in self._provider.follow(self._work, self._handle):
-            if pacer.worth_writing(progress):
-                await self._step(Step(to=ItemState.GENERATING, progress=progress))
+        with self._calling("follow"):
+            async for progress in self._provider.follow(self._work, self._handle):
+                if pacer.worth_writing(progress):
+                    await self._step(Step(to=ItemState.GENERATING, progress=progress))
         await self._step(
             Step(to=ItemState.FINISHING, progress=Progress(fraction=0.95, phase="Finishing"))
         )
 
     async def _finish(self) -> None:
-        delivery = await self._provider.collect(self._work, self._handle)
+        with self._calling("collect"):
+            delivery = await self._provider.collect(self._work, self._handle)
         result = await take_delivery(
             self._context,
             delivery,
@@ -282,7 +292,7 @@ class _Run:
         if self._state is ItemState.FINISHING:
             await self._advance()
         elif self._state is ItemState.GENERATING:
-            if await self._provider.cancel(self._handle):
+            if await self._cancelled_there():
                 await self._step(
                     Step(
                         to=ItemState.CANCELLED,
@@ -297,10 +307,14 @@ class _Run:
     async def _give_up(self) -> None:
         if self._state is ItemState.SUBMITTING:
             await self._reconcile_soon()
-        if self._state is ItemState.GENERATING and not await self._provider.cancel(self._handle):
+        if self._state is ItemState.GENERATING and not await self._cancelled_there():
             await self._advance()
         elif self._state in ACTIVE_STATES:
             raise ItemTimedOut(limit_s=self._context.rules.soft_limit_s)
+
+    async def _cancelled_there(self) -> bool:
+        with self._calling("cancel"):
+            return await self._provider.cancel(self._handle)
 
     async def _reconcile_soon(self) -> None:
         """Look for a lost answer no longer than somebody waits who wants the item to stop."""
@@ -376,8 +390,13 @@ class _Run:
     async def _step(self, step: Step) -> None:
         if step.to is not ItemState.QUEUED:
             self.limits.begin()
-        self._claim = await self._context.store.step(self._claim, step)
+        before = self._claim
+        self._claim = await self._context.store.step(before, step)
+        note_step(self._context, self._provider.name, before, step)
         await self._context.announce(self._claim.ref.job)
+
+    def _calling(self, call: str) -> AbstractContextManager[None]:
+        return provider_call(self._context, self._provider.name, self._claim, call)
 
 
 def _may_be_fetched_again(error: Image2ModelError) -> bool:

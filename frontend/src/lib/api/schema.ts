@@ -787,7 +787,10 @@ export interface paths {
         };
         /**
          * Read what this process has counted
-         * @description Return what operators want to know: providers' URLs that died and how old they were.
+         * @description Return what operators want to know of this process, and how many messages wait in the broker.
+         *
+         *     Items by state, how long they waited and took, requests to providers by what came of them, cost
+         *     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
          */
         get: operations["readMetrics"];
         put?: never;

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, Response
 from image2model.api.answers import problems
 from image2model.api.auth import find_caller
 from image2model.api.parts import ContextIn
+from image2model.core.generator import RunsOn
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _EXAMPLE = 'image2model_provider_url_failures_total{provider="fal"} 3.0\n'
@@ -24,5 +25,14 @@ router = APIRouter(tags=["health"], dependencies=[Depends(find_caller)])
     },
 )
 async def read_metrics(context: ContextIn) -> Response:
-    """Return what operators want to know: providers' URLs that died and how old they were."""
+    """
+    Return what operators want to know of this process, and how many messages wait in the broker.
+
+    Items by state, how long they waited and took, requests to providers by what came of them, cost
+    booked, leases lost, webhooks, and providers' URLs that died and how old they were.
+    """
+    for queue in RunsOn:
+        waiting = await context.dispatcher.waiting(queue)
+        if waiting is not None:
+            context.metrics.queue_seen(queue, waiting)
     return Response(context.metrics.exposition(), media_type=MEDIA_TYPE)

@@ -1,0 +1,58 @@
+"""Tell `Metrics` what a run does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from image2model.core.errors import Image2ModelError
+from image2model.jobs.context import Context
+from image2model.ports.jobstore import Claim, Step
+from image2model.ports.metrics import ItemChange, ProviderCall
+
+
+@contextmanager
+def provider_call(context: Context, provider: str, claim: Claim, call: str) -> Iterator[None]:
+    """Count what happens within as one request to *provider* for the item of *claim*."""
+    began_at, began_s = context.clock.now(), context.clock.monotonic_s()
+    outcome = "ok"
+    try:
+        yield
+    except Image2ModelError as error:
+        outcome = error.code
+        raise
+    except Exception:
+        outcome = "unexpected"
+        raise
+    except BaseException:
+        outcome = "cancelled"
+        raise
+    finally:
+        context.metrics.provider_called(
+            ProviderCall(
+                item=claim.ref,
+                provider=provider,
+                call=call,
+                outcome=outcome,
+                began_at=began_at,
+                took_s=context.clock.monotonic_s() - began_s,
+            )
+        )
+
+
+def note_step(context: Context, provider: str, before: Claim, step: Step) -> None:
+    """Count *step*, which was just written for *before*, if it changed the item's state."""
+    if step.to is before.item.state:
+        return
+    now = context.clock.now()
+    started_at = before.job.started_at or now
+    context.metrics.item_changed(
+        ItemChange(
+            item=before.ref,
+            generator=before.job.generator,
+            provider=provider,
+            state=step.to,
+            at=now,
+            since_start_s=max(0.0, (now - started_at).total_seconds()),
+            first_submission=step.start is not None and not before.item.attempts,
+            cost_usd=step.attempt.cost_usd if step.attempt else None,
+        )
+    )
