@@ -3,10 +3,11 @@
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import anyio
@@ -16,7 +17,7 @@ from image2model.backends.folder.artifacts import FolderArtifactStore
 from image2model.backends.http.fetcher import HttpFetcher
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.compute import ProcessCompute
-from image2model.backends.inprocess.dispatcher import InProcessDispatcher
+from image2model.backends.inprocess.dispatcher import InProcessDispatcher, RunItem
 from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.backends.sql.jobs import SqlJobStore
@@ -31,14 +32,15 @@ from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
-from image2model.jobs.doubts import DoubtSettler
-from image2model.jobs.housekeeping import Housekeeper
+from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
-from image2model.jobs.recover import Sweeper
+from image2model.jobs.recover import SWEEP_EVERY_S, Sweeper
 from image2model.jobs.run import ItemRunner
+from image2model.jobs.turns import Turn
 from image2model.ports.artifacts import ArtifactStore
-from image2model.ports.dispatcher import ItemRef
+from image2model.ports.dispatcher import Dispatcher, ItemRef
 from image2model.ports.feed import ChangeFeed
 from image2model.ports.jobstore import JobStore
 from image2model.ports.provider import Provider, ProviderTools
@@ -51,6 +53,9 @@ _log = logging.getLogger(__name__)
 
 _BUCKETS = frozenset({"s3", "gs", "az"})
 _WARM_UP_LIMIT_S = 60.0
+_ONCE = 0.9
+"""The share of its period that a turn at a slow chore lasts: whoever comes first then does it."""
+
 _NETWORK_ITEMS_AT_ONCE = 1_000
 """Items that wait for a provider cost next to nothing here; the provider has its own limit."""
 
@@ -109,77 +114,126 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 @asynccontextmanager
 async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[App]:
     """
-    Open the embedded product: one process, SQLite, files in a folder.
+    Open the product.
 
-    Unfinished work of earlier processes is taken up at once. Leaving the block stops what runs;
-    its leases are given back, and the next process goes on with it.
+    Embedded, this process also runs the items; unfinished work of earlier processes is taken up at
+    once. Leaving the block stops what runs; its leases are given back, and the next process goes on
+    with it. With a queue, items are sent to workers.
 
     Args:
         settings: Where things are and what is allowed.
-        works: Whether this process runs items; False only looks and changes records.
+        works: Whether this process sees to it that items are run; False only looks and changes
+            records.
 
     Raises:
         InvalidSetting: A setting names something that cannot work.
+        ExtraMissing: Something is needed that is installed on request only.
         StorageUnavailable: The data folder cannot be written.
     """
     async with AsyncExitStack() as stack:
-        rules = _rules(settings)
-        await anyio.to_thread.run_sync(_make_folders, settings.data_dir, rules.incoming)
-        clock = SystemClock()
-        stores = await stack.enter_async_context(open_stores(settings))
-        compute = ProcessCompute(
-            workers=_workers(settings), memory_limit_bytes=settings.compute.memory_bytes
-        )
-        stack.push_async_callback(compute.aclose)
-        fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.private_hosts)
-        stack.push_async_callback(fetcher.aclose)
-        providers = create_providers(
-            ProviderTools(
-                compute=compute,
-                clock=clock,
-                picture_limits=rules.picture,
-                fetcher=fetcher,
-                incoming=rules.incoming,
-                result_bytes=rules.result_bytes,
-                compute_limit_s=rules.compute_s,
-            ),
-            config_of=settings.provider_config,
-        )
-        for provider in providers:
-            stack.push_async_callback(provider.aclose)
+        parts = await _open_parts(settings, stack)
+        if works and parts.lanes is not None:
+            await stack.enter_async_context(_working(parts, parts.lanes))
+            await stack.enter_async_context(_warming(parts.compute))
+        elif works:
+            await stack.enter_async_context(_sharing_chores(parts))
+        yield App(context=parts.context, settings=settings)
 
-        async def run_item(ref: ItemRef) -> None:
-            await runner.run(ref)
 
-        dispatcher = InProcessDispatcher(
-            run_item,
-            concurrency={
-                RunsOn.CPU: _workers(settings) + 1,
-                RunsOn.GPU: 1,
-                RunsOn.NETWORK: _NETWORK_ITEMS_AT_ONCE,
-            },
-        )
-        metrics = PrometheusMetrics()
-        context = Context(
-            store=stores.jobs,
-            sessions=stores.sessions,
-            artifacts=_artifact_store(settings),
-            dispatcher=dispatcher,
-            feed=await stack.enter_async_context(_open_feed(settings)),
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[RunItem]:
+    """
+    Open what a worker process needs, and yield what runs an item that a message names.
+
+    Leaving the block when items are under way is not for the caller to do: cancel them first, so
+    that their leases are given back.
+
+    Raises:
+        As `open_app`.
+    """
+    async with AsyncExitStack() as stack:
+        parts = await _open_parts(settings, stack)
+        await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run))
+        await stack.enter_async_context(_warming(parts.compute))
+        yield parts.runner.run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """
+    What a process is put together from.
+
+    Attributes:
+        lanes: Where items run in this process; None: they go through a queue.
+    """
+
+    context: Context
+    compute: ProcessCompute
+    keeper: LeaseKeeper
+    runner: ItemRunner
+    lanes: InProcessDispatcher | None
+
+
+async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
+    rules = _rules(settings)
+    await anyio.to_thread.run_sync(_make_folders, settings.data_dir, rules.incoming)
+    clock = SystemClock()
+    stores = await stack.enter_async_context(open_stores(settings))
+    compute = ProcessCompute(
+        workers=settings.compute.processes, memory_limit_bytes=settings.compute.memory_bytes
+    )
+    stack.push_async_callback(compute.aclose)
+    fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.private_hosts)
+    stack.push_async_callback(fetcher.aclose)
+    providers = create_providers(
+        ProviderTools(
             compute=compute,
             clock=clock,
-            catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
+            picture_limits=rules.picture,
             fetcher=fetcher,
-            links=Links(fetcher, clock, metrics),
-            metrics=metrics,
-            rules=rules,
-        )
-        keeper = LeaseKeeper(context.store, clock, worker=_worker_id(), lease_s=rules.lease_s)
-        runner = ItemRunner(context, keeper)
-        if works:
-            await stack.enter_async_context(_working(context, dispatcher, keeper))
-            await stack.enter_async_context(_warming(compute))
-        yield App(context=context, settings=settings)
+            incoming=rules.incoming,
+            result_bytes=rules.result_bytes,
+            compute_limit_s=rules.compute_s,
+        ),
+        config_of=settings.provider_config,
+    )
+    for provider in providers:
+        stack.push_async_callback(provider.aclose)
+
+    async def run_item(ref: ItemRef) -> None:
+        await runner.run(ref)
+
+    lanes = _open_lanes(settings, run_item) if settings.is_embedded else None
+    dispatcher = await stack.enter_async_context(_queue(settings)) if lanes is None else lanes
+    metrics = PrometheusMetrics()
+    context = Context(
+        store=stores.jobs,
+        sessions=stores.sessions,
+        artifacts=_artifact_store(settings),
+        dispatcher=dispatcher,
+        feed=await stack.enter_async_context(_open_feed(settings)),
+        compute=compute,
+        clock=clock,
+        catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
+        fetcher=fetcher,
+        links=Links(fetcher, clock, metrics),
+        metrics=metrics,
+        rules=rules,
+    )
+    keeper = LeaseKeeper(context.store, clock, worker=_worker_id(), lease_s=rules.lease_s)
+    runner = ItemRunner(context, keeper)
+    return _Parts(context=context, compute=compute, keeper=keeper, runner=runner, lanes=lanes)
+
+
+def _open_lanes(settings: Settings, run_item: RunItem) -> InProcessDispatcher:
+    return InProcessDispatcher(
+        run_item,
+        concurrency={
+            RunsOn.CPU: settings.compute.processes + 1,
+            RunsOn.GPU: 1,
+            RunsOn.NETWORK: _NETWORK_ITEMS_AT_ONCE,
+        },
+    )
 
 
 @asynccontextmanager
@@ -199,16 +253,48 @@ async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
 
 
 @asynccontextmanager
-async def _working(
-    context: Context, dispatcher: InProcessDispatcher, keeper: LeaseKeeper
-) -> AsyncIterator[None]:
+async def _queue(settings: Settings) -> AsyncIterator[Dispatcher]:
+    try:
+        # Imported when there is a queue: it takes long, and may not be installed.
+        from image2model.backends.celery.broker import make_broker  # noqa: PLC0415
+        from image2model.backends.celery.dispatcher import open_dispatcher  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(feature="A queue", extra="scaled") from error
+    broker = make_broker(settings.queue_url, longest_run_s=settings.item_hard_limit_s)
+    async with open_dispatcher(broker) as dispatcher:
+        yield dispatcher
+
+
+@asynccontextmanager
+async def _working(parts: _Parts, lanes: InProcessDispatcher) -> AsyncIterator[None]:
+    """Run items in this process, and do all chores."""
     async with anyio.create_task_group() as group:
-        group.start_soon(keeper.run)
-        group.start_soon(Housekeeper(context).run)
-        group.start_soon(DoubtSettler(context).run)
-        async with dispatcher:
-            group.start_soon(Sweeper(context).run)
+        group.start_soon(parts.keeper.run)
+        group.start_soon(Housekeeper(parts.context).run)
+        group.start_soon(DoubtSettler(parts.context).run)
+        async with lanes:
+            group.start_soon(Sweeper(parts.context).run)
             yield
+        group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _sharing_chores(
+    parts: _Parts, *more: Callable[[], Coroutine[Any, Any, None]]
+) -> AsyncIterator[None]:
+    """Do *more* all the time, and the chores in turn with the other processes of the product."""
+
+    def turn(duty: str, lease_s: float) -> Turn:
+        store, worker = parts.context.store, parts.keeper.worker
+        return Turn(store, worker=worker, duty=duty, lease_s=lease_s)
+
+    async with anyio.create_task_group() as group:
+        for run in more:
+            group.start_soon(run)
+        group.start_soon(Sweeper(parts.context, turn("sweep", 2.5 * SWEEP_EVERY_S)).run)
+        group.start_soon(Housekeeper(parts.context, turn("tidy", _ONCE * TIDY_EVERY_S)).run)
+        group.start_soon(DoubtSettler(parts.context, turn("settle", _ONCE * SETTLE_EVERY_S)).run)
+        yield
         group.cancel_scope.cancel()
 
 
@@ -250,10 +336,6 @@ def _rules(settings: Settings) -> Rules:
         compute_s=settings.compute.limit_s,
         incoming=settings.data_dir / "incoming",
     )
-
-
-def _workers(settings: Settings) -> int:
-    return settings.compute.workers or len(os.sched_getaffinity(0))
 
 
 def _make_folders(*folders: Path) -> None:

@@ -91,6 +91,11 @@ class ComputeSettings(BaseModel):
         120.0, gt=0, description="Longest single computation in seconds; then it is stopped."
     )
 
+    @property
+    def processes(self) -> int:
+        """How many processes, with the default filled in."""
+        return self.workers or len(os.sched_getaffinity(0))
+
 
 class RetentionSettings(BaseModel):
     """How long things are kept, in seconds. `IMAGE2MODEL_RETENTION__…`."""
@@ -190,7 +195,10 @@ class Settings(BaseSettings):
         "`sqlite:///<data_dir>/image2model.db`.",
     )
     queue_url: str = Field(
-        "inprocess://", description="How items reach their workers; `inprocess://`: no queue."
+        "inprocess://",
+        description="How items reach their workers: `redis://[:PASSWORD@]HOST:PORT/NUMBER`, or "
+        "another broker of Celery's, with `image2model worker` processes "
+        "(`image2model[scaled]`); `inprocess://`: no queue, one process does everything.",
     )
     storage_url: str | None = Field(
         None,
@@ -281,6 +289,11 @@ class Settings(BaseSettings):
         if value <= info.data.get("item_soft_limit_s", 0.0):
             raise ValueError("must be above IMAGE2MODEL_ITEM_SOFT_LIMIT_S")
         return value
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether one process does everything; else items go through a queue to workers."""
+        return urlsplit(self.queue_url).scheme == "inprocess"
 
     @property
     def public_host(self) -> str | None:

@@ -9,12 +9,18 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from image2model.backends.celery.broker import make_broker
+from image2model.backends.celery.dispatcher import CeleryDispatcher, open_dispatcher
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher
 from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.dispatcher import Dispatcher, ItemRef
+from tests.backends.celery.worker_thread import working
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore::celery.platforms.SecurityWarning"),
+]
 
 BIG = JobId(new_hex_id())
 SMALL = JobId(new_hex_id())
@@ -83,7 +89,15 @@ async def in_process(runs: Runs) -> AsyncIterator[InProcessDispatcher]:
         yield dispatcher
 
 
-@pytest.fixture(params=["in_process"])
+@pytest.fixture
+async def over_celery(runs: Runs, redis_url: str) -> AsyncIterator[CeleryDispatcher]:
+    """Over a real broker, to a real worker."""
+    broker = make_broker(redis_url, longest_run_s=60.0)
+    async with open_dispatcher(broker) as dispatcher, working(broker, runs.run):
+        yield dispatcher
+
+
+@pytest.fixture(params=["in_process", "over_celery"])
 def dispatcher(request: pytest.FixtureRequest) -> Dispatcher:
     found: Dispatcher = request.getfixturevalue(request.param)
     return found
@@ -95,6 +109,10 @@ async def test_runs_every_item(dispatcher: Dispatcher, runs: Runs) -> None:
     await dispatcher.dispatch([], runs_on=RunsOn.NETWORK)
     await runs.until_started(25)
     assert sorted(runs.started) == sorted(items(BIG, 25))
+
+
+async def test_nothing_waits_where_nothing_was_sent(dispatcher: Dispatcher) -> None:
+    assert [await dispatcher.waiting(kind) for kind in RunsOn] == [0, 0, 0]
 
 
 async def test_in_process_keeps_the_order(in_process: InProcessDispatcher, runs: Runs) -> None:

@@ -17,6 +17,7 @@ from image2model.core.errors import (
 from image2model.core.job import Attempt, Handle, Problem
 from image2model.core.states import AttemptState, ItemState
 from image2model.jobs.context import Context
+from image2model.jobs.turns import Turn
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, Resolution
 
@@ -39,10 +40,15 @@ class DoubtSettler:
 
     An item goes on where its provider turns out to have accepted it, and is submitted again only
     where the provider certainly has not. Every other one is left to a person.
+
+    Args:
+        context: The ports.
+        turn: Whether it is this process's turn; None: nobody else need be asked.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, turn: Turn | None = None) -> None:
         self._context = context
+        self._turn = turn
         self._free = anyio.CapacityLimiter(_AT_ONCE)
 
     async def run(self) -> None:
@@ -50,7 +56,8 @@ class DoubtSettler:
         while True:
             await self._context.clock.sleep(SETTLE_EVERY_S)
             try:
-                await self.settle()
+                if self._turn is None or await self._turn.is_ours():
+                    await self.settle()
             except StorageError as error:
                 _log.warning("cannot look for uncertain items now: %s", error)
 

@@ -10,10 +10,11 @@ import anyio.to_thread
 from image2model.core.errors import JobNotFound, StorageError
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.turns import Turn
 
 _log = logging.getLogger(__name__)
 
-HOUSEKEEPING_EVERY_S = 300.0
+TIDY_EVERY_S = 300.0
 _MOST_JOBS_AT_ONCE = 200
 _ORPHAN_AFTER = timedelta(hours=24)
 """Younger files may belong to a job that is just being taken in."""
@@ -22,10 +23,18 @@ _LEFTOVER_AFTER_S = 3_600.0
 
 
 class Housekeeper:
-    """Tidies up, at start and every few minutes; several may run at once."""
+    """
+    Tidies up, at start and every few minutes.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        context: The ports.
+        turn: Whether it is this process's turn; None: nobody else need be asked. Several may tidy
+            up at once all the same; it is only more work.
+    """
+
+    def __init__(self, context: Context, turn: Turn | None = None) -> None:
         self._context = context
+        self._turn = turn
 
     async def run(self) -> None:
         """Tidy up for ever; cancel to stop."""
@@ -34,14 +43,15 @@ class Housekeeper:
                 await self.tidy()
             except StorageError as error:
                 _log.warning("cannot tidy up now: %s", error)
-            await self._context.clock.sleep(HOUSEKEEPING_EVERY_S)
+            await self._context.clock.sleep(TIDY_EVERY_S)
 
     async def tidy(self) -> None:
-        """Do all of it once."""
-        await self.expire_jobs()
-        await self.remove_orphans()
+        """Do all of it once; where it is another process's turn, only what is this machine's."""
         await anyio.to_thread.run_sync(_remove_leftovers, self._context.rules.incoming)
-        await self._context.sessions.remove_expired_sessions()
+        if self._turn is None or await self._turn.is_ours():
+            await self.expire_jobs()
+            await self.remove_orphans()
+            await self._context.sessions.remove_expired_sessions()
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""
