@@ -1,12 +1,14 @@
-"""Draw a GLB file as a small picture for lists and cards."""
+"""Draw a model as a small picture for lists and cards."""
 
 import io
+from collections.abc import Sequence
 
 import PIL.Image
 
 from image2model.geometry.camera import frame
 from image2model.geometry.drawing import draw_scene
-from image2model.geometry.glb_reader import read_glb
+from image2model.geometry.formats.reading import read_model
+from image2model.geometry.mesh import Mesh
 from image2model.geometry.scene import prepare_scene
 
 _YAW_DEG, _PITCH_DEG = 22.0, 12.0
@@ -15,21 +17,35 @@ _YAW_DEG, _PITCH_DEG = 22.0, 12.0
 _WEBP_QUALITY, _WEBP_METHOD = 86, 2
 
 
-def render_preview(glb: bytes, *, size_px: int = 512) -> bytes:
+def render_preview(model: bytes, *, size_px: int = 512) -> bytes:
+    """
+    Draw a file as `draw_preview` draws what is in it.
+
+    Args:
+        model: A GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+        size_px: Side of the square picture, in pixels.
+
+    Raises:
+        InvalidMesh: The file or a texture in it cannot be read.
+    """
+    return draw_preview(read_model(model).meshes, size_px=size_px)
+
+
+def draw_preview(meshes: Sequence[Mesh], *, size_px: int = 512) -> bytes:
     """
     Draw a model from the front, a little from the side and from above.
 
     Args:
-        glb: The whole file.
+        meshes: At least one.
         size_px: Side of the square picture, in pixels.
 
     Returns:
         A WebP file with a transparent background, the model filling it.
 
     Raises:
-        InvalidMesh: The file or a texture in it cannot be read.
+        InvalidMesh: A texture cannot be read.
     """
-    scene = prepare_scene(read_glb(glb), texture_px=2 * size_px)
+    scene = prepare_scene(meshes, texture_px=2 * size_px)
     camera = frame(scene.positions, yaw_deg=_YAW_DEG, pitch_deg=_PITCH_DEG)
     picture = draw_scene(scene, camera, size_px=size_px)
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Draw a GLB file from all around, as one picture of many small ones: a turntable for cards."""
+"""Draw a model from all around, as one picture of many small ones: a turntable for cards."""
 
 import io
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from image2model.geometry.camera import frame
 from image2model.geometry.coarsen import coarsen
 from image2model.geometry.drawing import draw_scene
-from image2model.geometry.glb_reader import read_glb
+from image2model.geometry.formats.reading import read_model
 from image2model.geometry.scene import prepare_scene
 from image2model.geometry.sprite_layout import SPRITE_COLUMNS, SPRITE_SIZE_PX, SPRITE_VIEWS
 
@@ -23,7 +23,7 @@ _WEBP_QUALITY, _WEBP_METHOD = 80, 1
 
 
 def render_sprite(
-    glb: bytes,
+    model: bytes,
     *,
     views: int = SPRITE_VIEWS,
     columns: int = SPRITE_COLUMNS,
@@ -38,7 +38,7 @@ def render_sprite(
     each other.
 
     Args:
-        glb: The whole file.
+        model: A GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
         views: How many pictures, evenly around.
         columns: How many of them in a row.
         size_px: Side of each square picture, in pixels.
@@ -49,7 +49,7 @@ def render_sprite(
     Raises:
         InvalidMesh: The file or a texture in it cannot be read.
     """
-    scene = prepare_scene(read_glb(glb), texture_px=2 * size_px)
+    scene = prepare_scene(read_model(model).meshes, texture_px=2 * size_px)
     envelope = _swept(scene.positions, views)
     if len(scene.faces) > _MANY_FACES:
         across = float(np.ptp(envelope, axis=0).max())

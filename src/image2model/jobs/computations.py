@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from image2model.geometry.inspect import MeshFacts
 
 
+_GLB_MAGIC = b"glTF"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFacts:
     """What the check of a picture's file found."""
@@ -66,24 +69,27 @@ class Examined:
     facts: Mapping[str, JsonValue]
 
 
-def examine_model(glb: bytes | Path) -> Examined:
+def examine_model(model: bytes | Path) -> Examined:
     """
-    Inspect and draw a GLB file, given as its bytes or where it is.
+    Inspect and draw a model, whatever its format, given as its bytes or where it is.
 
-    A whole file that only other programs can read (compressed geometry) is fine: it was paid for.
+    A whole file that only other programs can read is fine: it was paid for.
 
     Raises:
-        InvalidMesh: It is damaged.
+        InvalidMesh: It is a damaged GLB file.
     """
+    from image2model.geometry.formats.reading import read_model
     from image2model.geometry.glb_reader import verify_glb
-    from image2model.geometry.inspect import inspect_glb
-    from image2model.geometry.preview import render_preview
+    from image2model.geometry.inspect import inspect_meshes
+    from image2model.geometry.preview import draw_preview
 
-    data = glb if isinstance(glb, bytes) else glb.read_bytes()
+    data = model if isinstance(model, bytes) else model.read_bytes()
     try:
-        return Examined(facts=_facts(inspect_glb(data)), preview=render_preview(data))
+        meshes = read_model(data).meshes
+        return Examined(facts=_facts(inspect_meshes(meshes)), preview=draw_preview(meshes))
     except InvalidMesh:
-        verify_glb(data)
+        if data.startswith(_GLB_MAGIC):
+            verify_glb(data)
         return Examined(facts={}, preview=None)
 
 
@@ -179,16 +185,16 @@ def describe_model(
     return DescribedModel(glb=made.glb, facts=made.facts)
 
 
-def sprite_of(glb: bytes) -> bytes:
+def sprite_of(model: bytes) -> bytes:
     """
-    Draw a GLB file from all around, as a WebP file.
+    Draw a model, whatever its format, from all around, as a WebP file.
 
     Raises:
         InvalidMesh: It cannot be read.
     """
     from image2model.geometry.sprite import render_sprite
 
-    return render_sprite(glb)
+    return render_sprite(model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

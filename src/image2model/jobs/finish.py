@@ -21,6 +21,7 @@ from image2model.core.errors import (
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, Item, KeepPolicy, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
+from image2model.geometry.conversion import SOURCES
 from image2model.jobs.computations import Examined, describe_model, examine_model
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
@@ -164,8 +165,8 @@ def _is_mesh(file: ProvidedFile) -> bool:
 
 
 async def _examine(context: Context, mesh: ProvidedFile, *, provider: str) -> Examined:
-    if not mesh.name.lower().endswith(".glb"):
-        # Other formats are delivered as they are; their name tells what their bytes are.
+    # Its name tells what its bytes are.
+    if mesh.name.rpartition(".")[2].lower() not in SOURCES:
         return Examined(preview=None, facts={})
     source = mesh.path or mesh.content
     try:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from hashlib import sha256
 
-from image2model.core.errors import ArtifactNotFound, FileNotInResult
+from image2model.core.errors import ArtifactNotFound, FileNotInResult, FormatUnsupported
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import ResultFile
 from image2model.jobs.computations import sprite_of
@@ -32,9 +32,11 @@ async def find_sprite(context: Context, owner: OwnerId, ref: ItemRef) -> Artifac
         ArtifactNotFound, StorageError, ResultExpired, FetchError: The model cannot be read.
         InvalidMesh, ComputeError: It cannot be drawn.
     """
-    found = (await find_model(context, owner, ref, "glb")).source
-    if found.file.format != "glb":
-        raise FileNotInResult(job=ref.job, index=ref.index, name=SPRITE_NAME)
+    try:
+        # What can be turned into GLB can be drawn.
+        found = (await find_model(context, owner, ref, "glb")).source
+    except FormatUnsupported as error:
+        raise FileNotInResult(job=ref.job, index=ref.index, name=SPRITE_NAME) from error
     sprite = _sprite_id(found.file)
     try:
         await context.artifacts.stat(sprite)
@@ -49,8 +51,8 @@ def _sprite_id(model: ResultFile) -> ArtifactId:
 
 
 async def _draw(context: Context, found: Found, sprite: ArtifactId) -> None:
-    glb = b"".join([chunk async for chunk in read_found(context, found)])
-    picture = await context.compute.run(context.rules.compute_s, sprite_of, glb)
+    model = b"".join([chunk async for chunk in read_found(context, found)])
+    picture = await context.compute.run(context.rules.compute_s, sprite_of, model)
 
     async def whole() -> AsyncIterator[bytes]:
         yield picture

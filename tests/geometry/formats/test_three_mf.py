@@ -8,6 +8,7 @@ import pytest
 
 from image2model.geometry.formats.three_mf import write_3mf
 from image2model.geometry.mesh import Material, Mesh
+from tests.geometry.formats.outside_readers import read_3mf
 from tests.geometry.shapes import coat, pbr_material, picture, torus
 
 SHAPES: dict[str, list[Mesh]] = {
@@ -21,15 +22,6 @@ SHAPES: dict[str, list[Mesh]] = {
 }
 
 
-def read(content: bytes) -> lib3mf.Model:
-    model = lib3mf.get_wrapper().CreateModel()
-    reader = model.QueryReader("3mf")
-    reader.SetStrictModeActive(True)
-    reader.ReadFromBuffer(content)
-    assert [reader.GetWarning(at) for at in range(reader.GetWarningCount())] == []
-    return model
-
-
 def only_mesh(model: lib3mf.Model) -> lib3mf.MeshObject:
     objects = model.GetMeshObjects()
     assert objects.Count() == 1
@@ -40,7 +32,7 @@ def only_mesh(model: lib3mf.Model) -> lib3mf.MeshObject:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_is_a_solid_in_millimetres(shape: str) -> None:
     """300 mm wide and deep; 100 mm high, along Z."""
-    model = read(write_3mf(SHAPES[shape]))
+    model = read_3mf(write_3mf(SHAPES[shape]))
     found = only_mesh(model)
     assert model.GetUnit() == lib3mf.ModelUnit.MilliMeter
     assert found.IsManifoldAndOriented()
@@ -53,7 +45,7 @@ def test_parts_become_one_object() -> None:
     """Two closed parts stay closed, each with its own colours."""
     second = replace(torus(material=Material(base_color=(1, 0, 0, 1))), uvs=None)
     moved = replace(second, positions=second.positions + np.float32(1))
-    model = read(write_3mf([torus(), moved]))
+    model = read_3mf(write_3mf([torus(), moved]))
     assert only_mesh(model).IsManifoldAndOriented()
     assert model.GetTexture2DGroups().Count() == 1
     assert model.GetBaseMaterialGroups().Count() == 1
@@ -61,7 +53,7 @@ def test_parts_become_one_object() -> None:
 
 def test_texture_and_its_coordinates_read_back() -> None:
     mesh = torus()
-    model = read(write_3mf([mesh]))
+    model = read_3mf(write_3mf([mesh]))
     groups = model.GetTexture2DGroups()
     assert groups.MoveNext()
     group = groups.GetCurrentTexture2DGroup()
@@ -78,7 +70,9 @@ def test_texture_and_its_coordinates_read_back() -> None:
 
 def test_metadata_reads_back() -> None:
     """The format's own names as they are, others under our namespace."""
-    model = read(write_3mf([torus()], metadata={"Title": "Vase <1> & co", "accession": "1932.4"}))
+    model = read_3mf(
+        write_3mf([torus()], metadata={"Title": "Vase <1> & co", "accession": "1932.4"})
+    )
     group = model.GetMetaDataGroup()
     found = {
         group.GetMetaData(at).GetName(): group.GetMetaData(at).GetValue()

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pxr import Sdf, Usd, UsdGeom, UsdShade, UsdValidation
+from pxr import Sdf, Usd, UsdGeom, UsdShade
 
 from image2model.geometry.formats.usdz_writer import write_usdz
 from image2model.geometry.mesh import Material, Mesh
+from tests.geometry.formats.outside_readers import complaints_of_usd, opened_usdz
 from tests.geometry.shapes import coat, pbr_material, picture, torus
 
 SHAPES = {
@@ -23,43 +24,26 @@ SHAPES = {
 }
 
 
-def opened(content: bytes, folder: Path) -> Usd.Stage:
-    path = folder / "model.usdz"
-    path.write_bytes(content)
-    stage = Usd.Stage.Open(str(path))
-    assert stage
-    return stage
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_validators_find_nothing(shape: str, tmp_path: Path) -> None:
     """All of OpenUSD's own, those for Apple's devices among them."""
-    stage = opened(write_usdz(SHAPES[shape], metadata={"sku": "A 7"}), tmp_path)
-    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
-    names = {validator.GetMetadata().name for validator in validators}
-    assert {
-        "usdUtilsValidators:UsdzPackageValidator",
-        "usdUtilsValidators:RootPackageValidator",
-    } <= names
-    context = UsdValidation.ValidationContext(validators)
-    found = context.Validate(stage)
-    assert [(one.GetName(), one.GetMessage()) for one in found] == []
+    stage = opened_usdz(write_usdz(SHAPES[shape], metadata={"sku": "A 7"}), tmp_path)
+    assert complaints_of_usd(stage) == []
 
 
 def test_validators_find_a_mistake(tmp_path: Path) -> None:
     """Guards the test above: a material that is bound and not there is seen."""
-    stage = opened(write_usdz([torus()]), tmp_path)
+    stage = opened_usdz(write_usdz([torus()]), tmp_path)
     flat = Usd.Stage.Open(stage.Flatten())
     mesh = flat.GetPrimAtPath("/Model/Mesh_0")
     UsdGeom.Mesh(mesh).GetFaceVertexIndicesAttr().Set([0, 1])
     mesh.RemoveAPI(UsdShade.MaterialBindingAPI)
-    validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
-    assert UsdValidation.ValidationContext(validators).Validate(flat)
+    assert complaints_of_usd(flat)
 
 
 def test_mesh_reads_back(tmp_path: Path) -> None:
     mesh = torus(material=pbr_material())
-    stage = opened(write_usdz([mesh]), tmp_path)
+    stage = opened_usdz(write_usdz([mesh]), tmp_path)
     assert UsdGeom.GetStageMetersPerUnit(stage) == 1.0
     assert UsdGeom.GetStageUpAxis(stage) == "Y"
     read = UsdGeom.Mesh(stage.GetPrimAtPath("/Model/Mesh_0"))
@@ -76,7 +60,7 @@ def test_mesh_reads_back(tmp_path: Path) -> None:
 
 def test_material_reads_back(tmp_path: Path) -> None:
     """Each texture feeds the input it is for, with the factor that glTF multiplies it by."""
-    stage = opened(write_usdz([torus(material=pbr_material())]), tmp_path)
+    stage = opened_usdz(write_usdz([torus(material=pbr_material())]), tmp_path)
     bound = UsdShade.MaterialBindingAPI(stage.GetPrimAtPath("/Model/Mesh_0"))
     material, _ = bound.ComputeBoundMaterial()
     surface, _, _ = material.ComputeSurfaceSource()
