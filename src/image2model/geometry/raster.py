@@ -75,7 +75,7 @@ class _Halves:
     right: NDArray[np.float64]
     right_step: NDArray[np.float64]
 
-    def part(self, chosen: slice | NDArray[np.bool_]) -> "_Halves":
+    def part(self, chosen: slice) -> "_Halves":
         return _Halves(
             faces=self.faces[chosen],
             top_row=self.top_row[chosen],
@@ -183,15 +183,14 @@ def _cut_in_halves(corners: NDArray[np.float64], height_px: int) -> _Halves:
         bottom[:, 1] - top[:, 1]
     )
     first, cut, end = (_first_row(corner[:, 1], height_px) for corner in (top, middle, bottom))
-    upper = _half(rows, (first, cut), long_side, upper_side, long_is_left=turn < 0)
-    lower = _half(rows, (cut, end), long_side, lower_side, long_is_left=turn < 0)
-    joined = _Halves(
+    upper = _half((first, cut), long_side, upper_side, long_is_left=turn < 0)
+    lower = _half((cut, end), long_side, lower_side, long_is_left=turn < 0)
+    return _Halves(
         **{
             name: np.concatenate([getattr(upper, name), getattr(lower, name)])
             for name in _Halves.__slots__
         }
     )
-    return joined.part(joined.end_row > joined.top_row)
 
 
 def _side(
@@ -209,21 +208,25 @@ def _first_row(y_px: NDArray[np.float64], height_px: int) -> NDArray[np.int64]:
 
 
 def _half(
-    faces: NDArray[np.int64],
     rows: tuple[NDArray[np.int64], NDArray[np.int64]],
     long_side: tuple[NDArray[np.float64], NDArray[np.float64]],
     short_side: tuple[NDArray[np.float64], NDArray[np.float64]],
     *,
     long_is_left: NDArray[np.bool_],
 ) -> _Halves:
+    """Return the halves that have a row at all."""
+    faces = np.flatnonzero(rows[1] > rows[0])
+    is_left = long_is_left[faces]
+    long_at, long_step = long_side[0][faces], long_side[1][faces]
+    short_at, short_step = short_side[0][faces], short_side[1][faces]
     return _Halves(
         faces=faces,
-        top_row=rows[0],
-        end_row=rows[1],
-        left=np.where(long_is_left, long_side[0], short_side[0]),
-        left_step=np.where(long_is_left, long_side[1], short_side[1]),
-        right=np.where(long_is_left, short_side[0], long_side[0]),
-        right_step=np.where(long_is_left, short_side[1], long_side[1]),
+        top_row=rows[0][faces],
+        end_row=rows[1][faces],
+        left=np.where(is_left, long_at, short_at),
+        left_step=np.where(is_left, long_step, short_step),
+        right=np.where(is_left, short_at, long_at),
+        right_step=np.where(is_left, short_step, long_step),
     )
 
 
