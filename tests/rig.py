@@ -21,6 +21,7 @@ from image2model.jobs.context import Context, Rules
 from image2model.jobs.intake import take_picture
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
+from image2model.jobs.previews import PreviewDrawer
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.ports.artifacts import ArtifactStore
@@ -61,6 +62,7 @@ class Rig:
             dispatcher=self.dispatcher,
             feed=InProcessChangeFeed(),
             compute=InlineCompute(),
+            idle_compute=InlineCompute(),
             clock=self.clock,
             catalogue=Catalogue([self.provider], default=SCRIPTED),
             fetcher=self.web,
@@ -101,10 +103,11 @@ class Rig:
         return await submit_job(self.context, owner, request or JobRequest(), items)
 
     async def run_dispatched(self) -> None:
-        """Run what was dispatched, one by one, until nothing more is."""
+        """Run what was dispatched, one by one, until nothing more is; then draw previews."""
         while refs := self.dispatcher.take():
             for ref in refs:
                 await self.runner.run(ref)
+        await PreviewDrawer(self.context).draw_waiting()
 
 
 async def once(data: bytes) -> AsyncIterator[bytes]:

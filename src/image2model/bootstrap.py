@@ -36,6 +36,7 @@ from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
+from image2model.jobs.previews import PreviewDrawer
 from image2model.jobs.recover import SWEEP_EVERY_S, Sweeper
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.turns import Turn
@@ -55,6 +56,9 @@ _BUCKETS = frozenset({"s3", "gs", "az"})
 _WARM_UP_LIMIT_S = 60.0
 _ONCE = 0.9
 """The share of its period that a turn at a slow chore lasts: whoever comes first then does it."""
+
+_IDLE_NICENESS = 15
+"""How much what can wait steps back, as for `nice`: it gets 4 % of what another process gets."""
 
 _NETWORK_ITEMS_AT_ONCE = 1_000
 """Items that wait for a provider cost next to nothing here; the provider has its own limit."""
@@ -153,7 +157,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[RunItem]:
     """
     async with AsyncExitStack() as stack:
         parts = await _open_parts(settings, stack)
-        await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run))
+        drawer = PreviewDrawer(parts.context)
+        await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run, drawer.run))
         await stack.enter_async_context(_warming(parts.compute))
         yield parts.runner.run
 
@@ -183,6 +188,10 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         workers=settings.compute.processes, memory_limit_bytes=settings.compute.memory_bytes
     )
     stack.push_async_callback(compute.aclose)
+    idle_compute = ProcessCompute(
+        workers=1, memory_limit_bytes=settings.compute.memory_bytes, niceness=_IDLE_NICENESS
+    )
+    stack.push_async_callback(idle_compute.aclose)
     fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.private_hosts)
     stack.push_async_callback(fetcher.aclose)
     providers = create_providers(
@@ -213,6 +222,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         dispatcher=dispatcher,
         feed=await stack.enter_async_context(_open_feed(settings)),
         compute=compute,
+        idle_compute=idle_compute,
         clock=clock,
         catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
         fetcher=fetcher,
@@ -272,6 +282,7 @@ async def _working(parts: _Parts, lanes: InProcessDispatcher) -> AsyncIterator[N
         group.start_soon(parts.keeper.run)
         group.start_soon(Housekeeper(parts.context).run)
         group.start_soon(DoubtSettler(parts.context).run)
+        group.start_soon(PreviewDrawer(parts.context).run)
         async with lanes:
             group.start_soon(Sweeper(parts.context).run)
             yield

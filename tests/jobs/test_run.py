@@ -330,8 +330,7 @@ async def test_a_full_disk_fails_the_item_and_leaves_nothing(rig: Rig) -> None:
     """A result that cannot be stored whole is not stored at all, and is not paid for again."""
     job = await rig.submit(ANNA, "mug")
     before = {stored.artifact async for stored in rig.artifacts.all()}
-    # The first put is the mesh, the second its preview.
-    full = {2: StorageFull(where="the disk")}
+    full = {1: StorageFull(where="the disk")}
     await rig.with_artifacts(FailingArtifactStore(rig.artifacts, puts=full)).run_dispatched()
     item = await item_of(rig, job)
     assert item.state is ItemState.FAILED

@@ -95,9 +95,9 @@ class ResultFile:
         name: Safe, unique within the result, with its extension.
         role: What it is for.
         format: By its bytes: `glb`, `webp`, `png`, …
-        size_bytes: Length, or None: known only to the provider.
-        sha256: Hex, or None: not fetched.
-        crc32: The checksum that ZIP archives want, or None: not fetched.
+        size_bytes: Length, or None: known only to the provider, or still to be made.
+        sha256: Hex, or None: not fetched, or still to be made.
+        crc32: The checksum that ZIP archives want, or None as for *sha256*.
         artifact: Where we keep it, or None: only the provider has it.
         provider_url: Where the provider offers it, or None.
         expires_at: When *provider_url* ends, or None: not known, or no URL.
@@ -112,6 +112,11 @@ class ResultFile:
     artifact: ArtifactId | None = None
     provider_url: str | None = None
     expires_at: datetime | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it has a place with us but is still to be made: a preview not drawn yet."""
+        return self.artifact is not None and self.size_bytes is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,41 @@ def examine_model(model: bytes | Path) -> Examined:
         return Examined(facts={}, preview=None)
 
 
+def inspect_model(model: bytes | Path) -> Mapping[str, JsonValue]:
+    """
+    Inspect a model as `examine_model` does, and leave drawing it for later.
+
+    Returns:
+        Its facts; none where it is whole but only other programs can read it.
+
+    Raises:
+        InvalidMesh: It is a damaged GLB file.
+    """
+    from image2model.geometry.formats.reading import read_model
+    from image2model.geometry.glb_reader import verify_glb
+    from image2model.geometry.inspect import inspect_meshes
+
+    data = model if isinstance(model, bytes) else model.read_bytes()
+    try:
+        return _facts(inspect_meshes(read_model(data).meshes))
+    except InvalidMesh:
+        if data.startswith(_GLB_MAGIC):
+            verify_glb(data)
+        return {}
+
+
+def preview_of(model: bytes) -> bytes:
+    """
+    Draw a model, whatever its format, as a WebP file.
+
+    Raises:
+        InvalidMesh: It cannot be read.
+    """
+    from image2model.geometry.preview import render_preview
+
+    return render_preview(model)
+
+
 def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
     width_mm, height_mm, depth_mm = (round(side, 2) for side in found.size_mm)
     return {

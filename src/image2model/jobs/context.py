@@ -1,6 +1,6 @@
 """Everything the use cases work with, chosen once at start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.drawing import Drawing
 from image2model.jobs.links import Links
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.clock import Clock
@@ -69,7 +70,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The ports, the generators and the rules."""
+    """
+    The ports, the generators and the rules.
+
+    Attributes:
+        compute: For what somebody waits for.
+        idle_compute: For what can wait until nothing else wants the processors.
+        drawing: Which previews this process draws now.
+    """
 
     store: JobStore
     sessions: SessionStore
@@ -77,12 +85,14 @@ class Context:
     dispatcher: Dispatcher
     feed: ChangeFeed
     compute: Compute
+    idle_compute: Compute
     clock: Clock
     catalogue: Catalogue
     fetcher: Fetcher
     links: Links
     metrics: Metrics
     rules: Rules
+    drawing: Drawing = field(default_factory=Drawing)
 
     async def announce(self, job: JobId) -> None:
         """Wake the watchers of *job*; call it after the change is written."""

@@ -22,6 +22,7 @@ from image2model.jobs.context import Context
 from image2model.jobs.convert import Derivation, derive
 from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
+from image2model.jobs.previews import draw_now
 from image2model.ports.dispatcher import ItemRef
 
 MESH_FORMATS: Mapping[str, Conversion] = {name: Conversion(format=name) for name in FORMATS}
@@ -84,11 +85,14 @@ async def find_file(context: Context, owner: OwnerId, ref: ItemRef, name: str) -
     """
     Find the file called *name* in an item's result; one that only its provider has is looked at.
 
+    A preview that is not drawn yet is drawn.
+
     Raises:
         JobNotFound, ItemNotFound: They are not there, or not this owner's.
         FileNotInResult: There is no such file (yet).
         ResultExpired: Only the provider had it, and it is not there any more.
         FetchRefused: Only the provider has it, at an address that nothing is read from.
+        ArtifactNotFound, StorageError, ComputeError: It was to be drawn and cannot be now.
     """
     job, item = await _owned_item(context, owner, ref)
     return await _available(context, job, item, item.file(name), name=name)
@@ -233,6 +237,8 @@ async def _available(
 ) -> Found:
     if file is None or (file.artifact is None and file.provider_url is None):
         raise FileNotInResult(job=job.id, index=item.index, name=name)
+    if file.is_awaited:
+        return Found(file=await draw_now(context, ItemRef(job.id, item.index), file), offer=None)
     if file.artifact is not None:
         return Found(file=file, offer=None)
     offer = offer_of_result(job, item, file)

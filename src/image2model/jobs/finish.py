@@ -22,7 +22,12 @@ from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, Item, KeepPolicy, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
 from image2model.geometry.conversion import SOURCES
-from image2model.jobs.computations import Examined, describe_model, examine_model
+from image2model.jobs.computations import (
+    Examined,
+    describe_model,
+    examine_model,
+    inspect_model,
+)
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.linked import link_file, link_mesh, offer_of_provided
@@ -31,11 +36,20 @@ from image2model.ports.provider import Delivery, ProvidedFile
 _log = logging.getLogger(__name__)
 
 PREVIEW_NAME = "preview.webp"
+_AWAITED = ProvidedFile(name=PREVIEW_NAME, role=FileRole.PREVIEW)
+"""A preview that gets its place now and is drawn later."""
+
 _CHUNK_BYTES = 1024 * 1024
 
 
 async def take_delivery(
-    context: Context, delivery: Delivery, *, keep: KeepPolicy, provider: str, item: Item
+    context: Context,
+    delivery: Delivery,
+    *,
+    keep: KeepPolicy,
+    provider: str,
+    item: Item,
+    draws: bool = True,
 ) -> Result:
     """
     Check everything in *delivery* and store it; on any error nothing of it is left behind.
@@ -49,6 +63,8 @@ async def take_delivery(
         keep: What happens to it.
         provider: Who made it.
         item: What it was made for; a mesh that is stored gets the size that is said of it.
+        draws: Whether a preview is drawn of a mesh that is stored; if not, it has its place in
+            the result and is drawn when it is asked for.
 
     Raises:
         ProviderResultInvalid: Its mesh cannot be read, or there is none.
@@ -66,7 +82,7 @@ async def take_delivery(
             return await _link(context, delivery, provider=provider, item_name=item.name)
         for file in delivery.files:
             fetched += await _with_bytes(context, file, provider=provider)
-        return await _keep(context, fetched, delivery, provider=provider, item=item)
+        return await _keep(context, fetched, delivery, provider=provider, item=item, draws=draws)
     finally:
         paths = [file.path for file in (*delivery.files, *fetched) if file.path]
         with anyio.CancelScope(shield=True):
@@ -128,16 +144,17 @@ async def _keep(
     *,
     provider: str,
     item: Item,
+    draws: bool,
 ) -> Result:
     delivered = next((file for file in provided if _is_mesh(file)), None)
     if delivered is None:
         raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
     mesh, said = await _describe(context, delivered, item, provider=provider)
     provided = [mesh if file is delivered else file for file in provided]
-    examined = await _examine(context, mesh, provider=provider)
-    files = await _keep_files(
-        context, _worth_keeping(provided, mesh, examined), item_name=item.name
-    )
+    examined = await _examine(context, mesh, provider=provider, draws=draws)
+    # What can be inspected can be drawn, but for textures that are broken inside.
+    preview = _AWAITED if examined.facts and not draws else _own_preview(examined)
+    files = await _keep_files(context, _worth_keeping(provided, mesh, preview), item_name=item.name)
     return Result(files=files, facts={**delivery.facts, **examined.facts, **said})
 
 
@@ -164,24 +181,32 @@ def _is_mesh(file: ProvidedFile) -> bool:
     return file.role is FileRole.MESH and bool(file.content or file.path)
 
 
-async def _examine(context: Context, mesh: ProvidedFile, *, provider: str) -> Examined:
+async def _examine(context: Context, mesh: ProvidedFile, *, provider: str, draws: bool) -> Examined:
     # Its name tells what its bytes are.
     if mesh.name.rpartition(".")[2].lower() not in SOURCES:
         return Examined(preview=None, facts={})
-    source = mesh.path or mesh.content
+    source, limit_s = mesh.path or mesh.content, context.rules.compute_s
     try:
-        return await context.compute.run(context.rules.compute_s, examine_model, source)
+        if draws:
+            return await context.compute.run(limit_s, examine_model, source)
+        facts = await context.compute.run(limit_s, inspect_model, source)
+        return Examined(preview=None, facts=facts)
     except InvalidMesh as error:
         raise ProviderResultInvalid(provider=provider, reason=error.message) from error
 
 
+def _own_preview(examined: Examined) -> ProvidedFile | None:
+    if examined.preview is None:
+        return None
+    return ProvidedFile(name=PREVIEW_NAME, role=FileRole.PREVIEW, content=examined.preview)
+
+
 def _worth_keeping(
-    provided: Sequence[ProvidedFile], mesh: ProvidedFile, examined: Examined
+    provided: Sequence[ProvidedFile], mesh: ProvidedFile, own: ProvidedFile | None
 ) -> Sequence[ProvidedFile]:
     """Put the mesh first and one preview second: ours, or the provider's where we have none."""
     previews = [file for file in provided if file.role is FileRole.PREVIEW]
-    if examined.preview is not None:
-        own = ProvidedFile(name=PREVIEW_NAME, role=FileRole.PREVIEW, content=examined.preview)
+    if own is not None:
         previews = [own]
     others = [f for f in provided if f is not mesh and f.role is not FileRole.PREVIEW]
     return [mesh, *previews[:1], *others]
@@ -201,7 +226,11 @@ async def _keep_files(
         for one in provided:
             name = unique_name(_name_of(one.name, one.role, item_name=item_name), names)
             names.add(name)
-            files.append(await _keep_file(context, one, name=name))
+            files.append(
+                _awaited_file(name)
+                if one is _AWAITED
+                else await _keep_file(context, one, name=name)
+            )
     except BaseException:
         await discard_artifacts(context, artifacts_of(files))
         raise
@@ -213,6 +242,12 @@ def _name_of(name: str, role: FileRole, *, item_name: str) -> str:
     if role is FileRole.MESH:
         return f"{item_name}.{extension}"
     return f"{clean_name(stem, fallback=role)}.{clean_name(extension, fallback='bin')}"
+
+
+def _awaited_file(name: str) -> ResultFile:
+    return ResultFile(
+        name=name, role=FileRole.PREVIEW, format="webp", artifact=ArtifactId(new_hex_id())
+    )
 
 
 async def _keep_file(context: Context, file: ProvidedFile, *, name: str) -> ResultFile:

@@ -23,6 +23,7 @@ from image2model.core.errors import (
     StorageError,
     SubmissionUncertain,
 )
+from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
@@ -150,6 +151,16 @@ class _Run:
         return self._claim.item.state
 
     @property
+    def _makes_here(self) -> bool:
+        """
+        Whether models are computed on this machine, where a preview is a part of that.
+
+        Elsewhere many may end at once, and nobody should wait until all of them are drawn.
+        """
+        card = self._context.catalogue.card(self._claim.job.generator)
+        return card.runs_on is not RunsOn.NETWORK
+
+    @property
     def _attempt(self) -> Attempt:
         return self._claim.item.attempts[-1]
 
@@ -266,6 +277,7 @@ class _Run:
             keep=self._claim.job.keep,
             provider=self._provider.name,
             item=self._claim.item,
+            draws=self._makes_here,
         )
         cost_usd = delivery.cost_usd
         try:
@@ -285,6 +297,7 @@ class _Run:
         except BaseException:
             await discard_unnamed(self._context, artifacts_of(result.files))
             raise
+        self._context.drawing.add(self._claim.ref, result)
 
     async def _cancel(self) -> None:
         if self._state is ItemState.SUBMITTING:

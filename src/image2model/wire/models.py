@@ -162,10 +162,13 @@ class FileOut(ReplyModel):
         description="Its format by its bytes, such as `glb` or `webp`.", examples=["glb"]
     )
     size_bytes: int | None = Field(
-        description="Length in bytes; null: only the provider knows.", examples=[1_482_260]
+        description="Length in bytes; null: only the provider knows, or a preview that is still "
+        "to be drawn (asking for it draws it).",
+        examples=[1_482_260],
     )
     sha256: str | None = Field(
-        description="SHA-256 of the bytes, hex; null: not fetched.", examples=[_SHA256]
+        description="SHA-256 of the bytes, hex; null: not fetched, or still to be drawn.",
+        examples=[_SHA256],
     )
     url: str = Field(
         description="Where to download it, relative to the server.",

@@ -1250,13 +1250,13 @@ export interface components {
             format: string;
             /**
              * Size Bytes
-             * @description Length in bytes; null: only the provider knows.
+             * @description Length in bytes; null: only the provider knows, or a preview that is still to be drawn (asking for it draws it).
              * @example 1482260
              */
             size_bytes: number | null;
             /**
              * Sha256
-             * @description SHA-256 of the bytes, hex; null: not fetched.
+             * @description SHA-256 of the bytes, hex; null: not fetched, or still to be drawn.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             sha256: string | null;

@@ -34,10 +34,14 @@ class ProcessCompute:
         workers: How many calls run at once.
         memory_limit_bytes: The most data memory each process may have, libraries included
             (numpy and OpenCV take some 100 MB); None: no limit. Enforced on Linux.
+        niceness: How much every process steps back for others, 0-19 as for `nice`.
     """
 
-    def __init__(self, *, workers: int, memory_limit_bytes: int | None = None) -> None:
+    def __init__(
+        self, *, workers: int, memory_limit_bytes: int | None = None, niceness: int = 0
+    ) -> None:
         self._memory_limit_bytes = memory_limit_bytes
+        self._niceness = niceness
         self._workers = {self._new_worker() for _ in range(workers)}
         self._idle = deque(self._workers)
         self._places = anyio.Semaphore(workers)
@@ -138,7 +142,7 @@ class ProcessCompute:
         return fresh
 
     def _new_worker(self) -> WorkerProcess:
-        return WorkerProcess(memory_limit_bytes=self._memory_limit_bytes)
+        return WorkerProcess(memory_limit_bytes=self._memory_limit_bytes, niceness=self._niceness)
 
 
 async def _wait(worker: WorkerProcess) -> None:

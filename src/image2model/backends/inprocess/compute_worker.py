@@ -3,8 +3,8 @@ The process behind `ProcessCompute`: reads calls from its input, writes results 
 
 Started by the path of this file, so it must import nothing but the standard library: where our
 package is, it learns from its first message. A message is a pickle after its length in eight
-bytes. The first is `(import path, memory limit in bytes or None)`; every other is a call,
-`(function, arguments)`, and is answered by an `Answer`.
+bytes. The first is `(import path, memory limit in bytes or None, niceness)`; every other is a
+call, `(function, arguments)`, and is answered by an `Answer`.
 """
 
 import faulthandler
@@ -62,7 +62,8 @@ def main() -> None:
     _offer_to_the_memory_killer()
     _compute_with_one_thread()
     calls, answers = _take_streams()
-    sys.path[:], memory_limit_bytes = _load(receive(calls))
+    sys.path[:], memory_limit_bytes, niceness = _load(receive(calls))
+    os.nice(niceness)
     if memory_limit_bytes is not None:
         _limit_memory(memory_limit_bytes)
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -25,8 +25,9 @@ class WorkerProcess:
     any moment, also while the process is being started, and makes `call` end.
     """
 
-    def __init__(self, *, memory_limit_bytes: int | None) -> None:
+    def __init__(self, *, memory_limit_bytes: int | None, niceness: int = 0) -> None:
         self._memory_limit_bytes = memory_limit_bytes
+        self._niceness = niceness
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._killed = False
@@ -105,7 +106,8 @@ class WorkerProcess:
             assert process.stdout is not None
             if self._process is None:
                 self._process = process
-                send(process.stdin, pickle.dumps((sys.path, self._memory_limit_bytes)))
+                first = (sys.path, self._memory_limit_bytes, self._niceness)
+                send(process.stdin, pickle.dumps(first))
             return process.stdin, process.stdout
 
 

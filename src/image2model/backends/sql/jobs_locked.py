@@ -16,6 +16,12 @@ from image2model.core.states import FINAL_STATES, ItemState, JobState
 _LOCK = sa.select(jobs).where(jobs.c.id == sa.bindparam("job")).with_for_update()
 """The lock is rendered on PostgreSQL only: on SQLite the transaction has everything for itself."""
 
+_LOCK_AND_TOUCH = (
+    sa.update(jobs)
+    .where(jobs.c.id == sa.bindparam("job"))
+    .values(version=jobs.c.version + 1, touched_at=sa.bindparam("at_s"))
+    .returning(jobs)
+)
 _TOUCH = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).returning(jobs)
 _FINISH = (
     sa.update(jobs)
@@ -39,11 +45,11 @@ class LockedJob:
     two items the second sees what the first did and finishes the job.
     """
 
-    def __init__(self, tx: Transaction, row: Row) -> None:
+    def __init__(self, tx: Transaction, row: Row, *, version: int) -> None:
         self._tx = tx
         self.id = JobId(row.id)
         self.row = row
-        self.version: int = row.version + 1
+        self.version = version
         """The version that the items touched by this transaction get."""
 
     def insist(self, *allowed: JobState) -> None:
@@ -77,8 +83,12 @@ class LockedJob:
     def touch_or_finish(self, **values: Any) -> Row:
         """Touch the job, and finish it if it is running or paused and all its items are final."""
         touched = self.touch(**values)
+        return self.finish(touched) or touched
+
+    def finish(self, touched: Row) -> Row | None:
+        """Finish the job as touched, if it is running or paused and all its items are final."""
         finished = end_values(self._tx.now_s, life_s=touched.life_s, starred=touched.starred)
-        return self._tx.run(_FINISH, {"job": self.id, **finished}).one_or_none() or touched
+        return self._tx.run(_FINISH, {"job": self.id, **finished}).one_or_none()
 
 
 def lock_job(tx: Transaction, job: JobId) -> LockedJob:
@@ -92,7 +102,13 @@ def lock_job(tx: Transaction, job: JobId) -> LockedJob:
 def try_lock_job(tx: Transaction, job: JobId) -> LockedJob | None:
     """Lock *job* until the transaction ends; None: there is none."""
     row = tx.run(_LOCK, {"job": job}).one_or_none()
-    return None if row is None else LockedJob(tx, row)
+    return None if row is None else LockedJob(tx, row, version=row.version + 1)
+
+
+def lock_and_touch_job(tx: Transaction, job: JobId) -> LockedJob | None:
+    """Lock *job* and touch it in one statement, for what is done often; None: there is none."""
+    row = tx.run(_LOCK_AND_TOUCH, {"job": job, "at_s": tx.now_s}).one_or_none()
+    return None if row is None else LockedJob(tx, row, version=row.version)
 
 
 def standing_values(state: ItemState, problem: Problem | None) -> Values:

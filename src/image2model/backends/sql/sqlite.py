@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -134,7 +134,7 @@ class SqliteDatabase:
         with connection.begin():
             for call in calls:
                 try:
-                    with connection.begin_nested():
+                    with _savepoint(connection):
                         call.work(self._transaction(connection))
                 except Exception as error:
                     if _is_failure_of_database(error):
@@ -231,6 +231,24 @@ def _enter_wal(path: str) -> None:
                 return
     finally:
         connection.close()
+
+
+@contextmanager
+def _savepoint(connection: sa.Connection) -> Iterator[None]:
+    """
+    Take back what the block wrote if it raises.
+
+    Past SQLAlchemy, whose nested transactions cost as much as two more statements in each call.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.execute("SAVEPOINT one_call")
+    try:
+        yield
+    except BaseException:
+        driver.execute("ROLLBACK TO one_call")
+        driver.execute("RELEASE one_call")
+        raise
+    driver.execute("RELEASE one_call")
 
 
 def _is_failure_of_database(error: Exception) -> bool:

@@ -20,6 +20,12 @@ _LONGEST_BACKOFF_S = 20.0
 _GRACE_S = 30.0
 """fal drops what does not start in time by itself; this much later we do."""
 
+_USUAL = 1.01
+"""How much of the usual time has passed when the end is looked for."""
+
+_EARLY = 2.0
+"""How much longer than by the pace it takes between two looks at what is not expected to end."""
+
 _BURST_S = 0.05
 """How much of a second's requests may go out at once; the pace leaves as much below a limit."""
 
@@ -88,7 +94,8 @@ class Follower:
         self._places.hold(request_id)
         watch = _Watch(
             meter=Meter(typical_s=self._times.typical_s(generator, otherwise_s=typical_s)),
-            began_s=anyio.current_time(),
+            began_s=(now_s := anyio.current_time()),
+            waited_s=now_s,
         )
         try:
             while not watch.ended:
@@ -130,6 +137,7 @@ class Follower:
                 watch.end(inference_s(status), now_s=now_s)
                 return None
             case "IN_QUEUE":
+                watch.waited_s = now_s
                 position = status.get("queue_position")
                 return watch.meter.queued(
                     position if isinstance(position, int) else None, now_s=now_s
@@ -167,25 +175,29 @@ class Follower:
 
     def _delay_s(self, generator: GeneratorId, watch: "_Watch") -> float:
         pace, now_s = self._config.pace, anyio.current_time()
+        left_s = self._left_s(generator, watch, now_s=now_s)
+        runs_on = left_s is not None and left_s > 0.0
         delay_s = max(
             min((now_s - watch.began_s) * pace.share, pace.longest_s),
-            # Those about to be submitted count: a large job begins all at once.
-            self._places.taken / pace.requests_per_s,
+            # Those about to be submitted count: a large job begins all at once. Where the end
+            # is known to be some way off, looks are for the bar, and leave room for others' ends.
+            self._places.taken / pace.requests_per_s * (_EARLY if runs_on else 1.0),
         )
         if watch.faults:
             delay_s = max(delay_s, _backoff_s(pace, watch.faults))
         delay_s *= random.uniform(0.85, 1.15)  # noqa: S311 - spreads requests
         # Where the end is expected before the next look, it is better to look just then.
-        left_s = self._left_s(generator, watch, now_s=now_s)
         if left_s is not None and 0.0 < left_s < delay_s:
             delay_s = left_s
         return max(delay_s, pace.shortest_s)
 
     def _left_s(self, generator: GeneratorId, watch: "_Watch", *, now_s: float) -> float | None:
-        usual_s, began_s = self._times.learnt_s(generator), watch.meter.began_running_s
-        if usual_s is None or began_s is None:
+        usual_s = self._times.learnt_s(generator)
+        if usual_s is None or watch.meter.began_running_s is None:
             return None
-        return began_s + 1.02 * usual_s - now_s
+        # It began between two looks; where it began late, the look comes too early and another
+        # one follows.
+        return watch.waited_s + _USUAL * usual_s - now_s
 
 
 def _backoff_s(pace: Pace, faults: int) -> float:
@@ -194,10 +206,22 @@ def _backoff_s(pace: Pace, faults: int) -> float:
 
 @dataclass(slots=True, kw_only=True)
 class _Watch:
-    """What is known of a request that is followed."""
+    """
+    What is known of a request that is followed.
+
+    Attributes:
+        meter: Its progress.
+        began_s: When it began to be followed.
+        waited_s: When it was last known not to run yet.
+        known: Whether the queue has been seen to know it.
+        faults: Looks without an answer since the last one with.
+        ended: Whether it has.
+        run_s: How long it ran; 0.0 until it has ended.
+    """
 
     meter: Meter
     began_s: float
+    waited_s: float
     known: bool = False
     faults: int = 0
     ended: bool = False

@@ -27,7 +27,7 @@ fal speaks HTTP/2, where one connection carries a hundred requests; 32 are for g
 The pool looks at all of them at each request, so more would cost more than they help.
 """
 
-_MOST_IDLE = 8
+_MOST_IDLE = 4
 """The pool probes each idle connection at each request; to open one now and then costs less."""
 
 _IDLE_S = 20.0

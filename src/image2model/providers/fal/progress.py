@@ -24,7 +24,6 @@ _STEEPNESS = math.log(5.0)
 """1 − e^(−log 5) is four fifths, at the typical time."""
 
 _REMEMBERED_RUNS = 15
-_ENOUGH_RUNS = 3
 _PHASE = re.compile(r"^[^\w]*([A-Za-z][A-Za-z0-9 ,()/-]{2,60}?)\s*(?:[:|.…]|\.\.\.|\d+%|$)")
 _LEVELS = frozenset({"debug", "info", "warn", "warning", "error", "stderr", "stdout"})
 
@@ -41,14 +40,13 @@ class RunTimes:
         runs.append(run_s)
 
     def learnt_s(self, generator: GeneratorId) -> float | None:
-        """Tell the usual seconds of a run; None until a few have been seen."""
-        runs = self._seen.get(generator, ())
-        return median(runs) if len(runs) >= _ENOUGH_RUNS else None
+        """Tell the usual seconds of a run; None until one has been seen."""
+        runs = self._seen.get(generator)
+        return max(median(runs), 0.1) if runs else None
 
     def typical_s(self, generator: GeneratorId, *, otherwise_s: float) -> float:
         """Tell the usual seconds of a run; *otherwise_s* until one has been seen."""
-        runs = self._seen.get(generator)
-        return max(median(runs), 0.1) if runs else otherwise_s
+        return self.learnt_s(generator) or otherwise_s
 
 
 @dataclass(slots=True, kw_only=True)
