@@ -82,6 +82,7 @@ def test_every_fault_is_named_by_row_and_column() -> None:
     [
         (["title"], "a column must name the pictures"),
         (["picture", "heigth_mm"], "did you mean 'height_mm'"),
+        (["picture", "heigth_cm"], "did you mean 'height_cm'"),
         (["picture", "file"], "there already"),
         (["picture", "Notes", "notes"], "there already"),
         (["picture", "height_mm", "Height (cm)"], "there already"),

@@ -1,10 +1,12 @@
 import type { Api } from './api/api';
-import { Problem, noAnswer } from './api/problem';
-import type { Generator } from './api/types';
+import { type Problem, asProblem } from './api/problem';
+import type { Generator, Limits } from './api/types';
 
-/** The generators on offer, asked for once. */
+/** What the server offers: generators, and what it takes. Asked for once. */
 export class Catalogue {
   generators = $state.raw<Generator[]>([]);
+  /** Null until the server has said. */
+  limits = $state.raw<Limits | null>(null);
   problem = $state.raw<Problem | null>(null);
   #api: Api;
   #asked: Promise<void> | null = null;
@@ -13,8 +15,10 @@ export class Catalogue {
     this.#api = api;
   }
 
+  /** The server's default, or, where that cannot be used yet, the first that can. */
   get default(): Generator | undefined {
-    return this.generators.find((one) => one.default) ?? this.generators[0];
+    const ready = this.generators.filter((one) => !one.missing);
+    return ready.find((one) => one.default) ?? ready[0] ?? this.generators[0];
   }
 
   find(id: string | null): Generator | undefined {
@@ -27,12 +31,20 @@ export class Catalogue {
     return this.#asked;
   }
 
+  /** Asks anew: somebody else may be told something else. */
+  reload(): Promise<void> {
+    this.#asked = null;
+    return this.load();
+  }
+
   async #ask(): Promise<void> {
     this.problem = null;
     try {
-      this.generators = await this.#api.generators();
+      const [generators, limits] = await Promise.all([this.#api.generators(), this.#api.limits()]);
+      this.generators = generators;
+      this.limits = limits;
     } catch (error) {
-      this.problem = error instanceof Problem ? error : noAnswer();
+      this.problem = asProblem(error);
       this.#asked = null;
     }
   }

@@ -20,6 +20,9 @@ export function formatThousands(count: number): string {
   return `${SHORT.format(count / 1e6)}M`;
 }
 
+/** An amount as it is, nothing included: "$0.00". */
+export const formatDollars = (usd: number): string => MONEY.format(usd);
+
 export function formatUsd(usd: number): string {
   if (usd === 0) return 'Free';
   return usd < 0.01 ? `$${usd.toFixed(4)}` : MONEY.format(usd);

@@ -2,6 +2,8 @@
 import { createContext } from 'svelte';
 import { Api } from './api/api';
 import { Catalogue } from './catalogue.svelte';
+import { USUAL_LIMITS } from './draft/limits';
+import { Sheet } from './draft/sheet.svelte';
 import { PictureTray } from './draft/tray.svelte';
 import { Announcer } from './ui/announcer.svelte';
 import { Preferences, setPreferences } from './preferences.svelte';
@@ -10,12 +12,18 @@ export const [getApi, setApi] = createContext<Api>();
 export const [getCatalogue, setCatalogue] = createContext<Catalogue>();
 export const [getTray, setTray] = createContext<PictureTray>();
 export const [getAnnouncer, setAnnouncer] = createContext<Announcer>();
+export const [getSheet, setSheet] = createContext<Sheet>();
 
-export function provideServices(): { preferences: Preferences; announcer: Announcer } {
+export function provideServices(): {
+  catalogue: Catalogue;
+  preferences: Preferences;
+  announcer: Announcer;
+} {
   const api = setApi(new Api());
   const preferences = setPreferences(new Preferences());
   const announcer = setAnnouncer(new Announcer());
-  setCatalogue(new Catalogue(api));
-  setTray(new PictureTray());
-  return { preferences, announcer };
+  const catalogue = setCatalogue(new Catalogue(api));
+  setTray(new PictureTray(() => catalogue.limits ?? USUAL_LIMITS));
+  setSheet(new Sheet(api));
+  return { catalogue, preferences, announcer };
 }

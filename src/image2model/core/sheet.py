@@ -36,6 +36,11 @@ _ALIASES: Mapping[str, str] = {
 }  # fmt: skip
 _MM_PER_UNIT = {"mm": 1, "cm": 10, "m": 1000}
 _SIZE = re.compile(r"(height|width|depth)_(?:in_)?(mm|cm|m)")
+_KNOWN_COLUMNS = (
+    *SHEET_COLUMNS,
+    *_ALIASES,
+    *(f"{side}_{unit}" for side in ("height", "width", "depth") for unit in ("cm", "m")),
+)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[.,]\d+")
 _LEAST_MM, _LARGEST_MM = 0.1, 100_000.0
 _LEAST_FACES, _MOST_FACES = 100, 10_000_000
@@ -136,7 +141,7 @@ class _Reading:
                 continue
             if _meaning(name) in map(_meaning, columns.values()):
                 self._blame(1, text, "stands for a column that is there already")
-            close = difflib.get_close_matches(name, [*SHEET_COLUMNS, *_ALIASES], cutoff=0.8)
+            close = difflib.get_close_matches(name, _KNOWN_COLUMNS, cutoff=0.8)
             if name not in SHEET_COLUMNS and not _SIZE.fullmatch(name) and close:
                 self._blame(1, text, f"is no column; did you mean '{close[0]}'?")
             columns[place] = name

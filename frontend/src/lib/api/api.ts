@@ -1,13 +1,16 @@
-import { PREFIX, load, send, sendFile } from './http';
+import { PREFIX, load, send, sendFile, sendForFile } from './http';
 import type {
+  Account,
   Generator,
   Job,
   JobDelta,
   JobList,
   JobPatch,
   JobStateName,
+  Limits,
   Options,
   Resolution,
+  SheetRow,
   ViewName,
 } from './types';
 
@@ -22,6 +25,40 @@ export interface JobQuery {
 export class Api {
   async generators(): Promise<Generator[]> {
     return (await send<{ generators: Generator[] }>('GET', '/generators')).generators;
+  }
+
+  limits(): Promise<Limits> {
+    return send('GET', '/limits');
+  }
+
+  account(): Promise<Account> {
+    return send('GET', '/account');
+  }
+
+  /** Signs this browser in; the key itself is not kept anywhere. */
+  signIn(key: string): Promise<void> {
+    return send('POST', '/session', { body: { key } });
+  }
+
+  signOut(): Promise<void> {
+    return send('DELETE', '/session');
+  }
+
+  /** Has the server fetch a picture, which the page itself may not. */
+  async fetchPicture(url: string, signal: AbortSignal): Promise<File> {
+    const answer = await sendForFile('/pictures', { url }, signal);
+    const content = await answer.blob();
+    return new File([content], fileName(answer) ?? 'picture', { type: content.type });
+  }
+
+  /** Reads a spreadsheet; what is wrong with it is in the details of the problem. */
+  async readSheet(file: Blob): Promise<SheetRow[]> {
+    return (await send<{ rows: SheetRow[] }>('POST', '/sheet', { file })).rows;
+  }
+
+  /** Describes a draft's items, whose pictures have come. */
+  describe(id: string, sheet: Blob): Promise<Job> {
+    return send('PUT', `/jobs/${id}/sheet`, { file: sheet });
   }
 
   jobs({ q, state, starred, cursor }: JobQuery): Promise<JobList> {
@@ -122,4 +159,12 @@ export function viewUrl(job: string, index: number, view: ViewName = 'front'): s
 /** Where all models of a job can be downloaded as one file; *format* null: as delivered. */
 export function archiveUrl(job: string, format: string | null): string {
   return `${PREFIX}/jobs/${job}/archive.zip${format ? `?format=${format}` : ''}`;
+}
+
+/** Reads the name that the server gave to a file (RFC 6266). */
+function fileName(answer: Response): string | null {
+  const disposition = answer.headers.get('Content-Disposition') ?? '';
+  const extended = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1];
+  if (extended) return decodeURIComponent(extended);
+  return /filename="([^"]+)"/.exec(disposition)?.[1] ?? null;
 }

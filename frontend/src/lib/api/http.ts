@@ -1,12 +1,18 @@
 /** The one place where requests leave the app. */
-import { noAnswer, readProblem } from './problem';
+import { type Problem, noAnswer, readProblem } from './problem';
 
 export const PREFIX = '/api/v1';
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+/** Sent to the window when the server lets nobody in who has not signed in. */
+export const SIGNED_OUT = 'image2model:signed-out';
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface Sending {
+  /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is. */
+  file?: Blob;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 }
@@ -19,13 +25,21 @@ export interface Sending {
 export async function send<T>(method: Method, path: string, sending: Sending = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json', ...sending.headers };
   if (sending.body !== undefined) headers['Content-Type'] = 'application/json';
+  if (sending.file) headers['Content-Type'] = 'application/octet-stream';
+  const body = sending.file ?? (sending.body === undefined ? null : JSON.stringify(sending.body));
   const answer = await reach(PREFIX + path, {
     method,
     headers,
-    ...(sending.body !== undefined && { body: JSON.stringify(sending.body) }),
+    body,
     ...(sending.signal && { signal: sending.signal }),
   });
   return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+/** Sends JSON and receives a file. */
+export function sendForFile(path: string, body: unknown, signal: AbortSignal): Promise<Response> {
+  const headers = { 'Content-Type': 'application/json' };
+  return reach(PREFIX + path, { method: 'POST', headers, body: JSON.stringify(body), signal });
 }
 
 /** Fetches a file from an address that the API named. */
@@ -41,8 +55,14 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
     if (init.signal?.aborted) throw error;
     throw noAnswer();
   }
-  if (!answer.ok) throw readProblem(answer.status, await answer.text());
+  if (!answer.ok) throw refusal(answer.status, await answer.text());
   return answer;
+}
+
+function refusal(status: number, body: string): Problem {
+  const problem = readProblem(status, body);
+  if (problem.code === 'not_authenticated') window.dispatchEvent(new Event(SIGNED_OUT));
+  return problem;
 }
 
 /**
@@ -65,7 +85,7 @@ export function sendFile<T>(
     };
     request.onload = () => {
       if (request.status < 300) resolve(JSON.parse(request.responseText) as T);
-      else reject(readProblem(request.status, request.responseText));
+      else reject(refusal(request.status, request.responseText));
     };
     request.onerror = () => reject(noAnswer());
     request.onabort = () => reject(signal.reason);

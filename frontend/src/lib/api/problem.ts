@@ -6,17 +6,25 @@ type ProblemOut = components['schemas']['ProblemOut'];
 export class Problem extends Error {
   readonly status: number;
   readonly code: string;
+  readonly details: Readonly<Record<string, unknown>>;
 
   /**
    * @param status The HTTP status; 0: no answer came.
    * @param code A stable word to branch on.
    * @param message One sentence for people.
+   * @param details Further facts.
    */
-  constructor(status: number, code: string, message: string) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+  ) {
     super(message);
     this.name = 'Problem';
     this.status = status;
     this.code = code;
+    this.details = details;
   }
 
   /** Whether trying again may help without anybody changing anything. */
@@ -25,12 +33,17 @@ export class Problem extends Error {
   }
 }
 
+/** Turns whatever was thrown while asking the server into what went wrong. */
+export function asProblem(error: unknown): Problem {
+  return error instanceof Problem ? error : noAnswer();
+}
+
 /** Reads an error answer, whoever wrote it: our server, or a proxy before it. */
 export function readProblem(status: number, body: string): Problem {
   try {
     const found = JSON.parse(body) as Partial<ProblemOut>;
     if (typeof found.code === 'string' && typeof found.detail === 'string') {
-      return new Problem(status, found.code, found.detail);
+      return new Problem(status, found.code, found.detail, found.details);
     }
   } catch {
     // No JSON: some proxy's page.

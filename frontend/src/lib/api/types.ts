@@ -14,6 +14,9 @@ export type Item = Schemas['ItemOut'];
 export type ItemState = Item['state'];
 export type ResultFile = Schemas['FileOut'];
 export type Generator = Schemas['GeneratorOut'];
+export type Limits = Schemas['LimitsOut'];
+export type Account = Schemas['AccountOut'];
+export type SheetRow = Schemas['SheetRowOut'];
 export type Resolution = Schemas['ResolveIn']['resolution'];
 export type ViewName = Schemas['PictureView']['view'];
 

@@ -1,5 +1,8 @@
 /** Files from wherever a person brings them: folders dropped, clipboards, pickers. */
 
+import { pictureType } from './limits';
+import { isSheet } from './sheet.svelte';
+
 /** Reads all files of a drop, going through folders. */
 export async function filesOfDrop(transfer: DataTransfer): Promise<File[]> {
   // Entries must be taken before the first await: the list is emptied when the event ends.
@@ -37,7 +40,7 @@ async function filesOfEntry(entry: FileSystemEntry): Promise<File[]> {
   const found: File[] = [];
   for (const child of await childrenOf(entry as FileSystemDirectoryEntry)) {
     const files = await filesOfEntry(child);
-    found.push(...files.filter((file) => file.type.startsWith('image/')));
+    found.push(...files.filter((file) => pictureType(file) !== '' || isSheet(file)));
   }
   return found;
 }

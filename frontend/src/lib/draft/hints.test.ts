@@ -22,16 +22,30 @@ it('has nothing to say of a sharp subject on a plain ground', () => {
 });
 
 it('notices small and blurred pictures', () => {
-  const soft = (x: number): Colour => [100 + x, 100 + x, 100 + x, 255];
+  const near = (x: number, y: number): number =>
+    255 / (1 + Math.exp((Math.hypot(x - 32, y - 32) - 20) / 6));
+  const soft = (x: number, y: number): Colour => [near(x, y), near(x, y), near(x, y), 255];
   expect(findHints(look(soft))).toContain('blurred');
   expect(findHints(look(soft, 200))).toContain('small');
+  const sharp = (x: number, y: number): Colour => [inside(x, y) ? 250 : 20, 90, 90, 255];
+  expect(findHints(look(sharp))).toEqual([]);
 });
 
-it('notices a cut-out that touches the edge', () => {
-  expect(findHints(look((x, y) => [checked(x, y), 90, 90, x < 40 ? 255 : 0]))).toContain('cut');
-  expect(findHints(look((x, y) => [checked(x, y), 90, 90, inside(x, y) ? 255 : 0]))).not.toContain(
-    'cut',
-  );
+it('notices an object that goes on outside of the picture', () => {
+  const right = (x: number): boolean => x > 40;
+  expect(findHints(look((x, y) => [checked(x, y), 90, 90, right(x) ? 255 : 0]))).toContain('cut');
+  expect(findHints(look((x, y) => [checked(x, y), 90, 90, inside(x, y) ? 255 : 0]))).toEqual([]);
+  const shelf = (x: number, y: number): Colour =>
+    y > 30 && Math.abs(x - 32) < 9 ? [20, checked(x, y), 30, 255] : [240, 240, 235, 255];
+  expect(findHints(look(shelf))).toEqual(['cut']);
+});
+
+it('takes a shadow on the ground for no object', () => {
+  const shade = (x: number, y: number): Colour => {
+    const ground = 245 - Math.max(0, y - 32) * 1.4;
+    return inside(x, y) ? [checked(x, y), 90, 90, 255] : [ground, ground, ground, 255];
+  };
+  expect(findHints(look(shade))).toEqual([]);
 });
 
 it('notices a busy background', () => {

@@ -1,8 +1,6 @@
-import type { ViewName } from '../api/types';
+import type { Limits, ViewName } from '../api/types';
 import { type Hint, LOOK_PX, findHints } from './hints';
-
-/** Why a picture cannot be sent; the server would refuse it, too. */
-export type Refusal = 'type' | 'large' | 'empty' | 'unreadable';
+import { type Refusal, pictureType, refusalOf } from './limits';
 
 export type Sending =
   | { state: 'waiting' }
@@ -10,26 +8,30 @@ export type Sending =
   | { state: 'sent' }
   | { state: 'failed'; message: string; passing: boolean };
 
-export const LIMITS = { items: 25, pictureBytes: 25_000_000 } as const;
-
-const TYPES = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/avif', 'image/heic']);
-const EXTENSIONS = /\.(png|jpe?g|webp|avif|heic|heif)$/i;
-
 /** One file that a person gave. */
 export class DraftPicture {
   readonly id = nextId();
   readonly file: File;
   readonly url: string;
   view = $state<ViewName>('front');
-  refusal = $state<Refusal | null>(null);
   hints = $state.raw<Hint[]>([]);
   size = $state.raw<{ widthPx: number; heightPx: number } | null>(null);
   sending = $state.raw<Sending>({ state: 'waiting' });
+  #unreadable = $state(false);
+  readonly #limits: () => Limits;
 
-  constructor(file: File) {
+  /** @param limits What the server takes, as far as is known now. */
+  constructor(file: File, limits: () => Limits) {
     this.file = file;
     this.url = URL.createObjectURL(file);
-    this.refusal = refuse(file);
+    this.#limits = limits;
+  }
+
+  /** Why it cannot be sent; null: nothing is known against it. */
+  get refusal(): Refusal | null {
+    return (
+      refusalOf(this.file, this.size, this.#limits()) ?? (this.#unreadable ? 'unreadable' : null)
+    );
   }
 
   /** Decodes the picture small, to know its size and what may spoil the model. */
@@ -40,7 +42,7 @@ export class DraftPicture {
       full = await createImageBitmap(this.file);
     } catch {
       // HEIC is read by the server though hardly any browser shows it.
-      if (!/hei[cf]/i.test(this.file.type + this.file.name)) this.refusal = 'unreadable';
+      this.#unreadable = pictureType(this.file) !== 'image/heic';
       return;
     }
     this.size = { widthPx: full.width, heightPx: full.height };
@@ -65,10 +67,4 @@ let made = 0;
 function nextId(): string {
   made += 1;
   return `p${made}`;
-}
-
-function refuse(file: File): Refusal | null {
-  if (file.size === 0) return 'empty';
-  if (!TYPES.has(file.type) && !EXTENSIONS.test(file.name)) return 'type';
-  return file.size > LIMITS.pictureBytes ? 'large' : null;
 }

@@ -1,7 +1,7 @@
 /** The pictures that wait to be sent, by the objects they show. */
-import type { Generator, ViewName } from '../api/types';
+import type { Generator, Limits, ViewName } from '../api/types';
 import { VIEWS, stemOf, suggestGroups, viewOfName } from './names';
-import { DraftPicture, LIMITS } from './picture.svelte';
+import { DraftPicture } from './picture.svelte';
 
 /** One object to make: one picture, or several views of it. */
 export class Subject {
@@ -26,6 +26,16 @@ export class PictureTray {
   subjects = $state<Subject[]>([]);
   /** How many files were left out because the tray was full. */
   leftOut = $state(0);
+  readonly #limits: () => Limits;
+
+  /** @param limits What the server takes, as far as is known now. */
+  constructor(limits: () => Limits) {
+    this.#limits = limits;
+  }
+
+  get limits(): Limits {
+    return this.#limits();
+  }
 
   get pictures(): DraftPicture[] {
     return this.subjects.flatMap((one) => one.pictures);
@@ -38,9 +48,9 @@ export class PictureTray {
   add(files: Iterable<File>): number {
     const known = new Set(this.pictures.map(({ file }) => keyOf(file)));
     const fresh = [...files].filter((file) => !known.has(keyOf(file)));
-    const room = Math.max(0, LIMITS.items - this.subjects.length);
+    const room = Math.max(0, this.limits.items_per_job - this.subjects.length);
     this.leftOut = Math.max(0, fresh.length - room);
-    const added = fresh.slice(0, room).map((file) => new DraftPicture(file));
+    const added = fresh.slice(0, room).map((file) => new DraftPicture(file, this.#limits));
     for (const picture of added) {
       this.subjects.push(new Subject(stemOf(picture.file.name), [picture]));
     }

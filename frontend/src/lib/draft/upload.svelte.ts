@@ -1,13 +1,23 @@
 /** Sends the tray's pictures into a draft on the server, several at once, and starts it. */
 import type { Api } from '../api/api';
-import { Problem, noAnswer } from '../api/problem';
-import type { Options } from '../api/types';
+import { type Problem, asProblem } from '../api/problem';
+import type { Options, SheetRow } from '../api/types';
 import type { DraftPicture } from './picture.svelte';
+import { sheetOf } from './sheet-match';
 import type { Subject } from './tray.svelte';
 
 const AT_ONCE = 4;
 const TRIES = 3;
 const PAUSE_MS = 800;
+
+/** What is to be sent. */
+export interface Order {
+  subjects: Subject[];
+  generator: string;
+  options: Options;
+  /** What a spreadsheet says of the subjects. */
+  rows: ReadonlyMap<Subject, SheetRow>;
+}
 
 interface Place {
   index: number;
@@ -22,6 +32,7 @@ export class Upload {
   #abort = new AbortController();
   #draft: string | null = null;
   #places = $state.raw<Place[]>([]);
+  #rows: ReadonlyMap<Subject, SheetRow> = new Map();
 
   constructor(api: Api) {
     this.#api = api;
@@ -50,12 +61,13 @@ export class Upload {
   }
 
   /**
-   * Sends all of *subjects* and starts the job.
+   * Sends all that was ordered and starts the job.
    *
    * @returns The started job's id; null: something is left to decide, see `state` and `problem`.
    */
-  async run(subjects: Subject[], generator: string, options: Options): Promise<string | null> {
+  async run({ subjects, generator, options, rows }: Order): Promise<string | null> {
     this.#abort = new AbortController();
+    this.#rows = rows;
     this.problem = null;
     this.state = 'sending';
     this.#places = subjects.flatMap((subject, index) =>
@@ -70,11 +82,11 @@ export class Upload {
     });
   }
 
-  /** Sends again what failed. */
-  retry(): Promise<string | null> {
+  /** Sends again what failed, all of it or only *subject*; starts when nothing is missing. */
+  retry(subject?: Subject): Promise<string | null> {
     this.problem = null;
     this.state = 'sending';
-    return this.#guard(() => this.#sendAndStart());
+    return this.#guard(() => this.#sendAndStart(subject));
   }
 
   /** Starts with what came, leaving the failed subjects out. */
@@ -100,14 +112,16 @@ export class Upload {
       return await action();
     } catch (error) {
       if (signal.aborted) return null;
-      this.problem = error instanceof Problem ? error : noAnswer();
+      this.problem = asProblem(error);
       this.state = this.#draft ? 'incomplete' : 'idle';
       return null;
     }
   }
 
-  async #sendAndStart(): Promise<string | null> {
-    const waiting = this.#places.filter(({ picture }) => picture.sending.state !== 'sent');
+  async #sendAndStart(only?: Subject): Promise<string | null> {
+    const waiting = this.#places.filter(
+      ({ picture, subject }) => picture.sending.state !== 'sent' && (!only || only === subject),
+    );
     const lanes = Array.from({ length: AT_ONCE }, async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) await this.#send(next);
     });
@@ -123,6 +137,10 @@ export class Upload {
 
   async #start(): Promise<string> {
     const id = this.#draftId;
+    const rows = [...new Set(this.#places.map(({ subject }) => subject))].flatMap(
+      (subject) => this.#rows.get(subject) ?? [],
+    );
+    if (rows.length > 0) await this.#api.describe(id, sheetOf(rows));
     await this.#api.start(id);
     this.#draft = null;
     return id;
@@ -130,7 +148,9 @@ export class Upload {
 
   async #send({ index, subject, picture }: Place): Promise<void> {
     const signal = this.#abort.signal;
-    const name = subject.pictures.length > 1 ? subject.name : picture.file.name;
+    // The server finds the row of an item by the name that its picture came with.
+    const row = this.#rows.get(subject);
+    const name = row?.picture ?? (subject.pictures.length > 1 ? subject.name : picture.file.name);
     const to = { job: this.#draftId, index, view: picture.view, name };
     for (let attempt = 1; !signal.aborted; attempt++) {
       picture.sending = { state: 'sending', fraction: 0 };
@@ -143,7 +163,7 @@ export class Upload {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        const problem = error instanceof Problem ? error : noAnswer();
+        const problem = asProblem(error);
         if (!problem.passing || attempt === TRIES) {
           const { message, passing } = problem;
           picture.sending = { state: 'failed', message, passing };

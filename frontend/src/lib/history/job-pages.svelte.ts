@@ -1,5 +1,5 @@
 import type { Api, JobQuery } from '../api/api';
-import { Problem, noAnswer } from '../api/problem';
+import { type Problem, asProblem } from '../api/problem';
 import type { JobSummary } from '../api/types';
 
 /** The list of jobs as far as it was asked for. */
@@ -69,7 +69,7 @@ export class JobPages {
     try {
       await action();
     } catch (error) {
-      this.problem = error instanceof Problem ? error : noAnswer();
+      this.problem = asProblem(error);
     }
   }
 }

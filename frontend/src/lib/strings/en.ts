@@ -2,8 +2,17 @@
 import type { ItemState, JobStateName, ViewName } from '../api/types';
 import type { FeedState } from '../api/job-feed';
 import type { Hint } from '../draft/hints';
-import type { Refusal } from '../draft/picture.svelte';
+import type { Limits } from '../api/types';
+import type { Refusal } from '../draft/limits';
+import { typeName } from '../draft/limits';
 import type { Misfit } from '../draft/tray.svelte';
+
+const anyOf = (words: readonly string[]): string =>
+  [words.slice(0, -1).join(', '), words.at(-1)].filter(Boolean).join(' or ');
+
+const PROVIDERS: Readonly<Record<string, string>> = { local: 'This server', fal: 'fal.ai' };
+
+const SIDES = { height: 'high', width: 'wide', depth: 'deep' } as const;
 
 const plural = (count: number, one: string, many: string): string =>
   `${count} ${count === 1 ? one : many}`;
@@ -22,6 +31,7 @@ export const en = {
   close: 'Close',
   cancel: 'Cancel',
   retry: 'Try again',
+  again: 'Trying again by itself …',
   more: 'More',
   views: {
     front: 'Front',
@@ -39,15 +49,28 @@ export const en = {
     lead: 'Drop a batch of pictures. Every one becomes a model you can turn, download and print.',
     drop: 'Drop pictures or a folder here',
     dropNow: 'Let go to add them',
-    orPaste: 'or paste from the clipboard',
+    orPaste: 'or paste pictures or their addresses',
     choose: 'Choose pictures',
     folder: 'Choose a folder',
+    folderShort: 'Folder',
+    url: 'From the web',
+    urlShort: 'Web',
+    urlLabel: 'Address of a picture',
+    urlPlaceholder: 'https://… or several, with spaces between',
+    urlAdd: 'Add',
+    urlAbout: 'The server fetches it. Only public https addresses can be read.',
+    urlWrong: 'That is no web address. It should look like https://example.com/cup.jpg.',
+    fetching: 'Fetching …',
     add: 'Add pictures',
-    limits: (items: number, megabytes: number) =>
-      `Up to ${items} objects · PNG, JPEG, WebP, AVIF · ${megabytes} MB each`,
+    limits: (items: number, types: string, megabytes: number, megapixels: number) =>
+      `Up to ${items} objects · ${types} · ${megabytes} MB and ${megapixels} megapixels each`,
+    limitsSheet: 'A CSV or XLSX file beside them gives names and true sizes.',
+    examples: 'No pictures at hand? Try one of these:',
+    example: (name: string) => `Add the example picture ${name}`,
+    allExamples: 'or all four',
     advice: ['One object per picture', 'The whole object in view', 'A plain or clear background'],
     pictures: 'Pictures',
-    count: (count: number) => plural(count, 'object', 'objects'),
+    count: (count: number, limit: number) => `${count} of at most ${limit} objects`,
     clear: 'Remove all',
     leftOut: (count: number, limit: number) =>
       `${plural(count, 'picture was', 'pictures were')} left out: a job has at most ${limit} objects.`,
@@ -63,16 +86,22 @@ export const en = {
     viewOf: (file: string) => `Side that ${file} shows`,
     viewCount: (count: number) => plural(count, 'view', 'views'),
     added: (count: number) => `${plural(count, 'picture', 'pictures')} added.`,
+    moved: (name: string, place: number, total: number) => `${name} is now ${place} of ${total}.`,
+    again: (name: string) => `Send again: ${name}`,
     refusals: {
-      type: 'Not a picture we can read. Use PNG, JPEG, WebP or AVIF.',
-      large: 'Too large: 25 MB is the limit.',
-      empty: 'The file is empty.',
-      unreadable: 'The picture is damaged.',
-    } satisfies Record<Refusal, string>,
+      type: ({ picture_types }) =>
+        `Not a picture we can read. Use ${anyOf(picture_types.map(typeName))}.`,
+      large: ({ picture_bytes }) => `Too large: ${picture_bytes / 1e6} MB is the limit.`,
+      empty: () => 'The file is empty.',
+      pixels: ({ picture_pixels }) =>
+        `Too many pixels: ${picture_pixels / 1e6} megapixels is the limit.`,
+      tiny: ({ picture_min_px }) => `Too small: it needs ${picture_min_px} pixels each way.`,
+      unreadable: () => 'The picture is damaged.',
+    } satisfies Record<Refusal, (limits: Limits) => string>,
     hints: {
       small: 'Small picture: expect little detail',
-      blurred: 'Looks blurred',
-      cut: 'The object touches the edge',
+      blurred: 'Looks blurred: details get lost',
+      cut: 'The object is cut off at the edge',
       busy: 'No plain background: the outline is guessed',
     } satisfies Record<Hint, string>,
     misfits: {
@@ -86,11 +115,45 @@ export const en = {
     waiting: 'Waiting',
   },
 
+  sheet: {
+    title: 'Spreadsheet',
+    reading: 'Reading …',
+    remove: 'Remove the spreadsheet',
+    describes: (described: number, total: number) =>
+      total === 0
+        ? 'Ready. Add the pictures that it names.'
+        : `Names and describes ${described} of ${plural(total, 'object', 'objects')}.`,
+    wrong: (count: number) =>
+      `${plural(count, 'cell is', 'cells are')} wrong. Correct the file and drop it again.`,
+    large: (megabytes: number) => `Too large: ${megabytes} MB is the limit.`,
+    fault: (row: number, column: string, reason: string) =>
+      `Row ${row}${column ? `, ${column}` : ''}: ${reason}`,
+    left: {
+      absent: (row: number, picture: string) => `Row ${row}: there is no picture ${picture} here.`,
+      ambiguous: (row: number, picture: string) =>
+        `Row ${row}: several pictures are named ${picture}.`,
+      taken: (row: number, picture: string) =>
+        `Row ${row}: ${picture} is of the same object as a row before.`,
+    },
+    more: (count: number) => `and ${count} more`,
+    size: (said: Record<string, unknown>) =>
+      (['height', 'width', 'depth'] as const)
+        .filter((side) => typeof said[`${side}_mm`] === 'number')
+        .slice(0, 1)
+        .map((side) => `${said[`${side}_mm`] as number} mm ${SIDES[side]}`)
+        .join(''),
+    hint: 'A spreadsheet beside the pictures gives the models names and true sizes.',
+    template: 'Get one to fill in',
+    templateName: 'objects.csv',
+  },
+
   generators: {
     title: 'Generator',
     goodFor: 'Good for',
     poorFor: 'Not for',
-    local: 'This server',
+    provider: (name: string) => PROVIDERS[name] ?? name,
+    missing: 'not set up',
+    locked: 'Not set up on this server yet.',
     from: 'Who makes the models',
     viewsNeeded: (min: number, max: number) =>
       min === max ? plural(min, 'view', 'views') : `${min}–${max} views`,
@@ -126,6 +189,12 @@ export const en = {
     skipped: (count: number) => `${plural(count, 'picture', 'pictures')} will be skipped.`,
     misfit: (count: number) =>
       `${plural(count, 'object does', 'objects do')} not suit the generator.`,
+    sheetReading: 'The spreadsheet is being read.',
+    sheetWrong: 'Correct the spreadsheet, or remove it.',
+    sheetGenerator: (generator: string) =>
+      `The spreadsheet asks for ${generator}: choose it, or remove the spreadsheet.`,
+    fetching: (count: number) =>
+      `${plural(count, 'picture', 'pictures')} from the web: wait, or remove what did not come.`,
     sending: 'Sending pictures',
     starting: 'Starting …',
     failed: (count: number) => `${plural(count, 'picture', 'pictures')} could not be sent.`,
@@ -324,13 +393,34 @@ export const en = {
     mm: (value: string) => `${value} mm`,
   },
 
+  signIn: {
+    title: 'Sign in',
+    lead: 'This server lets in who has an API key.',
+    key: 'API key',
+    keyPlaceholder: 'i2m_…',
+    submit: 'Sign in',
+    wrong: 'This key is not known here, or was revoked.',
+    how: 'Whoever runs the server makes one:',
+    command: 'image2model keys create',
+    kept: 'Your browser keeps a session, not the key.',
+    done: 'You are signed in.',
+    out: 'Sign out',
+    signedIn: 'Signed in with an API key',
+    guest: 'This browser',
+    account: 'Account',
+    guestText: 'Your jobs belong to this browser. Nobody else sees them.',
+    keyText: 'Your jobs belong to the key, wherever you sign in with it.',
+  },
+
   history: {
     title: 'History',
     lead: 'Your jobs, newest first.',
+    stored: (jobs: number, size: string) => `${plural(jobs, 'job', 'jobs')}, ${size} stored`,
+    storedWhy: 'Pictures and results. Deleting a job gives its space back.',
     search: 'Search by name',
     state: 'State',
     all: 'All',
-    starred: 'Starred only',
+    starred: 'Starred',
     empty: 'No jobs yet',
     emptyText: 'What you make appears here.',
     emptyLink: 'Make your first models',
@@ -346,7 +436,22 @@ export const en = {
 
   settings: {
     title: 'Settings',
-    lead: 'Kept in this browser.',
+    lead: 'Choices are kept in this browser.',
+    you: 'You',
+    making: 'Making models',
+    page: 'This page',
+    serverPart: 'Server',
+    defaults: (title: string) => `Options of ${title}`,
+    keys: 'Who makes models',
+    keysText: 'Keys are set on the server and never shown.',
+    keyReady: 'Ready',
+    keyFree: 'Ready, free',
+    keyMissing: 'Not set up',
+    budget: 'Budget of a day',
+    budgetNone: 'No limit is set. A job can have a budget of its own.',
+    budgetLeft: (spent: string, limit: string) => `${spent} of ${limit} spent in the last 24 hours`,
+    spent: (spent: string) => `${spent} spent in the last 24 hours`,
+    storage: 'Storage',
     theme: 'Appearance',
     themes: { system: 'System', light: 'Light', dark: 'Dark' },
     generator: 'Default generator',
@@ -378,6 +483,9 @@ export const en = {
     title: 'This page does not exist',
     text: 'The address may be mistyped.',
     back: 'Back to the start',
+    away: 'The page could not be loaded',
+    awayText: 'The server does not answer, or has just been updated. Trying again by itself …',
+    reload: 'Load again',
   },
 };
 

@@ -1,0 +1,36 @@
+import type { Api } from '../api/api';
+import { type Problem, asProblem } from '../api/problem';
+import type { Account } from '../api/types';
+
+/** Who the visitor is here, and what they have and may spend. */
+export class AccountView {
+  /** Null until the first answer. */
+  account = $state.raw<Account | null>(null);
+  problem = $state.raw<Problem | null>(null);
+  readonly #api: Api;
+
+  constructor(api: Api) {
+    this.#api = api;
+  }
+
+  async load(): Promise<void> {
+    this.problem = null;
+    try {
+      this.account = await this.#api.account();
+    } catch (error) {
+      this.problem = asProblem(error);
+    }
+  }
+
+  /** @returns Whether it is done. */
+  async signOut(): Promise<boolean> {
+    this.problem = null;
+    try {
+      await this.#api.signOut();
+      return true;
+    } catch (error) {
+      this.problem = asProblem(error);
+      return false;
+    }
+  }
+}

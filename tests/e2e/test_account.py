@@ -1,0 +1,131 @@
+"""Signing in where a key is asked for; what is used and may be spent."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Visit
+from tests.e2e.journey import (
+    add,
+    make,
+    open_upload,
+    overflow_px,
+    pictures,
+    serious_faults,
+    wait_for_results,
+)
+from tests.e2e.site import Simulator, Site, open_site
+
+
+def make_key(folder: Path) -> str:
+    """Make an API key for the server over *folder*, as its operator would."""
+    environment = {**os.environ, "IMAGE2MODEL_DATA_DIR": str(folder / "data")}
+    command = [sys.executable, "-m", "image2model", "keys", "create", "--name", "test"]
+    return subprocess.check_output(command, env=environment, text=True).strip()
+
+
+def test_a_key_opens_a_closed_server(tmp_path: Path, visit: Visit) -> None:
+    """Nothing is shown before; afterwards everything, also after a reload, until signing out."""
+    with open_site(tmp_path, {"IMAGE2MODEL_SERVE__ACCESS": "keys"}) as site:
+        key = make_key(tmp_path)
+        page = visit(site)
+        page.goto("/history")
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        field = page.get_by_label("API key")
+        expect(field).to_be_focused()
+        assert serious_faults(page) == []
+        field.fill("i2m_00000000_wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("This key is not known here")).to_be_visible()
+        field.fill(key)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("No jobs yet")).to_be_visible()
+        kept = page.evaluate("() => document.cookie + JSON.stringify({ ...localStorage })")
+        assert "i2m_" not in kept
+        open_upload(page)
+        add(page, pictures()[:1])
+        make(page, 1)
+        wait_for_results(page)
+        page.reload()
+        wait_for_results(page)
+        page.goto("/settings")
+        expect(page.get_by_text("Your jobs belong to the key")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_revoked_key_closes_the_page(tmp_path: Path, visit: Visit) -> None:
+    """The next thing it asks for leads back to signing in, on a phone, too."""
+    with open_site(tmp_path, {"IMAGE2MODEL_SERVE__ACCESS": "keys"}) as site:
+        key = make_key(tmp_path)
+        page = visit(site, viewport={"width": 360, "height": 740})
+        page.goto("/")
+        assert overflow_px(page) == 0
+        page.get_by_label("API key").fill(key)
+        page.keyboard.press("Enter")
+        expect(page.locator("input[name=generator]").first).to_be_visible()
+        command = [sys.executable, "-m", "image2model", "keys", "revoke", key]
+        environment = {**os.environ, "IMAGE2MODEL_DATA_DIR": str(tmp_path / "data")}
+        subprocess.check_output(command, env=environment)
+        page.get_by_role("link", name="History").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_use_and_budget_are_told(tmp_path: Path, simulator: Simulator, visit: Visit) -> None:
+    """What a job took and cost, and that deleting it gives the space back."""
+    environment = {**simulator.environment, "IMAGE2MODEL_BUDGET__DAY_USD": "20"}
+    with open_site(tmp_path, environment) as site:
+        page = visit(site)
+        open_upload(page, generator="Tripo v2.5", provider="fal")
+        add(page, pictures()[:2])
+        expect(page.get_by_text("$0.60", exact=True)).to_be_visible()
+        make(page, 2)
+        wait_for_results(page)
+        page.goto("/settings")
+        expect(page.get_by_text("$0.60 of $20.00 spent in the last 24 hours")).to_be_visible()
+        expect(page.get_by_role("listitem").filter(has_text="fal.ai")).to_contain_text("Ready")
+        assert "FAL_KEY" not in page.content()
+        page.goto("/history")
+        expect(page.get_by_test_id("stored")).to_contain_text("1 job, ")
+        expect(page.get_by_test_id("stored")).to_contain_text("KB stored")
+        page.get_by_role("button", name="Delete badge and 1 more").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(page.get_by_test_id("stored")).to_have_text("0 jobs, 0 B stored")
+
+
+def test_results_at_the_provider_are_shown_by_us(
+    tmp_path: Path, simulator: Simulator, visit: Visit
+) -> None:
+    """Their previews and models come through this server, and the page asks no other one."""
+    environment = {**simulator.environment, "IMAGE2MODEL_KEEP": "links"}
+    with open_site(tmp_path, environment) as site:
+        page = visit(site)
+        open_upload(page, generator="Tripo v2.5", provider="fal")
+        add(page, pictures()[:1])
+        job = make(page, 1)
+        wait_for_results(page)
+        files = page.request.get(f"/api/v1/jobs/{job}").json()["items"][0]["result"]["files"]
+        assert all(file["provider_url"] for file in files)
+        preview = page.get_by_alt_text("Model of badge").first
+        expect(preview).to_be_visible()
+        assert preview.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
+        page.get_by_role("button", name="Open badge in the viewer").click()
+        expect(page.get_by_test_id("stage")).to_have_attribute("data-status", "shown")
+
+
+def test_default_options_are_set_in_the_settings(local_site: Site, visit: Visit) -> None:
+    """What is chosen there is chosen on the upload page."""
+    page = visit(local_site)
+    page.goto("/settings")
+    page.get_by_role("combobox", name="Default generator").select_option("local/lathe")
+    page.locator("summary", has_text="Options of Lathe").click()
+    page.get_by_role("radio", name="Low").check()
+    forget = page.get_by_role("button", name="Forget remembered options")
+    expect(forget).to_have_css("opacity", "1")
+    assert serious_faults(page) == []
+    page.get_by_role("link", name="Create").click()
+    expect(page.get_by_role("radio", name="Lathe", exact=True)).to_be_checked()
+    expect(page.get_by_role("radio", name="Low")).to_be_checked()
