@@ -99,20 +99,39 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     url = settings.effective_database_url
     match urlsplit(url).scheme.partition("+")[0]:
         case "sqlite":
-            database: Database = await open_sqlite(url)
+            stores = _sql_stores(await open_sqlite(url))
         case "postgresql":
-            database = await open_postgres(url)
+            stores = _sql_stores(await open_postgres(url))
+        case "redis" | "rediss":
+            stores = await _redis_stores(url)
         case scheme:
             raise InvalidSetting(
                 setting="IMAGE2MODEL_DATABASE_URL",
-                reason=f"'{scheme}:' is not supported; use sqlite:///PATH or "
-                "postgresql://USER:PASSWORD@HOST/DATABASE.",
+                reason=f"'{scheme}:' is not supported; use sqlite:///PATH, "
+                "postgresql://USER:PASSWORD@HOST/DATABASE or redis://:PASSWORD@HOST/NUMBER.",
             )
     try:
-        yield Stores(jobs=SqlJobStore(database), sessions=SqlSessionStore(database))
+        yield stores
     finally:
         with anyio.CancelScope(shield=True):
-            await database.aclose()
+            await stores.jobs.aclose()
+
+
+def _sql_stores(database: Database) -> Stores:
+    return Stores(jobs=SqlJobStore(database), sessions=SqlSessionStore(database))
+
+
+async def _redis_stores(url: str) -> Stores:
+    try:
+        # Not installed, and not needed, where everything is one process.
+        from image2model.backends.redis.database import open_redis  # noqa: PLC0415
+        from image2model.backends.redis.jobs import RedisJobStore  # noqa: PLC0415
+        from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(feature="Redis", extra="scaled") from error
+    database = open_redis(url)
+    await database.now()
+    return Stores(jobs=RedisJobStore(database), sessions=RedisSessionStore(database))
 
 
 @asynccontextmanager
@@ -337,7 +356,7 @@ def _rules(settings: Settings) -> Rules:
         picture=replace(PictureLimits(), max_pixels=settings.limits.picture_pixels),
         result_bytes=settings.limits.result_bytes,
         keep=KeepPolicy(settings.keep),
-        keep_s=settings.retention.keep_s,
+        keep_s=settings.effective_keep_s,
         links_s=settings.retention.links_s,
         draft_s=settings.retention.draft_s,
         day_budget_usd=settings.budget.day_usd,

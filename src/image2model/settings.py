@@ -104,7 +104,8 @@ class RetentionSettings(BaseModel):
         None,
         gt=0,
         description="Finished jobs whose results we store. None: until somebody deletes them, "
-        "for a result must not vanish by itself.",
+        "for a result must not vanish by itself; with jobs in Redis, whose memory is small, as "
+        "long as `IMAGE2MODEL_RETENTION__LINKS_S` says.",
     )
     links_s: float = Field(
         86_400.0, gt=0, description="Finished jobs of which only the provider's URLs are known."
@@ -190,8 +191,9 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None,
-        description="Jobs and the ledger: a SQLite file, or `postgresql://USER:PASSWORD@HOST/NAME` "
-        "for more than one process (`image2model[scaled]`). None: "
+        description="Jobs and the ledger: a SQLite file; for more than one process "
+        "(`image2model[scaled]`) `postgresql://USER:PASSWORD@HOST/NAME`, or "
+        "`redis://:PASSWORD@HOST/NUMBER`, which keeps finished jobs for a time only. None: "
         "`sqlite:///<data_dir>/image2model.db`.",
     )
     queue_url: str = Field(
@@ -304,6 +306,14 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """The database's URL with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir / 'image2model.db'}"
+
+    @property
+    def effective_keep_s(self) -> float | None:
+        """How long finished jobs whose results we store are kept, with the default filled in."""
+        in_memory = urlsplit(self.effective_database_url).scheme in {"redis", "rediss"}
+        if self.retention.keep_s is None and in_memory:
+            return self.retention.links_s
+        return self.retention.keep_s
 
     @property
     def effective_storage_url(self) -> str:

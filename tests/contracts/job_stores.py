@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from image2model.backends.inprocess.clock import SystemClock
+from image2model.backends.redis.database import open_redis
+from image2model.backends.redis.jobs import RedisJobStore
+from image2model.backends.redis.sessions import RedisSessionStore
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
@@ -57,7 +60,7 @@ RIVAL = WorkerId("worker-2")
 LEASE_S = 30.0
 PROBLEM = Problem(code="provider_rejected", message="No.", details={"provider": "testing"})
 
-KINDS = ("memory", "postgresql", "sqlite")
+KINDS = ("memory", "postgresql", "redis", "sqlite")
 """The kinds of stores; all but the one in memory can be shared by processes."""
 
 
@@ -78,6 +81,8 @@ async def open_job_store(url: str, *, clock: Clock | None = None) -> AsyncIterat
     match url.partition(":")[0]:
         case "memory":
             store: JobStore = MemoryJobStore(clock or SystemClock())
+        case "redis":
+            store = RedisJobStore(open_redis(url, clock=clock))
         case "sqlite":
             store = SqlJobStore(await open_sqlite(url, clock=clock))
         case _:
@@ -93,6 +98,11 @@ async def open_session_store(url: str, *, clock: Clock) -> AsyncIterator[Session
     """Open the store at *url*, as `open_job_store` does."""
     if url.startswith("memory:"):
         yield MemorySessionStore(clock)
+        return
+    if url.startswith("redis:"):
+        redis = open_redis(url, clock=clock)
+        yield RedisSessionStore(redis)
+        await redis.aclose()
         return
     open_database = open_sqlite if url.startswith("sqlite:") else open_postgres
     database = await open_database(url, clock=clock)

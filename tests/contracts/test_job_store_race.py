@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 JOBS = 8
 ITEMS = 65
 PROCESSES = 3
-ITEMS_OF_PROCESSES = 30
+ITEMS_OF_PROCESSES = 20
 
 
 async def add_jobs(store: JobStore, *, items: int) -> list[Job]:
@@ -68,7 +68,7 @@ async def test_workers_race(any_store_url: str, tmp_path: Path) -> None:
             racers = await race(store, record, follower.jobs, seed=1)
         after = [await store.get_job(job.id) for job in jobs]
     assert sum(racer.crashes for racer in racers) > 50
-    assert sum(racer.leases_lost for racer in racers) > 5
+    assert sum(racer.leases_lost for racer in racers) > 0
     check_items(after)
     check_follower(follower, after)
     counts = record.counts()

@@ -6,12 +6,13 @@ import platform
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from image2model.backends.sql.tables import REVISION
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
@@ -124,6 +125,7 @@ def _check_product(settings: Settings) -> Iterator[Finding]:
             for part, outcome in desk.call(check_parts, desk.context).items():
                 level = Level.OK if outcome == OK else Level.FAILURE
                 yield Finding(what=part, level=level, found=_told(settings, part, outcome))
+            yield from _check_durability(desk, settings)
             yield _ok("default generator", desk.context.catalogue.default)
             for provider in desk.context.catalogue.providers:
                 yield _check_provider(desk, provider)
@@ -133,12 +135,45 @@ def _check_product(settings: Settings) -> Iterator[Finding]:
 
 def _told(settings: Settings, part: str, outcome: str) -> str:
     places = {
-        "database": f"{without_secrets(settings.effective_database_url)} (schema {REVISION})",
+        "database": _database(settings),
         "storage": without_secrets(settings.effective_storage_url),
     }
     if outcome != OK:
         return outcome
     return places.get(part, "works")
+
+
+def _database(settings: Settings) -> str:
+    shown = without_secrets(settings.effective_database_url)
+    return shown if _is_redis(settings) else f"{shown} (schema {REVISION})"
+
+
+def _is_redis(settings: Settings) -> bool:
+    return urlsplit(settings.effective_database_url).scheme in {"redis", "rediss"}
+
+
+def _check_durability(desk: EmbeddedDesk, settings: Settings) -> Iterator[Finding]:
+    if not _is_redis(settings):
+        return
+    # Installed, since the product could be opened; not so where there is no Redis.
+    from image2model.backends.redis.database import open_redis  # noqa: PLC0415
+    from image2model.backends.redis.durability import find_weaknesses  # noqa: PLC0415
+
+    async def ask() -> Sequence[str]:
+        database = open_redis(settings.effective_database_url)
+        try:
+            return await find_weaknesses(database)
+        finally:
+            await database.aclose()
+
+    yield Finding(
+        what="durability",
+        level=Level.NOTE,
+        found="the machine of the Redis may take the last second of jobs with it",
+        advice="PostgreSQL loses nothing: IMAGE2MODEL_DATABASE_URL=postgresql://…",
+    )
+    for weakness in desk.call(ask):
+        yield Finding(what="durability", level=Level.WARNING, found=weakness)
 
 
 def _check_provider(desk: EmbeddedDesk, provider: Provider) -> Finding:

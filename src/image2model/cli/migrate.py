@@ -3,7 +3,6 @@
 import anyio
 import typer
 
-from image2model.backends.sql.tables import REVISION
 from image2model.bootstrap import open_stores
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
@@ -28,4 +27,4 @@ def migrate() -> None:
 
     anyio.run(open_and_close)
     shown = without_secrets(settings.effective_database_url)
-    typer.echo(f"{shown} is up to date (schema {REVISION}).")
+    typer.echo(f"{shown} is up to date.")

@@ -5,40 +5,38 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from image2model.core.errors import (
-    AlreadyRunning,
     BudgetExceeded,
     IdempotencyKeyReused,
-    ItemNotFound,
     JobNotFound,
     LeaseLost,
-    TooManyItems,
-    WrongState,
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Item, Job, Picture, Problem, Result
-from image2model.core.names import unique_name
 from image2model.core.rules import (
     BUDGET_DAY_S,
     IllegalStep,
     charge_usd,
     check_transition,
-    fold_text,
     format_position,
-    front_first,
-    is_reusable,
-    next_attempt,
-    next_progress,
     parse_position,
     revives,
 )
 from image2model.core.states import (
-    ACTIVE_STATES,
-    FINAL_STATES,
-    AttemptState,
     ItemState,
     JobState,
+)
+from image2model.jobs.records import adding, control, drafts
+from image2model.jobs.records.document import ItemRecord, JobRecord, LedgerLine
+from image2model.jobs.records.steps import (
+    changed_attempt,
+    is_asked_for,
+    is_in_ledger_of,
+    revive,
+    started_line,
+    take_step,
 )
 from image2model.ports.clock import Clock
 from image2model.ports.dispatcher import ItemRef
@@ -58,7 +56,7 @@ from image2model.ports.jobstore import (
     Step,
     Usage,
 )
-from image2model.testing.memory_records import ItemRecord, JobRecord, Ledger, LedgerLine
+from image2model.testing.memory_ledger import Ledger
 
 
 class MemoryJobStore:
@@ -84,21 +82,10 @@ class MemoryJobStore:
         if job.id in self._jobs:
             raise ValueError(f"job {job.id} is there already")
         now = self._clock.now()
-        runs = job.state is not JobState.DRAFT
-        taken: set[str] = set()
-        items = {}
-        for item in sorted(job.items, key=lambda item: item.index):
-            name = unique_name(item.name, taken)
-            taken.add(name)
-            named = replace(item, job=job.id, name=name, attempts=())
-            due = now if runs and item.state is ItemState.QUEUED else None
-            items[item.index] = ItemRecord(item=named, not_before=due)
-        if reuse and runs:
-            self._take_over(job, items.values(), now)
-        started_at = now if runs else None
-        fresh = replace(job, version=0, created_at=now, started_at=started_at, items=(), counts={})
-        record = JobRecord(job=fresh, items=items, touched_at=now)
-        record.touch(items.values(), now)
+        record = adding.new_record(job, now)
+        if reuse and job.state is not JobState.DRAFT:
+            adding.take_over(record, partial(self._earlier, job.owner), now=now)
+        record.touch(record.items.values(), now)
         self._jobs[job.id] = record
         return self._whole(record)
 
@@ -112,24 +99,14 @@ class MemoryJobStore:
                 return known
         return None
 
-    def _take_over(self, job: Job, items: Iterable[ItemRecord], now: datetime) -> None:
-        earlier: dict[str, list[Item]] = {}
-        for known in self._jobs.values():
-            if known.job.owner == job.owner and known.job.state is not JobState.DRAFT:
-                for record in known.items.values():
-                    earlier.setdefault(record.item.made_key, []).append(record.item)
-        running: set[JobId] = set()
-        for record in items:
-            same = earlier.get(record.item.made_key, []) if record.item.made_key else []
-            if record.item.state is not ItemState.QUEUED:
-                continue
-            if (result := _reusable(same, job, now)) is not None:
-                record.come_to(ItemState.SUCCEEDED, problem=None, now=now)
-                record.item = replace(record.item, result=result)
-            else:
-                running.update(item.job for item in same if item.state not in FINAL_STATES)
-        if running:
-            raise AlreadyRunning(jobs=sorted(running))
+    def _earlier(self, owner: OwnerId, made_key: str) -> Sequence[Item]:
+        return [
+            found.item
+            for known in self._jobs.values()
+            if known.job.owner == owner and known.job.state is not JobState.DRAFT
+            for found in known.items.values()
+            if found.item.made_key == made_key
+        ]
 
     async def get_job(self, job: JobId) -> Job:
         """Read a job with its items."""
@@ -145,7 +122,7 @@ class MemoryJobStore:
         found = [
             record.summary()
             for record in self._jobs.values()
-            if _matches(record.job, query)
+            if is_asked_for(record.job, query)
             and (before is None or (record.job.created_at.timestamp(), record.job.id) < before)
         ]
         found.sort(key=lambda job: (job.created_at, job.id), reverse=True)
@@ -167,7 +144,7 @@ class MemoryJobStore:
             file
             for record in own
             for found in record.items.values()
-            for file in _stored_files(found.item)
+            for file in found.stored_files()
         }
         of_day = self._ledger.since(self._clock.now() - timedelta(seconds=BUDGET_DAY_S))
         return Usage(
@@ -194,17 +171,7 @@ class MemoryJobStore:
     ) -> Job:
         """Change a job's name or star."""
         record = self._find(job)
-        before = record.job
-        after = replace(
-            before,
-            name=before.name if name is None else name,
-            starred=before.starred if starred is None else starred,
-        )
-        if after.starred != before.starred:
-            after = replace(after, expires_at=after.due_to_expire_at)
-        if after != before:
-            record.job = after
-            record.touch((), self._clock.now())
+        control.update_job(record, name=name, starred=starred, now=self._clock.now())
         return self._whole(record)
 
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
@@ -218,17 +185,9 @@ class MemoryJobStore:
     async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
         """Give a succeeded item another result."""
         record = self._find(ref.job)
-        found = record.record(ref.index)
-        if found.item.state is not ItemState.SUCCEEDED:
-            raise WrongState(
-                what=f"Item {ref.index}", state=found.item.state, allowed=[ItemState.SUCCEEDED]
-            )
-        named = [file.artifact for file in found.item.result.files] if found.item.result else []
-        found.item = replace(found.item, result=result)
-        record.touch([found], self._clock.now())
-        return self._with_derived(
-            self._orphans(artifact for artifact in named if artifact is not None)
-        )
+        named = list(record.artifacts())
+        control.replace_result(record, ref.index, result, now=self._clock.now())
+        return self._with_derived(self._orphans(named))
 
     # --- drafts -----------------------------------------------------------------------------
 
@@ -236,98 +195,35 @@ class MemoryJobStore:
         self, ref: ItemRef, picture: Picture, *, name: str | None, item_limit: int
     ) -> Sequence[ArtifactId]:
         """Set one view of an item of a draft."""
-        job = self._draft(ref.job)
-        if ref.index < 0:
-            raise ItemNotFound(job=ref.job, index=ref.index)
-        if ref.index >= item_limit:
-            raise TooManyItems(limit=item_limit)
-        record = job.items.get(ref.index)
-        if record is None or name is not None:
-            wanted = name if name is not None else f"item-{ref.index + 1}"
-            name = unique_name(wanted, job.names(but=ref.index))
-        if record is None:
-            assert name is not None
-            item = Item(job=ref.job, index=ref.index, name=name, state=ItemState.QUEUED)
-            record = job.items[ref.index] = ItemRecord(item=item)
-        before = record.item
-        others = [known for known in before.pictures if known.view is not picture.view]
-        pictures = front_first([*others, picture])
-        record.item = replace(before, pictures=pictures, name=name or before.name)
-        job.touch([record], self._clock.now())
-        return self._orphans(known.artifact for known in before.pictures)
+        draft = self._find(ref.job)
+        named = list(draft.artifacts())
+        now = self._clock.now()
+        drafts.put_picture(draft, ref, picture, name=name, item_limit=item_limit, now=now)
+        return self._orphans(named)
 
     async def remove_item(self, ref: ItemRef) -> Sequence[ArtifactId]:
         """Remove an item from a draft; later ones move up."""
-        job = self._draft(ref.job)
-        removed = job.record(ref.index)
-        others = [record for record in job.chosen(None) if record is not removed]
-        moved = job.place(others, [r.item.index - (r.item.index > ref.index) for r in others])
-        job.touch(moved, self._clock.now())
-        return self._orphans(picture.artifact for picture in removed.item.pictures)
+        draft = self._find(ref.job)
+        named = list(draft.artifacts())
+        drafts.remove_item(draft, ref.index, now=self._clock.now())
+        return self._orphans(named)
 
     async def move_item(self, ref: ItemRef, *, to: int) -> None:
         """Put an item of a draft at the place of another; those between move by one."""
-        job = self._draft(ref.job)
-        moving, _ = job.record(ref.index), job.record(to)
-        slots = sorted(job.items)
-        order = [record for record in job.chosen(None) if record is not moving]
-        order.insert(slots.index(to), moving)
-        if moved := job.place(order, slots):
-            job.touch(moved, self._clock.now())
+        drafts.move_item(self._find(ref.job), ref.index, to=to, now=self._clock.now())
 
     async def describe_items(self, job: JobId, descriptions: Mapping[int, Description]) -> None:
         """Name and describe items of a draft."""
-        record = self._draft(job)
-        chosen = record.chosen(descriptions)
-        taken = {r.item.name for index, r in record.items.items() if index not in descriptions}
-        for described in chosen:
-            said = descriptions[described.item.index]
-            name = unique_name(said.name, taken)
-            taken.add(name)
-            described.item = replace(described.item, name=name, metadata=dict(said.metadata))
-        if chosen:
-            record.touch(chosen, self._clock.now())
+        drafts.describe_items(self._find(job), descriptions, now=self._clock.now())
 
     async def change_draft(self, job: JobId, terms: DraftTerms) -> None:
         """Give a draft other terms."""
-        record = self._draft(job)
-        after = replace(
-            record.job,
-            generator=terms.generator,
-            options=terms.options,
-            keep=terms.keep,
-            life_s=terms.life_s,
-            budget_usd=terms.budget_usd,
-        )
-        if after != record.job:
-            record.job = after
-            record.touch((), self._clock.now())
+        drafts.change_draft(self._find(job), terms, now=self._clock.now())
 
     async def start_job(self, job: Job) -> Job:
         """Turn a draft into a running job."""
-        record = self._draft(job.id)
-        if record.job.version != job.version:
-            raise WrongState(
-                what=f"Job {job.id}", state="changed since", allowed=["as it was read"]
-            )
-        now = self._clock.now()
-        for item in job.items:
-            found = record.record(item.index)
-            found.item = replace(found.item, made_key=item.made_key)
-            found.come_to(item.state, problem=item.problem, now=now)
-        record.job = replace(
-            record.job,
-            state=JobState.RUNNING,
-            started_at=now,
-            name=job.name,
-            generator=job.generator,
-            options=job.options,
-            keep=job.keep,
-            life_s=job.life_s,
-            budget_usd=job.budget_usd,
-            fingerprint=job.fingerprint,
-        )
-        record.touch(record.items.values(), now)
+        record = self._find(job.id)
+        drafts.start_job(record, job, now=self._clock.now())
         return self._whole(record)
 
     # --- what people do to running jobs -----------------------------------------------------
@@ -336,90 +232,32 @@ class MemoryJobStore:
         self, job: JobId, indexes: Collection[int] | None = None
     ) -> Sequence[ItemRef]:
         """Cancel queued items at once; ask those under way to stop."""
-        record = self._find(job)
-        now = self._clock.now()
-        chosen = record.chosen(indexes)
-        if record.job.state is JobState.DRAFT:
-            if indexes is not None:
-                raise WrongState(
-                    what=f"Job {job}", state="draft", allowed=[JobState.RUNNING, JobState.PAUSED]
-                )
-            record.job = replace(record.job, state=JobState.RUNNING, started_at=now)
-        queued = [found for found in chosen if found.item.state is ItemState.QUEUED]
-        active = [found for found in chosen if found.item.state in ACTIVE_STATES]
-        asked = [found for found in active if not found.item.cancel_requested]
-        for found in queued:
-            found.come_to(ItemState.CANCELLED, problem=None, now=now)
-        for found in asked:
-            found.item = replace(found.item, cancel_requested=True)
-        if queued or asked or (record.job.state is JobState.RUNNING and record.is_over):
-            record.touch([*queued, *asked], now)
-        return _refs(active)
+        return control.cancel_items(self._find(job), indexes, now=self._clock.now())
 
     async def retry_items(
         self, job: JobId, indexes: Collection[int] | None = None
     ) -> Sequence[ItemRef]:
         """Queue failed or cancelled items again."""
-        record = self._find(job)
-        record.insist(JobState.RUNNING, JobState.PAUSED, JobState.FINISHED)
-        allowed = {ItemState.FAILED, ItemState.CANCELLED}
-        chosen = record.chosen(indexes)
-        if indexes is None:
-            chosen = [found for found in chosen if found.item.state is ItemState.FAILED]
-        for found in chosen:
-            if found.item.state not in allowed:
-                raise WrongState(
-                    what=f"Item {found.item.index}", state=found.item.state, allowed=sorted(allowed)
-                )
-        if chosen:
-            now = self._clock.now()
-            for found in chosen:
-                found.queue_again(now)
-            self._reopen(record)
-            record.touch(chosen, now)
-        return _refs(chosen)
+        return control.retry_items(self._find(job), indexes, now=self._clock.now())
 
     async def pause_job(self, job: JobId) -> None:
         """Let no further items of a job be claimed."""
-        self._switch(job, JobState.PAUSED)
+        control.switch_job(self._find(job), JobState.PAUSED, now=self._clock.now())
 
     async def resume_job(self, job: JobId) -> Sequence[ItemRef]:
         """Let a paused job go on."""
-        record = self._switch(job, JobState.RUNNING)
-        return _refs(r for r in record.chosen(None) if r.item.state is ItemState.QUEUED)
-
-    def _switch(self, job: JobId, to: JobState) -> JobRecord:
         record = self._find(job)
-        record.insist(JobState.RUNNING, JobState.PAUSED)
-        if record.job.state is not to:
-            record.job = replace(record.job, state=to)
-            record.touch((), self._clock.now())
-        return record
+        control.switch_job(record, JobState.RUNNING, now=self._clock.now())
+        return control.refs(control.queued_items(record))
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
         """Queue an uncertain item again, or fail it."""
-        job = self._find(ref.job)
-        record = job.record(ref.index)
-        if record.item.state is not ItemState.UNCERTAIN:
-            raise WrongState(
-                what=f"Item {ref.index}", state=record.item.state, allowed=[ItemState.UNCERTAIN]
-            )
-        now = self._clock.now()
-        if resolution is Resolution.RESUBMIT:
-            record.queue_again(now)
-        else:
-            record.come_to(ItemState.FAILED, problem=problem, now=now)
-        job.touch([record], now)
+        record, now = self._find(ref.job), self._clock.now()
+        control.resolve_item(record, ref.index, resolution, problem=problem, now=now)
 
     async def stop_job(self, job: JobId, *, problem: Problem) -> None:
         """Fail every queued item of a job."""
-        record = self._find(job)
-        queued = [r for r in record.chosen(None) if r.item.state is ItemState.QUEUED]
-        if queued and record.job.state is not JobState.DRAFT:
-            now = self._clock.now()
-            for found in queued:
-                found.come_to(ItemState.FAILED, problem=problem, now=now)
-            record.touch(queued, now)
+        control.stop_job(self._find(job), problem=problem, now=self._clock.now())
 
     # --- work -------------------------------------------------------------------------------
 
@@ -441,9 +279,7 @@ class MemoryJobStore:
         record = job.items.get(ref.index) if job is not None else None
         if job is None or record is None or not record.is_due(job.job.state, now):
             return None
-        record.fence += 1
-        record.worker = worker
-        record.lease_until = now + timedelta(seconds=lease_s)
+        record.claim(worker, until=now + timedelta(seconds=lease_s))
         return Claim(
             ref=ref,
             worker=worker,
@@ -493,20 +329,7 @@ class MemoryJobStore:
             self._start_attempt(job, record, step, now)
         if step.attempt is not None:
             self._change_latest(claim.ref, step.attempt, now)
-        before = record.item
-        record.item = replace(
-            before,
-            state=step.to,
-            progress=next_progress(before.progress, step.to, step.progress),
-            problem=step.problem,
-            result=step.result or before.result,
-        )
-        if step.to is ItemState.QUEUED:
-            record.not_before = now + timedelta(seconds=step.delay_s)
-        if step.to in FINAL_STATES or step.to is ItemState.UNCERTAIN:
-            record.not_before = None
-        if step.to not in ACTIVE_STATES:
-            record.end_lease()
+        take_step(record, step, now=now)
         job.touch([record], now)
         return replace(claim, job=job.summary(), item=self._shown(record))
 
@@ -520,30 +343,15 @@ class MemoryJobStore:
         of_day = self._ledger.since(now - timedelta(seconds=BUDGET_DAY_S))
         _check_budget(of_job, wanted, job.job.budget_usd, period="job")
         _check_budget(of_day, wanted, step.budget.day_usd, period="day")
-        ref = ItemRef(item.job, item.index)
-        attempt = Attempt(
-            number=len(self._ledger.of_item(ref)) + 1,
-            submit_key=start.submit_key,
-            provider=start.provider,
-            state=AttemptState.SUBMITTING,
-            submission=start.submission,
-            submitted_at=now,
-        )
-        self._ledger.start(
-            LedgerLine(
-                ref=ref,
-                owner=job.job.owner,
-                generator=job.job.generator,
-                item_name=item.name,
-                attempt=attempt,
-            )
-        )
+        number = len(self._ledger.of_item(ItemRef(item.job, item.index))) + 1
+        line = started_line(job.job, record, start, number=number, now=now)
+        self._ledger.start(line)
 
     def _change_latest(self, ref: ItemRef, change: AttemptChange, now: datetime) -> None:
         attempts = self._ledger.of_item(ref)
         if not attempts:
             raise IllegalStep("there is no attempt to change")
-        self._ledger.change(_changed(attempts[-1], change, now))
+        self._ledger.change(changed_attempt(attempts[-1], change, now=now))
 
     async def book_late_answer(
         self, submit_key: SubmitKey, change: AttemptChange
@@ -553,7 +361,7 @@ class MemoryJobStore:
         if line is None:
             return None
         now = self._clock.now()
-        after = _changed(line.attempt, change, now)
+        after = changed_attempt(line.attempt, change, now=now)
         self._ledger.change(after)
         job = self._jobs.get(line.ref.job)
         if job is not None:
@@ -561,8 +369,7 @@ class MemoryJobStore:
             latest = self._ledger.of_item(line.ref)[-1]
             uncertain = record.item.state is ItemState.UNCERTAIN
             if uncertain and latest.submit_key == submit_key and revives(after):
-                record.item = replace(record.item, state=ItemState.GENERATING, problem=None)
-                record.not_before = now
+                revive(record, now=now)
             job.touch([record], now)
         return after
 
@@ -588,7 +395,7 @@ class MemoryJobStore:
     async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
         """List attempts, newest first."""
         before = parse_position(query.after) if query.after is not None else None
-        lines = [line for line in self._ledger.lines.values() if _is_asked_for(line, query)]
+        lines = [line for line in self._ledger.lines.values() if is_in_ledger_of(line, query)]
         found = sorted(lines, key=_ledger_place, reverse=True)
         if before is not None:
             found = [line for line in found if _ledger_place(line) < before]
@@ -612,11 +419,8 @@ class MemoryJobStore:
     async def set_expiry(self, job: JobId, expires_at: datetime | None) -> None:
         """Set when a finished job is deleted."""
         record = self._jobs.get(job)
-        if record is None or record.job.starred or record.job.state is not JobState.FINISHED:
-            return
-        if record.job.expires_at != expires_at:
-            record.job = replace(record.job, expires_at=expires_at)
-            record.touch((), self._clock.now())
+        if record is not None:
+            control.set_expiry(record, expires_at, now=self._clock.now())
 
     async def expired_jobs(self, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
         """List jobs past their `expires_at`, and drafts long untouched."""
@@ -664,17 +468,6 @@ class MemoryJobStore:
         except KeyError:
             raise JobNotFound(job=job) from None
 
-    def _draft(self, job: JobId) -> JobRecord:
-        record = self._find(job)
-        record.insist(JobState.DRAFT)
-        return record
-
-    def _reopen(self, record: JobRecord) -> None:
-        if record.job.state is JobState.FINISHED:
-            record.job = replace(
-                record.job, state=JobState.RUNNING, finished_at=None, expires_at=None
-            )
-
     def _shown(self, record: ItemRecord) -> Item:
         ref = ItemRef(record.item.job, record.item.index)
         return replace(record.item, attempts=self._ledger.of_item(ref))
@@ -695,36 +488,8 @@ class MemoryJobStore:
         return [artifact for artifact in dict.fromkeys(artifacts) if artifact not in named]
 
 
-def _refs(records: Iterable[ItemRecord]) -> list[ItemRef]:
-    return [ItemRef(record.item.job, record.item.index) for record in records]
-
-
-def _matches(job: Job, query: JobQuery) -> bool:
-    return (
-        job.owner == query.owner
-        and fold_text(query.text) in fold_text(job.name)
-        and query.state in {None, job.state}
-        and query.starred in {None, job.starred}
-    )
-
-
-def _is_asked_for(line: LedgerLine, query: LedgerQuery) -> bool:
-    started_at = line.attempt.submitted_at
-    return (
-        line.owner == query.owner
-        and (query.since is None or started_at >= query.since)
-        and (query.until is None or started_at < query.until)
-    )
-
-
 def _ledger_place(line: LedgerLine) -> tuple[float, str]:
     return line.attempt.submitted_at.timestamp(), line.attempt.submit_key
-
-
-def _reusable(same: Sequence[Item], job: Job, now: datetime) -> Result | None:
-    results = (item.result for item in reversed(same) if item.state is ItemState.SUCCEEDED)
-    usable = (r for r in results if r is not None and is_reusable(r, keep=job.keep, now=now))
-    return next(usable, None)
 
 
 def _check_budget(
@@ -735,18 +500,3 @@ def _check_budget(
     needed = sum((charge_usd(attempt) for attempt in attempts), wanted_usd)
     if needed > limit_usd:
         raise BudgetExceeded(budget_usd=float(limit_usd), needed_usd=float(needed), period=period)
-
-
-def _stored_files(item: Item) -> Iterable[tuple[ArtifactId, int]]:
-    """List what is kept of *item* with its size in bytes."""
-    for picture in item.pictures:
-        yield picture.artifact, picture.size_bytes
-    for file in item.result.files if item.result else ():
-        if file.artifact is not None:
-            yield file.artifact, file.size_bytes or 0
-
-
-def _changed(attempt: Attempt, change: AttemptChange, now: datetime) -> Attempt:
-    return next_attempt(
-        attempt, state=change.state, handle=change.handle, cost_usd=change.cost_usd, now=now
-    )

@@ -1,18 +1,16 @@
 """Connections to Redis."""
 
-import redis.asyncio as redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from image2model.core.errors import InvalidSetting
 
-SCHEMES = frozenset({"redis", "rediss"})
-
 ANSWER_S = 5.0
 """How long a server may take to answer, or to take a connection; it takes well under 1 ms."""
 
 
-def connect(url: str, *, setting: str, connections: int) -> "redis.Redis":
+def connect(url: str, *, setting: str, connections: int, texts: bool = False) -> Redis:
     """
     Prepare connections to the Redis at *url*; they are made when they are needed.
 
@@ -23,21 +21,25 @@ def connect(url: str, *, setting: str, connections: int) -> "redis.Redis":
             parameters, such as `?ssl_ca_certs=/etc/ssl/ca.pem`.
         setting: The variable that it comes from.
         connections: The most there may be at once; further calls wait for one.
+        texts: Whether answers are texts; False: bytes.
 
     Raises:
         InvalidSetting: *url* is no such URL.
     """
     try:
-        pool = redis.BlockingConnectionPool.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
             max_connections=connections,
-            timeout=ANSWER_S,
+            timeout=None,
             socket_timeout=ANSWER_S,
             socket_connect_timeout=ANSWER_S,
             socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
             client_name="image2model",
+            decode_responses=texts,
+            # The third one answers some commands in other shapes; nothing here needs them.
+            protocol=2,
         )
     except ValueError as error:
         raise InvalidSetting(setting=setting, reason=f"is no URL of a Redis: {error}") from error
-    return redis.Redis.from_pool(pool)
+    return Redis.from_pool(pool)

@@ -1,16 +1,15 @@
-"""What `MemoryJobStore` remembers: jobs with their items, and the ledger."""
+"""A job with its items, and a line of the ledger."""
 
-import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from image2model.core.errors import ItemNotFound, WrongState
 from image2model.core.generator import GeneratorId
-from image2model.core.ids import ArtifactId, OwnerId, SubmitKey, WorkerId
+from image2model.core.ids import ArtifactId, OwnerId, WorkerId
 from image2model.core.job import Attempt, Item, Job, Problem
-from image2model.core.rules import IllegalStep, may_have_cost, next_progress
+from image2model.core.rules import next_progress
 from image2model.core.states import ACTIVE_STATES, FINAL_STATES, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 
@@ -21,7 +20,7 @@ class ItemRecord:
     One item and what only the store knows of it.
 
     Attributes:
-        item: Without its attempts, which are in the ledger.
+        item: As it is shown; whether with its attempts is the store's choice.
         fence: Grows with every claim.
         worker: Who holds the lease; None: nobody.
         lease_until: When the lease runs out; None: there is none.
@@ -50,13 +49,38 @@ class ItemRecord:
         self.come_to(ItemState.QUEUED, problem=None, now=now)
         self.item = replace(self.item, cancel_requested=False)
 
-    def is_due(self, job: JobState, now: datetime) -> bool:
-        """Tell whether it may be claimed at *now*, its job being in the state *job*."""
+    def due_at(self, job: JobState) -> datetime | None:
+        """Tell from when on it may be claimed, its job being in the state *job*; None: never."""
         works = job is JobState.RUNNING or (
             job is JobState.PAUSED and self.item.state in ACTIVE_STATES
         )
-        free = self.lease_until is None or self.lease_until <= now
-        return works and free and self.not_before is not None and self.not_before <= now
+        if not works or self.not_before is None:
+            return None
+        return max(self.not_before, self.lease_until or self.not_before)
+
+    def is_due(self, job: JobState, now: datetime) -> bool:
+        """Tell whether it may be claimed at *now*, its job being in the state *job*."""
+        due_at = self.due_at(job)
+        return due_at is not None and due_at <= now
+
+    def claim(self, worker: WorkerId, *, until: datetime) -> None:
+        """Give its lease to *worker*."""
+        self.fence += 1
+        self.worker, self.lease_until = worker, until
+
+    def artifacts(self) -> Iterator[ArtifactId]:
+        """List every artifact it names."""
+        yield from (picture.artifact for picture in self.item.pictures)
+        files = self.item.result.files if self.item.result else ()
+        yield from (file.artifact for file in files if file.artifact is not None)
+
+    def stored_files(self) -> Iterator[tuple[ArtifactId, int]]:
+        """List what is kept of it, with sizes in bytes."""
+        for picture in self.item.pictures:
+            yield picture.artifact, picture.size_bytes
+        for file in self.item.result.files if self.item.result else ():
+            if file.artifact is not None:
+                yield file.artifact, file.size_bytes or 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,9 +139,7 @@ class JobRecord:
     def artifacts(self) -> Iterator[ArtifactId]:
         """List every artifact the job names."""
         for record in self.items.values():
-            yield from (picture.artifact for picture in record.item.pictures)
-            files = record.item.result.files if record.item.result else ()
-            yield from (file.artifact for file in files if file.artifact is not None)
+            yield from record.artifacts()
 
     def summary(self) -> Job:
         """Show the job with its counts, without its items."""
@@ -134,55 +156,3 @@ class LedgerLine:
     generator: GeneratorId
     item_name: str
     attempt: Attempt
-
-
-@dataclass(slots=True)
-class Ledger:
-    """All attempts by their submit key, in the order in which they were started."""
-
-    lines: dict[SubmitKey, LedgerLine] = field(default_factory=dict)
-    _of_item: dict[ItemRef, list[SubmitKey]] = field(default_factory=dict)
-    _requests: dict[tuple[str, str], SubmitKey] = field(default_factory=dict)
-
-    def of_item(self, ref: ItemRef) -> tuple[Attempt, ...]:
-        """List the attempts of one item, oldest first."""
-        return tuple(self.lines[key].attempt for key in self._of_item.get(ref, ()))
-
-    def since(self, moment: datetime) -> Iterator[Attempt]:
-        """List the attempts started after *moment*."""
-        lines = reversed(self.lines.values())
-        attempts = (line.attempt for line in lines)
-        return itertools.takewhile(lambda attempt: attempt.submitted_at > moment, attempts)
-
-    def start(self, line: LedgerLine) -> None:
-        """
-        Add *line*.
-
-        Raises:
-            IllegalStep: Its submit key is in the ledger already.
-        """
-        key = line.attempt.submit_key
-        if key in self.lines:
-            raise IllegalStep(f"the submit key {key} belongs to another attempt")
-        self.lines[key] = line
-        self._of_item.setdefault(line.ref, []).append(key)
-
-    def change(self, attempt: Attempt) -> None:
-        """
-        Replace the attempt of the same submit key.
-
-        Raises:
-            IllegalStep: The provider gave the same request id to another attempt.
-        """
-        key = attempt.submit_key
-        if attempt.handle is not None:
-            request = (attempt.provider, attempt.handle.request_id)
-            if self._requests.setdefault(request, key) != key:
-                raise IllegalStep(f"request {request} belongs to another attempt")
-        self.lines[key] = replace(self.lines[key], attempt=attempt)
-
-    def leave_item(self, ref: ItemRef) -> None:
-        """Keep of an item that is deleted only the attempts that may have cost money."""
-        for key in self._of_item.pop(ref, ()):
-            if not may_have_cost(self.lines[key].attempt):
-                del self.lines[key]

@@ -1,0 +1,133 @@
+"""Documents as JSON, and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from image2model.core.ids import WorkerId
+from image2model.core.job import Item, Job
+from image2model.core.states import ItemState
+from image2model.jobs.records.document import ItemRecord, LedgerLine
+from image2model.ports.sessions import ApiKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemDocument:
+    """An item with its attempts, and when it may be claimed; its version is kept beside it."""
+
+    item: Item
+    not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who holds an item."""
+
+    fence: int = 0
+    worker: WorkerId | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Whose turn it is."""
+
+    worker: WorkerId
+    until: datetime
+
+
+def write_job(job: Job) -> str:
+    """Write *job* without what is kept beside it: version, counts, items."""
+    return _write(Job, replace(job, version=0, counts={}, items=()))
+
+
+def read_job(text: str, *, version: int, counts: Mapping[str, int]) -> Job:
+    """Read what `write_job` wrote, with what is kept beside it."""
+    by_state = {ItemState(state): count for state, count in counts.items() if count}
+    job: Job = _read(Job, text)
+    return replace(job, version=version, counts=by_state, items=())
+
+
+def write_item(record: ItemRecord) -> str:
+    """Write an item without what is kept beside it: version, lease."""
+    item = replace(record.item, version=0)
+    return _write(ItemDocument, ItemDocument(item=item, not_before=record.not_before))
+
+
+def write_lease(record: ItemRecord) -> str:
+    """Write who holds an item."""
+    lease = Lease(fence=record.fence, worker=record.worker, until=record.lease_until)
+    return _write(Lease, lease)
+
+
+def read_record(text: str, lease_text: str | None, *, version: int) -> ItemRecord:
+    """Read what `write_item` and `write_lease` wrote."""
+    document: ItemDocument = _read(ItemDocument, text)
+    lease: Lease = _read(Lease, lease_text) if lease_text else Lease()
+    item, result = document.item, document.item.result
+    if result is not None:
+        result = replace(result, files=tuple(result.files))
+    whole = replace(
+        item,
+        pictures=tuple(item.pictures),
+        attempts=tuple(item.attempts),
+        result=result,
+        version=version,
+    )
+    return ItemRecord(
+        item=whole,
+        fence=lease.fence,
+        worker=lease.worker,
+        lease_until=lease.until,
+        not_before=document.not_before,
+    )
+
+
+def write_line(line: LedgerLine) -> str:
+    """Write a line of the ledger."""
+    return _write(LedgerLine, line)
+
+
+def read_line(text: str) -> LedgerLine:
+    """Read what `write_line` wrote."""
+    line: LedgerLine = _read(LedgerLine, text)
+    return line
+
+
+def write_key(key: ApiKey) -> str:
+    """Write an API key."""
+    return _write(ApiKey, key)
+
+
+def read_key(text: str) -> ApiKey:
+    """Read what `write_key` wrote."""
+    key: ApiKey = _read(ApiKey, text)
+    return key
+
+
+def write_turn(turn: Turn) -> str:
+    """Write whose turn it is."""
+    return _write(Turn, turn)
+
+
+def read_turn(text: str) -> Turn:
+    """Read what `write_turn` wrote."""
+    turn: Turn = _read(Turn, text)
+    return turn
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _write(kind: Any, value: object) -> str:
+    return _adapter(kind).dump_json(value).decode()
+
+
+def _read(kind: Any, text: str) -> Any:
+    return _adapter(kind).validate_json(text)

@@ -1,0 +1,149 @@
+"""Changing whole jobs: locked, read, changed by the rules all stores share, written."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Generic, TypeVar
+
+from image2model.backends.redis import keys
+from image2model.backends.redis.change import Change
+from image2model.backends.redis.codec import read_record
+from image2model.backends.redis.database import RedisDatabase
+from image2model.backends.redis.found import find_job
+from image2model.backends.redis.listing import read_jobs, read_lines
+from image2model.backends.redis.writes import delete_whole, forget_line, write_whole
+from image2model.core.errors import IdempotencyKeyReused
+from image2model.core.ids import ArtifactId, JobId, OwnerId
+from image2model.core.job import Item, Job
+from image2model.core.rules import may_have_cost
+from image2model.core.states import JobState
+from image2model.jobs.records import adding
+from image2model.jobs.records.document import JobRecord
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Edited(Generic[_T]):
+    """
+    What came of a change of a whole job.
+
+    Attributes:
+        job: The job with its items.
+        answer: What the change returned.
+        gone: The files that nothing names any more.
+    """
+
+    job: Job
+    answer: _T
+    gone: Sequence[ArtifactId]
+
+
+async def edit_job(
+    database: RedisDatabase, job: JobId, edit: Callable[[JobRecord, datetime], _T]
+) -> Edited[_T]:
+    """
+    Change *job* by *edit*, while nobody else does.
+
+    Raises:
+        JobNotFound: There is none.
+    """
+
+    async def attempt() -> Edited[_T]:
+        async with database.locked(job) as lock:
+            found = await find_job(database, job)
+            after = found.record()
+            answer = edit(after, found.now)
+            gone: Sequence[ArtifactId] = ()
+            if after.job.version != found.job.version:
+                change = Change(locks=lock)
+                write_whole(change, found.record(), after)
+                gone = (await database.commit(change)).gone
+            return Edited(_whole(after), answer, gone)
+
+    return await database.unopposed(attempt)
+
+
+async def add_job(database: RedisDatabase, job: Job, *, reuse: bool) -> Job:
+    """Add a draft or running job with its items."""
+
+    async def attempt() -> Job:
+        # Locked for its owner: of two equal jobs the second must see the first.
+        async with database.locked(job.owner) as lock:
+            known = await _job_of_key(database, job)
+            if known is not None:
+                return (await find_job(database, known)).whole()
+            now = await database.now()
+            record = adding.new_record(job, now)
+            if reuse and job.state is not JobState.DRAFT:
+                earlier = await _earlier(database, record)
+                adding.take_over(record, lambda key: earlier.get(key, ()), now=now)
+            record.touch(record.items.values(), now)
+            change = Change(locks=lock)
+            change.check(keys.job_key(job.id), "job", None)
+            write_whole(change, None, record)
+            await database.commit(change)
+            return _whole(record)
+
+    return await database.unopposed(attempt)
+
+
+async def _job_of_key(database: RedisDatabase, job: Job) -> JobId | None:
+    if job.idempotency_key is None:
+        return None
+    known = await database.run("HGET", keys.idempotency_of(job.owner), job.idempotency_key)
+    if known is None:
+        return None
+    for found in await read_jobs(database, [known]):
+        if found.fingerprint != job.fingerprint:
+            raise IdempotencyKeyReused(key=job.idempotency_key)
+        return found.id
+    return None
+
+
+async def _earlier(database: RedisDatabase, record: JobRecord) -> dict[str, list[Item]]:
+    """Read the owner's items that were to become the same as those of *record*, oldest first."""
+    owner = record.job.owner
+    made_keys = {found.item.made_key for found in record.items.values()} - {""}
+    ordered = sorted(made_keys)
+    sets = await database.run_all([("SMEMBERS", keys.made_by(owner, key)) for key in ordered])
+    refs = [(key, keys.ref_of(m)) for key, some in zip(ordered, sets, strict=True) for m in some]
+    jobs = {job.id: job for job in await read_jobs(database, {ref.job for _, ref in refs})}
+    texts = await database.run_all(
+        [("HGET", keys.job_key(ref.job), f"item:{ref.index}") for _, ref in refs]
+    )
+    found: dict[str, list[Item]] = {}
+    for (key, _), text in zip(refs, texts, strict=True):
+        if text is not None:
+            found.setdefault(key, []).append(read_record(text, None, version=0).item)
+    for some in found.values():
+        some.sort(key=lambda item: (jobs[item.job].created_at, item.job, item.index))
+    return found
+
+
+async def delete_job(database: RedisDatabase, job: JobId) -> Sequence[ArtifactId]:
+    """Remove a job and all about it; the ledger stays."""
+    owner = (await find_job(database, job)).job.owner
+    return await database.unopposed(partial(_delete_job, database, job, owner))
+
+
+async def _delete_job(database: RedisDatabase, job: JobId, owner: OwnerId) -> Sequence[ArtifactId]:
+    # A job of the same owner that is being added may be about to name the same files.
+    async with database.locked(owner) as of_owner, database.locked(job) as of_job:
+        found = await find_job(database, job)
+        record = found.record()
+        change = Change(locks=of_owner | of_job)
+        delete_whole(change, record)
+        tried = [
+            attempt.submit_key for item in record.items.values() for attempt in item.item.attempts
+        ]
+        for line in await read_lines(database, tried):
+            if not may_have_cost(line.attempt):
+                forget_line(change, line)
+        return (await database.commit(change)).gone
+
+
+def _whole(record: JobRecord) -> Job:
+    items = tuple(found.item for found in record.chosen(None))
+    return replace(record.summary(), items=items)

@@ -1,0 +1,111 @@
+"""
+The names of keys.
+
+All have one hash tag, so that in a cluster they are on one node: changes span several of them.
+
+| key | holds |
+|---|---|
+| `job:ID` | hash: `job`, `version`, `spent`, and for each item `item:N` and `lease:N` |
+| `job:ID:versions` | sorted set: the items by the version that last touched them |
+| `job:ID:counts` | hash: how many items are in each state |
+| `due`, `uncertain` | sorted sets of items: by when they may be claimed, by when they were sent |
+| `jobs:OWNER`, `unfinished:OWNER` | the jobs of an owner: by when they were made; a set |
+| `expiring`, `drafts` | sorted sets of jobs: by when they end, by when they were last touched |
+| `idempotency:OWNER` | hash: the jobs by their idempotency keys |
+| `made:OWNER:KEY` | set of items that were to become the same |
+| `attempts`, `charges` | hashes: lines of the ledger, and what they cost |
+| `requests` | hash: which attempt a provider's request belongs to |
+| `ledger`, `ledger:OWNER` | sorted sets of submit keys, by when they were started |
+| `named`, `sources`, `made-of:ARTIFACT` | how often a file is named; what is made of which |
+| `turns` | hash: whose turn it is at duties that one process does |
+| `sessions`, `session-owners`, `api-keys` | sorted set by their end; hashes |
+| `lock:NAME`, `receipt:ID` | gone within seconds |
+"""
+
+from image2model.core.ids import ArtifactId, JobId, OwnerId
+from image2model.ports.dispatcher import ItemRef
+
+PREFIX = "{image2model}:"
+
+DUE = f"{PREFIX}due"
+UNCERTAIN = f"{PREFIX}uncertain"
+EXPIRING = f"{PREFIX}expiring"
+DRAFTS = f"{PREFIX}drafts"
+ATTEMPTS = f"{PREFIX}attempts"
+CHARGES = f"{PREFIX}charges"
+REQUESTS = f"{PREFIX}requests"
+LEDGER = f"{PREFIX}ledger"
+NAMED = f"{PREFIX}named"
+SOURCES = f"{PREFIX}sources"
+MADE_OF = f"{PREFIX}made-of:"
+TURNS = f"{PREFIX}turns"
+CHECKS = f"{PREFIX}checks"
+SESSIONS = f"{PREFIX}sessions"
+SESSION_OWNERS = f"{PREFIX}session-owners"
+API_KEYS = f"{PREFIX}api-keys"
+
+
+def job_key(job: JobId) -> str:
+    """Name the hash of *job*."""
+    return f"{PREFIX}job:{job}"
+
+
+def versions_key(job: JobId) -> str:
+    """Name where the versions of its items are."""
+    return f"{job_key(job)}:versions"
+
+
+def counts_key(job: JobId) -> str:
+    """Name where its items are counted by state."""
+    return f"{job_key(job)}:counts"
+
+
+def jobs_of(owner: OwnerId) -> str:
+    """Name the list of *owner*'s jobs."""
+    return f"{PREFIX}jobs:{owner}"
+
+
+def unfinished_of(owner: OwnerId) -> str:
+    """Name the set of *owner*'s drafts, running and paused jobs."""
+    return f"{PREFIX}unfinished:{owner}"
+
+
+def idempotency_of(owner: OwnerId) -> str:
+    """Name where *owner*'s jobs are by their idempotency keys."""
+    return f"{PREFIX}idempotency:{owner}"
+
+
+def made_by(owner: OwnerId, made_key: str) -> str:
+    """Name the set of *owner*'s items that were to become the same."""
+    return f"{PREFIX}made:{owner}:{made_key}"
+
+
+def ledger_of(owner: OwnerId) -> str:
+    """Name the list of the attempts of *owner*'s jobs."""
+    return f"{PREFIX}ledger:{owner}"
+
+
+def made_of(source: ArtifactId) -> str:
+    """Name the set of what is made of *source*."""
+    return f"{MADE_OF}{source}"
+
+
+def lock_of(name: str) -> str:
+    """Name the lock on *name*."""
+    return f"{PREFIX}lock:{name}"
+
+
+def receipt_of(change: str) -> str:
+    """Name where the answer to *change* is kept."""
+    return f"{PREFIX}receipt:{change}"
+
+
+def member_of(ref: ItemRef) -> str:
+    """Write *ref* so that items of one job sort by their index."""
+    return f"{ref.job} {ref.index:06d}"
+
+
+def ref_of(member: str) -> ItemRef:
+    """Read what `member_of` wrote."""
+    job, _, index = member.partition(" ")
+    return ItemRef(JobId(job), int(index))

@@ -1,0 +1,211 @@
+"""Lists: of jobs, of the ledger, and of what housekeeping looks for."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TypeVar
+
+from image2model.backends.redis import keys
+from image2model.backends.redis.change import Change, seconds, usd_of
+from image2model.backends.redis.codec import read_job, read_line
+from image2model.backends.redis.database import RedisDatabase, pairs
+from image2model.backends.redis.found import find
+from image2model.backends.redis.writes import forget_line
+from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
+from image2model.core.job import Attempt, Job
+from image2model.core.rules import BUDGET_DAY_S, format_position, parse_position
+from image2model.jobs.records.document import LedgerLine
+from image2model.jobs.records.steps import is_asked_for, is_in_ledger_of
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import (
+    JobPage,
+    JobQuery,
+    LedgerEntry,
+    LedgerPage,
+    LedgerQuery,
+    Usage,
+)
+
+_T = TypeVar("_T")
+
+LEDGER_S = 30 * 86_400.0
+"""How long lines of the ledger are kept whose jobs are gone, in seconds."""
+
+_AT_ONCE = 100
+_FORGET_AT_ONCE = 500
+
+
+async def list_jobs(database: RedisDatabase, query: JobQuery) -> JobPage:
+    """List jobs, newest first, without their items."""
+    place = parse_position(query.after) if query.after is not None else None
+    page: list[Job] = []
+    async for some in _newest_first(database, keys.jobs_of(query.owner), place):
+        page += [job for job in await read_jobs(database, some) if is_asked_for(job, query)]
+        if len(page) > query.limit:
+            last = page[query.limit - 1] if query.limit else None
+            position = format_position(last.created_at, last.id) if last else None
+            return JobPage(jobs=page[: query.limit], next=position)
+    return JobPage(jobs=page, next=None)
+
+
+async def read_jobs(database: RedisDatabase, jobs: Iterable[str]) -> list[Job]:
+    """Read *jobs* without their items; those that are gone are left out."""
+    ids = [JobId(job) for job in jobs]
+    answers = await database.run_all(
+        [
+            command
+            for job in ids
+            for command in (
+                ("HMGET", keys.job_key(job), "job", "version"),
+                ("HGETALL", keys.counts_key(job)),
+            )
+        ]
+    )
+    found = zip(answers[::2], answers[1::2], strict=True)
+    return [
+        read_job(text, version=int(version), counts=_numbers(counts))
+        for (text, version), counts in found
+        if text is not None
+    ]
+
+
+async def usage(database: RedisDatabase, owner: OwnerId) -> Usage:
+    """Add up what an owner has here, and what was spent in a day."""
+    jobs = await database.run("ZRANGE", keys.jobs_of(owner), 0, -1)
+    stored: dict[ArtifactId, int] = {}
+    for job in jobs:
+        if (found := await find(database, JobId(job))) is not None:
+            for record in found.items.values():
+                stored.update(record.stored_files())
+    since = seconds(await database.now() - timedelta(seconds=BUDGET_DAY_S))
+    of_day = await database.run("ZRANGE", keys.LEDGER, f"({since}", "+inf", "BYSCORE")
+    spent = Decimal(0)
+    for some in _batches(of_day):
+        charges = await database.run("HMGET", keys.CHARGES, *some)
+        spent += sum((usd_of(int(charge)) for charge in charges if charge), Decimal(0))
+    return Usage(jobs=len(jobs), stored_bytes=sum(stored.values()), day_usd=spent)
+
+
+async def list_ledger(database: RedisDatabase, query: LedgerQuery) -> LedgerPage:
+    """List attempts, newest first."""
+    place = parse_position(query.after) if query.after is not None else None
+    page: list[LedgerLine] = []
+    async for some in _newest_first(database, keys.ledger_of(query.owner), place):
+        page += [line for line in await read_lines(database, some) if is_in_ledger_of(line, query)]
+        if len(page) > query.limit:
+            break
+    shown = page[: query.limit]
+    last = shown[-1].attempt if len(page) > len(shown) and shown else None
+    return LedgerPage(
+        entries=[
+            LedgerEntry(
+                job=line.ref.job,
+                item_name=line.item_name,
+                generator=line.generator,
+                attempt=line.attempt,
+            )
+            for line in shown
+        ],
+        next=format_position(last.submitted_at, JobId(last.submit_key)) if last else None,
+    )
+
+
+async def read_lines(database: RedisDatabase, submit_keys: Sequence[str]) -> list[LedgerLine]:
+    """Read lines of the ledger; those that are gone are left out."""
+    if not submit_keys:
+        return []
+    texts = await database.run("HMGET", keys.ATTEMPTS, *submit_keys)
+    return [read_line(text) for text in texts if text is not None]
+
+
+async def find_attempt(
+    database: RedisDatabase, submit_key: SubmitKey
+) -> tuple[ItemRef | None, Attempt] | None:
+    """Find a line of the ledger, and the item it was made for."""
+    lines = await read_lines(database, [submit_key])
+    if not lines:
+        return None
+    (line,) = lines
+    is_there = await database.run("EXISTS", keys.job_key(line.ref.job))
+    return line.ref if is_there else None, line.attempt
+
+
+async def uncertain_items(
+    database: RedisDatabase, *, since: datetime, limit: int
+) -> Sequence[ItemRef]:
+    """List uncertain items whose latest attempt was started after a moment."""
+    after = f"({seconds(since)}"
+    members = await database.run(
+        "ZRANGE", keys.UNCERTAIN, after, "+inf", "BYSCORE", "LIMIT", 0, limit
+    )
+    return [keys.ref_of(member) for member in members]
+
+
+async def expired_jobs(
+    database: RedisDatabase, *, draft_life_s: float, limit: int
+) -> Sequence[JobId]:
+    """List jobs past their `expires_at`, and drafts long untouched; forget an old ledger."""
+    now = await database.now()
+    await _forget_old_lines(database, now - timedelta(seconds=LEDGER_S))
+    untouched = now - timedelta(seconds=draft_life_s)
+    over: list[tuple[float, str]] = []
+    for key, until in ((keys.EXPIRING, now), (keys.DRAFTS, untouched)):
+        found = await database.run(
+            "ZRANGE", key, "-inf", seconds(until), "BYSCORE", "LIMIT", 0, limit, "WITHSCORES"
+        )
+        over += [(float(found[i + 1]), found[i]) for i in range(0, len(found), 2)]
+    return [JobId(job) for _, job in sorted(over)[:limit]]
+
+
+async def _forget_old_lines(database: RedisDatabase, before: datetime) -> None:
+    old = await database.run(
+        "ZRANGE", keys.LEDGER, "-inf", seconds(before), "BYSCORE", "LIMIT", 0, _FORGET_AT_ONCE
+    )
+    change = Change()
+    for line in await read_lines(database, old):
+        if not await database.run("EXISTS", keys.job_key(line.ref.job)):
+            forget_line(change, line)
+    if change.commands:
+        await database.commit(change)
+
+
+async def unreferenced(database: RedisDatabase, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
+    """Tell which artifacts no job names, nor what is made of its results."""
+    candidates = list(dict.fromkeys(artifacts))
+    named: set[ArtifactId] = set()
+    for some in _batches(candidates):
+        counts, sources = await database.run_all(
+            [("HMGET", keys.NAMED, *some), ("HMGET", keys.SOURCES, *some)]
+        )
+        named.update(one for one, count in zip(some, counts, strict=True) if count)
+        made = {one: source for one, source in zip(some, sources, strict=True) if source}
+        if made:
+            alive = await database.run("HMGET", keys.NAMED, *made.values())
+            named.update(one for one, count in zip(made, alive, strict=True) if count)
+    return set(candidates) - named
+
+
+async def _newest_first(
+    database: RedisDatabase, key: str, place: tuple[float, str] | None
+) -> AsyncIterator[Sequence[str]]:
+    """List the members of a sorted set that come before *place*, some at a time."""
+    newest, start = "+inf" if place is None else f"{place[0]:.6f}", 0
+    while True:
+        found = await database.run(
+            "ZRANGE", key, newest, "-inf", "BYSCORE", "REV", "LIMIT", start, _AT_ONCE, "WITHSCORES"
+        )
+        members = [(float(found[i + 1]), str(found[i])) for i in range(0, len(found), 2)]
+        yield [member for score, member in members if place is None or (score, member) < place]
+        if len(members) < _AT_ONCE:
+            return
+        start += _AT_ONCE
+
+
+def _batches(members: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (members[start : start + _AT_ONCE] for start in range(0, len(members), _AT_ONCE))
+
+
+def _numbers(counts: Mapping[str, str] | Sequence[str]) -> Mapping[str, int]:
+    if isinstance(counts, Mapping):
+        return {state: int(count) for state, count in counts.items()}
+    return pairs(counts)
