@@ -25,6 +25,7 @@ from image2model.jobs.previews import PreviewDrawer
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.ports.artifacts import ArtifactStore
+from image2model.ports.metrics import Metrics
 from image2model.testing.fake_clock import FakeClock
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import MemoryArtifactStore
@@ -47,14 +48,16 @@ class Rig:
         runner: Runs items as worker `one`.
     """
 
-    def __init__(self, incoming: Path, *, rules: Rules | None = None) -> None:
+    def __init__(
+        self, incoming: Path, *, rules: Rules | None = None, metrics: Metrics | None = None
+    ) -> None:
         self.clock = FakeClock()
         self.store = MemoryJobStore(self.clock)
         self.artifacts = MemoryArtifactStore(self.clock)
         self.dispatcher = RecordingDispatcher()
         self.web = MemoryFetcher()
         self.provider = ScriptedProvider(self.clock, web=self.web)
-        metrics = PrometheusMetrics()
+        metrics = metrics or PrometheusMetrics()
         self.context = Context(
             store=self.store,
             sessions=MemorySessionStore(self.clock),

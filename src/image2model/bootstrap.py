@@ -3,9 +3,10 @@
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,7 @@ from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher, RunItem
 from image2model.backends.inprocess.feed import InProcessChangeFeed
+from image2model.backends.prometheus.exporter import serve_metrics
 from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
@@ -44,6 +46,7 @@ from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.dispatcher import Dispatcher, ItemRef
 from image2model.ports.feed import ChangeFeed
 from image2model.ports.jobstore import JobStore
+from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
 from image2model.providers.local.provider import load_engine
@@ -164,18 +167,26 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings) -> AsyncIterator[RunItem]:
+async def open_worker(
+    settings: Settings, *, metrics_port: int | None = None
+) -> AsyncIterator[RunItem]:
     """
     Open what a worker process needs, and yield what runs an item that a message names.
 
     Leaving the block when items are under way is not for the caller to do: cancel them first, so
     that their leases are given back.
 
+    Args:
+        settings: Where things are and what is allowed.
+        metrics_port: Where monitoring reads what this process counts; None: nowhere.
+
     Raises:
         As `open_app`.
     """
     async with AsyncExitStack() as stack:
         parts = await _open_parts(settings, stack)
+        if metrics_port is not None:
+            stack.enter_context(serve_metrics(parts.context.metrics, port=metrics_port))
         drawer = PreviewDrawer(parts.context)
         await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run, drawer.run))
         await stack.enter_async_context(_warming(parts.compute))
@@ -233,7 +244,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
 
     lanes = _open_lanes(settings, run_item) if settings.is_embedded else None
     dispatcher = await stack.enter_async_context(_queue(settings)) if lanes is None else lanes
-    metrics = PrometheusMetrics()
+    metrics = stack.enter_context(_open_metrics(settings))
     context = Context(
         store=stores.jobs,
         sessions=stores.sessions,
@@ -392,6 +403,25 @@ def _artifact_store(settings: Settings) -> ArtifactStore:
     folder = Path(unquote(url.path))
     _make_folders(folder)
     return FolderArtifactStore(folder)
+
+
+@contextmanager
+def _open_metrics(settings: Settings) -> Iterator[Metrics]:
+    counting = PrometheusMetrics()
+    if settings.traces_url is None:
+        yield counting
+        return
+    try:
+        from image2model.backends.otlp.traces import TracingMetrics  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(feature="IMAGE2MODEL_TRACES_URL", extra="telemetry") from error
+    tracing = TracingMetrics(
+        counting, url=settings.traces_url, service="image2model", version=version("image2model")
+    )
+    try:
+        yield tracing
+    finally:
+        tracing.close()
 
 
 def _bucket_store(settings: Settings) -> ArtifactStore:

@@ -244,6 +244,24 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages written to standard error."
     )
+    worker_metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_533,
+        description="Port at which a worker of the queue network answers `GET /metrics`; cpu has "
+        "the next one, gpu the one after. Reachable from other machines. None: not at all.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text",
+        description="`text`: lines for people; `json`: an object a line, with the ids of job and "
+        "item, for what collects logs.",
+    )
+    traces_url: str | None = Field(
+        None,
+        description="Where traces go by OpenTelemetry's protocol over HTTP, such as "
+        "`http://collector:4318/v1/traces` (`image2model[telemetry]`). None: nowhere.",
+        pattern="^https?://",
+    )
     public_url: str | None = Field(
         None,
         description="Where the internet reaches this server, such as `https://models.example`. "

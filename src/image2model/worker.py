@@ -38,7 +38,9 @@ def work(
     Raises:
         InvalidSetting: There is no queue to take anything from.
     """
-    broker, loop = _make_app(settings)
+    first = settings.worker_metrics_port
+    port = None if first is None else first + list(RunsOn).index(queue)
+    broker, loop = _make_app(settings, metrics_port=port)
     return serve_queues(
         broker,
         loop,
@@ -49,7 +51,7 @@ def work(
     )
 
 
-def _make_app(settings: Settings) -> tuple[Celery, ItemLoop]:
+def _make_app(settings: Settings, *, metrics_port: int | None = None) -> tuple[Celery, ItemLoop]:
     if settings.is_embedded:
         raise InvalidSetting(
             setting="IMAGE2MODEL_QUEUE_URL",
@@ -57,7 +59,7 @@ def _make_app(settings: Settings) -> tuple[Celery, ItemLoop]:
             "`image2model serve` does all the work itself.",
         )
     broker = make_broker(settings.queue_url, longest_run_s=settings.item_hard_limit_s)
-    return broker, add_item_task(broker, partial(open_worker, settings))
+    return broker, add_item_task(broker, partial(open_worker, settings, metrics_port=metrics_port))
 
 
 @cache

@@ -1,10 +1,10 @@
 """Read the settings and open the desk that they and the options name."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from image2model.cli.desk import Desk
+from image2model.cli.logs import configure_logging
 from image2model.settings import Settings, load_settings
 
 
@@ -16,9 +16,7 @@ def open_settings() -> Settings:
         InvalidSetting: One of them cannot work.
     """
     settings = load_settings()
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    configure_logging(settings)
     return settings
 
 

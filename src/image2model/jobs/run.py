@@ -28,6 +28,7 @@ from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.context import Context, Rules
+from image2model.jobs.current import working_on
 from image2model.jobs.discard import discard_unnamed
 from image2model.jobs.finish import artifacts_of, take_delivery
 from image2model.jobs.leases import LeaseKeeper
@@ -61,6 +62,10 @@ class ItemRunner:
         Returns at once when it cannot be claimed. Cancelling gives the lease back; what the
         provider has accepted goes on there and is followed again by the next run.
         """
+        with working_on(ref):
+            await self._run(ref)
+
+    async def _run(self, ref: ItemRef) -> None:
         claim = await self._keeper.claim(ref)
         if claim is None:
             return

@@ -1,0 +1,43 @@
+"""The numbers of a worker, read as monitoring reads them."""
+
+import http.client
+
+import pytest
+
+from image2model.backends.prometheus.exporter import serve_metrics
+from image2model.backends.prometheus.metrics import PrometheusMetrics
+from image2model.core.errors import InvalidSetting
+from tests.servers.process import free_port
+
+
+def ask(port: int, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_numbers_are_read_while_the_block_lasts() -> None:
+    metrics = PrometheusMetrics()
+    port = free_port()
+    with serve_metrics(metrics, port=port):
+        metrics.leases_lost(2)
+        status, text = ask(port, "/metrics")
+        assert status == 200
+        assert "image2model_leases_lost_total 2.0" in text
+        assert ask(port, "/other") == (404, "")
+    with pytest.raises(ConnectionRefusedError):
+        ask(port, "/metrics")
+
+
+def test_a_taken_port_says_which_setting_to_change() -> None:
+    port = free_port()
+    with (
+        serve_metrics(PrometheusMetrics(), port=port),
+        pytest.raises(InvalidSetting, match=f"IMAGE2MODEL_WORKER_METRICS_PORT: port {port}"),
+        serve_metrics(PrometheusMetrics(), port=port),
+    ):
+        pass
