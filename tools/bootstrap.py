@@ -42,7 +42,7 @@ def main() -> None:
         case "web":
             install(uv, "--no-dev", "--group", "web", "--inexact")
         case "dev":
-            install(uv, "--group", "dev", "--extra", "scaled")
+            install(uv, "--group", "dev", "--extra", "scaled", "--extra", "telemetry")
         case "check-lock":
             check_lock(uv)
         case _:
@@ -95,7 +95,16 @@ def install(uv: Path, *choice: str) -> None:
         return
     requirements = ROOT / ".cache" / "requirements.txt"
     requirements.parent.mkdir(exist_ok=True)
-    export = ("export", "--quiet", "--frozen", "--no-emit-project", "--extra", "scaled")
+    export = (
+        "export",
+        "--quiet",
+        "--frozen",
+        "--no-emit-project",
+        "--extra",
+        "scaled",
+        "--extra",
+        "telemetry",
+    )
     run(uv, *export, "--output-file", requirements, env=env)
     env = without_indexes(env) | {"UV_DEFAULT_INDEX": index}
     run(uv, "venv", "--quiet", "--allow-existing", env=env)
