@@ -9,9 +9,11 @@ import pytest
 
 from image2model.api.app import create_api
 from image2model.core.errors import ComputeCrashed, DatabaseUnavailable
+from image2model.core.generator import RunsOn
 from image2model.jobs.health import check_parts
 from image2model.ports.jobstore import JobStore
 from image2model.testing.inline_compute import InlineCompute
+from image2model.testing.recording_dispatcher import RecordingDispatcher
 from tests.api.asking import ask
 from tests.rig import Rig
 
@@ -26,7 +28,7 @@ async def test_live_and_ready(client: httpx2.AsyncClient) -> None:
     assert reply.status_code == 200
     assert reply.json() == {
         "status": "ok",
-        "checks": {"database": "ok", "storage": "ok", "compute": "ok"},
+        "checks": {"database": "ok", "storage": "ok", "compute": "ok", "queue": "ok"},
     }
 
 
@@ -71,3 +73,19 @@ async def test_a_silent_part_holds_up_nobody(rig: Rig) -> None:
     found = await check_parts(context, limit_s=0.05)
     assert found["database"] == "did not answer within 0.05 s"
     assert found["storage"] == "ok"
+
+
+class LostQueue(RecordingDispatcher):
+    """A queue that cannot be reached."""
+
+    async def waiting(self, runs_on: RunsOn) -> int | None:  # noqa: ARG002
+        """Tell that it cannot be asked."""
+        return None
+
+
+async def test_without_a_queue_jobs_are_taken_in_all_the_same(rig: Rig) -> None:
+    async with ask(create_api(replace(rig.context, dispatcher=LostQueue()))) as client:
+        reply = await client.get(READY)
+    assert reply.status_code == 200
+    assert reply.json()["status"] == "ok"
+    assert "cannot be reached" in reply.json()["checks"]["queue"]

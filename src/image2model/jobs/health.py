@@ -5,10 +5,13 @@ from collections.abc import Awaitable, Callable, Mapping
 import anyio
 
 from image2model.core.errors import Image2ModelError
+from image2model.core.generator import RunsOn
 from image2model.jobs.context import Context
 
 CHECK_LIMIT_S = 5.0
 OK = "ok"
+QUEUE = "queue"
+"""The one part without which jobs are taken in all the same: they wait."""
 
 
 async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Mapping[str, str]:
@@ -32,10 +35,21 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
     async def check(name: str) -> None:
         found[name] = await _outcome(parts[name], limit_s)
 
+    async def check_queue() -> None:
+        found[QUEUE] = await _queue_outcome(context, limit_s)
+
     async with anyio.create_task_group() as group:
+        group.start_soon(check_queue)
         for name in parts:
             group.start_soon(check, name)
-    return {name: found[name] for name in parts}
+    return {name: found[name] for name in (*parts, QUEUE)}
+
+
+async def _queue_outcome(context: Context, limit_s: float) -> str:
+    waiting = None
+    with anyio.move_on_after(limit_s):
+        waiting = await context.dispatcher.waiting(RunsOn.NETWORK)
+    return OK if waiting is not None else "cannot be reached; jobs are taken in and wait"
 
 
 async def _outcome(call: Callable[[], Awaitable[object]], limit_s: float) -> str:

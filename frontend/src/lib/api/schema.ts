@@ -767,7 +767,10 @@ export interface paths {
         };
         /**
          * Tell whether every part works
-         * @description Call the database, the storage and the computing processes, each with its own time limit.
+         * @description Call the database, the storage, the computing processes and the queue, each for a limited time.
+         *
+         *     A queue that is out of reach is told of, but the process stays ready: it takes jobs in, and they
+         *     wait.
          */
         get: operations["checkReady"];
         put?: never;
@@ -1452,6 +1455,7 @@ export interface components {
              * @example {
              *       "compute": "ok",
              *       "database": "ok",
+             *       "queue": "ok",
              *       "storage": "ok"
              *     }
              */
@@ -9941,6 +9945,7 @@ export interface operations {
                      *       "checks": {
                      *         "compute": "ok",
                      *         "database": "ok",
+                     *         "queue": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
@@ -9984,6 +9989,7 @@ export interface operations {
                      *       "checks": {
                      *         "compute": "ok",
                      *         "database": "ok",
+                     *         "queue": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
@@ -10016,6 +10022,7 @@ export interface operations {
                      *       "checks": {
                      *         "compute": "ok",
                      *         "database": "ok",
+                     *         "queue": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from image2model.api.answers import INTERNAL_ERROR_MEANING, Responses, problem_body
 from image2model.api.errors import INTERNAL_ERROR
 from image2model.api.parts import ContextIn
-from image2model.jobs.health import OK, check_parts
+from image2model.jobs.health import OK, QUEUE, check_parts
 from image2model.wire.models import HealthOut
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -33,8 +33,14 @@ async def check_live() -> HealthOut:
     responses=_UNEXPECTED | {503: {"model": HealthOut, "description": "A part does not work."}},
 )
 async def check_ready(context: ContextIn, response: Response) -> HealthOut:
-    """Call the database, the storage and the computing processes, each with its own time limit."""
+    """
+    Call the database, the storage, the computing processes and the queue, each for a limited time.
+
+    A queue that is out of reach is told of, but the process stays ready: it takes jobs in, and they
+    wait.
+    """
     checks = await check_parts(context)
-    works = all(outcome == OK for outcome in checks.values())
+    # Web processes that all left because the queue did would take no jobs in any more.
+    works = all(outcome == OK for part, outcome in checks.items() if part != QUEUE)
     response.status_code = 200 if works else 503
     return HealthOut(status="ok" if works else "failing", checks=dict(checks))
