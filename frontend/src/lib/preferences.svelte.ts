@@ -1,6 +1,7 @@
 /** What this browser remembers of its user. */
 import { createContext } from 'svelte';
 import type { Options } from './api/types';
+import { AS_MADE, type DownloadChoices } from './download/choices';
 
 export type Theme = 'system' | 'light' | 'dark';
 
@@ -9,6 +10,7 @@ interface Kept {
   generator?: string | null;
   options?: Record<string, Options>;
   layout?: 'grid' | 'list';
+  download?: Partial<DownloadChoices>;
 }
 
 /** The page's first script reads the theme under this name, too. */
@@ -18,6 +20,7 @@ export class Preferences {
   theme = $state<Theme>('system');
   generator = $state<string | null>(null);
   layout = $state<'grid' | 'list'>('grid');
+  download = $state.raw<DownloadChoices>(AS_MADE);
   /** Chosen options by generator id, only those that differ from the defaults. */
   options = $state.raw<Record<string, Options>>({});
 
@@ -27,6 +30,7 @@ export class Preferences {
     this.generator = kept.generator ?? null;
     this.options = kept.options ?? {};
     this.layout = kept.layout ?? 'grid';
+    this.download = { ...AS_MADE, ...kept.download };
   }
 
   setOptions(generator: string, options: Options): void {
@@ -35,9 +39,10 @@ export class Preferences {
   }
 
   save(): void {
-    const { theme, generator, options, layout } = this;
+    const { theme, generator, options, layout, download } = this;
     try {
-      localStorage.setItem(KEY, JSON.stringify({ theme, generator, options, layout }));
+      const kept: Kept = { theme, generator, options, layout, download };
+      localStorage.setItem(KEY, JSON.stringify(kept));
     } catch {
       // Storage is full or forbidden: the choice holds until the page is left.
     }

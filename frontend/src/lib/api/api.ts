@@ -1,6 +1,7 @@
 import { PREFIX, load, send, sendFile, sendForFile } from './http';
 import type {
   Account,
+  Fidelity,
   Generator,
   Job,
   JobDelta,
@@ -8,6 +9,7 @@ import type {
   JobPatch,
   JobStateName,
   Limits,
+  ModelReport,
   Options,
   Resolution,
   SheetRow,
@@ -130,15 +132,45 @@ export class Api {
     return (await send<{ status: string }>('GET', '/health/ready')).status === 'ok';
   }
 
-  /** Reads a result's file. */
-  file(url: string, signal?: AbortSignal): Promise<Response> {
-    return load(url, signal);
+  /** Asks what a model holds and whether it prints; takes the server a moment of work. */
+  inspect(id: string, index: number, signal: AbortSignal): Promise<ModelReport> {
+    return send('GET', `/jobs/${id}/items/${index}/inspect`, { signal });
+  }
+
+  /** Asks how well a model matches its photo; takes the server a moment of work, once. */
+  fidelity(id: string, index: number, signal: AbortSignal): Promise<Fidelity> {
+    return send('GET', `/jobs/${id}/items/${index}/fidelity`, { signal });
+  }
+
+  /**
+   * Reads a result's file, if our server has it.
+   *
+   * @returns The file, and what was given up to make it so; null: it is elsewhere, where pages of
+   * ours read nothing.
+   */
+  async file(url: string, signal?: AbortSignal): Promise<LoadedFile | null> {
+    const answer = await load(url, signal);
+    if (answer === null) return null;
+    const notes = JSON.parse(answer.headers.get('Conversion-Notes') ?? '[]') as string[];
+    return { content: await answer.blob(), notes };
   }
 }
 
-/** Where an item's model can be downloaded in *format*. */
-export function modelUrl(job: string, index: number, format: string): string {
-  return `${PREFIX}/jobs/${job}/items/${index}/model.${format}`;
+export interface LoadedFile {
+  content: Blob;
+  /** One plain sentence each, without a stop. */
+  notes: string[];
+}
+
+/** Where an item's model can be downloaded in *format*, adjusted to *query*. */
+export function modelUrl(
+  job: string,
+  index: number,
+  format: string,
+  query = new URLSearchParams(),
+): string {
+  const path = `${PREFIX}/jobs/${job}/items/${index}/model.${format}`;
+  return query.size ? `${path}?${query}` : path;
 }
 
 /** Where the page reads an item's model: never at its provider, whom the page may not ask. */
@@ -151,14 +183,20 @@ export function previewUrl(job: string, index: number): string {
   return `${PREFIX}/jobs/${job}/items/${index}/preview.webp`;
 }
 
+/** Where pictures of an item's model from all around are, in one file. */
+export function spriteUrl(job: string, index: number): string {
+  return `${PREFIX}/jobs/${job}/items/${index}/sprite.webp`;
+}
+
 /** Where a picture of an item is. */
 export function viewUrl(job: string, index: number, view: ViewName = 'front'): string {
   return `${PREFIX}/jobs/${job}/items/${index}/views/${view}`;
 }
 
-/** Where all models of a job can be downloaded as one file; *format* null: as delivered. */
-export function archiveUrl(job: string, format: string | null): string {
-  return `${PREFIX}/jobs/${job}/archive.zip${format ? `?format=${format}` : ''}`;
+/** Where all models of a job can be downloaded as one file. */
+export function archiveUrl(job: string, query: URLSearchParams): string {
+  const path = `${PREFIX}/jobs/${job}/archive.zip`;
+  return query.size ? `${path}?${query}` : path;
 }
 
 /** Reads the name that the server gave to a file (RFC 6266). */

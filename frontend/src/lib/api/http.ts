@@ -42,9 +42,10 @@ export function sendForFile(path: string, body: unknown, signal: AbortSignal): P
   return reach(PREFIX + path, { method: 'POST', headers, body: JSON.stringify(body), signal });
 }
 
-/** Fetches a file from an address that the API named. */
-export async function load(url: string, signal?: AbortSignal): Promise<Response> {
-  return reach(url, signal ? { signal } : {});
+/** Fetches a file from an address that the API named; null: the answer leads to another server. */
+export async function load(url: string, signal?: AbortSignal): Promise<Response | null> {
+  const answer = await reach(url, { redirect: 'manual', ...(signal && { signal }) });
+  return answer.type === 'opaqueredirect' ? null : answer;
 }
 
 async function reach(url: string, init: RequestInit): Promise<Response> {
@@ -55,7 +56,8 @@ async function reach(url: string, init: RequestInit): Promise<Response> {
     if (init.signal?.aborted) throw error;
     throw noAnswer();
   }
-  if (!answer.ok) throw refusal(answer.status, await answer.text());
+  if (!answer.ok && answer.type !== 'opaqueredirect')
+    throw refusal(answer.status, await answer.text());
   return answer;
 }
 

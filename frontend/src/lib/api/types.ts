@@ -22,3 +22,21 @@ export type ViewName = Schemas['PictureView']['view'];
 
 /** The options of a generator by name. */
 export type Options = Record<string, unknown>;
+
+/** How well a model matches its photo. */
+export type Fidelity = Schemas['FidelityOut'];
+
+/** What an inspection says of printing a model. */
+export interface PrintReport {
+  verdict: 'ready' | 'repairable' | 'not';
+  /** One plain sentence each, without a stop. */
+  reasons: string[];
+}
+
+/** What an inspection says of a model, as far as the page shows it. */
+export interface ModelReport {
+  faces: number;
+  vertices: number;
+  size_mm: [number, number, number];
+  print: PrintReport;
+}

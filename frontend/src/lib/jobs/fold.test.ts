@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Item, Job, JobSummary } from '../api/types';
-import { foldDelta, formatsOf, sortItems, tallyOf } from './fold';
+import type { Check } from './checks.svelte';
+import { awaitsPreview, foldDelta, sortItems, tallyOf } from './fold';
 
 function item(index: number, over: Partial<Item> = {}): Item {
   return {
@@ -54,6 +55,20 @@ it('counts everything between the queue and the end as running', () => {
   expect(tallyOf(COUNTS)).toMatchObject({ done: 3, running: 3, waiting: 2, total: 3 });
 });
 
+const unchecked = (): undefined => undefined;
+
+it('sorts what prints badly or looks unlike the photo before the rest', () => {
+  const checks = [
+    { report: { print: { verdict: 'ready' } }, fidelity: { score: 0.9 }, problem: null },
+    { report: { print: { verdict: 'ready' } }, fidelity: { score: 0.3 }, problem: null },
+    { report: { print: { verdict: 'not' } }, fidelity: { score: 0.9 }, problem: null },
+    { report: null, fidelity: null, problem: new Error('expired') },
+  ] as unknown as Check[];
+  const items = checks.map((_, index) => item(index, { state: 'succeeded' }));
+  const sorted = sortItems(items, 'worst', (one) => checks[one.index]);
+  expect(sorted.map((one) => one.index)).toEqual([3, 2, 1, 0]);
+});
+
 it('sorts problems first, without touching the list given', () => {
   const leaky = { files: [], facts: { watertight: false } };
   const sound = { files: [], facts: { watertight: true } };
@@ -62,18 +77,30 @@ it('sorts problems first, without touching the list given', () => {
     item(1, { state: 'succeeded', result: leaky }),
     item(2, { state: 'failed' }),
   ];
-  expect(sortItems(items, 'worst').map((one) => one.index)).toEqual([2, 1, 0]);
+  expect(sortItems(items, 'worst', unchecked).map((one) => one.index)).toEqual([2, 1, 0]);
   expect(items.map((one) => one.index)).toEqual([0, 1, 2]);
 });
 
 it('sorts names as people count', () => {
   const items = [item(0, { name: 'cup 10' }), item(1, { name: 'cup 9' })];
-  expect(sortItems(items, 'name').map((one) => one.name)).toEqual(['cup 9', 'cup 10']);
+  expect(sortItems(items, 'name', unchecked).map((one) => one.name)).toEqual(['cup 9', 'cup 10']);
 });
 
-it('offers printing formats for GLB only', () => {
-  const mesh = (format: string) => ({ files: [{ role: 'mesh', format }], facts: {} }) as never;
-  expect(formatsOf(item(0, { result: mesh('glb') }))).toEqual(['glb', 'stl']);
-  expect(formatsOf(item(0, { result: mesh('fbx') }))).toEqual(['fbx']);
-  expect(formatsOf(item(0))).toEqual([]);
+describe('awaitsPreview', () => {
+  const mesh = { role: 'mesh', format: 'glb', sha256: '1' };
+  const drawn = { role: 'preview', format: 'webp', sha256: '2' };
+  const made = (...files: object[]): Item =>
+    item(0, { state: 'succeeded', result: { files, facts: {} } as unknown as Item['result'] });
+  const jobOf = (keep: string, one: Item): Job => ({ keep, items: [one] }) as Job;
+
+  it('waits for the picture of a model that is there', () => {
+    expect(awaitsPreview(jobOf('keep', made(mesh)))).toBe(true);
+    expect(awaitsPreview(jobOf('keep', made(mesh, drawn)))).toBe(false);
+  });
+
+  it('waits for nothing that never comes', () => {
+    expect(awaitsPreview(jobOf('links', made(mesh)))).toBe(false);
+    expect(awaitsPreview(jobOf('keep', made({ ...mesh, format: 'fbx' })))).toBe(false);
+    expect(awaitsPreview(jobOf('keep', item(0, { state: 'failed' })))).toBe(false);
+  });
 });

@@ -1,5 +1,6 @@
 /** Joins news of a job with what was known of it; pure functions. */
 import type { Counts, Item, Job, JobSummary } from '../api/types';
+import type { Check } from './checks.svelte';
 
 /** Puts changed items in their places; those that did not change stay the same objects. */
 export function foldDelta(known: Job, summary: JobSummary, changed: readonly Item[]): Job {
@@ -13,6 +14,11 @@ export const FINAL_STATES = ['succeeded', 'failed', 'cancelled'] as const;
 
 export function isFinal(item: Item): boolean {
   return (FINAL_STATES as readonly string[]).includes(item.state);
+}
+
+/** Whether somebody is at it now. */
+export function isWorking(item: Item): boolean {
+  return ['submitting', 'generating', 'finishing'].includes(item.state);
 }
 
 export interface Tally {
@@ -40,13 +46,21 @@ export function tallyOf(counts: Counts): Tally {
 
 export type SortOrder = 'given' | 'name' | 'faces' | 'size' | 'worst';
 
-/** Sorts a job's items without changing the list given. */
-export function sortItems(items: readonly Item[], order: SortOrder): Item[] {
+/**
+ * Sorts a job's items without changing the list given.
+ *
+ * @param checkOf What is known of an item's model, for `worst`.
+ */
+export function sortItems(
+  items: readonly Item[],
+  order: SortOrder,
+  checkOf: (item: Item) => Check | undefined,
+): readonly Item[] {
   const by = (value: (item: Item) => number): Item[] =>
     items.toSorted((a, b) => value(b) - value(a) || a.index - b.index);
   switch (order) {
     case 'given':
-      return [...items];
+      return items;
     case 'name':
       return items.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
     case 'faces':
@@ -54,17 +68,26 @@ export function sortItems(items: readonly Item[], order: SortOrder): Item[] {
     case 'size':
       return by((item) => meshOf(item)?.size_bytes ?? -1);
     case 'worst':
-      return by((item) => badness(item));
+      return by((item) => badness(item, checkOf(item)));
   }
 }
 
-function badness(item: Item): number {
-  if (item.state === 'failed') return 4;
-  if (item.state === 'uncertain') return 3;
-  if (item.state !== 'succeeded') return 2;
+const PRINT_BADNESS = { ready: 0, repairable: 0.5, not: 1 };
+
+/** What somebody should look at first has the highest number. */
+function badness(item: Item, check: Check | undefined): number {
+  if (item.state === 'uncertain') return 6;
+  if (item.state === 'failed') return 5;
+  if (item.state !== 'succeeded') return 4;
+  if (check?.problem) return 3;
   const { watertight, confidence } = factsOf(item);
-  return (watertight === false ? 1 : 0) + (1 - (confidence ?? 1));
+  const print = check?.report ? PRINT_BADNESS[check.report.print.verdict] : watertight ? 0 : 0.5;
+  const unlike = 1 - (check?.fidelity?.score ?? 1);
+  return print + unlike + (confidence !== null && confidence < SURE ? 0.5 : 0);
 }
+
+/** Below this the generator was not sure what the subject is. */
+export const SURE = 0.5;
 
 export interface Facts {
   faces: number | null;
@@ -99,13 +122,17 @@ export function meshOf(item: Item): { format: string; size_bytes: number | null 
   return item.result?.files.find((file) => file.role === 'mesh');
 }
 
+/** Whether there is a picture of the model on our server; the page may load no other. */
 export function hasPreview(item: Item): boolean {
-  return item.result?.files.some((file) => file.role === 'preview') ?? false;
+  return (
+    item.result?.files.some((file) => file.role === 'preview' && file.sha256 !== null) ?? false
+  );
 }
 
-/** In which formats the server can hand out the model. */
-export function formatsOf(item: Item): string[] {
-  const given =
-    item.result?.files.filter((file) => file.role === 'mesh').map((f) => f.format) ?? [];
-  return [...new Set(given.includes('glb') ? ['glb', 'stl', ...given] : given)];
+/** Whether a picture of a model may still come: it is drawn when the model is there already. */
+export function awaitsPreview(job: Job): boolean {
+  if (job.keep !== 'keep') return false;
+  return job.items.some(
+    (item) => item.state === 'succeeded' && meshOf(item)?.format === 'glb' && !hasPreview(item),
+  );
 }

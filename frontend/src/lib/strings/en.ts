@@ -1,6 +1,7 @@
 /** Every English sentence of the app. A translation is another file of this shape. */
 import type { ItemState, JobStateName, ViewName } from '../api/types';
 import type { FeedState } from '../api/job-feed';
+import type { DownloadChoices, Side } from '../download/choices';
 import type { Hint } from '../draft/hints';
 import type { Limits } from '../api/types';
 import type { Refusal } from '../draft/limits';
@@ -17,7 +18,11 @@ const SIDES = { height: 'high', width: 'wide', depth: 'deep' } as const;
 const plural = (count: number, one: string, many: string): string =>
   `${count} ${count === 1 ? one : many}`;
 
+const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
+
 export const en = {
+  /** Makes a sentence of what the server says without capital and stop. */
+  sentence: (words: string): string => (words ? `${capital(words).replace(/[.]$/, '')}.` : ''),
   product: 'image2model',
   skip: 'Skip to content',
   nav: {
@@ -260,6 +265,7 @@ export const en = {
     grid: 'Grid',
     list: 'List',
     sort: 'Sort',
+    checking: (count: number) => `Looking at ${plural(count, 'model', 'models')} …`,
     sorts: {
       given: 'As uploaded',
       name: 'Name',
@@ -271,6 +277,7 @@ export const en = {
     draftStart: 'Start it now',
     tips: [
       'You can close this page. The work goes on, and History brings you back.',
+      'Move over a finished model, or focus it and press ← →, to see it from all around.',
       'The arrow keys go from model to model in the viewer; press ? there for more keys.',
       'GLB keeps the texture. STL is for printing and has the shape alone.',
       'Star a job to keep it when old ones are cleaned up.',
@@ -298,19 +305,31 @@ export const en = {
     retryName: (name: string) => `Retry ${name}`,
     resubmit: 'Send again',
     giveUp: 'Give up',
-    uncertain: 'The provider may have accepted it. Sending again may be charged twice.',
+    resubmitName: (name: string) => `Send ${name} again`,
+    giveUpName: (name: string) => `Give up ${name}`,
+    uncertain: 'The provider may have it already. Sending again may be charged twice.',
+    uncertainPrice: (price: string) =>
+      `The provider may have it already. Sending again costs ${price} and may be charged twice; giving up costs nothing more.`,
     download: 'Download',
     downloadName: (name: string) => `Download ${name}`,
-    formats: { glb: 'GLB, with texture', stl: 'STL, for printing' } as Record<string, string>,
-    otherFormat: (format: string) => format.toUpperCase(),
     faces: (count: string) => `${count} faces`,
-    size: 'Width × height × depth',
-    printable: 'Watertight',
-    printableWhy: 'The surface is closed: a slicer can print it as it is.',
-    leaky: 'Not watertight',
-    leakyWhy: 'The surface has holes: repair it in the slicer before printing.',
+    prints: { ready: 'Printable', repairable: 'Repairable', not: 'Not printable' },
+    printsWhy: {
+      ready: 'The surface is closed and thick enough: a slicer can print it as it is.',
+      repairable:
+        'Not printable as it is. “Repair for printing” in the download mends it; we tried.',
+      not: 'Not printable as it is, and the repair does not change that.',
+    },
+    fidelity: (percent: string) => `${percent} like the photo`,
+    fidelityUnknown: 'Not compared',
+    fidelityParts: (outline: string, colour: string) =>
+      `Outlines overlap by ${outline}. Colours differ by ${colour}: 2 is hardly seen, 40 is another colour.`,
+    fidelityOnly: 'Only what the photo shows is judged. The back may be anything.',
+    unchecked: 'Not checked',
+    expired: 'Expired',
     unsure: 'Outline unsure',
     unsureWhy: 'The subject was hard to tell from the background. Look at it before use.',
+    photo: 'Photo',
     picture: (name: string) => `Picture of ${name}`,
     preview: (name: string) => `Model of ${name}`,
     views: (count: number) => plural(count, 'view', 'views'),
@@ -331,16 +350,98 @@ export const en = {
     nextMore: 'More pictures',
     nextMoreText: 'Start another batch with the same generator and options.',
     guides: [
-      { title: 'Blender', text: 'File › Import › glTF 2.0. Sizes are real: 1 unit is 1 metre.' },
       {
-        title: 'Unity and Unreal',
-        text: 'Drag the GLB into the project. Unity needs the glTFast package.',
+        title: 'Blender',
+        format: 'GLB',
+        steps: [
+          'File › Import › glTF 2.0, choose the GLB.',
+          'Sizes are real: 1 unit is 1 metre.',
+          'Z is up after the import; nothing has to be turned.',
+        ],
+      },
+      {
+        title: 'Unity',
+        format: 'GLB',
+        steps: [
+          'Window › Package Manager: add com.unity.cloud.gltfast.',
+          'Drag the GLB into Assets.',
+          'Drag it from there into the scene.',
+        ],
+      },
+      {
+        title: 'Unreal Engine',
+        format: 'GLB',
+        steps: [
+          'Drag the GLB into the Content Browser.',
+          'Accept the import with Interchange.',
+          'For many models, limit the faces when you download.',
+        ],
       },
       {
         title: '3D printing',
-        text: 'Open the STL in your slicer. It is in millimetres, standing upright.',
+        format: '3MF or STL',
+        steps: [
+          'Choose the height and “Repair for printing” when you download.',
+          'Open the file in PrusaSlicer, Cura, Bambu Studio or OrcaSlicer.',
+          'It is in millimetres and stands upright. 3MF keeps the colours.',
+        ],
       },
     ],
+  },
+
+  download: {
+    all: (count: number) => `Download ${plural(count, 'model', 'models')}`,
+    format: 'Format',
+    formats: 'Formats in the ZIP file',
+    names: {
+      glb: 'GLB',
+      stl: 'STL',
+      '3mf': '3MF',
+      usdz: 'USDZ',
+      'obj.zip': 'OBJ',
+      'gltf.zip': 'glTF',
+      ply: 'PLY',
+    } as Record<string, string>,
+    uses: {
+      glb: 'Web, Blender, games',
+      stl: 'Printing, shape only',
+      '3mf': 'Printing in colour',
+      usdz: 'iPhone, Mac',
+      'obj.zip': 'Older programs',
+      'gltf.zip': 'Textures as files',
+      ply: 'Mesh tools',
+    } as Record<string, string>,
+    asDelivered: 'As delivered',
+    adjust: 'Adjust',
+    faces: 'Faces, at most',
+    side: 'Side to scale by',
+    sides: { height: 'Height', width: 'Width', depth: 'Depth' } satisfies Record<Side, string>,
+    sideLength: 'Length of that side in millimetres',
+    megabytes: 'File, at most',
+    asMade: 'as made',
+    noLimit: 'no limit',
+    between: (least: string, most: string) => `A number from ${least} to ${most}, or nothing.`,
+    repair: 'Repair for printing',
+    repairText: 'Closes holes and unites parts into one solid.',
+    reset: 'Reset',
+    choose: 'Choose formats, size and weight',
+    zip: 'Download ZIP',
+    busy: 'Making the file …',
+    zipStarted:
+      'The ZIP file is on its way. What had to be given up stands in its manifest.csv, model by model.',
+    saved: (name: string, size: string | null) =>
+      size ? `${name} is here, ${size}.` : `${name} is on its way.`,
+    givenUp: 'To make it so:',
+    summary: (choices: DownloadChoices, formats: string[]) =>
+      [
+        formats.map((format) => en.download.names[format] ?? format.toUpperCase()).join(' + '),
+        choices.faces !== null && `up to ${choices.faces.toLocaleString('en')} faces`,
+        choices.sideMm !== null && `${choices.sideMm} mm ${choices.side}`,
+        choices.megabytes !== null && `up to ${choices.megabytes} MB`,
+        choices.repair && 'repaired',
+      ]
+        .filter(Boolean)
+        .join(' · '),
   },
 
   viewer: {
@@ -377,19 +478,20 @@ export const en = {
       ['W', 'Wireframe'],
       ['G', 'Grid and size'],
       ['P', 'Photo'],
+      ['I', 'Facts'],
       ['F', 'Full screen'],
       ['Esc', 'Close'],
     ],
-    ar: 'View in your room',
+    ar: 'In your room',
     facts: 'Facts',
     vertices: 'Vertices',
     faces: 'Faces',
     texture: 'Texture',
     file: 'File',
     size: 'Size',
-    surfaceClosed: 'Surface',
-    closed: 'Closed',
-    open: 'Has holes',
+    printing: 'Printing',
+    fidelity: 'Like the photo',
+    looking: 'Looking closely …',
     mm: (value: string) => `${value} mm`,
   },
 

@@ -10,6 +10,7 @@ import {
   type GridHelper,
   Group,
   type Material,
+  MathUtils,
   Mesh,
   MeshBasicMaterial,
   MeshNormalMaterial,
@@ -22,6 +23,7 @@ import {
 } from 'three';
 import { OrbitControls } from 'three/examples/jsm/controls/OrbitControls.js';
 import { GLTFLoader } from 'three/examples/jsm/loaders/GLTFLoader.js';
+import { FIELD_OF_VIEW_DEG, type Pose, START, frame } from './framing';
 import { type Edge, edgesOf } from './measure';
 import { release } from './release';
 import { Lighting, makeGrid } from './surroundings';
@@ -29,10 +31,6 @@ import { Lighting, makeGrid } from './surroundings';
 export type Surface = 'texture' | 'clay' | 'normals';
 
 const MM_PER_UNIT = 1_000;
-/** Where the camera starts: a little from the right and from above, as people hold things. */
-const START = { azimuth: 0.42, elevation: 0.2 };
-const FRONT = { azimuth: 0, elevation: 0 };
-const FIELD_OF_VIEW_DEG = 32;
 
 export interface Label extends Edge {
   /** Where it is on the stage, in CSS pixels. */
@@ -62,7 +60,7 @@ export class ModelStage {
   #frame = 0;
   #gridShown = false;
   /** Where the camera was put; null once somebody moved it. */
-  #pose: typeof START | null = START;
+  #pose: Pose | null = START;
 
   /**
    * @param canvas Where to draw.
@@ -164,9 +162,17 @@ export class ModelStage {
     this.#controls.update();
   }
 
-  /** Looks straight at the front, as the picture was taken. */
-  faceFront(): void {
-    this.#place(FRONT);
+  /**
+   * Looks at the model from where its picture was taken.
+   *
+   * @param yawDeg How far to the right of the front that is.
+   * @param pitchDeg How far above.
+   */
+  faceAsTaken(yawDeg: number, pitchDeg: number): void {
+    this.#place({
+      azimuth: MathUtils.degToRad(yawDeg),
+      elevation: MathUtils.degToRad(pitchDeg),
+    });
   }
 
   reset(): void {
@@ -207,25 +213,16 @@ export class ModelStage {
     this.#renderer.forceContextLoss();
   }
 
-  #place(pose: typeof START): void {
+  #place(pose: Pose): void {
     this.#pose = pose;
-    const size = this.#box.getSize(new Vector3());
-    const centre = this.#box.getCenter(new Vector3());
-    const radius = Math.max(size.length() / 2, 1e-6);
-    const half = (FIELD_OF_VIEW_DEG * Math.PI) / 360;
-    const narrow = Math.atan(Math.tan(half) * Math.min(this.#camera.aspect, 1));
-    const distance = (radius / Math.sin(narrow)) * 0.92;
-    const { azimuth, elevation } = pose;
-    const flat = Math.cos(elevation) * distance;
-    this.#camera.position
-      .set(Math.sin(azimuth) * flat, Math.sin(elevation) * distance, Math.cos(azimuth) * flat)
-      .add(centre);
+    const { eye, target, distance, radius } = frame(this.#box, pose, this.#camera.aspect);
+    this.#camera.position.copy(eye);
     this.#camera.near = distance / 100;
     this.#camera.far = distance * 20;
     this.#camera.updateProjectionMatrix();
     this.#controls.minDistance = radius * 0.3;
     this.#controls.maxDistance = distance * 5;
-    this.#controls.target.copy(centre);
+    this.#controls.target.copy(target);
     this.#controls.update();
     this.draw();
   }

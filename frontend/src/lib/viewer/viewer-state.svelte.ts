@@ -40,7 +40,8 @@ export type Deed =
   | 'grid'
   | 'photo'
   | 'fullScreen'
-  | 'keys';
+  | 'keys'
+  | 'facts';
 
 const KEYS: Readonly<Record<string, Deed>> = {
   ArrowLeft: 'previous',
@@ -57,6 +58,7 @@ const KEYS: Readonly<Record<string, Deed>> = {
   g: 'grid',
   p: 'photo',
   f: 'fullScreen',
+  i: 'facts',
   '?': 'keys',
 };
 const SHIFTED: Readonly<Record<string, Deed>> = {
