@@ -1,7 +1,8 @@
 """Steps that several tests of the web app take."""
 
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -73,3 +74,48 @@ def overflow_px(page: Page) -> int:
         "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     return width
+
+
+def many_pictures(folder: Path, count: int) -> Sequence[Path]:
+    """Copy the example pictures into *folder* until there are *count*, each with its own name."""
+    originals = pictures()
+    copies = [
+        folder / f"{place:02}-{originals[place % len(originals)].name}" for place in range(count)
+    ]
+    for place, copy in enumerate(copies):
+        shutil.copy(originals[place % len(originals)], copy)
+    return copies
+
+
+def download_model(page: Page, name: str, choices: Mapping[str, str]) -> Path:
+    """
+    Download the model called *name* through its dialog, which stays open.
+
+    Args:
+        page: The page of its job.
+        name: The item's name.
+        choices: What to write into which field; `format` is the name of a format.
+    """
+    page.get_by_role("button", name=f"Download {name}").click()
+    dialog = page.get_by_role("dialog", name=f"Download {name}")
+    for field, value in choices.items():
+        if field == "format":
+            dialog.get_by_role("radio", name=value).check()
+        else:
+            dialog.get_by_label(field).fill(value)
+    with page.expect_download(timeout=LONG_MS) as download:
+        dialog.get_by_role("button", name="Download", exact=True).click()
+    saved = Path(download.value.path())
+    return saved.rename(saved.with_name(download.value.suggested_filename))
+
+
+def press_on(page: Page, name: str) -> None:
+    """Go to the control called *name* with the Tab key, and press Enter."""
+    wanted = page.get_by_role("button", name=name)
+    expect(wanted).to_be_visible()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("one => one === document.activeElement"):
+            page.keyboard.press("Enter")
+            return
+    raise AssertionError(f"{name} cannot be reached with Tab")

@@ -14,11 +14,13 @@ from tests.e2e.journey import (
     LONG_MS,
     add,
     card,
+    download_model,
     make,
     open_upload,
     open_viewer,
     overflow_px,
     pictures,
+    press_on,
     serious_faults,
     wait_for_results,
 )
@@ -49,10 +51,8 @@ def test_pictures_become_models_that_can_be_downloaded(local_site: Site, visit: 
     expect(page.get_by_role("heading", name="12 models are ready")).to_be_visible()
     expect(page.locator("li[data-state=succeeded]")).to_have_count(12)
 
-    page.get_by_role("button", name="Download mug").click()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="STL, for printing").click()
-    assert download.value.suggested_filename == "mug.stl"
+    assert download_model(page, "mug", {"format": "STL"}).name == "mug.stl"
+    page.keyboard.press("Escape")
     with page.expect_download(timeout=LONG_MS) as download:
         page.get_by_role("link", name="Download all").click()
     packed = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
@@ -263,18 +263,6 @@ def test_the_keyboard_is_enough(local_site: Site, visit: Visit) -> None:
     expect(page.get_by_role("radio", name="Clay")).to_be_checked()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-
-
-def press_on(page: Page, name: str) -> None:
-    """Go to the control called *name* with the Tab key, and press Enter."""
-    wanted = page.get_by_role("button", name=name)
-    expect(wanted).to_be_visible()
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if wanted.evaluate("one => one === document.activeElement"):
-            page.keyboard.press("Enter")
-            return
-    raise AssertionError(f"{name} cannot be reached with Tab")
 
 
 def test_history_finds_stars_and_deletes(local_site: Site, visit: Visit) -> None:

@@ -92,6 +92,23 @@ async def test_look_at_a_url_is_remembered_for_a_minute(rig: Rig) -> None:
     assert rig.web.peeks[url] == 2
 
 
+async def test_url_found_dead_by_reading_it_is_remembered_as_dead(rig: Rig) -> None:
+    job = await made(rig, "mug")
+    ref = ItemRef(job.id, 0)
+    found = await find_file(rig.context, ANNA, ref, "mug.glb")
+    rig.web.files.clear()
+    with pytest.raises(ResultExpired):
+        _ = [chunk async for chunk in read_found(rig.context, found)]
+    with pytest.raises(ResultExpired):
+        await find_file(rig.context, ANNA, ref, "mug.glb")
+
+
+async def test_what_only_the_provider_has_can_still_be_drawn(rig: Rig) -> None:
+    (item,) = (await made(rig, "mug")).items
+    assert item.result is not None
+    assert set(item.result.facts["sprite"]) == {"views", "columns", "size_px"}
+
+
 async def test_dead_url_is_told_and_counted(rig: Rig) -> None:
     job = await made(rig, "mug")
     await rig.clock.advance(7200)

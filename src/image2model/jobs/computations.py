@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from image2model.core.errors import InvalidMesh, JsonValue
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.sprite_layout import SPRITE_COLUMNS, SPRITE_SIZE_PX, SPRITE_VIEWS
+from image2model.geometry.sprite_layout import SPRITE_FACTS
 
 if TYPE_CHECKING:
     from image2model.geometry.inspect import MeshFacts
@@ -139,11 +139,7 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
         "watertight": found.watertight,
         "textures": found.textures,
         "texture_px": found.texture_px,
-        "sprite": {
-            "views": SPRITE_VIEWS,
-            "columns": SPRITE_COLUMNS,
-            "size_px": SPRITE_SIZE_PX,
-        },
+        "sprite": dict(SPRITE_FACTS),
     }
 
 

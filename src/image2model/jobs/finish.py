@@ -22,6 +22,7 @@ from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, Item, KeepPolicy, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
 from image2model.geometry.conversion import SOURCES
+from image2model.geometry.sprite_layout import SPRITE_FACTS
 from image2model.jobs.computations import (
     Examined,
     describe_model,
@@ -103,7 +104,9 @@ async def _link(context: Context, delivery: Delivery, *, provider: str, item_nam
         name = _name_of(link.name, link.role, item_name=item_name)
         unique = unique_name(name, {known.name for known in files})
         files.append(dataclasses.replace(link, name=unique))
-    return Result(files=files, facts=delivery.facts)
+    # Nobody has looked into the file, but it can be drawn when somebody wants to see it.
+    drawn = {"sprite": dict(SPRITE_FACTS)} if mesh.format == "glb" else {}
+    return Result(files=files, facts={**delivery.facts, **drawn})
 
 
 async def _first_mesh(

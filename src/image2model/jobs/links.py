@@ -92,10 +92,10 @@ class Links:
         self._check_life(offer)
         try:
             async with self._fetcher.fetch(offer.url, limit_bytes=limit_bytes) as fetched:
-                self._count(offer, alive=True)
+                self._note(offer, alive=True)
                 yield fetched
         except FetchGone as error:
-            self._count(offer, alive=False)
+            self._note(offer, alive=False)
             raise ResultExpired(name=offer.name, expired_at=None) from error
 
     async def save(self, offer: Offer, folder: Path, *, limit_bytes: int) -> Path:
@@ -132,11 +132,7 @@ class Links:
             # Whoever downloads may have more luck, or learns the reason at first hand.
             _log.warning("cannot look at '%s' now: %s", offer.name, error)
             return True
-        self._count(offer, alive=peek.alive)
-        self._seen[offer.url] = (self._clock.monotonic_s(), peek.alive)
-        self._seen.move_to_end(offer.url)
-        if len(self._seen) > _MOST_REMEMBERED:
-            self._seen.popitem(last=False)
+        self._note(offer, alive=peek.alive)
         return peek.alive
 
     def _remembered(self, url: str) -> bool | None:
@@ -144,7 +140,11 @@ class Links:
         fresh = self._clock.monotonic_s() - seen_at_s < REMEMBERED_S
         return alive if fresh else None
 
-    def _count(self, offer: Offer, *, alive: bool) -> None:
+    def _note(self, offer: Offer, *, alive: bool) -> None:
+        self._seen[offer.url] = (self._clock.monotonic_s(), alive)
+        self._seen.move_to_end(offer.url)
+        if len(self._seen) > _MOST_REMEMBERED:
+            self._seen.popitem(last=False)
         age = self._clock.now() - offer.made_at if offer.made_at else None
         age_s = age.total_seconds() if age else None
         self._metrics.url_checked(provider=offer.provider, age_s=age_s, alive=alive)

@@ -1,5 +1,5 @@
 /** Joins news of a job with what was known of it; pure functions. */
-import type { Counts, Item, Job, JobSummary } from '../api/types';
+import type { Counts, Item, Job, JobSummary, ModelReport } from '../api/types';
 import type { Check } from './checks.svelte';
 
 /** Puts changed items in their places; those that did not change stay the same objects. */
@@ -99,19 +99,25 @@ export interface Facts {
   confidence: number | null;
 }
 
-/** Reads the facts that the page shows; null where the server does not say. */
-export function factsOf(item: Item): Facts {
+/**
+ * Reads the facts that the page shows; null where the server does not say.
+ *
+ * @param report What was found later, of models that nobody looked into when they were made.
+ */
+export function factsOf(item: Item, report: ModelReport | null = null): Facts {
   const facts = item.result?.facts ?? {};
   const number = (name: string): number | null => {
     const value = facts[name];
     return typeof value === 'number' ? value : null;
   };
   const [width, height, depth] = [number('width_mm'), number('height_mm'), number('depth_mm')];
+  const sizeMm: Facts['sizeMm'] =
+    width !== null && height !== null && depth !== null ? [width, height, depth] : null;
   const watertight = facts['watertight'];
   return {
-    faces: number('faces'),
-    vertices: number('vertices'),
-    sizeMm: width !== null && height !== null && depth !== null ? [width, height, depth] : null,
+    faces: number('faces') ?? report?.faces ?? null,
+    vertices: number('vertices') ?? report?.vertices ?? null,
+    sizeMm: sizeMm ?? report?.size_mm ?? null,
     watertight: typeof watertight === 'boolean' ? watertight : null,
     texturePx: number('texture_px'),
     confidence: number('mask_confidence'),

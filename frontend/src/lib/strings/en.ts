@@ -345,6 +345,8 @@ export const en = {
     size: 'Size',
     downloadAll: 'Download all',
     expires: (when: string) => `Kept until ${when}. A star keeps them longer.`,
+    linked: (when: string) =>
+      `The provider holds them; the links end by ${when}. A star copies them to this server.`,
     kept: 'Kept until you delete them.',
     next: 'What’s next',
     nextMore: 'More pictures',
