@@ -305,8 +305,8 @@ export const en = {
     retryName: (name: string) => `Retry ${name}`,
     resubmit: 'Send again',
     giveUp: 'Give up',
-    resubmitName: (name: string) => `Send ${name} again`,
-    giveUpName: (name: string) => `Give up ${name}`,
+    resubmitName: (name: string) => `Send again: ${name}`,
+    giveUpName: (name: string) => `Give up: ${name}`,
     uncertain: 'The provider may have it already. Sending again may be charged twice.',
     uncertainPrice: (price: string) =>
       `The provider may have it already. Sending again costs ${price} and may be charged twice; giving up costs nothing more.`,
