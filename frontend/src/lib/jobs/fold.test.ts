@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Item, Job, JobSummary } from '../api/types';
 import type { Check } from './checks.svelte';
-import { awaitsPreview, foldDelta, sortItems, tallyOf } from './fold';
+import { foldDelta, hasPreview, sortItems, tallyOf } from './fold';
 
 function item(index: number, over: Partial<Item> = {}): Item {
   return {
@@ -86,21 +86,24 @@ it('sorts names as people count', () => {
   expect(sortItems(items, 'name', unchecked).map((one) => one.name)).toEqual(['cup 9', 'cup 10']);
 });
 
-describe('awaitsPreview', () => {
-  const mesh = { role: 'mesh', format: 'glb', sha256: '1' };
-  const drawn = { role: 'preview', format: 'webp', sha256: '2' };
+describe('hasPreview', () => {
   const made = (...files: object[]): Item =>
     item(0, { state: 'succeeded', result: { files, facts: {} } as unknown as Item['result'] });
-  const jobOf = (keep: string, one: Item): Job => ({ keep, items: [one] }) as Job;
+  const preview = { role: 'preview', sha256: '2', provider_url: null };
 
-  it('waits for the picture of a model that is there', () => {
-    expect(awaitsPreview(jobOf('keep', made(mesh)))).toBe(true);
-    expect(awaitsPreview(jobOf('keep', made(mesh, drawn)))).toBe(false);
+  it('knows one that is there', () => {
+    expect(hasPreview(made(preview), false)).toBe(true);
+    expect(hasPreview(made(), true)).toBe(false);
   });
 
-  it('waits for nothing that never comes', () => {
-    expect(awaitsPreview(jobOf('links', made(mesh)))).toBe(false);
-    expect(awaitsPreview(jobOf('keep', made({ ...mesh, format: 'fbx' })))).toBe(false);
-    expect(awaitsPreview(jobOf('keep', item(0, { state: 'failed' })))).toBe(false);
+  it('asks for one that is still to be drawn, where that is wanted', () => {
+    const awaited = made({ ...preview, sha256: null });
+    expect(hasPreview(awaited, false)).toBe(false);
+    expect(hasPreview(awaited, true)).toBe(true);
+  });
+
+  it('leaves alone what only the provider has', () => {
+    const elsewhere = { ...preview, sha256: null, provider_url: 'https://files.example/p.png' };
+    expect(hasPreview(made(elsewhere), true)).toBe(false);
   });
 });

@@ -128,17 +128,13 @@ export function meshOf(item: Item): { format: string; size_bytes: number | null 
   return item.result?.files.find((file) => file.role === 'mesh');
 }
 
-/** Whether there is a picture of the model on our server; the page may load no other. */
-export function hasPreview(item: Item): boolean {
-  return (
-    item.result?.files.some((file) => file.role === 'preview' && file.sha256 !== null) ?? false
-  );
-}
-
-/** Whether a picture of a model may still come: it is drawn when the model is there already. */
-export function awaitsPreview(job: Job): boolean {
-  if (job.keep !== 'keep') return false;
-  return job.items.some(
-    (item) => item.state === 'succeeded' && meshOf(item)?.format === 'glb' && !hasPreview(item),
-  );
+/**
+ * Whether our server has a picture of the model; the page may load no other.
+ *
+ * @param asking Whether one that is still to be drawn may be asked for, which draws it.
+ */
+export function hasPreview(item: Item, asking: boolean): boolean {
+  const preview = item.result?.files.find((file) => file.role === 'preview');
+  if (!preview) return false;
+  return preview.sha256 !== null || (asking && preview.provider_url === null);
 }

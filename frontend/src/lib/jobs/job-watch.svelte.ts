@@ -3,11 +3,7 @@ import type { Api } from '../api/api';
 import { type FeedState, JobFeed } from '../api/job-feed';
 import { Problem, noAnswer } from '../api/problem';
 import type { Item, Job, JobPatch, JobSummary, Resolution } from '../api/types';
-import { awaitsPreview, foldDelta } from './fold';
-
-/** Previews are drawn within seconds; who waits longer waits for nothing. */
-const PREVIEW_POLLS = 6;
-const PREVIEW_POLL_S = 10;
+import { foldDelta } from './fold';
 
 export class JobWatch {
   job = $state.raw<Job | null>(null);
@@ -19,7 +15,6 @@ export class JobWatch {
   readonly #api: Api;
   readonly #id: string;
   readonly #feed: JobFeed;
-  #waiting: AbortController | null = null;
 
   constructor(api: Api, id: string) {
     this.#api = api;
@@ -27,7 +22,7 @@ export class JobWatch {
     this.#feed = new JobFeed(api, id, {
       snapshot: (job) => this.#take(job),
       delta: (summary, items) => this.#fold(summary, items),
-      state: (state) => this.#enter(state),
+      state: (state) => (this.feed = state),
       gone: () => (this.gone = true),
     });
   }
@@ -44,7 +39,6 @@ export class JobWatch {
     return () => {
       document.removeEventListener('visibilitychange', wake);
       window.removeEventListener('online', wake);
-      this.#waiting?.abort();
       this.#feed.stop();
     };
   }
@@ -74,28 +68,6 @@ export class JobWatch {
     } catch (error) {
       this.#complain(error);
       return false;
-    }
-  }
-
-  #enter(state: FeedState): void {
-    this.feed = state;
-    this.#waiting?.abort();
-    if (state === 'over') void this.#awaitPreviews();
-  }
-
-  /** The last models may be there before the pictures of them are. */
-  async #awaitPreviews(): Promise<void> {
-    const { signal } = (this.#waiting = new AbortController());
-    for (let poll = 0; poll < PREVIEW_POLLS; poll += 1) {
-      if (!this.job || !awaitsPreview(this.job)) return;
-      try {
-        const { version } = this.job;
-        const news = await this.#api.news(this.#id, version, PREVIEW_POLL_S, signal);
-        if (!signal.aborted) this.#fold(news, news.items);
-      } catch {
-        // The models are there and can be looked at without.
-        return;
-      }
     }
   }
 
