@@ -1,4 +1,5 @@
 import { PREFIX, load, send, sendFile, sendForFile } from './http';
+import { noAnswer } from './problem';
 import type {
   Account,
   Fidelity,
@@ -148,11 +149,18 @@ export class Api {
    * @returns The file, and what was given up to make it so; null: it is elsewhere, where pages of
    * ours read nothing.
    */
-  async file(url: string, signal?: AbortSignal): Promise<LoadedFile | null> {
+  async download(url: string, signal?: AbortSignal): Promise<LoadedFile | null> {
     const answer = await load(url, signal);
     if (answer === null) return null;
     const notes = JSON.parse(answer.headers.get('Conversion-Notes') ?? '[]') as string[];
     return { content: await answer.blob(), notes };
+  }
+
+  /** Reads a file that our server has. */
+  async file(url: string, signal?: AbortSignal): Promise<Blob> {
+    const found = await this.download(url, signal);
+    if (!found) throw noAnswer();
+    return found.content;
   }
 }
 
