@@ -74,7 +74,7 @@ def _measure_batch(folder: Path, files: Sequence[Path], *, webhooks: bool) -> No
     promise_s = 0.1 if webhooks else 0.4
     print(
         f"{len(files)} items, latency {BATCH_LATENCY_S:g} s, {way}: upload to last result "
-        f"{took_s:.2f} s kept with previews drawn, {linked_s:.2f} s as links  "
+        f"{took_s:.2f} s kept (previews follow), {linked_s:.2f} s as links  "
         f"(promise: <= {BATCH_LATENCY_S + 0.6:.1f} s)"
     )
     print(
