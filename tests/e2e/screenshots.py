@@ -21,7 +21,15 @@ from tests.e2e.journey import (
     serious_faults,
     wait_for_results,
 )
-from tests.e2e.site import VIEWS, missing, new_visitor, open_browser, open_simulator, open_site
+from tests.e2e.site import (
+    VIEWS,
+    make_key,
+    missing,
+    new_visitor,
+    open_browser,
+    open_simulator,
+    open_site,
+)
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "light": {"color_scheme": "light"},
@@ -72,6 +80,7 @@ def main() -> None:
     faults: list[str] = []
     for variant in [arguments.only] if arguments.only else VARIANTS:
         take_variant(arguments.folder, variant, faults)
+        take_closed(arguments.folder, variant, faults)
     sys.exit("\n".join(faults) or None)
 
 
@@ -99,6 +108,30 @@ def take_variant(folder: Path, variant: str, faults: list[str]) -> None:
         album.take("job-offline", whole=False)
 
 
+def take_closed(folder: Path, variant: str, faults: list[str]) -> None:
+    """Take what a server shows that asks for keys and has none of its providers'."""
+    with (
+        tempfile.TemporaryDirectory() as data,
+        open_site(Path(data), {"IMAGE2MODEL_SERVE__ACCESS": "keys"}) as site,
+        open_browser() as browser,
+        new_visitor(browser, site, **VARIANTS[variant]) as context,
+    ):
+        page = context.new_page()
+        album = Album(page, folder, variant, faults)
+        page.goto("/")
+        page.get_by_label("API key").fill("i2m_0badcafe_wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("This key is not known here")).to_be_visible()
+        album.take("sign-in")
+        page.get_by_label("API key").fill(make_key(Path(data)))
+        page.keyboard.press("Enter")
+        page.get_by_role("radio", name="fal.ai").check()
+        album.take("upload-locked")
+        page.goto("/settings")
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        album.take("settings-signed-in")
+
+
 def upload(album: Album) -> None:
     """Take the upload page, empty and full."""
     page = album.page
@@ -107,6 +140,24 @@ def upload(album: Album) -> None:
     album.take("history-empty")
     open_upload(page)
     album.take("upload-empty")
+    page.get_by_role("button", name="From the web").click()
+    page.get_by_label("Address of a picture").fill("cup")
+    page.keyboard.press("Enter")
+    album.take("upload-address")
+    page.get_by_label("Address of a picture").fill("https://localhost/private/cup.jpg")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("its address is not public")).to_be_visible()
+    sheet = album.folder / "objects.csv"
+    sheet.write_text("picture,title,height_mm\nmug,Goose mug,92\nteddy,Old teddy,\npot,Pot,7\n")
+    add(page, [*pictures(), sheet])
+    expect(page.get_by_text("Names and describes 2 of 12")).to_be_visible()
+    album.take("upload-sheet")
+    sheet.write_text("picture,height_mm,notes\nmug,tall,\nteddy,,\nteddy,0,\n")
+    add(page, [sheet])
+    expect(page.get_by_text("cells are wrong")).to_be_visible()
+    sheet.unlink()
+    album.take("upload-sheet-wrong")
+    page.get_by_role("button", name="Remove all").click()
     damaged = album.folder / "damaged.png"
     damaged.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     notes = album.folder / "notes.txt"

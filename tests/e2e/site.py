@@ -85,6 +85,13 @@ def open_site(folder: Path, environment: Mapping[str, str] | None = None) -> Ite
         site.stop()
 
 
+def make_key(folder: Path) -> str:
+    """Make an API key for the server over *folder*, as its operator would."""
+    environment = {**_plain_environment(), "IMAGE2MODEL_DATA_DIR": str(folder / "data")}
+    command = [sys.executable, "-m", "image2model", "keys", "create", "--name", "test"]
+    return subprocess.check_output(command, env=environment, text=True).strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Simulator:
     """The fal.ai simulator as a process."""

@@ -17,14 +17,7 @@ from tests.e2e.journey import (
     serious_faults,
     wait_for_results,
 )
-from tests.e2e.site import Simulator, Site, open_site
-
-
-def make_key(folder: Path) -> str:
-    """Make an API key for the server over *folder*, as its operator would."""
-    environment = {**os.environ, "IMAGE2MODEL_DATA_DIR": str(folder / "data")}
-    command = [sys.executable, "-m", "image2model", "keys", "create", "--name", "test"]
-    return subprocess.check_output(command, env=environment, text=True).strip()
+from tests.e2e.site import Simulator, Site, make_key, open_site
 
 
 def test_a_key_opens_a_closed_server(tmp_path: Path, visit: Visit) -> None:

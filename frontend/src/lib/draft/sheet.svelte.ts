@@ -32,8 +32,12 @@ export class Sheet {
     this.remove();
     this.file = file;
     if (file.size > limitBytes) return this.#refuse([], 0, text.sheet.large(limitBytes / 1e6));
+    // Read here: what a browser cannot read would look as if the server did not answer.
+    const content = await file.arrayBuffer().catch(() => null);
+    if (this.file !== file) return;
+    if (!content) return this.#refuse([], 0, text.sheet.unreadable);
     try {
-      const rows = await this.#api.readSheet(file);
+      const rows = await this.#api.readSheet(new Blob([content]));
       if (this.file !== file) return;
       this.rows = rows;
       this.state = 'ready';

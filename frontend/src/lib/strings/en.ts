@@ -131,6 +131,7 @@ export const en = {
     wrong: (count: number) =>
       `${plural(count, 'cell is', 'cells are')} wrong. Correct the file and drop it again.`,
     large: (megabytes: number) => `Too large: ${megabytes} MB is the limit.`,
+    unreadable: 'The file cannot be read. Is it open in another program?',
     fault: (row: number, column: string, reason: string) =>
       `Row ${row}${column ? `, ${column}` : ''}: ${reason}`,
     left: {
@@ -499,7 +500,7 @@ export const en = {
 
   signIn: {
     title: 'Sign in',
-    lead: 'This server lets in who has an API key.',
+    lead: 'This server asks for an API key.',
     key: 'API key',
     keyPlaceholder: 'i2m_…',
     submit: 'Sign in',
