@@ -1,24 +1,30 @@
 """
-Measure the job stores: calls per second and milliseconds per call.
+What keeping jobs costs: calls, exchanges with the database and milliseconds for each item.
 
-Run it as `python bench/store.py`; it prints one line for each store and kind of call. The SQLite
-file lies in a temporary folder, on whatever disk that is.
+All stores in one run, side by side: in memory, SQLite in a temporary folder on whatever disk that
+is, and PostgreSQL and Redis as `make test` starts them, on this machine. Those two do not wait for
+the disk here (`fsync = off`, no append-only file), which a real one does at every commit.
 """
 
-import argparse
 import asyncio
-import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
+
+import sqlalchemy as sa
 
 from image2model.backends.inprocess.clock import SystemClock
+from image2model.backends.redis.connect import connect
+from image2model.backends.redis.database import CONNECTIONS, RedisDatabase
+from image2model.backends.redis.jobs import RedisJobStore
 from image2model.backends.sql.jobs import SqlJobStore
+from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId, new_hex_id
@@ -37,11 +43,15 @@ from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, AttemptStart, Claim, JobStore, Step
 from image2model.testing.memory_jobs import MemoryJobStore
-
-T = TypeVar("T")
+from tests.servers.postgres import PostgresServer
+from tests.servers.redis import RedisServer
 
 WORKER = WorkerId("bench")
 LEASE_S = 600.0
+JOBS = 4
+ITEMS = 25
+TASKS = (1, 16)
+"""How many items are worked on at a time."""
 
 
 def make_job(count: int) -> Job:
@@ -79,7 +89,7 @@ def make_job(count: int) -> Job:
     )
 
 
-def steps_of_a_life() -> list[tuple[str, Step]]:
+def steps_of_a_life() -> list[Step]:
     """List what an item goes through: its start, acceptance, three changes, its result."""
     start = AttemptStart(
         submit_key=SubmitKey(new_hex_id()),
@@ -95,99 +105,132 @@ def steps_of_a_life() -> list[tuple[str, Step]]:
     paid = AttemptChange(state=AttemptState.SUCCEEDED, cost_usd=Decimal("0.2"))
     generating = ItemState.GENERATING
     return [
-        ("step: start", Step(to=ItemState.SUBMITTING, start=start)),
-        ("step: accepted", Step(to=generating, attempt=accepted)),
-        ("step: progress", Step(to=generating, progress=Progress(fraction=0.3, phase="a"))),
-        ("step: progress", Step(to=generating, progress=Progress(fraction=0.6, phase="b"))),
-        ("step: finishing", Step(to=ItemState.FINISHING)),
-        (
-            "step: succeeded",
-            Step(to=ItemState.SUCCEEDED, result=Result(files=[mesh]), attempt=paid),
-        ),
+        Step(to=ItemState.SUBMITTING, start=start),
+        Step(to=generating, attempt=accepted),
+        Step(to=generating, progress=Progress(fraction=0.3, phase="a")),
+        Step(to=generating, progress=Progress(fraction=0.6, phase="b")),
+        Step(to=ItemState.FINISHING),
+        Step(to=ItemState.SUCCEEDED, result=Result(files=[mesh]), attempt=paid),
     ]
 
 
-class Watch:
-    """Collects how long calls took, by their kind."""
+@dataclass(slots=True)
+class Exchanges:
+    """How often a database was asked something; beginning and committing count."""
 
-    def __init__(self) -> None:
-        self.taken_s: dict[str, list[float]] = {}
-
-    async def time(self, kind: str, call: Awaitable[T]) -> T:
-        """Await *call* and note the time."""
-        start = time.perf_counter()
-        result = await call
-        self.taken_s.setdefault(kind, []).append(time.perf_counter() - start)
-        return result
+    count: int = 0
 
 
-async def live(store: JobStore, watch: Watch, ref: ItemRef) -> None:
-    """Bring one item from its claim to its result."""
-    claim = await watch.time("claim", store.claim_item(ref, worker=WORKER, lease_s=LEASE_S))
+@contextmanager
+def counting_sql(exchanges: Exchanges) -> Iterator[None]:
+    """Count what is sent to any SQL database within the block."""
+
+    def count(*_arguments: Any) -> None:
+        exchanges.count += 1
+
+    def count_begin(connection: sa.Connection) -> None:
+        # On SQLite it is a statement like others, and counted as one.
+        exchanges.count += connection.dialect.name == "postgresql"
+
+    listeners = {"before_cursor_execute": count, "begin": count_begin, "commit": count}
+    for name, listener in listeners.items():
+        sa.event.listen(sa.Engine, name, listener)
+    try:
+        yield
+    finally:
+        for name, listener in listeners.items():
+            sa.event.remove(sa.Engine, name, listener)
+
+
+class CountedRedis(RedisDatabase):
+    """A database in Redis that counts how often it asks."""
+
+    def __init__(self, url: str, exchanges: Exchanges) -> None:
+        client = connect(url, setting="URL", connections=CONNECTIONS, texts=True)
+        super().__init__(client, clock=None)
+        self._exchanges = exchanges
+
+    async def run_all(self, commands: Sequence[Sequence[str | float]]) -> list[Any]:
+        """Run several commands in one exchange."""
+        self._exchanges.count += 1
+        return await super().run_all(commands)
+
+    async def _script(self, name: str, names: Sequence[str], arguments: Sequence[str]) -> Any:
+        self._exchanges.count += 1
+        return await super()._script(name, names, arguments)
+
+
+async def live(store: JobStore, ref: ItemRef) -> int:
+    """Bring one item from its claim to its result; returns how many calls that took."""
+    claim = await store.claim_item(ref, worker=WORKER, lease_s=LEASE_S)
     assert isinstance(claim, Claim)
-    for kind, step in steps_of_a_life():
-        claim = await watch.time(kind, store.step(claim, step))
+    steps = steps_of_a_life()
+    for step in steps:
+        claim = await store.step(claim, step)
+    return 1 + len(steps)
 
 
-async def measure(store: JobStore, *, jobs: int, items: int, tasks: int) -> None:
-    """Run *jobs* of *items* by *tasks* at a time, and print what the calls took."""
-    watch = Watch()
+async def measure(name: str, store: JobStore, exchanges: Exchanges, *, tasks: int) -> None:
+    """Make some jobs by *tasks* at a time, and print what each item cost."""
     refs = []
-    for _ in range(jobs):
-        job = await watch.time(f"add_job ({items} items)", store.add_job(make_job(items)))
+    for _ in range(JOBS):
+        job = await store.add_job(make_job(ITEMS))
         refs += [ItemRef(job.id, item.index) for item in job.items]
     waiting = iter(refs)
+    calls = 0
 
     async def work() -> None:
+        nonlocal calls
         for ref in waiting:
-            await live(store, watch, ref)
+            made = await live(store, ref)
+            calls += made
 
-    start = time.perf_counter()
+    before, start_s = exchanges.count, time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(tasks):
             group.create_task(work())
-    total_s = time.perf_counter() - start
-    for _ in range(50):
-        job_id = refs[0].job
-        await watch.time(f"get_job ({items} items)", store.get_job(job_id))
-        await watch.time("changes_since (nothing)", store.changes_since(job_id, 10**9))
-        await watch.time("due_items", store.due_items(limit=500))
-    steps = sum(len(taken) for kind, taken in watch.taken_s.items() if kind.startswith("step"))
-    print(f"  {steps} steps by {tasks} tasks: {steps / total_s:,.0f} steps/s with their claims")
-    for kind, taken in watch.taken_s.items():
-        median, worst = statistics.median(taken), max(taken)
-        print(f"  {kind:26} median {median * 1e3:7.2f} ms   worst {worst * 1e3:7.2f} ms")
+    taken_s = time.perf_counter() - start_s
+    print(
+        f"{name:12} {tasks:5} {calls / len(refs):9.0f} "
+        f"{(exchanges.count - before) / len(refs):9.1f} {taken_s / len(refs) * 1e3:9.2f} "
+        f"{calls / taken_s:9,.0f}"
+    )
 
 
 @asynccontextmanager
-async def open_sqlite_store(folder: Path) -> AsyncIterator[JobStore]:
-    """Open a new SQLite store in *folder*, telling how long that takes."""
-    url = f"sqlite:///{folder / 'bench.db'}"
-    for what in ("created", "opened again"):
-        start = time.perf_counter()
-        store = SqlJobStore(await open_sqlite(url))
-        await store.check()
-        print(f"  {what} in {(time.perf_counter() - start) * 1e3:.0f} ms")
-        if what == "created":
-            await store.aclose()
-    yield store
-    await store.aclose()
+async def stores(exchanges: Exchanges) -> AsyncIterator[dict[str, JobStore]]:
+    """Open a new store of each kind."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        postgres = stack.enter_context(PostgresServer())
+        redis = stack.enter_context(RedisServer())
+        stack.enter_context(counting_sql(exchanges))
+        opened: dict[str, JobStore] = {
+            "memory": MemoryJobStore(SystemClock()),
+            "SQLite": SqlJobStore(await open_sqlite(f"sqlite:///{Path(folder) / 'bench.db'}")),
+            "PostgreSQL": SqlJobStore(await open_postgres(postgres.make_database())),
+            "Redis": RedisJobStore(CountedRedis(redis.url(), exchanges)),
+        }
+        for store in opened.values():
+            stack.push_async_callback(store.aclose)
+        yield opened
 
 
-async def main(jobs: int, items: int, tasks: int) -> None:
-    """Measure all stores."""
-    print("memory")
-    await measure(MemoryJobStore(SystemClock()), jobs=jobs, items=items, tasks=tasks)
-    with tempfile.TemporaryDirectory() as folder:
-        print("sqlite")
-        async with open_sqlite_store(Path(folder)) as store:
-            await measure(store, jobs=jobs, items=items, tasks=tasks)
+async def measure_all() -> None:
+    """Measure all stores, one after the other."""
+    print(f"{JOBS} jobs of {ITEMS} items; for each item:")
+    print(f"{'':12} tasks     calls exchanges        ms   calls/s")
+    exchanges = Exchanges()
+    async with stores(exchanges) as opened:
+        for tasks in TASKS:
+            for name, store in opened.items():
+                await measure(name, store, exchanges, tasks=tasks)
+
+
+def main() -> None:
+    """Measure, and print a line for each store."""
+    asyncio.run(measure_all())
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Measure the job stores.")
-    parser.add_argument("--jobs", type=int, default=8, help="how many jobs (8)")
-    parser.add_argument("--items", type=int, default=25, help="items of each job (25)")
-    parser.add_argument("--tasks", type=int, default=1, help="items worked on at a time (1)")
-    arguments = parser.parse_args()
-    asyncio.run(main(arguments.jobs, arguments.items, arguments.tasks))
+    main()

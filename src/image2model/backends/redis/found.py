@@ -1,7 +1,5 @@
 """A state of a job as it was read, to be shown, or changed."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -92,8 +90,3 @@ async def find_job(
     if found is None:
         raise JobNotFound(job=job)
     return found
-
-
-def counted(items: Sequence[ItemRecord]) -> Counter[str]:
-    """Count *items* by state."""
-    return Counter(record.item.state for record in items)
