@@ -83,10 +83,18 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """What is behind the database's URL."""
+    """
+    What is behind the database's URL.
+
+    Attributes:
+        jobs: The jobs.
+        sessions: Who they belong to.
+        database: Where both are; None: not in a SQL database.
+    """
 
     jobs: JobStore
     sessions: SessionStore
+    database: Database | None = None
 
 
 @asynccontextmanager
@@ -121,7 +129,8 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 def _sql_stores(database: Database) -> Stores:
-    return Stores(jobs=SqlJobStore(database), sessions=SqlSessionStore(database))
+    jobs, sessions = SqlJobStore(database), SqlSessionStore(database)
+    return Stores(jobs=jobs, sessions=sessions, database=database)
 
 
 async def _redis_stores(url: str) -> Stores:
@@ -248,7 +257,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     context = Context(
         store=stores.jobs,
         sessions=stores.sessions,
-        artifacts=_artifact_store(settings),
+        artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
         feed=await stack.enter_async_context(_open_feed(settings)),
         compute=compute,
@@ -390,7 +399,15 @@ def _make_folders(*folders: Path) -> None:
             ) from error
 
 
-def _artifact_store(settings: Settings) -> ArtifactStore:
+def open_artifacts(settings: Settings) -> ArtifactStore:
+    """
+    Open the place where pictures and results are kept.
+
+    Raises:
+        InvalidSetting: Its URL names no place that is supported.
+        ExtraMissing: What reaches it is not installed.
+        StorageUnavailable: It cannot be made.
+    """
     url = urlsplit(settings.effective_storage_url)
     if url.scheme in _BUCKETS:
         return _bucket_store(settings)

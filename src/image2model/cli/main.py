@@ -24,9 +24,14 @@ SUMMARIES: Mapping[str, str] = {
     "ledger": "List what was sent to providers, and what it cost.",
     "keys": "Manage API keys for `serve`.",
     "migrate": "Bring the database's tables up to date.",
+    "export": "Write all jobs into a folder, to move them elsewhere.",
+    "import": "Read the jobs that `export` wrote.",
     "doctor": "Check this installation, and say what to mend.",
 }
 """Every subcommand with its line of help; `image2model.cli.NAME` has it as `app`."""
+
+_MODULES = {"import": "import_records"}
+"""Modules whose names are not those of their commands, for Python has other plans with these."""
 
 
 class LazyCommands(TyperGroup):
@@ -63,7 +68,9 @@ class LazyCommands(TyperGroup):
 
 def load_command(name: str) -> Any:
     """Import the subcommand *name*."""
-    command = typer.main.get_command(import_module(f"image2model.cli.{name}").app)
+    command = typer.main.get_command(
+        import_module(f"image2model.cli.{_MODULES.get(name, name)}").app
+    )
     command.name = name
     return command
 
