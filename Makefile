@@ -20,7 +20,7 @@ node := .tools/node/bin/node
 npm := PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 khronos := tests/khronos/node_modules/.installed
 chromium := .tools/chromium
-servers := .tools/redis-server .tools/postgresql
+servers := .tools/redis-server .tools/postgresql .tools/faketime
 frontend := frontend/node_modules/.installed
 webapp := src/image2model/webapp/index.html
 webapp_sources := frontend/vite.config.ts frontend/package.json \
@@ -60,6 +60,13 @@ test: set-up check ## Set everything up, check, and run all tests (PYTEST_ARGS="
 	@# Apart from the others: Playwright keeps an event loop running in its thread, beside which no
 	@# asynchronous test can start its own. Code 5: -k chose none of these.
 	.venv/bin/pytest -n $(TEST_PROCESSES) tests/e2e $(PYTEST_ARGS) < /dev/null || [ $$? -eq 5 ]
+
+# Again and again, for what goes wrong at one moment of many: make soak SOAK=50
+SOAK ?= 10
+
+.PHONY: soak
+soak: set-up ## Kill, stop and cut off parts of scaled mode, SOAK times over
+	for round in $$(seq $(SOAK)); do .venv/bin/pytest tests/crash $(PYTEST_ARGS) || exit 1; done
 
 .PHONY: set-up
 set-up: $(dev) $(khronos) $(webapp) $(chromium) $(servers)

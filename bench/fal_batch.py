@@ -54,7 +54,7 @@ class Setup:
 def main() -> None:
     """Measure all, and print the promise beside each figure."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        files = _write(Path(folder), BATCH)
+        files = write_pictures(Path(folder), BATCH)
         for webhooks in (False, True):
             _measure_batch(Path(folder), files, webhooks=webhooks)
         _measure_crowd(Path(folder))
@@ -66,11 +66,11 @@ def main() -> None:
 def _measure_batch(folder: Path, files: Sequence[Path], *, webhooks: bool) -> None:
     way = "webhooks" if webhooks else "polling"
     with _set_up(folder / way, latency_s=BATCH_LATENCY_S, webhooks=webhooks) as setup:
-        took_s, _ = _run_batch(setup, files, keep="keep")
-        linked_s, _ = _run_batch(setup, files, keep="links")
+        took_s, _ = run_batch(setup, files, keep="keep")
+        linked_s, _ = run_batch(setup, files, keep="links")
         latency = {"median_s": BATCH_LATENCY_S, "sigma": SPREAD}
         httpx2.post(f"{setup.control_url}/latency", json=latency, trust_env=False)
-        _, late_s = _run_batch(setup, files, keep="links")
+        _, late_s = run_batch(setup, files, keep="links")
     promise_s = 0.1 if webhooks else 0.4
     print(
         f"{len(files)} items, latency {BATCH_LATENCY_S:g} s, {way}: upload to last result "
@@ -84,7 +84,7 @@ def _measure_batch(folder: Path, files: Sequence[Path], *, webhooks: bool) -> No
     )
 
 
-def _run_batch(
+def run_batch(
     setup: Setup, files: Sequence[Path], *, keep: Literal["keep", "links"]
 ) -> tuple[float, Sequence[float]]:
     """Make all of *files*; returns the seconds it took, and how late each end was heard of."""
@@ -98,7 +98,7 @@ def _run_batch(
             _note(seen, noticed_s)
         took_s = time.time() - started_s
     assert job.counts.succeeded == len(files), job.counts
-    ended_s = {one["request_id"]: _epoch_s(one["ended_at"]) for one in setup.told("requests")}
+    ended_s = {one["request_id"]: epoch_s(one["ended_at"]) for one in setup.told("requests")}
     return took_s, sorted(noticed_s[name] - ended_s[name] for name in noticed_s)
 
 
@@ -109,7 +109,8 @@ def _note(job: JobOut, noticed_s: dict[str, float]) -> None:
             noticed_s.setdefault(request_id, time.time())
 
 
-def _epoch_s(text: str) -> float:
+def epoch_s(text: str) -> float:
+    """Read a moment of the API, in seconds since 1970."""
     return datetime.fromisoformat(text).timestamp()
 
 
@@ -117,16 +118,16 @@ def _epoch_s(text: str) -> float:
 
 
 def _measure_crowd(folder: Path) -> None:
-    files = _write(folder, CROWD)
+    files = write_pictures(folder, CROWD)
     more = {"IMAGE2MODEL_LIMITS__ITEMS_PER_JOB": str(JOB_LIMIT)}
     with _set_up(folder / "crowd", latency_s=CROWD_LATENCY_S, environment=more) as setup:
         with Client(setup.url) as client:
             client.wait(client.submit(files[:1], generator=GENERATOR, keep="links").id)
         before_s = _cpu_s(setup.server)
-        watched = _Watched(setup)
+        watched = Watched(setup)
         started_s = time.perf_counter()
         jobs = [
-            threading.Thread(target=_run_job, args=(setup.url, files[start : start + JOB_LIMIT]))
+            threading.Thread(target=run_job, args=(setup.url, files[start : start + JOB_LIMIT]))
             for start in range(0, CROWD, JOB_LIMIT)
         ]
         with watched:
@@ -136,7 +137,7 @@ def _measure_crowd(folder: Path) -> None:
                 job.join()
         ended_s = time.time()
         took_s = time.perf_counter() - started_s
-        first_s = min(_epoch_s(one["submitted_at"]) for one in setup.told("requests")[1:])
+        first_s = min(epoch_s(one["submitted_at"]) for one in setup.told("requests")[1:])
         cpu_ms = (_cpu_s(setup.server) - before_s) / CROWD * 1000
         accepted = setup.told("ledger")["accepted_per_picture"]
     assert sum(accepted.values()) == CROWD + 1, sum(accepted.values())
@@ -152,7 +153,8 @@ def _measure_crowd(folder: Path) -> None:
     )
 
 
-def _run_job(url: str, files: Sequence[Path]) -> None:
+def run_job(url: str, files: Sequence[Path]) -> None:
+    """Make all of *files* as links, and ask now and then how far it is."""
     with Client(url) as client:
         job = client.submit(files, generator=GENERATOR, keep="links")
         assert client.session is not None
@@ -170,7 +172,7 @@ def _run_job(url: str, files: Sequence[Path]) -> None:
         assert told["counts"]["succeeded"] == len(files), (told["counts"], known)
 
 
-class _Watched:
+class Watched:
     """Samples the server and the simulator ten times a second while the block runs."""
 
     def __init__(self, setup: Setup) -> None:
@@ -214,7 +216,8 @@ def _cpu_s(process: psutil.Process) -> float:
 # --- processes ------------------------------------------------------------------------------------
 
 
-def _write(folder: Path, count: int) -> Sequence[Path]:
+def write_pictures(folder: Path, count: int) -> Sequence[Path]:
+    """Write *count* pictures, each different, into *folder*."""
     files = [folder / f"picture-{index:04}.png" for index in range(count)]
     for index, file in enumerate(files):
         if not file.exists():

@@ -1,5 +1,5 @@
 """
-Puts `.tools/postgresql` or `.tools/redis-server`: what the tests of scaled mode start.
+Puts `.tools/postgresql`, `.tools/redis-server` or `.tools/faketime`: what scaled mode's tests need.
 
 They are the machine's own, installed first where that is allowed. Tests start servers of their own
 with them and never touch one that runs on the machine.
@@ -46,9 +46,15 @@ def find_redis() -> Path | None:
     return None if program is None else Path(program)
 
 
+def find_faketime() -> Path | None:
+    """Find the library that shows a process another time, in the variant for threads."""
+    return next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+
+
 FIND: Mapping[str, Callable[[], Path | None]] = {
     "postgresql": find_postgresql,
     "redis-server": find_redis,
+    "faketime": find_faketime,
 }
 """How each is found; the names are also those of Debian's packages."""
 

@@ -7,8 +7,6 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +14,9 @@ from urllib.parse import urlsplit
 
 from image2model.backends.sql.tables import REVISION
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
+from image2model.cli.findings import Finding, Level
 from image2model.cli.places import without_secrets
+from image2model.cli.queue_checks import check_queue
 from image2model.cli.remote import open_remote
 from image2model.core.errors import Image2ModelError
 from image2model.jobs.health import OK, check_parts
@@ -24,33 +24,6 @@ from image2model.ports.provider import Provider
 from image2model.settings import Settings, load_settings, present_variables, variables
 
 _LITTLE_SPACE_BYTES = 1_000_000_000
-
-
-class Level(StrEnum):
-    """How bad it is. `note`: nothing is wrong; `warning`: something will not work."""
-
-    OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """
-    What one check found.
-
-    Attributes:
-        what: What was checked.
-        level: How bad it is.
-        found: What is the case.
-        advice: What to do about it; "": nothing.
-    """
-
-    what: str
-    level: Level
-    found: str
-    advice: str = ""
 
 
 def check_installation() -> Iterator[Finding]:
@@ -126,6 +99,7 @@ def _check_product(settings: Settings) -> Iterator[Finding]:
                 level = Level.OK if outcome == OK else Level.FAILURE
                 yield Finding(what=part, level=level, found=_told(settings, part, outcome))
             yield from _check_durability(desk, settings)
+            yield from check_queue(settings, desk)
             yield _ok("default generator", desk.context.catalogue.default)
             for provider in desk.context.catalogue.providers:
                 yield _check_provider(desk, provider)

@@ -5,8 +5,9 @@ import json
 
 import typer
 
-from image2model.cli.checks import Level, check_installation
+from image2model.cli.checks import check_installation
 from image2model.cli.errors import SOME_FAILED
+from image2model.cli.findings import Level
 from image2model.cli.parameters import STYLE, JsonOption
 
 app = typer.Typer(**STYLE)

@@ -15,7 +15,7 @@ from image2model.cli.parameters import STYLE
 SUMMARIES: Mapping[str, str] = {
     "generate": "Turn pictures into 3D models.",
     "serve": "Start the web app and the HTTP API.",
-    "worker": "Make the models of a queue, in scaled mode.",
+    "worker": "Take items from the queue and make their models.",
     "convert": "Turn 3D files into other formats, sizes and weights.",
     "inspect": "Say what 3D files hold, and whether they print.",
     "jobs": "Look at jobs and change them.",

@@ -27,6 +27,7 @@ from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
+from image2model.jobs.bells import listening
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.current import working_on
 from image2model.jobs.discard import discard_unnamed
@@ -265,13 +266,18 @@ class _Run:
 
     async def _follow(self) -> None:
         pacer = ProgressPacer(self._context.clock)
+        feed, request_id = self._context.feed, self._handle.request_id
+        async with listening(feed, self._claim.ref, self._provider, request_id):
+            await self._report(pacer)
+        await self._step(
+            Step(to=ItemState.FINISHING, progress=Progress(fraction=0.95, phase="Finishing"))
+        )
+
+    async def _report(self, pacer: ProgressPacer) -> None:
         with self._calling("follow"):
             async for progress in self._provider.follow(self._work, self._handle):
                 if pacer.worth_writing(progress):
                     await self._step(Step(to=ItemState.GENERATING, progress=progress))
-        await self._step(
-            Step(to=ItemState.FINISHING, progress=Progress(fraction=0.95, phase="Finishing"))
-        )
 
     async def _finish(self) -> None:
         with self._calling("collect"):

@@ -8,6 +8,7 @@ from image2model.core.ids import SubmitKey
 from image2model.core.job import Attempt
 from image2model.core.rules import ENDED_ATTEMPTS
 from image2model.core.states import AttemptState
+from image2model.jobs.bells import ring
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange
@@ -62,6 +63,7 @@ async def _receive(
         await _book(context, receiver, attempt, request_id)
     woken = receiver.wake(request_id)
     if ref is not None and not woken and attempt.state not in ENDED_ATTEMPTS:
+        await ring(context.feed, ref)
         await _dispatch(context, ref)
 
 
@@ -81,7 +83,7 @@ async def _book(
 
 
 async def _dispatch(context: Context, ref: ItemRef) -> None:
-    """Have the item run here, in case nobody does; its lease sees to it that it is run once."""
+    """Have the item run, in case nobody does; its lease sees to it that it is run once."""
     await context.announce(ref.job)
     try:
         job = await context.store.get_job(ref.job)

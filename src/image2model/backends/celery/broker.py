@@ -21,7 +21,23 @@ _OF_REDIS = frozenset({"redis", "rediss", "sentinel"})
 
 
 class _PatientConnection(Connection):
-    """A connection that is tried again every few seconds: Celery's own wait grows to 30 s."""
+    """
+    A connection whose loss is survived, and which is tried again every few seconds.
+
+    Celery's own wait grows to 30 s. And what is left of a lost connection to Redis raises
+    AttributeError (kombu 5.7) where messages that came over it are acknowledged or put back;
+    unless that counts as a lost connection, it ends the worker.
+    """
+
+    @property
+    def connection_errors(self) -> tuple[type[Exception], ...]:
+        """What tells that the connection is lost."""
+        return (*self.get_transport_cls().connection_errors, AttributeError)
+
+    @property
+    def recoverable_connection_errors(self) -> tuple[type[Exception], ...]:
+        """The same, where a new connection helps."""
+        return self.connection_errors
 
     def ensure_connection(self, *args: Any, **more: Any) -> Self:
         """Connect, trying for ever unless told otherwise."""

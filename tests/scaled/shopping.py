@@ -1,0 +1,111 @@
+"""People who use an installation: they submit, watch at every web process, and look closely."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import httpx2
+
+from tests.cli.drawing import disc_png
+
+GENERATOR = "fal/tripo-v2.5"
+_RETRY_S = 0.2
+_ENDED = {"succeeded", "failed", "cancelled"}
+
+
+class Watcher:
+    """
+    A browser that watches a job over server-sent events, and comes again whenever it is cut off.
+
+    Attributes:
+        states: The items' states as told, by index.
+        cut_off: How often the stream broke before its end.
+        moved: Set, and made anew, whenever something is told.
+    """
+
+    def __init__(self, http: httpx2.AsyncClient, url: str, job_id: str) -> None:
+        self._http = http
+        self._address = f"{url}/api/v1/jobs/{job_id}/events"
+        self._known = ""
+        self.states: dict[int, str] = {}
+        self.cut_off = 0
+        self.moved = anyio.Event()
+
+    async def watch(self) -> None:
+        """Watch until the stream says that the job is finished."""
+        while not await self._listen():
+            self.cut_off += 1
+            await anyio.sleep(_RETRY_S)
+
+    async def until_ended(self, count: int) -> None:
+        """Wait until *count* items have ended, as far as this watcher was told."""
+        while sum(state in _ENDED for state in self.states.values()) < count:
+            await self.moved.wait()
+
+    async def _listen(self) -> bool:
+        headers = {"Last-Event-ID": self._known} if self._known else {}
+        try:
+            async with self._http.stream("GET", self._address, headers=headers) as reply:
+                if reply.status_code != 200:
+                    return False
+                name = ""
+                async for line in reply.aiter_lines():
+                    field, _, value = line.partition(": ")
+                    match field:
+                        case "event":
+                            name = value
+                        case "id":
+                            self._known = value
+                        case "data":
+                            if self._hear(name, json.loads(value)):
+                                return True
+        except httpx2.TransportError:
+            pass
+        return False
+
+    def _hear(self, name: str, data: dict[str, Any]) -> bool:
+        if name == "snapshot":
+            self.states = {item["index"]: item["state"] for item in data["items"]}
+        elif name == "item":
+            self.states[data["index"]] = data["state"]
+        self.moved.set()
+        self.moved = anyio.Event()
+        return name == "end"
+
+
+async def submit(http: httpx2.AsyncClient, url: str, count: int, **fields: str) -> str:
+    """Submit a job of *count* pictures. Returns its id."""
+    files = [
+        ("files", (f"cup-{number:03}.png", disc_png(number * 5 + 1), "image/png"))
+        for number in range(count)
+    ]
+    data = {"generator": GENERATOR, **fields}
+    reply = await http.post(f"{url}/api/v1/jobs", data=data, files=files)
+    assert reply.status_code == 202, reply.text
+    job_id: str = reply.json()["id"]
+    return job_id
+
+
+async def read_job(http: httpx2.AsyncClient, url: str, job_id: str) -> dict[str, Any]:
+    """Read a job from one of the web processes."""
+    reply = await http.get(f"{url}/api/v1/jobs/{job_id}")
+    assert reply.status_code == 200, reply.text
+    job: dict[str, Any] = reply.json()
+    return job
+
+
+async def check_results(http: httpx2.AsyncClient, urls: Sequence[str], job_id: str) -> None:
+    """Insist that every item succeeded and that every web process has every file of it, whole."""
+    for url in urls:
+        job = await read_job(http, url, job_id)
+        assert job["state"] == "finished"
+        states = {item["name"]: (item["state"], item["error"]) for item in job["items"]}
+        assert states == dict.fromkeys(states, ("succeeded", None))
+    for number, item in enumerate(job["items"]):
+        url = urls[number % len(urls)]
+        [mesh] = [file for file in item["result"]["files"] if file["role"] == "mesh"]
+        reply = await http.get(f"{url}{mesh['url']}")
+        assert reply.status_code == 200, reply.text
+        assert hashlib.sha256(reply.content).hexdigest() == mesh["sha256"]
