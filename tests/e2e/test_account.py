@@ -89,26 +89,6 @@ def test_use_and_budget_are_told(tmp_path: Path, simulator: Simulator, visit: Vi
         expect(page.get_by_test_id("stored")).to_have_text("0 jobs, 0 B stored")
 
 
-def test_results_at_the_provider_are_shown_by_us(
-    tmp_path: Path, simulator: Simulator, visit: Visit
-) -> None:
-    """Their previews and models come through this server, and the page asks no other one."""
-    environment = {**simulator.environment, "IMAGE2MODEL_KEEP": "links"}
-    with open_site(tmp_path, environment) as site:
-        page = visit(site)
-        open_upload(page, generator="Tripo v2.5", provider="fal")
-        add(page, pictures()[:1])
-        job = make(page, 1)
-        wait_for_results(page)
-        files = page.request.get(f"/api/v1/jobs/{job}").json()["items"][0]["result"]["files"]
-        assert all(file["provider_url"] for file in files)
-        preview = page.get_by_alt_text("Model of badge").first
-        expect(preview).to_be_visible()
-        assert preview.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
-        page.get_by_role("button", name="Open badge in the viewer").click()
-        expect(page.get_by_test_id("stage")).to_have_attribute("data-status", "shown")
-
-
 def test_default_options_are_set_in_the_settings(local_site: Site, visit: Visit) -> None:
     """What is chosen there is chosen on the upload page."""
     page = visit(local_site)
