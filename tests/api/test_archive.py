@@ -79,6 +79,20 @@ async def test_all_models_are_adjusted_alike(client: httpx2.AsyncClient, url: st
             assert np.ptp(mesh.positions[:, 1]) == pytest.approx(0.25)
 
 
+async def test_formats_in_one_word(client: httpx2.AsyncClient, url: str) -> None:
+    reply = await client.get(url, params={"formats": "glb, STL"})
+    assert {"mug.glb", "mug.stl"} <= set(names_in(reply))
+
+
+@pytest.mark.parametrize(
+    "query", [{"faces": "3"}, {"height_mm": "1", "width_mm": "1"}, {"max_bytes": "x"}, {"no": "1"}]
+)
+async def test_adjustments_that_make_no_sense(
+    client: httpx2.AsyncClient, url: str, query: dict[str, str]
+) -> None:
+    assert problem_of(await client.get(url, params=query), 422)["code"] == "invalid_request"
+
+
 async def test_a_model_that_cannot_be_made_so_small_is_listed_as_missing(
     client: httpx2.AsyncClient, url: str
 ) -> None:

@@ -38,6 +38,7 @@ async def test_a_draft_is_filled_and_started(client: httpx2.AsyncClient, rig: Ri
     assert filled["items"][0]["views"][0] == {
         "view": "front",
         "url": place(draft, 0),
+        "file_name": "cup.png",
         "width_px": 64,
         "height_px": 64,
     }

@@ -51,7 +51,8 @@ async def test_the_json_has_the_names_of_the_design(client: httpx2.AsyncClient, 
     await rig.run_dispatched()
     found = await read(client, job)
     assert set(found) == {
-        *("id", "name", "state", "generator", "options", "created_at", "started_at"),
+        *("id", "name", "state", "generator", "options", "formats", "adjust"),
+        *("created_at", "started_at"),
         *("finished_at", "version", "counts", "progress", "cost", "expires_at", "keep", "starred"),
         "items",
     }
@@ -60,10 +61,11 @@ async def test_the_json_has_the_names_of_the_design(client: httpx2.AsyncClient, 
         *("index", "name", "state", "views", "progress", "error", "result", "attempts"),
         "metadata",
     }
-    assert set(item["views"][0]) == {"view", "url", "width_px", "height_px"}
+    assert set(item["views"][0]) == {"view", "url", "file_name", "width_px", "height_px"}
     assert set(item["progress"]) == {"fraction", "phase", "queue_position", "eta_s"}
     assert set(item["result"]["files"][0]) == {
         *("name", "role", "format", "size_bytes", "sha256", "url", "provider_url", "expires_at"),
+        "notes",
     }
     assert found["created_at"] == "2026-01-01T00:00:00Z"
 

@@ -1,13 +1,20 @@
 """Spreadsheets over HTTP: names, sizes and metadata of results; refusals before the work."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from image2model.api.app import create_api
 from image2model.geometry.glb_container import parse_glb
-from tests.api.asking import make_draft, make_job, png_part, problem_of
+from image2model.jobs.catalogue import Catalogue
+from image2model.ports.provider import ProviderTools
+from image2model.providers.local.provider import LocalProvider
+from image2model.testing.scripted_provider import SCRIPTED
+from tests.api.asking import ask, make_draft, make_job, png_part, problem_of
 from tests.rig import Rig, disc_png
 
 pytestmark = pytest.mark.anyio
@@ -66,7 +73,9 @@ async def test_other_formats_tell_it_too(client: httpx2.AsyncClient, rig: Rig) -
     [
         ("picture,height_mm\nmug.png,tall\n", "height_mm", "is no number"),
         ("picture\nmug.png\npot.png\n", "picture", "no picture 'pot.png'"),
-        ("picture,generator\nmug.png,local/other\n", "generator", "is not the job's"),
+        ("picture,generator\nmug.png,local/puff\n", "generator", "no generator 'local/puff'"),
+        ("picture\nmugg.png\n", "picture", "did you mean 'mug.png'?"),
+        ("picture,height_mm\nmug.png,5\nMUG.png,6\n", "picture", "picture of row 2 already"),
         ("title\nMug\n", "picture", "must name the pictures"),
     ],
 )
@@ -91,7 +100,8 @@ async def test_sheet_names_the_generator(client: httpx2.AsyncClient) -> None:
     reply = await send(client, "picture,generator\nmug.png,scripted/cube\n", "mug")
     assert reply.json()["generator"] == "scripted/cube"
     reply = await send(client, "picture,generator\nmug.png,no/such\n", "mug")
-    assert problem_of(reply, 404)["code"] == "generator_not_found"
+    (fault,) = problem_of(reply, 422)["details"]["errors"]
+    assert (fault["row"], fault["column"]) == (2, "generator")
 
 
 async def test_same_key_with_another_sheet_is_another_request(client: httpx2.AsyncClient) -> None:
@@ -147,6 +157,44 @@ async def test_sheet_that_does_not_fit_changes_nothing(client: httpx2.AsyncClien
         reply = await client.put(f"{url}/sheet", content=text.encode())
         assert problem_of(reply, 422)["code"] == "invalid_sheet"
     assert await named(client, url) == [("mug", None)]
+
+
+async def test_sheet_of_a_draft_names_its_generator(rig: Rig, tmp_path: Path) -> None:
+    tools = ProviderTools(
+        compute=rig.context.compute,
+        clock=rig.clock,
+        picture_limits=rig.context.rules.picture,
+        fetcher=rig.web,
+        incoming=tmp_path,
+        result_bytes=rig.context.rules.result_bytes,
+        compute_limit_s=rig.context.rules.compute_s,
+        config={},
+    )
+    catalogue = Catalogue([rig.provider, LocalProvider(tools)], default=SCRIPTED)
+    async with ask(create_api(replace(rig.context, catalogue=catalogue))) as client:
+        url = await draft_of(client, "mug")
+        reply = await client.put(f"{url}/sheet", content=b"picture,generator\nmug,local/puff\n")
+        assert reply.json()["generator"] == "local/puff"
+        assert reply.json()["options"]["depth"] == 1.0
+
+
+async def test_views_of_a_draft_are_found_by_any_of_their_files(
+    client: httpx2.AsyncClient,
+) -> None:
+    url = await draft_of(client, "mug")
+    back = f"{url}/items/0/views/back?name=mug_back.png"
+    await client.put(back, content=disc_png("back"))
+    reply = await client.put(f"{url}/sheet", content=b"picture,height_mm\nmug_back.png,7\n")
+    assert reply.status_code == 200, reply.text
+    reply = await client.put(f"{url}/sheet", content=b"picture,height_mm\nmug.png,8\n")
+    assert reply.json()["items"][0]["metadata"]["height_mm"] == 8
+
+
+async def test_names_with_their_extension_tell_pictures_apart(client: httpx2.AsyncClient) -> None:
+    photo = ("files", ("mug.photo.png", disc_png("photo"), "image/png"))
+    sheet = sheet_part("picture,title\nmug.png,One\nmug.photo,Two\n")
+    reply = await client.post("/api/v1/jobs", files=[png_part("mug"), photo, sheet])
+    assert [item["name"] for item in reply.json()["items"]] == ["One", "Two"], reply.text
 
 
 async def test_only_drafts_are_described(client: httpx2.AsyncClient) -> None:

@@ -40,7 +40,7 @@ def test_short_names_of_formats(here: Here, cube: Path, tmp_path: Path) -> None:
 
 def test_adjusted(here: Here, ring: Path, tmp_path: Path) -> None:
     """Fewer faces, 50 mm high, within the bytes; what was given up is said."""
-    limits = ["--faces", "500", "--height-mm", "50", "--pivot", "base", "--max-mb", "0.05"]
+    limits = ["--faces", "500", "--height-mm", "50", "--pivot", "base", "--max-bytes", "50kB"]
     ended = here("convert", ring, "-o", tmp_path / "out", *limits)
     assert ended.code == 0
     assert "simplified from 2,304 to 500 faces" in ended.out
@@ -85,7 +85,13 @@ def test_source_is_never_replaced(here: Here, cube: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "wrong",
-    [["-f", "dwg"], ["-f", ","], ["--faces", "2"], ["--height-mm", "1", "--width-mm", "1"]],
+    [
+        ["-f", "dwg"],
+        ["-f", ","],
+        ["--faces", "2"],
+        ["--height-mm", "1", "--width-mm", "1"],
+        ["--max-bytes", "4 potatoes"],
+    ],
     ids=str,
 )
 def test_wrong_options_make_nothing(

@@ -1,12 +1,15 @@
 """Pictures become files in a folder, and the same command again makes nothing twice."""
 
 import json
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from image2model.geometry.formats.reading import read_model
 from image2model.geometry.glb_reader import read_glb
 from image2model.wire.models import JobOut
 from tests.cli.drawing import draw_discs
@@ -60,6 +63,43 @@ def test_other_formats_are_converted(here: Here, tmp_path: Path) -> None:
     ]
     stl = (tmp_path / "out" / "mug.stl").read_bytes()
     assert len(stl) == 84 + 50 * int.from_bytes(stl[80:84], "little")
+
+
+def test_models_come_in_the_size_and_weight_asked_for(here: Here, tmp_path: Path) -> None:
+    """Other sizes later are made of the same model, which is not made or paid for again."""
+    wanted = ("-f", "stl", "--height-mm", "80", "--max-faces", "400", "--max-bytes", "50kB")
+    ended = here("generate", "pictures/mug.png", "-o", "out", *wanted, "--json")
+    assert ended.code == 0
+    assert names_in(tmp_path / "out") == ["mug.preview.webp", "mug.stl"]
+    [mesh] = read_model((tmp_path / "out" / "mug.stl").read_bytes()).meshes
+    assert len(mesh.faces) <= 400
+    assert np.ptp(mesh.positions[:, 1]) == pytest.approx(0.08, rel=1e-3)
+    [item] = ended.json["items"]
+    assert [file["name"] for file in item["result"]["files"] if file["role"] == "mesh"] == [
+        "mug.glb",
+        "mug.stl",
+    ]
+    again = here("generate", "pictures/mug.png", "-o", "out", "--height-mm", "50", "--json").json
+    assert attempts_of(again) == [0]
+    [mesh] = read_model((tmp_path / "out" / "mug.glb").read_bytes()).meshes
+    assert np.ptp(mesh.positions[:, 1]) == pytest.approx(0.05, rel=1e-3)
+
+
+def test_archive_is_as_asked_for_when_it_was_made(here: Here, tmp_path: Path) -> None:
+    here("generate", "pictures/mug.png", "-o", "out", "-f", "stl", "--height-mm", "80")
+    here("jobs", "download", "last", "-o", "all.zip")
+    here("jobs", "download", "last", "-o", "other.zip", "-f", "glb", "--height-mm", "20")
+    for name, member, height_m in (("all", "mug.stl", 0.08), ("other", "mug.glb", 0.02)):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip") as files:
+            [mesh] = read_model(files.read(member)).meshes
+        assert np.ptp(mesh.positions[:, 1]) == pytest.approx(height_m, rel=1e-3)
+        assert here("verify", f"{name}.zip").code == 0
+
+
+def test_pictures_without_a_row_are_named(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "objects.csv").write_text("picture;height_mm\nmug.png;80\n")
+    ended = here("generate", "pictures", "-o", "out", "--sheet", "objects.csv", "--dry-run")
+    assert "Without a row in the spreadsheet: cup2, cup10." in ended.err
 
 
 def test_same_command_again_makes_and_writes_nothing(here: Here, tmp_path: Path) -> None:

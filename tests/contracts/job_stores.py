@@ -69,6 +69,7 @@ def terms_of(job: Job) -> DraftTerms:
     return DraftTerms(
         generator=job.generator,
         options=job.options,
+        output=job.output,
         keep=job.keep,
         life_s=job.life_s,
         budget_usd=job.budget_usd,

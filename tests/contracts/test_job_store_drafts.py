@@ -12,6 +12,7 @@ from image2model.core.errors import ItemNotFound, JobNotFound, TooManyItems, Wro
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import JobId
 from image2model.core.job import Job, KeepPolicy
+from image2model.core.output import Output
 from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Description, DraftTerms, JobStore
@@ -219,6 +220,7 @@ async def test_draft_gets_other_terms(job_store: JobStore) -> None:
     terms = DraftTerms(
         generator=GeneratorId("testing/sphere"),
         options={"n": 1},
+        output=Output(formats=("stl",), adjust={"height_mm": 80}),
         keep=KeepPolicy.LINKS,
         life_s=60.0,
         budget_usd=Decimal("1.25"),
@@ -234,7 +236,8 @@ async def test_draft_gets_other_terms(job_store: JobStore) -> None:
     assert terms_of(unlimited) == replace(terms, life_s=None, budget_usd=None)
     with pytest.raises(JobNotFound):
         await job_store.change_draft(NOWHERE, terms)
-    await job_store.start_job(unlimited)
+    started = await job_store.start_job(replace(unlimited, output=Output(formats=("ply",))))
+    assert started.output == Output(formats=("ply",))
     with pytest.raises(WrongState):
         await job_store.change_draft(draft.id, terms)
 

@@ -214,6 +214,7 @@ async def test_item_goes_all_the_way(job_store: JobStore, store_clock: FakeClock
             provider_url="https://example.org/p.webp",
             expires_at=store_clock.now(),
         ),
+        make_file("model.stl", made_by="Conversion(format='stl')", notes=("no colours",)),
     )
     claim = await succeed(job_store, ref, result)
     assert claim.item == await job_store.get_item(ref)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image2model.core.errors import InvalidSheet
-from image2model.core.sheet import SHEET_COLUMNS, picture_key, read_sheet
+from image2model.core.sheet import SHEET_COLUMNS, file_key, picture_key, read_sheet
 
 
 def faults_of(*table: list[Any]) -> list[tuple[int, str, str]]:
@@ -23,7 +23,7 @@ def test_columns_mean_what_they_say() -> None:
             ["a/b/Jug 1.JPG", "Gänsekrug", 1987.0, 212.5, "5000", "chipped", "unknown"],
         ]
     )
-    assert (row.row, row.key, row.name) == (2, "jug 1", "Gänsekrug")
+    assert (row.row, row.name) == (2, "Gänsekrug")
     assert row.metadata == {
         "picture": "a/b/Jug 1.JPG",
         "title": "Gänsekrug",
@@ -56,7 +56,7 @@ def test_every_fault_is_named_by_row_and_column() -> None:
         ["picture", "height_mm", "face_limit", "generator"],
         ["a.png", "tall", 5000, "local/puff"],
         [],
-        ["A.jpg", -3, 12.5, "local/relief"],
+        ["A.PNG", -3, 12.5, "local/relief"],
         ["", 1e9, 1, ""],
         ["b.png", "1.000,5", "x" * 6000, None],
     )
@@ -75,6 +75,36 @@ def test_every_fault_is_named_by_row_and_column() -> None:
     assert "'tall'" in faults[0][2]
     assert "row 2" in faults[3][2]
     assert "one job for each" in faults[4][2]
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimal_comma", "mm"),
+    [
+        ("1.234", False, 1.234),
+        ("1,234", True, 1.234),
+        ("0,125", False, 0.125),
+        ("12,5", False, 12.5),
+    ],
+)
+def test_decimal_signs(cell: str, mm: float, *, decimal_comma: bool) -> None:
+    (row,) = read_sheet([["file", "height_mm"], ["a.png", cell]], decimal_comma=decimal_comma)
+    assert row.metadata["height_mm"] == mm
+
+
+@pytest.mark.parametrize(("cell", "decimal_comma"), [("1,234", False), ("1.234", True)])
+def test_numbers_that_may_be_either_are_refused(cell: str, *, decimal_comma: bool) -> None:
+    with pytest.raises(InvalidSheet, match=r"may be 1\.234 or 1234"):
+        read_sheet([["file", "height_mm"], ["a.png", cell]], decimal_comma=decimal_comma)
+
+
+@pytest.mark.parametrize("cell", ["20000", "20,000", "20.000", "20 000", "20'000", 20_000, 2e4])
+def test_thousands_of_faces(cell: Any) -> None:
+    (row,) = read_sheet([["file", "max faces"], ["a.png", cell]])
+    assert row.metadata["face_limit"] == 20_000
+
+
+def test_errors_of_the_spreadsheet_are_no_titles() -> None:
+    assert faults_of(["file", "title"], ["a.png", "#REF!"])[0][:2] == (2, "title")
 
 
 @pytest.mark.parametrize(
@@ -126,4 +156,4 @@ def test_whatever_comes_is_read_or_refused(heading: list[Any], rows: list[list[A
     except InvalidSheet as error:
         refused = len(error.details["errors"])
     assert bool(found) is not bool(refused)
-    assert len({row.key for row in found}) == len(found)
+    assert len({file_key(row.picture) for row in found}) == len(found)

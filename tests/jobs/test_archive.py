@@ -76,7 +76,8 @@ async def test_what_was_given_up_for_a_file_is_told(rig: Rig) -> None:
     notes = ("the texture", "simplified")
     written = Written(entry=entry, size_bytes=3, sha256="0" * 64, notes=notes)
     manifest = Manifest(rig.context, job, [written], [])
-    files = {"manifest.json": manifest.to_json(), "manifest.csv": manifest.to_csv()}
+    table = manifest.to_csv()
+    files = {"manifest.json": manifest.to_json(table=table), "manifest.csv": table}
     assert manifest_of(files)["items"][0]["files"][0]["notes"] == list(notes)
     assert table_of(files)[0]["stl_notes"] == "the texture. simplified"
 

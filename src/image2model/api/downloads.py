@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import quote
@@ -162,7 +162,7 @@ async def send_model(
     """
     if model.convert is None:
         send = send_through if through else send_result_file
-        return await send(context, request, model.source)
+        return _with_notes(await send(context, request, model.source), model.source.file.notes)
     source = model.source.file
     version = source.sha256 or source.artifact or _digest(source.provider_url)
     download = Download(
@@ -177,9 +177,12 @@ async def send_model(
     async def read(start: int, length: int) -> AsyncIterator[bytes]:
         yield made.content[start : start + length]
 
-    answer = send_parts(request, download, len(made.content), read)
-    if made.notes:
-        answer.headers[NOTES_HEADER] = json.dumps(made.notes[:_MOST_NOTES])
+    return _with_notes(send_parts(request, download, len(made.content), read), made.notes)
+
+
+def _with_notes(answer: Response, notes: Sequence[str]) -> Response:
+    if notes:
+        answer.headers[NOTES_HEADER] = json.dumps(list(notes[:_MOST_NOTES]))
     return answer
 
 

@@ -11,6 +11,7 @@ from image2model.api.multipart import MultipartReader, Part
 from image2model.core.errors import InvalidRequest, NoPictures, TooManyItems, UploadTooLarge
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import KeepPolicy
+from image2model.core.output import Output
 from image2model.jobs.context import Context
 from image2model.jobs.receive import ItemGroup, PictureIntake, receive_pictures
 from image2model.jobs.sheet import parse_sheet, with_generator
@@ -176,6 +177,7 @@ def _job_request(given: DraftIn, idempotency_key: str | None, *, reuse: bool) ->
         name=given.name,
         generator=GeneratorId(given.generator) if given.generator else None,
         options=given.options,
+        output=Output(formats=tuple(dict.fromkeys(given.formats)), adjust=given.adjust.asked()),
         keep=KeepPolicy(given.keep) if given.keep else None,
         budget_usd=None if given.budget_usd is None else Decimal(str(given.budget_usd)),
         idempotency_key=idempotency_key,

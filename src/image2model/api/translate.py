@@ -69,6 +69,8 @@ def job_summary(context: Context, job: Job) -> JobSummary:
         state=job.state.value,
         generator=job.generator,
         options=dict(job.options),
+        formats=list(job.output.formats),
+        adjust=dict(job.output.adjust),
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
@@ -278,6 +280,7 @@ def _view_out(picture: Picture, url: str) -> PictureView:
     return PictureView(
         view=picture.view.value,
         url=f"{url}/views/{picture.view}",
+        file_name=picture.file_name,
         width_px=picture.width_px,
         height_px=picture.height_px,
     )
@@ -293,6 +296,7 @@ def _file_out(file: ResultFile, url: str) -> FileOut:
         url=f"{url}/files/{quote(file.name, safe='')}",
         provider_url=file.provider_url,
         expires_at=file.expires_at,
+        notes=list(file.notes),
     )
 
 

@@ -2,12 +2,24 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from image2model.cli.adjusting import (
+    BytesOption,
+    DepthOption,
+    FacesOption,
+    HeightOption,
+    PivotOption,
+    RepairOption,
+    TextureOption,
+    UpOption,
+    WidthOption,
+    adjustments,
+)
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_names
 from image2model.cli.model_files import FilesArgument, read_file
@@ -19,8 +31,6 @@ from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.geometry.formats.convert import Converted, convert_file
 
 app = typer.Typer(**STYLE)
-
-_BYTES_PER_MB = 1_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,40 +56,15 @@ def convert(
         str,
         typer.Option("--format", "-f", help=f"Formats, separated by commas: {', '.join(FORMATS)}."),
     ] = "glb",
-    faces: Annotated[
-        int | None, typer.Option(metavar="N", help="The most triangles; textures stay in place.")
-    ] = None,
-    height_mm: Annotated[
-        float | None,
-        typer.Option(metavar="MM", help="Its height in millimetres; the other sizes follow."),
-    ] = None,
-    width_mm: Annotated[
-        float | None, typer.Option(metavar="MM", help="Its width, instead of its height.")
-    ] = None,
-    depth_mm: Annotated[
-        float | None, typer.Option(metavar="MM", help="Its depth, instead of its height.")
-    ] = None,
-    up: Annotated[
-        Literal["y", "z"] | None,
-        typer.Option(help="The axis that points up; without it Z in STL and 3MF, else Y."),
-    ] = None,
-    pivot: Annotated[
-        Literal["keep", "base", "centre"],
-        typer.Option(help="Where its origin is: as it is, under it, or in its middle."),
-    ] = "keep",
-    texture_px: Annotated[
-        int | None, typer.Option(metavar="N", help="The longest side of its textures, in pixels.")
-    ] = None,
-    max_mb: Annotated[
-        float | None,
-        typer.Option(
-            metavar="M",
-            help="The most megabytes of each file; faces and texture size are given up for it.",
-        ),
-    ] = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Make it a closed solid for printing, if need be.")
-    ] = False,
+    faces: FacesOption = None,
+    height_mm: HeightOption = None,
+    width_mm: WidthOption = None,
+    depth_mm: DepthOption = None,
+    up: UpOption = None,
+    pivot: PivotOption = None,
+    texture_px: TextureOption = None,
+    max_bytes: BytesOption = None,
+    repair: RepairOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -88,8 +73,7 @@ def convert(
     Works here, without a server. What a format does not hold, and what was given up for the
     limits, is told file by file.
     """
-    asked = Conversion(
-        format=FORMATS[0],
+    asked = adjustments(
         faces=faces,
         height_mm=height_mm,
         width_mm=width_mm,
@@ -97,10 +81,10 @@ def convert(
         up=up,
         pivot=pivot,
         texture_px=texture_px,
-        max_bytes=None if max_mb is None else int(max_mb * _BYTES_PER_MB),
+        max_bytes=max_bytes,
         repair=repair,
     )
-    wanted = [replace(asked, format=name) for name in parse_names(formats)]
+    wanted = [Conversion(format=name, **asked) for name in parse_names(formats)]
     folder = OutputFolder(output)
     told: list[_Told] = []
     names: set[str] = set()

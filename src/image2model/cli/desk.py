@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from image2model.cli.sheets import SourceSheet
 from image2model.cli.subjects import Subject
+from image2model.core.output import Output
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.wire.models import (
     EstimateOut,
@@ -31,6 +32,7 @@ class Order:
     Attributes:
         generator: Its id.
         options: With every default filled in.
+        output: What the models shall come as.
         subjects: What to make models of.
         sheet: What a spreadsheet says of them; None: there is none.
         name: The job's, for people; "": named after its items.
@@ -42,6 +44,7 @@ class Order:
 
     generator: str
     options: Mapping[str, Any]
+    output: Output
     subjects: Sequence[Subject]
     sheet: SourceSheet | None
     name: str
@@ -137,8 +140,10 @@ class Desk(Protocol):
         """Write a file of a result to *path*."""
         ...
 
-    def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
-        """Write an item's model in the format asked for to *path*."""
+    def save_model(
+        self, job: str, item: int, format_name: str, adjust: Mapping[str, Any], path: Path
+    ) -> None:
+        """Write an item's model in the format asked for, and adjusted, to *path*."""
         ...
 
     def fidelity(self, job: str, item: int) -> FidelityOut:

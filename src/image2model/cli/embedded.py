@@ -21,13 +21,13 @@ from image2model.core.generator import GeneratorId
 from image2model.core.ids import LOCAL_OWNER, JobId
 from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import FINAL_STATES, ItemState, JobState
+from image2model.geometry.conversion import FORMATS
 from image2model.jobs import control
 from image2model.jobs.access import owned_job
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.context import Context
 from image2model.jobs.download import (
-    MESH_FORMATS,
     Found,
     find_file,
     find_model,
@@ -98,7 +98,7 @@ class EmbeddedDesk:
 
     works_here = True
     item_limit: int | None = ITEM_LIMIT
-    formats: Sequence[str] | None = tuple(MESH_FORMATS)
+    formats: Sequence[str] | None = FORMATS
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
         self._loop = loop
@@ -246,12 +246,16 @@ class EmbeddedDesk:
     async def _save_file(self, ref: ItemRef, name: str, path: Path) -> None:
         await self._copy(await find_file(self.context, LOCAL_OWNER, ref, name), path)
 
-    def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
-        """Write an item's model in the format asked for to *path*."""
-        self.call(self._save_model, ItemRef(JobId(job), item), format_name, path)
+    def save_model(
+        self, job: str, item: int, format_name: str, adjust: Mapping[str, Any], path: Path
+    ) -> None:
+        """Write an item's model in the format asked for, and adjusted, to *path*."""
+        self.call(self._save_model, ItemRef(JobId(job), item), format_name, adjust, path)
 
-    async def _save_model(self, ref: ItemRef, format_name: str, path: Path) -> None:
-        model = await find_model(self.context, LOCAL_OWNER, ref, format_name)
+    async def _save_model(
+        self, ref: ItemRef, format_name: str, adjust: Mapping[str, Any], path: Path
+    ) -> None:
+        model = await find_model(self.context, LOCAL_OWNER, ref, format_name, asked=adjust)
         if model.convert is None:
             await self._copy(model.source, path)
         else:
@@ -284,6 +288,7 @@ def _request(order: Order) -> JobRequest:
         name=order.name,
         generator=GeneratorId(order.generator),
         options=order.options,
+        output=order.output,
         keep=KeepPolicy(order.keep or KeepPolicy.KEEP),
         budget_usd=order.budget_usd,
         idempotency_key=order.key,

@@ -4,11 +4,23 @@ import time
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
+from image2model.cli.adjusting import (
+    BytesOption,
+    DepthOption,
+    FacesOption,
+    HeightOption,
+    PivotOption,
+    RepairOption,
+    TextureOption,
+    UpOption,
+    WidthOption,
+    adjustments,
+)
 from image2model.cli.bars import open_display
 from image2model.cli.desk import Desk, Order
 from image2model.cli.errors import SOME_FAILED
@@ -29,9 +41,13 @@ from image2model.core.errors import BudgetExceeded, TooManyItems
 from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.ids import new_hex_id
 from image2model.core.madekey import hash_of
+from image2model.core.output import Output
+from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.wire.models import EstimateOut, JobOut
 
 app = typer.Typer(**STYLE)
+
+_MOST_NAMED = 10
 
 
 @app.command()
@@ -70,6 +86,15 @@ def generate(
     formats: Annotated[
         str, typer.Option("--format", "-f", help="Formats of the models, separated by commas.")
     ] = "glb",
+    faces: FacesOption = None,
+    height_mm: HeightOption = None,
+    width_mm: WidthOption = None,
+    depth_mm: DepthOption = None,
+    up: UpOption = None,
+    pivot: PivotOption = None,
+    texture_px: TextureOption = None,
+    max_bytes: BytesOption = None,
+    repair: RepairOption = False,
     name_template: Annotated[
         str,
         typer.Option(
@@ -133,6 +158,18 @@ def generate(
     """
     raise_on_signals()
     template = NameTemplate(name_template)
+    adjust = adjustments(
+        faces=faces,
+        height_mm=height_mm,
+        width_mm=width_mm,
+        depth_mm=depth_mm,
+        up=up,
+        pivot=pivot,
+        texture_px=texture_px,
+        max_bytes=max_bytes,
+        repair=repair,
+    )
+    Conversion(format=FORMATS[0], **adjust)
     said = open_sheet(sheet) if sheet else None
     found = find_pictures(pictures, recursive=recursive)
     with open_desk(server=server, api_key=api_key, works=not dry_run) as desk:
@@ -143,6 +180,7 @@ def generate(
         if desk.item_limit is not None and len(subjects) > desk.item_limit:
             raise TooManyItems(limit=desk.item_limit)
         wanted = parse_formats(formats, desk, delivered=card.output_formats)
+        _say_unnamed(said, subjects)
         estimate = desk.estimate(
             card.id,
             parse_options(option or [], card),
@@ -153,8 +191,17 @@ def generate(
         if dry_run:
             _print_plan(estimate, subjects, as_json=as_json)
             return
+        # What a generator delivers by itself, as it is, need not be asked for.
+        plain = not adjust and set(wanted) <= set(card.output_formats)
         order = _order(
-            estimate, subjects, sheet=said, name=name, budget=budget, keep=keep, force=force
+            estimate,
+            subjects,
+            output=Output() if plain else Output(formats=tuple(wanted), adjust=adjust),
+            sheet=said,
+            name=name,
+            budget=budget,
+            keep=keep,
+            force=force,
         )
         run = _Run(desk, OutputFolder(output), template, wanted, as_json=as_json)
         raise typer.Exit(run.make(order))
@@ -178,10 +225,20 @@ def _print_plan(estimate: EstimateOut, subjects: Sequence[Subject], *, as_json: 
     typer.echo("Nothing was made.")
 
 
+def _say_unnamed(sheet: SourceSheet | None, subjects: Sequence[Subject]) -> None:
+    """Name the pictures that no row is about: a row forgotten is a size forgotten."""
+    unnamed = sheet.without_row(subjects) if sheet else []
+    if unnamed:
+        some = ", ".join(subject.name for subject in unnamed[:_MOST_NAMED])
+        more = f" and {len(unnamed) - _MOST_NAMED} more" if len(unnamed) > _MOST_NAMED else ""
+        typer.echo(f"Without a row in the spreadsheet: {some}{more}.", err=True)
+
+
 def _order(
     estimate: EstimateOut,
     subjects: Sequence[Subject],
     *,
+    output: Output,
     sheet: SourceSheet | None,
     name: str,
     budget: float | None,
@@ -191,7 +248,7 @@ def _order(
     policy: Literal["keep", "links"] | None = None
     if keep is not None:
         policy = "keep" if keep else "links"
-    asked = {
+    asked: dict[str, Any] = {
         "generator": estimate.generator,
         "options": estimate.options,
         "budget": budget,
@@ -203,9 +260,12 @@ def _order(
     }
     if sheet is not None:
         asked["sheet"] = sheet.sha256
+    if output != Output():
+        asked["output"] = [list(output.formats), dict(output.adjust)]
     return Order(
         generator=estimate.generator,
         options=estimate.options,
+        output=output,
         subjects=subjects,
         sheet=sheet,
         name=name,

@@ -12,6 +12,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from image2model.cli.adjusting import (
+    BytesOption,
+    DepthOption,
+    FacesOption,
+    HeightOption,
+    PivotOption,
+    RepairOption,
+    TextureOption,
+    UpOption,
+    WidthOption,
+    adjustments,
+)
 from image2model.cli.bars import open_display
 from image2model.cli.desk import Desk, Resolution
 from image2model.cli.errors import SOME_FAILED
@@ -28,6 +40,7 @@ from image2model.core.errors import InvalidRequest, JobNotFound
 from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.core.ids import is_hex_id
 from image2model.core.states import JobState
+from image2model.geometry.conversion import FORMATS
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.wire.models import JobOut
 
@@ -213,19 +226,50 @@ def download(
         ),
     ],
     formats: Annotated[
-        str, typer.Option("--format", "-f", help="Formats of the models, separated by commas.")
-    ] = "glb",
+        str,
+        typer.Option(
+            "--format",
+            "-f",
+            show_default=False,
+            help="Formats of the models, separated by commas. Without it those asked for when "
+            "the job was made, or as delivered.",
+        ),
+    ] = "",
     name_template: Annotated[
         str,
         typer.Option(metavar="TEMPLATE", help="As for `generate`; in a ZIP file / makes folders."),
     ] = DEFAULT_TEMPLATE,
+    faces: FacesOption = None,
+    height_mm: HeightOption = None,
+    width_mm: WidthOption = None,
+    depth_mm: DepthOption = None,
+    up: UpOption = None,
+    pivot: PivotOption = None,
+    texture_px: TextureOption = None,
+    max_bytes: BytesOption = None,
+    repair: RepairOption = False,
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Add the pictures to the ZIP file, too.")
     ] = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Download what a job has made so far, as one ZIP file or into a folder."""
+    """
+    Download what a job has made so far, as one ZIP file or into a folder.
+
+    The models come as they were asked for when the job was made, unless asked for otherwise here.
+    """
+    adjust = adjustments(
+        faces=faces,
+        height_mm=height_mm,
+        width_mm=width_mm,
+        depth_mm=depth_mm,
+        up=up,
+        pivot=pivot,
+        texture_px=texture_px,
+        max_bytes=max_bytes,
+        repair=repair,
+    )
     as_archive = output.suffix.lower() == ".zip" and not output.is_dir()
     folder = OutputFolder(output.parent if as_archive else output)
     with (
@@ -233,10 +277,12 @@ def download(
         open_display(Console(stderr=True, highlight=False)) as display,
     ):
         found = desk.job(find_job(desk, job))
+        delivered = list(_delivered(found))
+        wanted_formats = parse_formats(formats, desk, delivered=delivered) if formats else ()
         if as_archive:
-            delivered = {f.format for i in found.items if i.result for f in i.result.files}
             wanted = ArchiveRequest(
-                formats=parse_formats(formats, desk, delivered=delivered),
+                formats=wanted_formats,
+                adjust=adjust,
                 template=name_template,
                 pictures=pictures,
             )
@@ -244,13 +290,25 @@ def download(
             troubles = bool(found.counts.failed)
         else:
             template = NameTemplate(name_template)
-            wanted_formats = parse_formats(formats, desk, delivered=())
-            saver = Saver(desk, folder, display, template=template, formats=wanted_formats)
+            saver = Saver(
+                desk,
+                folder,
+                display,
+                template=template,
+                formats=wanted_formats or found.formats or delivered[:1] or FORMATS[:1],
+                adjust=adjust,
+            )
             saver.watch(found)
             troubles = any(outcome.trouble for outcome in saver.outcomes.values())
     typer.echo(f"The archive is {output}" if as_archive else f"The files are in {folder.path}")
     if troubles:
         raise typer.Exit(SOME_FAILED)
+
+
+def _delivered(job: JobOut) -> Iterator[str]:
+    """Yield the formats of the models of *job*, the main one first."""
+    files = [file for item in job.items if item.result for file in item.result.files]
+    yield from dict.fromkeys(file.format for file in files if file.role == "mesh")
 
 
 @app.command()

@@ -110,6 +110,8 @@ class ServerDesk:
             pictures,
             generator=order.generator,
             options=order.options,
+            formats=order.output.formats,
+            adjust=order.output.adjust,
             name=order.name,
             budget_usd=None if order.budget_usd is None else float(order.budget_usd),
             keep=order.keep,
@@ -169,9 +171,11 @@ class ServerDesk:
         """Write a file of a result to *path*."""
         self._client.save(file.url, path)
 
-    def save_model(self, job: str, item: int, format_name: str, path: Path) -> None:
-        """Write an item's model in the format asked for to *path*."""
-        self._client.save(model_url(job, item, format_name), path)
+    def save_model(
+        self, job: str, item: int, format_name: str, adjust: Mapping[str, Any], path: Path
+    ) -> None:
+        """Write an item's model in the format asked for, and adjusted, to *path*."""
+        self._client.save(model_url(job, item, format_name, adjust=adjust), path)
 
     def fidelity(self, job: str, item: int) -> FidelityOut:
         """Compare an item's model with its photo."""
@@ -182,6 +186,7 @@ class ServerDesk:
         url = archive_url(
             job,
             formats=wanted.formats,
+            adjust=wanted.adjust,
             template=wanted.template,
             previews=wanted.previews,
             pictures=wanted.pictures,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from image2model.cli.bars import Display
 from image2model.cli.desk import Desk
@@ -53,12 +54,14 @@ class Saver:
         *,
         template: NameTemplate,
         formats: Sequence[str],
+        adjust: Mapping[str, Any] | None = None,
     ) -> None:
         self._desk = desk
         self._folder = folder
         self._display = display
         self._template = template
         self._formats = formats
+        self._adjust = adjust or {}
         self._stems: Mapping[int, str] = {}
         self.outcomes: dict[int, Outcome] = {}
         self.written = 0
@@ -101,16 +104,22 @@ class Saver:
     def _save(self, job: JobOut, outcome: Outcome, files: Sequence[FileOut], stem: str) -> None:
         index = outcome.item.index
         for format_name in self._formats:
-            mesh = next((f for f in files if f.role == "mesh" and f.format == format_name), None)
+            mesh = self._mesh(job, files, format_name)
             save = (
                 partial(self._desk.save_file, job.id, index, mesh)
                 if mesh
-                else partial(self._desk.save_model, job.id, index, format_name)
+                else partial(self._desk.save_model, job.id, index, format_name, self._adjust)
             )
             self._keep(outcome, f"{stem}.{format_name}", save, mesh)
         for preview in (file for file in files if file.role == "preview"):
             save = partial(self._desk.save_file, job.id, index, preview)
             self._keep(outcome, f"{stem}.{PREVIEW}", save, preview)
+
+    def _mesh(self, job: JobOut, files: Sequence[FileOut], format_name: str) -> FileOut | None:
+        """Find the file that is as asked for; of adjusted models whoever has them knows which."""
+        if self._adjust or job.adjust:
+            return None
+        return next((f for f in files if f.role == "mesh" and f.format == format_name), None)
 
     def _keep(
         self, outcome: Outcome, name: str, save: Callable[[Path], None], known: FileOut | None

@@ -8,7 +8,7 @@ from pathlib import Path
 from image2model.cli.subjects import Subject
 from image2model.core.errors import InvalidRequest
 from image2model.core.generator import GeneratorId
-from image2model.core.sheet import SheetRow, picture_key
+from image2model.core.sheet import SheetRow
 from image2model.jobs.sheet import match_rows, with_generator
 from image2model.jobs.sheet_file import read_sheet_file
 from image2model.jobs.submit import JobRequest
@@ -46,13 +46,21 @@ class SourceSheet:
         Raises:
             InvalidSheet: Some are not.
         """
-        match_rows(
-            self.rows,
-            [
-                [picture_key(picture.path.name) for picture in subject.pictures.values()]
-                for subject in subjects
-            ],
-        )
+        self._match(subjects)
+
+    def without_row(self, subjects: Sequence[Subject]) -> Sequence[Subject]:
+        """
+        List those of *subjects* of which nothing is said.
+
+        Raises:
+            InvalidSheet: A row is of none of them.
+        """
+        rows = self._match(subjects)
+        return [subject for subject, row in zip(subjects, rows, strict=True) if row is None]
+
+    def _match(self, subjects: Sequence[Subject]) -> Sequence[SheetRow | None]:
+        files = [[picture.path.name for picture in one.pictures.values()] for one in subjects]
+        return match_rows(self.rows, files)
 
 
 def open_sheet(path: Path) -> SourceSheet:

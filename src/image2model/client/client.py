@@ -89,6 +89,8 @@ class Client:
         *,
         generator: str | None = None,
         options: Mapping[str, Any] | None = None,
+        formats: Sequence[str] = (),
+        adjust: Mapping[str, Any] | None = None,
         name: str = "",
         budget_usd: float | None = None,
         keep: Literal["keep", "links"] | None = None,
@@ -107,6 +109,8 @@ class Client:
             pictures: Files to upload.
             generator: Such as `local/puff`; None: the server's default.
             options: The generator's options; what is left out has its default.
+            formats: That every result shall have, beside the one delivered, such as `stl`.
+            adjust: What the models shall be adjusted to, such as `{"height_mm": 80}`.
             name: For people; "": named after the pictures.
             budget_usd: The most the job may cost, in US dollars.
             keep: Whether results are kept by the server, or their provider's URLs alone; None: as
@@ -126,6 +130,10 @@ class Client:
         fields: dict[str, str] = {"name": name, "options": json.dumps(dict(options or {}))}
         if generator is not None:
             fields["generator"] = generator
+        if formats:
+            fields["formats"] = json.dumps(list(formats))
+        if adjust:
+            fields["adjust"] = json.dumps(dict(adjust))
         if budget_usd is not None:
             fields["budget_usd"] = str(budget_usd)
         if keep is not None:
@@ -248,15 +256,31 @@ class Client:
         """
         return self.save(file.url, Path(folder) / file.name)
 
-    def download_model(self, job: JobOut, item: ItemOut, folder: str | Path, format: str) -> Path:  # noqa: A002
+    def download_model(
+        self,
+        job: JobOut,
+        item: ItemOut,
+        folder: str | Path,
+        format: str,  # noqa: A002
+        *,
+        adjust: Mapping[str, Any] | None = None,
+    ) -> Path:
         """
         Download an item's model in *format* (`glb`, `stl`, …) into *folder*.
+
+        Args:
+            job: The job.
+            item: One that has succeeded.
+            folder: Where the file goes.
+            format: The format.
+            adjust: What it shall be adjusted to, such as `{"height_mm": 80}`; None: as was wished
+                when the job was made.
 
         Returns:
             The file's path: the item's name with the format's extension.
         """
         path = Path(folder) / f"{item.name}.{format}"
-        return self.save(model_url(job.id, item.index, format), path)
+        return self.save(model_url(job.id, item.index, format, adjust=adjust), path)
 
     def download_archive(
         self,
@@ -264,6 +288,7 @@ class Client:
         path: str | Path,
         *,
         formats: Sequence[str] = (),
+        adjust: Mapping[str, Any] | None = None,
         template: str | None = None,
         previews: bool = True,
         pictures: bool = False,
@@ -274,7 +299,8 @@ class Client:
         Args:
             job_id: The job.
             path: Where the archive goes, whole or not at all.
-            formats: Of the models; none: as delivered.
+            formats: Of the models; none: those wished of the job, or as delivered.
+            adjust: What the models shall be adjusted to, such as `{"height_mm": 80}`.
             template: What the files are called, such as `{name}/{name}.{ext}`.
             previews: Add pictures of the models.
             pictures: Add the pictures they were made of.
@@ -283,7 +309,12 @@ class Client:
             *path*.
         """
         url = archive_url(
-            job_id, formats=formats, template=template, previews=previews, pictures=pictures
+            job_id,
+            formats=formats,
+            adjust=adjust,
+            template=template,
+            previews=previews,
+            pictures=pictures,
         )
         return self.save(url, Path(path))
 
@@ -366,19 +397,32 @@ class Client:
         return self._server.ask(JobOut, "POST", f"{place}/{action}")
 
 
-def model_url(job_id: str, item: int, format_name: str) -> str:
+def model_url(
+    job_id: str, item: int, format_name: str, *, adjust: Mapping[str, Any] | None = None
+) -> str:
     """Tell where an item's model can be had in a format, relative to the server."""
-    return f"{API}/jobs/{job_id}/items/{item}/model.{quote(format_name)}"
+    url = f"{API}/jobs/{job_id}/items/{item}/model.{quote(format_name)}"
+    return f"{url}?{urlencode(_query(adjust))}" if adjust else url
 
 
 def archive_url(
-    job_id: str, *, formats: Sequence[str], template: str | None, previews: bool, pictures: bool
+    job_id: str,
+    *,
+    formats: Sequence[str],
+    adjust: Mapping[str, Any] | None = None,
+    template: str | None,
+    previews: bool,
+    pictures: bool,
 ) -> str:
     """Tell where a job's archive can be had, relative to the server."""
-    query = [("format", name) for name in formats]
+    query = [*(("format", name) for name in formats), *_query(adjust)]
     query += [("template", template)] if template else []
     query += [("previews", str(previews).lower()), ("pictures", str(pictures).lower())]
     return f"{API}/jobs/{job_id}/archive.zip?{urlencode(query)}"
+
+
+def _query(adjust: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    return [(key, str(value).lower()) for key, value in (adjust or {}).items()]
 
 
 def is_settled(job: JobOut) -> bool:

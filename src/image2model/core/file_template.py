@@ -21,6 +21,9 @@ FIELDS: Mapping[str, str] = {
 _ENDING = ".{ext}"
 _FORBIDDEN = frozenset('\\<>:"|?*')
 _MOST_CHARACTERS, _MOST_FOLDERS = 200, 4
+_LONGEST_PATH = 160
+"""Characters: leaves a hundred for where it is unpacked, of the 260 that Windows allows."""
+
 _PLAIN_SPEC = re.compile(r"[<>^]?\d{0,2}d?")
 """Anything else, such as a width of a thousand million, has no place in a file name."""
 
@@ -97,9 +100,11 @@ class FileTemplate:
             "job": named.job,
         }
         fallback = f"item-{named.index}"
-        return "/".join(
-            clean_name(part.format(**values), fallback=fallback) for part in self._parts
-        )
+        names = [clean_name(part.format(**values), fallback=fallback) for part in self._parts]
+        if sum(map(len, names)) > _LONGEST_PATH:
+            share = _LONGEST_PATH // len(names)
+            names = [clean_name(name[:share], fallback=fallback) for name in names]
+        return "/".join(names)
 
     def _refuse(self, reason: str) -> None:
         raise InvalidRequest(field=self._field, reason=reason)

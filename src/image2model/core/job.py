@@ -9,6 +9,7 @@ from enum import StrEnum
 from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId, Options, View
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
+from image2model.core.output import Output
 from image2model.core.states import AttemptState, ItemState, JobState
 
 
@@ -41,6 +42,7 @@ class Picture:
         sha256: Of the bytes as uploaded, hex: says whether two pictures are the same.
         width_px: Width, upright.
         height_px: Height, upright.
+        file_name: What its file was called, without folders; "": not known.
     """
 
     view: View
@@ -50,6 +52,7 @@ class Picture:
     sha256: str
     width_px: int
     height_px: int
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,8 @@ class ResultFile:
         artifact: Where we keep it, or None: only the provider has it.
         provider_url: Where the provider offers it, or None.
         expires_at: When *provider_url* ends, or None: not known, or no URL.
+        made_by: The conversion that made it of what was delivered; None: it was delivered.
+        notes: What was given up or left out for it, one plain sentence each.
     """
 
     name: str
@@ -112,6 +117,8 @@ class ResultFile:
     artifact: ArtifactId | None = None
     provider_url: str | None = None
     expires_at: datetime | None = None
+    made_by: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_awaited(self) -> bool:
@@ -131,6 +138,12 @@ class Result:
 
     files: Sequence[ResultFile]
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def delivered(self) -> ResultFile | None:
+        """The mesh as its provider delivered it, from which all conversions begin."""
+        roles = {FileRole.MESH, FileRole.ORIGINAL}
+        return next((f for f in self.files if f.made_by is None and f.role in roles), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +263,7 @@ class Job:
         state: Where it stands.
         generator: What makes the items.
         options: With every default filled in.
+        output: What its models shall come as.
         keep: What happens to results.
         budget_usd: The most it may cost, in US dollars; None: no limit.
         starred: Kept beyond the retention.
@@ -271,6 +285,7 @@ class Job:
     state: JobState
     generator: GeneratorId
     options: Options
+    output: Output = field(default_factory=Output)
     keep: KeepPolicy = KeepPolicy.KEEP
     budget_usd: Decimal | None = None
     starred: bool = False

@@ -6,8 +6,10 @@ import unicodedata
 MAX_NAME_CHARACTERS = 80
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
 _SPACES = re.compile(r"\s+")
-_RESERVED = {"con", "prn", "aux", "nul"} | {f"{d}{n}" for d in ("com", "lpt") for n in range(1, 10)}
-"""Names that Windows keeps for devices, whatever their extension."""
+_RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
+    f"{device}{number}" for device in ("com", "lpt") for number in "123456789¹²³"
+}
+"""Names that Windows keeps for devices, whatever their extension (Microsoft, "Naming Files")."""
 
 
 def clean_name(text: str, *, fallback: str) -> str:
@@ -34,7 +36,7 @@ def clean_name(text: str, *, fallback: str) -> str:
 
 def is_reserved_name(name: str) -> bool:
     """Tell whether Windows takes *name* for a device."""
-    return name.partition(".")[0].lower() in _RESERVED
+    return name.partition(".")[0].rstrip(" ").lower() in _RESERVED
 
 
 def name_of_file(file_name: str, *, fallback: str) -> str:
@@ -44,15 +46,34 @@ def name_of_file(file_name: str, *, fallback: str) -> str:
     return clean_name(stem if dot and 1 <= len(extension) <= 5 else last, fallback=fallback)
 
 
+def name_of_upload(file_name: str) -> str:
+    """Tell what a file was called that somebody sent: without folders, with its extension."""
+    last = re.split(r"[/\\]", file_name)[-1]
+    stem, dot, extension = last.rpartition(".")
+    if not stem or not dot:
+        return clean_name(last, fallback="")
+    return f"{clean_name(stem, fallback='')}.{clean_name(extension, fallback='')}".strip(".")
+
+
+def same_file(name: str) -> str:
+    """
+    Reduce *name* to what is the same for all names of one file on Windows and macOS.
+
+    That is a canonical caseless match (Unicode 16, definition D145), a little wider than either.
+    """
+    decomposed = unicodedata.normalize("NFD", name)
+    return unicodedata.normalize("NFD", decomposed.casefold())
+
+
 def unique_name(name: str, taken: set[str]) -> str:
     """
     Return *name*, or *name* with `-2`, `-3`, … so that it is not in *taken*.
 
     Compared without regard to case, as Windows and macOS compare file names.
     """
-    folded = {other.casefold() for other in taken}
+    folded = {same_file(other) for other in taken}
     number, candidate = 1, name
-    while candidate.casefold() in folded:
+    while same_file(candidate) in folded:
         number += 1
         candidate = f"{name}-{number}"
     return candidate

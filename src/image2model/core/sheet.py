@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from image2model.core.errors import InvalidSheet, JsonValue
-from image2model.core.names import clean_name, name_of_file
+from image2model.core.names import clean_name, name_of_file, name_of_upload
 
 SHEET_COLUMNS: Mapping[str, str] = {
     "picture": "the picture's file name, with or without extension and folders",
@@ -28,11 +28,19 @@ MOST_ROWS, MOST_COLUMNS, MOST_CHARACTERS = 10_000, 100, 5_000
 
 _ALIASES: Mapping[str, str] = {
     "file": "picture", "filename": "picture", "file_name": "picture", "image": "picture",
-    "photo": "picture", "picture_file": "picture", "name": "title", "object": "title",
-    "object_name": "title", "accession": "accession_number", "accession_no": "accession_number",
-    "inventory_number": "accession_number", "article": "sku", "article_number": "sku",
-    "faces": "face_limit", "max_faces": "face_limit", "model": "generator", "note": "notes",
-    "comment": "notes", "comments": "notes",
+    "image_file": "picture", "image_name": "picture", "picture_file": "picture",
+    "picture_name": "picture", "photo": "picture", "photo_file": "picture", "img": "picture",
+    "name": "title", "object": "title", "object_name": "title", "object_title": "title",
+    "accession": "accession_number", "accession_no": "accession_number",
+    "accession_nr": "accession_number", "inventory_no": "accession_number",
+    "inventory_number": "accession_number", "inv_no": "accession_number",
+    "object_number": "accession_number", "article": "sku", "article_no": "sku",
+    "article_number": "sku", "item_number": "sku", "product_code": "sku",
+    "faces": "face_limit", "max_faces": "face_limit", "maximum_faces": "face_limit",
+    "faces_limit": "face_limit", "polygons": "face_limit", "triangles": "face_limit",
+    "max_polygons": "face_limit", "max_triangles": "face_limit", "model": "generator",
+    "note": "notes", "comment": "notes", "comments": "notes", "remark": "notes",
+    "remarks": "notes",
 }  # fmt: skip
 _MM_PER_UNIT = {"mm": 1, "cm": 10, "m": 1000}
 _SIZE = re.compile(r"(height|width|depth)_(?:in_)?(mm|cm|m)")
@@ -42,6 +50,14 @@ _KNOWN_COLUMNS = (
     *(f"{side}_{unit}" for side in ("height", "width", "depth") for unit in ("cm", "m")),
 )
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[.,]\d+")
+_COMMAS, _POINTS = re.compile(r"[1-9]\d{0,2},\d{3}"), re.compile(r"[1-9]\d{0,2}\.\d{3}")
+"""Numbers that may have a decimal sign, or divide thousands."""
+
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:[.,' \u00a0\u202f\u2019][0-9]{3})+")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_ERRORS = frozenset({"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#SPILL!", "#VALUE!"})
+"""What spreadsheet programs show instead of a result."""
+
 _LEAST_MM, _LARGEST_MM = 0.1, 100_000.0
 _LEAST_FACES, _MOST_FACES = 100, 10_000_000
 _MOST_FAULTS = 50
@@ -71,7 +87,7 @@ class SheetRow:
 
     @property
     def key(self) -> str:
-        """The picture's name as pictures are compared."""
+        """The picture's name as pictures are compared at last."""
         return picture_key(self.picture)
 
 
@@ -81,17 +97,26 @@ class _Fault(NamedTuple):
     reason: str
 
 
+def file_key(file_name: str) -> str:
+    """Reduce a picture's file name to what is compared first: no folders, no case."""
+    return name_of_upload(file_name).casefold()
+
+
 def picture_key(file_name: str) -> str:
     """Reduce a picture's file name to what is compared: no folders, extension or case."""
     return name_of_file(file_name, fallback="").casefold()
 
 
-def read_sheet(table: Sequence[Sequence[Cell]]) -> Sequence[SheetRow]:
+def read_sheet(
+    table: Sequence[Sequence[Cell]], *, decimal_comma: bool = False
+) -> Sequence[SheetRow]:
     """
     Read a table whose first row names the columns; empty rows mean nothing.
 
     Args:
         table: The cells by row; rows may be shorter than the heading.
+        decimal_comma: Whether a comma surely is a decimal point in it, and a point may divide
+            thousands; else it is the other way round. What may mean either is refused.
 
     Returns:
         A row for each object, in order, each of another picture.
@@ -99,7 +124,7 @@ def read_sheet(table: Sequence[Sequence[Cell]]) -> Sequence[SheetRow]:
     Raises:
         InvalidSheet: Something in it is wrong; every such cell is named by row and column.
     """
-    return _Reading(table).rows()
+    return _Reading(table, decimal_comma=decimal_comma).rows()
 
 
 def refuse_sheet(faults: Sequence[tuple[int, str, str]]) -> None:
@@ -117,7 +142,8 @@ def refuse_sheet(faults: Sequence[tuple[int, str, str]]) -> None:
 class _Reading:
     """One sheet being read; faults are collected, so that all are told at once."""
 
-    def __init__(self, table: Sequence[Sequence[Cell]]) -> None:
+    def __init__(self, table: Sequence[Sequence[Cell]], *, decimal_comma: bool) -> None:
+        self._thousands = _POINTS if decimal_comma else _COMMAS
         self._faults: list[_Fault] = []
         heading, self._table = (table[0] if table else ()), table[1:]
         self._columns = self._read_heading(heading)
@@ -163,7 +189,7 @@ class _Reading:
             if not said:
                 continue
             row = self._row(number, said)
-            before = seen.setdefault(row.key, number)
+            before = seen.setdefault(file_key(row.picture), number)
             if row.picture and before != number:
                 self._blame(number, "picture", f"is the picture of row {before} already")
             if row.generator:
@@ -177,7 +203,9 @@ class _Reading:
     def _row(self, number: int, said: Mapping[str, str]) -> SheetRow:
         metadata: dict[str, JsonValue] = {}
         for column, text in said.items():
-            if len(text) > MOST_CHARACTERS:
+            if text in _ERRORS:
+                self._blame(number, column, f"is an error of the spreadsheet: {text}")
+            elif len(text) > MOST_CHARACTERS:
                 self._blame(number, column, f"has more than {MOST_CHARACTERS} characters")
             elif size := _SIZE.fullmatch(column):
                 side, unit = size.groups()
@@ -202,18 +230,22 @@ class _Reading:
         mm = None if value is None else round(value * _MM_PER_UNIT[unit], 6)
         if mm is None:
             self._blame(number, column, f"is no number: '{_short(text)}'")
+        elif self._thousands.fullmatch(text):
+            whole = re.sub(r"\D", "", text)
+            reason = f"may be {value:g} or {whole}: write it without dividing thousands"
+            self._blame(number, column, reason)
         elif not _LEAST_MM <= mm <= _LARGEST_MM:
             self._blame(number, column, f"is not between {_LEAST_MM:g} mm and 100 m: {mm:g} mm")
         return mm
 
     def _faces(self, number: int, text: str) -> int | None:
-        value = _number(text)
-        if value is None or value != int(value) or not _LEAST_FACES <= value <= _MOST_FACES:
+        digits = re.sub(r"\D", "", text) if _GROUPED.fullmatch(text) else text
+        if not _WHOLE.fullmatch(digits) or not _LEAST_FACES <= int(digits) <= _MOST_FACES:
             span = f"between {_LEAST_FACES} and {_MOST_FACES}"
             reason = f"is no whole number {span}: '{_short(text)}'"
             self._blame(number, "face_limit", reason)
             return None
-        return int(value)
+        return int(digits)
 
 
 def _column(heading: str) -> str:

@@ -146,7 +146,8 @@ class _Building:
             async for part in self._entry(entry, entry.source):
                 yield part
         manifest = Manifest(self._context, self._plan.job, self._written, self._missing)
-        texts = {MANIFEST_CSV: manifest.to_csv(), MANIFEST_JSON: manifest.to_json()}
+        table = manifest.to_csv()
+        texts = {MANIFEST_CSV: table, MANIFEST_JSON: manifest.to_json(table=table)}
         for path, text in texts.items():
             yield self._zip.begin(path, _packed(text)) + text
         yield self._zip.finish()
@@ -166,7 +167,8 @@ class _Building:
         packed = Packed(size_bytes=size, packed_bytes=size, crc32=crc32)
         yield self._zip.begin(entry.path, packed)
         yield _Stored(artifact=source.artifact, size_bytes=size)
-        self._written.append(Written(entry=entry, size_bytes=size, sha256=sha256))
+        written = Written(entry=entry, size_bytes=size, sha256=sha256, notes=entry.notes)
+        self._written.append(written)
 
     async def _made(self, entry: Entry, source: Model) -> AsyncIterator[bytes]:
         try:
@@ -178,10 +180,10 @@ class _Building:
         data, packed, sha256 = await anyio.to_thread.run_sync(_pack, made.content, worth)
         yield self._zip.begin(entry.path, packed)
         yield data
-        size_bytes = len(made.content)
-        self._written.append(
-            Written(entry=entry, size_bytes=size_bytes, sha256=sha256, notes=made.notes)
+        written = Written(
+            entry=entry, size_bytes=packed.size_bytes, sha256=sha256, notes=made.notes
         )
+        self._written.append(written)
 
     async def _fetched(self, entry: Entry, source: Offer) -> AsyncIterator[bytes]:
         limit_bytes = self._context.rules.result_bytes

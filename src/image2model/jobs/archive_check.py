@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image2model.core.names import is_reserved_name
+from image2model.core.names import is_reserved_name, same_file
 from image2model.geometry.mesh_types import HEAD_BYTES, glb_length, mesh_format
-from image2model.jobs.archive_names import MANIFEST_CSV, MANIFEST_JSON
+from image2model.jobs.archive_names import MANIFEST_JSON
 from image2model.jobs.manifest import FORMAT, VERSION
 
 _CHUNK_BYTES = 1024 * 1024
@@ -28,6 +27,13 @@ _PICTURES: Mapping[str, re.Pattern[bytes]] = {
 }
 _MODELS = frozenset({"glb", "fbx", "obj", "ply", "stl", "gltf", "usdz"})
 _ZIPS = frozenset({"zip", "3mf"})
+_WITHIN: Mapping[str, re.Pattern[str]] = {
+    ".obj.zip": re.compile(r".+\.obj"),
+    ".gltf.zip": re.compile(r".+\.gltf"),
+    ".3mf": re.compile(r"3D/.+\.model"),
+    ".usdz": re.compile(r".+\.usd[ac]?"),
+}
+"""A file that each of these ZIPs must have in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +109,14 @@ class _Check:
 
     def _check_names(self, paths: list[str]) -> None:
         folded: dict[str, str] = {}
-        folders = {_folded(parent) for path in paths for parent in _parents(path)}
+        folders = {same_file(parent) for path in paths for parent in _parents(path)}
         for path in paths:
             for reason in faults_of_name(path):
                 self._blame(path, reason)
-            twin = folded.setdefault(_folded(path), path)
+            twin = folded.setdefault(same_file(path), path)
             if twin is not path:
                 self._blame(path, f"has the same name as {twin} on Windows and macOS")
-            if _folded(path) in folders:
+            if same_file(path) in folders:
                 self._blame(path, "is a file and a folder at once")
 
     def _check_member(self, member: zipfile.ZipInfo) -> None:
@@ -128,8 +134,25 @@ class _Check:
             self._blame(member.filename, f"cannot be unpacked here: {error}")
             return
         self._seen[member.filename] = _Seen(size, digest.hexdigest())
-        if reason := _fault_of_content(member.filename, head, size):
+        reason = _fault_of_content(member.filename, head, size) or self._fault_within(member)
+        if reason:
             self._blame(member.filename, reason)
+
+    def _fault_within(self, member: zipfile.ZipInfo) -> str | None:
+        """Look whether a ZIP within the ZIP holds what its name says."""
+        ending, wanted = next(
+            ((end, one) for end, one in _WITHIN.items() if member.filename.endswith(end)),
+            (None, None),
+        )
+        if ending is None or wanted is None:
+            return None
+        try:
+            with self._archive.open(member) as file, zipfile.ZipFile(file) as inner:
+                if any(wanted.fullmatch(name) for name in inner.namelist()):
+                    return None
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
+            pass
+        return f"is no {ending.removeprefix('.')} file"
 
     def _compare(self) -> None:
         listed = dict(self._listed())
@@ -142,7 +165,7 @@ class _Check:
             elif seen is not None and seen.sha256 != sha256:
                 self._blame(path, "is not the file that the manifest names (SHA-256)")
         if listed or MANIFEST_JSON in self._seen:
-            for path in self._seen.keys() - listed.keys() - {MANIFEST_CSV, MANIFEST_JSON}:
+            for path in self._seen.keys() - listed.keys() - {MANIFEST_JSON}:
                 self._blame(path, "is not in the manifest")
 
     def _listed(self) -> Iterator[tuple[str, tuple[int, str]]]:
@@ -157,9 +180,9 @@ class _Check:
             manifest: Any = json.loads(self._archive.read(MANIFEST_JSON))
             if (manifest["format"], manifest["version"]) != (FORMAT, VERSION):
                 raise ValueError("it is of another program, or of another version of this one")
-            for item in manifest["items"]:
-                for file in item["files"]:
-                    yield str(file["path"]), (int(file["size_bytes"]), str(file["sha256"]))
+            files = [file for item in manifest["items"] for file in item["files"]]
+            for file in (*files, manifest["table"]):
+                yield str(file["path"]), (int(file["size_bytes"]), str(file["sha256"]))
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             self._blame(MANIFEST_JSON, f"cannot be understood: {error}")
 
@@ -183,10 +206,6 @@ def _parents(path: str) -> Iterator[str]:
     parts = path.split("/")
     for end in range(1, len(parts)):
         yield "/".join(parts[:end])
-
-
-def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _fault_of_content(path: str, head: bytes, size_bytes: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from image2model.core.file_template import FileTemplate, Named
 from image2model.core.job import Item, Job
+from image2model.core.names import same_file
 
 MANIFEST_CSV, MANIFEST_JSON = "manifest.csv", "manifest.json"
 
@@ -21,7 +22,7 @@ class ArchiveNames:
         stems: set[str] = set()
         numbers: dict[str, int] = {}
         for item in job.items:
-            stem = self._stem(item, kind="").casefold()
+            stem = same_file(self._stem(item, kind=""))
             ending, number = "", numbers.get(stem, 1)
             while stem + ending in stems:
                 number += 1
@@ -44,10 +45,10 @@ class ArchiveNames:
         """
         stem = self._stem(item, kind=kind) + self._endings[item.index]
         number, path = 1, f"{stem}.{extension}"
-        while path.casefold() in self._taken:
+        while same_file(path) in self._taken:
             number += 1
             path = f"{stem}-{number}.{extension}"
-        self._taken.add(path.casefold())
+        self._taken.add(same_file(path))
         return path
 
     def _stem(self, item: Item, *, kind: str) -> str:
@@ -56,5 +57,5 @@ class ArchiveNames:
         )
         stem = self._template.fill(named, kind=kind)
         # No folder may have the name of a file beside it.
-        beside = stem.partition("/")[0].casefold() in {MANIFEST_CSV, MANIFEST_JSON}
+        beside = same_file(stem.partition("/")[0]) in {MANIFEST_CSV, MANIFEST_JSON}
         return f"_{stem}" if beside and "/" in stem else stem

@@ -1,19 +1,26 @@
 """What goes into the archive of a job, under which names, and what is missing and why."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import anyio
 
-from image2model.core.errors import ArtifactNotFound, FormatUnsupported, Image2ModelError
+from image2model.core.errors import (
+    ArtifactNotFound,
+    FileNotInResult,
+    FormatUnsupported,
+    Image2ModelError,
+    JsonValue,
+)
 from image2model.core.file_template import DEFAULT_TEMPLATE, FileTemplate
 from image2model.core.ids import ArtifactId
 from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
+from image2model.core.output import adjust_further
 from image2model.core.states import ItemState
-from image2model.geometry.conversion import SOURCES, Conversion
+from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.jobs.archive_names import ArchiveNames
 from image2model.jobs.context import Context
-from image2model.jobs.download import MESH_FORMATS, Found, Model, known_of
+from image2model.jobs.download import Model, choose_model
 from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
 
@@ -27,15 +34,15 @@ class ArchiveRequest:
     What a caller wants of a job.
 
     Attributes:
-        formats: Of the models; none: each as it was delivered.
-        adjust: What every model is adjusted to, whose `format` says nothing; None: nothing.
+        formats: Of the models; none: those wished of the job, or as each was delivered.
+        adjust: What the models shall be adjusted to; goes before what was wished of the job.
         template: What the files are called; `/` makes folders.
         previews: Whether pictures of the models come along.
         pictures: Whether the pictures they were made of come along.
     """
 
     formats: Sequence[str] = ()
-    adjust: Conversion | None = None
+    adjust: Mapping[str, JsonValue] = field(default_factory=dict)
     template: str = DEFAULT_TEMPLATE
     previews: bool = True
     pictures: bool = False
@@ -62,6 +69,7 @@ class Entry:
         role: `model`, `preview`, or the name of a view.
         format: What it is, such as `glb`.
         source: Where it comes from: from us, from its provider, or made of what is there.
+        notes: What was given up for it, as far as is known before it is made.
     """
 
     path: str
@@ -69,6 +77,7 @@ class Entry:
     role: str
     format: str
     source: Kept | Offer | Model
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +119,19 @@ async def plan_archive(context: Context, job: Job, request: ArchiveRequest) -> A
         InvalidRequest: The template makes no file names.
         FormatUnsupported: A format can neither be had nor made of any item.
     """
-    _check_formats(job, request.formats)
+    formats = list(dict.fromkeys(request.formats or job.output.formats))
+    _check(job, formats, request)
     names = ArchiveNames(job, FileTemplate(request.template, field="template", folders=True))
     wanted: list[Entry | Missing] = []
     for item in job.items:
         if item.state is ItemState.SUCCEEDED and item.mesh is not None:
-            wanted += _models(job, item, item.mesh, request, names)
+            each = formats or [item.mesh.format]
+            wanted += [_model(job, item, name, request, names) for name in each]
             wanted += _previews(job, item, names) if request.previews else ()
         if request.pictures:
             wanted += [_picture(item, picture, names) for picture in item.pictures]
+    # What is there already can be sent while the rest is being made.
+    wanted.sort(key=lambda one: isinstance(one, Entry) and not isinstance(one.source, Kept))
     found = await _look(context, [one for one in wanted if isinstance(one, Entry)])
     return ArchivePlan(
         job=job,
@@ -127,51 +140,34 @@ async def plan_archive(context: Context, job: Job, request: ArchiveRequest) -> A
     )
 
 
-def _check_formats(job: Job, formats: Sequence[str]) -> None:
-    """Insist that each of *formats* can be had of some item of *job*, now or when it is made."""
-    delivered = {item.mesh.format for item in job.items if item.mesh}
-    known = list(MESH_FORMATS)
+def _check(job: Job, formats: Sequence[str], request: ArchiveRequest) -> None:
+    """Insist that what is asked for can be had of some item of *job*, now or when it is made."""
+    delivered = {file.format for item in job.items if item.result for file in item.result.files}
     for name in formats:
-        if name not in {*known, *delivered}:
-            raise FormatUnsupported(format_name=name, supported=known)
+        if name not in {*FORMATS, *delivered, *job.output.formats}:
+            raise FormatUnsupported(format_name=name, supported=FORMATS)
+    adjust = adjust_further(job.output.adjust, request.adjust)
+    Conversion(format=FORMATS[0], **adjust)
 
 
-def _models(
-    job: Job, item: Item, mesh: ResultFile, request: ArchiveRequest, names: ArchiveNames
-) -> Iterator[Entry | Missing]:
-    plain = request.adjust is None or replace(request.adjust, format="glb").changes_nothing
-    for format_name in dict.fromkeys(request.formats) or [mesh.format]:
-        source: Kept | Offer | Model | None = None
-        if mesh.format == format_name and plain:
-            source = _source(job, item, mesh)
-        elif mesh.format in SOURCES and format_name in MESH_FORMATS:
-            conversion = MESH_FORMATS[format_name]
-            if request.adjust is not None:
-                conversion = replace(request.adjust, format=format_name)
-            source = _conversion(job, item, mesh, conversion)
-        if source is None:
-            refusal = FormatUnsupported(format_name=format_name, supported=[mesh.format])
-            yield Missing(index=item.index, role=MODEL, format=format_name, reason=refusal.message)
-            continue
-        yield Entry(
-            path=names.path(item, format_name, kind=format_name.partition(".")[0]),
-            index=item.index,
-            role=MODEL,
-            format=format_name,
-            source=source,
-        )
-
-
-def _conversion(job: Job, item: Item, mesh: ResultFile, conversion: Conversion) -> Model | None:
-    if mesh.artifact is None and mesh.provider_url is None:
-        return None
-    offer = offer_of_result(job, item, mesh) if mesh.artifact is None else None
-    return Model(
-        source=Found(file=mesh, offer=offer),
-        name=f"{item.name}.{conversion.format}",
-        format=conversion.format,
-        convert=conversion,
-        metadata=known_of(item),
+def _model(
+    job: Job, item: Item, format_name: str, request: ArchiveRequest, names: ArchiveNames
+) -> Entry | Missing:
+    try:
+        model = choose_model(job, item, format_name, request.adjust)
+    except FormatUnsupported as error:
+        return Missing(index=item.index, role=MODEL, format=format_name, reason=error.message)
+    source = model if model.convert else _source(job, item, model.source.file)
+    if source is None or (model.source.file.artifact is None and model.source.offer is None):
+        gone = FileNotInResult(job=job.id, index=item.index, name=model.name)
+        return Missing(index=item.index, role=MODEL, format=format_name, reason=gone.message)
+    return Entry(
+        path=names.path(item, format_name, kind=format_name.partition(".")[0]),
+        index=item.index,
+        role=MODEL,
+        format=format_name,
+        source=source,
+        notes=model.source.file.notes if model.convert is None else (),
     )
 
 

@@ -143,6 +143,18 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
     }
 
 
+def facts_of_model(glb: bytes) -> Mapping[str, JsonValue]:
+    """
+    Inspect a GLB file; its facts, where it can be read, are those of `examine_model`.
+
+    Raises:
+        InvalidMesh: It cannot be read.
+    """
+    from image2model.geometry.inspect import inspect_glb
+
+    return _facts(inspect_glb(glb))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FidelityFacts:
     """

@@ -1,19 +1,21 @@
 """Find what can be downloaded of a job: its pictures, its results, results in other formats."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from image2model.core.errors import (
     FileNotInResult,
     FormatUnsupported,
     InvalidPictureError,
     ItemNotFound,
+    JsonValue,
     ProviderResultInvalid,
     ViewNotFound,
 )
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
+from image2model.core.output import adjust_further, adjust_item
 from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
 from image2model.geometry.picture_types import PictureType, recognise_type
 from image2model.jobs.access import owned_job
@@ -24,10 +26,6 @@ from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
 from image2model.jobs.previews import draw_now
 from image2model.ports.dispatcher import ItemRef
-
-MESH_FORMATS: Mapping[str, Conversion] = {name: Conversion(format=name) for name in FORMATS}
-"""What a model can be turned into, and how if nothing more is asked for."""
-
 
 _PREVIEW_BYTES = 10_000_000
 
@@ -136,7 +134,7 @@ async def find_model(
     ref: ItemRef,
     format_name: str,
     *,
-    conversion: Conversion | None = None,
+    asked: Mapping[str, JsonValue] | None = None,
 ) -> Model:
     """
     Find an item's mesh in the format asked for.
@@ -145,32 +143,71 @@ async def find_model(
         context: The ports.
         owner: Who asks.
         ref: Which item.
-        format_name: The format; one that the provider delivered, or one of `MESH_FORMATS`.
-        conversion: What else is asked for, in that format; None: nothing.
+        format_name: The format; one that the provider delivered, or one of `FORMATS`.
+        asked: What it shall be adjusted to; goes before what was wished of the job.
 
     Raises:
         FormatUnsupported: It can neither be had nor made.
+        InvalidRequest: What is asked for makes no sense.
         JobNotFound, ItemNotFound, FileNotInResult, ResultExpired, FetchRefused: As for `find_file`.
     """
     job, item = await _owned_item(context, owner, ref)
-    mesh = item.mesh
-    if format_name not in MESH_FORMATS and (mesh is None or mesh.format != format_name):
-        raise FormatUnsupported(format_name=format_name, supported=list(MESH_FORMATS))
-    name = f"{item.name}.{format_name}"
-    source = await _available(context, job, item, mesh, name=name)
-    has = source.file.format
-    plain = conversion is None or conversion.changes_nothing
-    if has == format_name and plain:
-        return Model(source=source, name=source.file.name, format=format_name, convert=None)
-    if has not in SOURCES or format_name not in MESH_FORMATS:
-        raise FormatUnsupported(format_name=format_name, supported=[has])
+    if item.mesh is None:
+        if format_name not in FORMATS:
+            raise FormatUnsupported(format_name=format_name, supported=FORMATS)
+        raise FileNotInResult(job=job.id, index=item.index, name=f"{item.name}.{format_name}")
+    model = choose_model(job, item, format_name, asked or {})
+    source = await _available(context, job, item, model.source.file, name=model.name)
+    return replace(model, source=source)
+
+
+def choose_model(job: Job, item: Item, format_name: str, asked: Mapping[str, JsonValue]) -> Model:
+    """
+    Choose which file of a result is as asked for, or of which it is made; looks at none.
+
+    Args:
+        job: The job, whose wishes hold where nothing else is asked for.
+        item: One that has a result.
+        format_name: The format.
+        asked: What it shall be adjusted to.
+
+    Raises:
+        FormatUnsupported: It can neither be had nor made.
+        InvalidRequest: What is asked for makes no sense.
+    """
+    assert item.result is not None
+    delivered = item.result.delivered or item.mesh
+    assert delivered is not None
+    adjust = adjust_further(adjust_item(job.output.adjust, item.metadata), asked)
+    if format_name not in FORMATS:
+        if delivered.format != format_name or asked:
+            raise FormatUnsupported(format_name=format_name, supported=FORMATS)
+        return _as_it_is(job, item, delivered)
+    conversion = Conversion(format=format_name, **adjust)
+    if conversion.changes_nothing and delivered.format == format_name:
+        return _as_it_is(job, item, delivered)
+    made = next((file for file in item.result.files if file.made_by == conversion.key), None)
+    if made is not None:
+        return _as_it_is(job, item, made)
+    if delivered.format not in SOURCES:
+        raise FormatUnsupported(format_name=format_name, supported=[delivered.format])
     return Model(
-        source=source,
-        name=name,
+        source=_found(job, item, delivered),
+        name=f"{item.name}.{format_name}",
         format=format_name,
-        convert=conversion or MESH_FORMATS[format_name],
+        convert=conversion,
         metadata=known_of(item),
     )
+
+
+def _as_it_is(job: Job, item: Item, file: ResultFile) -> Model:
+    named = replace(file, name=f"{item.name}.{file.format}")
+    return Model(source=_found(job, item, named), name=named.name, format=file.format, convert=None)
+
+
+def _found(job: Job, item: Item, file: ResultFile) -> Found:
+    linked = file.artifact is None and file.provider_url is not None
+    return Found(file=file, offer=offer_of_result(job, item, file) if linked else None)
 
 
 def known_of(item: Item) -> Mapping[str, str]:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from image2model.core.errors import ResultExpired
-from image2model.core.job import Item, Job, KeepPolicy, Result, ResultFile
+from image2model.core.job import Item, Job, KeepPolicy, ResultFile
 from image2model.jobs.catalogue import provider_name
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.finish import artifacts_of, take_delivery
+from image2model.jobs.fit import fit_result, replace_result
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.provider import Delivery, ProvidedFile
 
@@ -44,16 +45,12 @@ async def _keep_item(context: Context, job: Job, item: Item) -> None:
         provider=provider_name(job.generator),
         item=item,
     )
-    await _write(context, ItemRef(job.id, item.index), kept)
-
-
-async def _write(context: Context, ref: ItemRef, kept: Result) -> None:
     try:
-        dropped = await context.store.replace_result(ref, kept)
+        fitted = await fit_result(context, job, item, kept)
     except BaseException:
         await discard_artifacts(context, artifacts_of(kept.files))
         raise
-    await discard_artifacts(context, dropped)
+    await replace_result(context, ItemRef(job.id, item.index), fitted)
 
 
 def _offered(files: Sequence[ResultFile]) -> list[ProvidedFile]:

@@ -3,22 +3,28 @@
 import csv
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 
 from image2model.core.errors import GeneratorNotFound, JsonValue
 from image2model.core.job import Item, Job
+from image2model.jobs.archive_names import MANIFEST_CSV
 from image2model.jobs.archive_plan import MODEL, Entry, Missing
 from image2model.jobs.context import Context
 
 FORMAT, VERSION = "image2model-archive", 1
 """What `manifest.json` says it is."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take for the beginning of a formula (OWASP: CSV injection)."""
+_FORMULA = re.compile(r"(^|[;\t\r\n|])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r])")
+"""
+Where a spreadsheet would take what follows for a formula (OWASP: CSV injection): at the beginning,
+and behind what some take for the border of a cell.
+"""
 
 _FACTS = ("faces", "vertices", "width_mm", "height_mm", "depth_mm", "watertight")
 
@@ -48,8 +54,8 @@ class Manifest:
         for lost in missing:
             self._missing[lost.index].append(lost)
 
-    def to_json(self) -> bytes:
-        """Write `manifest.json`: the job, its items with all that is known, every file."""
+    def to_json(self, *, table: bytes) -> bytes:
+        """Write `manifest.json`: the job, its items, every file, the checksum of *table*."""
         job = self._job
         manifest = {
             "format": FORMAT,
@@ -61,12 +67,15 @@ class Manifest:
                 "version": job.version,
                 "generator": job.generator,
                 "options": dict(job.options),
+                "formats": list(job.output.formats),
+                "adjust": dict(job.output.adjust),
                 "licence": self._licence,
                 "created_at": _time(job.created_at),
                 "finished_at": _time(job.finished_at),
                 "cost_usd": float(sum(map(_cost, job.items), Decimal(0))),
             },
             "items": [self._item(item) for item in job.items],
+            "table": {"path": MANIFEST_CSV, **_sums(table)},
         }
         return json.dumps(manifest, ensure_ascii=False, indent=2).encode() + b"\n"
 
@@ -81,6 +90,7 @@ class Manifest:
             "pictures": [
                 {
                     "view": picture.view.value,
+                    "file_name": picture.file_name,
                     "sha256": picture.sha256,
                     "width_px": picture.width_px,
                     "height_px": picture.height_px,
@@ -133,6 +143,7 @@ class Manifest:
             "name": item.name,
             "state": item.state.value,
             "reason": item.problem.message if item.problem else " ".join(missing),
+            "picture": ", ".join(filter(None, (one.file_name for one in item.pictures))),
             "picture_sha256": " ".join(picture.sha256 for picture in item.pictures),
             **self._making(item),
             "options": json.dumps(dict(self._job.options), ensure_ascii=False, sort_keys=True),
@@ -166,9 +177,13 @@ def _file(one: Written) -> dict[str, JsonValue]:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        return _FORMULA.sub(r"\1\2'", value)
     return value
+
+
+def _sums(content: bytes) -> dict[str, JsonValue]:
+    return {"size_bytes": len(content), "sha256": sha256(content).hexdigest()}
 
 
 def _licence(context: Context, job: Job) -> str | None:

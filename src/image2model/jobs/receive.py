@@ -18,7 +18,7 @@ from image2model.core.errors import (
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import Job, Picture, Problem
-from image2model.core.names import clean_name, name_of_file
+from image2model.core.names import clean_name, name_of_file, name_of_upload
 from image2model.core.sheet import SheetRow
 from image2model.core.states import JobState
 from image2model.jobs.access import owned_job
@@ -93,7 +93,8 @@ class PictureIntake:
 
     async def _check(self, received: _Received, upload: Upload) -> None:
         try:
-            received.picture = await accept_upload(self._context, upload, view=View.FRONT)
+            picture = await accept_upload(self._context, upload, view=View.FRONT)
+            received.picture = replace(picture, file_name=name_of_upload(received.file_name))
         except InvalidPictureError as error:
             received.problem = problem_of(error)
         received.checked.set()
@@ -227,5 +228,6 @@ async def upload_picture(
     if ref.index >= context.rules.items_per_job:
         raise TooManyItems(limit=context.rules.items_per_job)
     picture = await take_picture(context, chunks, view=view)
+    picture = replace(picture, file_name=name_of_upload(file_name or ""))
     name = name_of_file(file_name, fallback=f"item-{ref.index + 1}") if file_name else None
     return await put_picture(context, owner, ref, picture, name=name)

@@ -32,6 +32,7 @@ from image2model.jobs.context import Context, Rules
 from image2model.jobs.current import working_on
 from image2model.jobs.discard import discard_unnamed
 from image2model.jobs.finish import artifacts_of, take_delivery
+from image2model.jobs.fit import fit_result
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.linked import settle_life
 from image2model.jobs.lost_answers import find_answer
@@ -292,6 +293,7 @@ class _Run:
         )
         cost_usd = delivery.cost_usd
         try:
+            result = await fit_result(self._context, self._claim.job, self._claim.item, result)
             await self._step(
                 Step(
                     to=ItemState.SUCCEEDED,

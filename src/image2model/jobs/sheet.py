@@ -1,19 +1,20 @@
 """Give the items of a job what a spreadsheet says of them."""
 
 import dataclasses
-from collections.abc import Collection, Sequence
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from image2model.core.errors import WrongState
+from image2model.core.errors import GeneratorNotFound, WrongState
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.names import name_of_file
-from image2model.core.sheet import SheetRow, picture_key, refuse_sheet
+from image2model.core.sheet import SheetRow, file_key, picture_key, refuse_sheet
 from image2model.core.states import JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.sheet_file import read_sheet_file
-from image2model.jobs.submit import JobRequest, NewItem
+from image2model.jobs.submit import DraftChange, JobRequest, NewItem, change_draft
 from image2model.ports.jobstore import Description
 
 
@@ -25,7 +26,25 @@ async def parse_sheet(context: Context, data: bytes) -> Sequence[SheetRow]:
         InvalidSheet: It cannot be read, or something in it is wrong.
         ComputeError: Reading it did not come to its end.
     """
-    return await context.compute.run(context.rules.compute_s, read_sheet_file, data)
+    rows: Sequence[SheetRow] = await context.compute.run(
+        context.rules.compute_s, read_sheet_file, data
+    )
+    refuse_sheet(
+        [
+            (row.row, "generator", f"there is no generator '{row.generator[:80]}'")
+            for row in rows
+            if row.generator and not _is_known(context, GeneratorId(row.generator))
+        ]
+    )
+    return rows
+
+
+def _is_known(context: Context, generator: GeneratorId) -> bool:
+    try:
+        context.catalogue.card(generator)
+    except GeneratorNotFound:
+        return False
+    return True
 
 
 def match_rows(
@@ -36,7 +55,8 @@ def match_rows(
 
     Args:
         rows: What the spreadsheet says.
-        items: The keys (`picture_key`) of every item's pictures.
+        items: The files' names of every item's pictures. A name with its extension goes before
+            the same name with another or none.
 
     Returns:
         In the order of *items*; None: nothing is said of it.
@@ -46,10 +66,16 @@ def match_rows(
     """
     faults: list[tuple[int, str, str]] = []
     found: list[SheetRow | None] = [None] * len(items)
+    by_file, by_stem = _places(items, file_key), _places(items, picture_key)
     for row in rows:
-        places = [place for place, keys in enumerate(items) if row.key in keys]
+        # Written without its extension, `1987.12` is all of `1987.12.jpg` but that.
+        places = (
+            by_file.get(file_key(row.picture))
+            or by_stem.get(file_key(row.picture))
+            or by_stem.get(picture_key(row.picture), [])
+        )
         if not places:
-            faults.append((row.row, "picture", f"there is no picture '{row.picture[:80]}'"))
+            faults.append((row.row, "picture", _unknown(row.picture, items)))
         elif len(places) > 1:
             faults.append((row.row, "picture", f"several pictures are named '{row.picture[:80]}'"))
         elif (other := found[places[0]]) is not None:
@@ -60,6 +86,22 @@ def match_rows(
     return found
 
 
+def _places(
+    items: Sequence[Collection[str]], key: Callable[[str], str]
+) -> Mapping[str, Sequence[int]]:
+    places: dict[str, list[int]] = {}
+    for place, names in enumerate(items):
+        for name in dict.fromkeys(key(name) for name in names):
+            places.setdefault(name, []).append(place)
+    return places
+
+
+def _unknown(picture: str, items: Sequence[Collection[str]]) -> str:
+    told = f"there is no picture '{picture[:80]}'"
+    close = difflib.get_close_matches(picture, [name for names in items for name in names], n=1)
+    return f"{told}; did you mean '{close[0]}'?" if close else told
+
+
 def describe_items(rows: Sequence[SheetRow], new_items: Sequence[NewItem]) -> Sequence[NewItem]:
     """
     Name new items and give them what is said of them.
@@ -67,7 +109,7 @@ def describe_items(rows: Sequence[SheetRow], new_items: Sequence[NewItem]) -> Se
     Raises:
         InvalidSheet: The rows do not fit the pictures.
     """
-    matched = match_rows(rows, [[picture_key(file) for file in new.files] for new in new_items])
+    matched = match_rows(rows, [new.files for new in new_items])
     return [
         dataclasses.replace(new, name=row.name or new.name, metadata=row.metadata) if row else new
         for new, row in zip(new_items, matched, strict=True)
@@ -98,6 +140,8 @@ async def put_sheet(context: Context, owner: OwnerId, job_id: JobId, data: bytes
     """
     Describe the items of a draft, in place of what an earlier spreadsheet said.
 
+    A generator that it names becomes the draft's.
+
     Raises:
         JobNotFound: The owner has no such job.
         WrongState: It is no draft.
@@ -108,10 +152,10 @@ async def put_sheet(context: Context, owner: OwnerId, job_id: JobId, data: bytes
     if draft.state is not JobState.DRAFT:
         raise WrongState(what=f"Job {job_id}", state=draft.state, allowed=[JobState.DRAFT])
     rows = await parse_sheet(context, data)
-    for row in rows:
-        if row.generator:
-            _check_generator(row, draft.generator)
-    matched = match_rows(rows, [[_key_of(item)] for item in draft.items])
+    matched = match_rows(rows, [_files_of(item) for item in draft.items])
+    named = next((GeneratorId(row.generator) for row in rows if row.generator), None)
+    if named not in {None, draft.generator}:
+        await change_draft(context, owner, job_id, DraftChange(generator=named))
     described = {
         item.index: _description(item, row)
         for item, row in zip(draft.items, matched, strict=True)
@@ -122,17 +166,14 @@ async def put_sheet(context: Context, owner: OwnerId, job_id: JobId, data: bytes
     return await context.store.get_job(job_id)
 
 
-def _key_of(item: Item) -> str:
-    return picture_key(_picture_of(item))
-
-
-def _picture_of(item: Item) -> str:
-    """Tell the picture's file name: of a described item, its name may be its title by now."""
-    return str(item.metadata.get("picture", item.name))
+def _files_of(item: Item) -> Sequence[str]:
+    return [picture.file_name for picture in item.pictures if picture.file_name] or [item.name]
 
 
 def _description(item: Item, row: SheetRow | None) -> Description:
-    before = name_of_file(_picture_of(item), fallback=item.name)
+    # The name of a described item may be its title by now.
+    described = "picture" in item.metadata
+    before = name_of_file(_files_of(item)[0], fallback=item.name) if described else item.name
     if row is None:
         return Description(name=before, metadata={})
     return Description(name=row.name or before, metadata=row.metadata)

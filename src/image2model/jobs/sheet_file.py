@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
 from typing import Any
 
@@ -40,8 +42,12 @@ def read_sheet_file(data: bytes) -> Sequence[SheetRow]:
     """
     if len(data) > SHEET_BYTES:
         refuse_sheet([(1, "", f"the file is larger than {SHEET_BYTES / 1e6:g} MB")])
-    is_xlsx = data[:4] == b"PK\x03\x04"
-    return read_sheet(list(_limited(_xlsx_rows(data) if is_xlsx else _csv_rows(data))))
+    if data[:4] == b"PK\x03\x04":
+        return read_sheet(list(_limited(_xlsx_rows(data))))
+    text, delimiter = _undelimited(data)
+    rows = _limited(_csv_rows(text, delimiter))
+    # Excel divides cells by semicolons where the comma is the decimal sign, and only there.
+    return read_sheet(list(rows), decimal_comma=delimiter == ";")
 
 
 def _limited(rows: Iterator[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
@@ -57,16 +63,21 @@ def _limited(rows: Iterator[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
         yield row[:MOST_COLUMNS]
 
 
-def _csv_rows(data: bytes) -> Iterator[Sequence[Cell]]:
+def _undelimited(data: bytes) -> tuple[str, str]:
+    """Return the text of a CSV file and what divides its cells."""
     text = _decode(data)
     if "\0" in text:
         refuse_sheet([(1, "", "the file is no text: send CSV or XLSX")])
-    first = text.lstrip("\ufeff").partition("\n")[0]
-    if first.startswith("sep=") and len(first.strip()) == 5:
+    text = text.lstrip("\ufeff")
+    first = re.split(r"\r\n|\r|\n", text, maxsplit=1)[0]
+    if first.startswith("sep=") and len(first) == 5:
         # A line of Excel's own that names the delimiter.
-        text, delimiter = text.partition("\n")[2], first.strip()[-1]
-    else:
-        delimiter = max(_DELIMITERS, key=first.count)
+        return text[len(first) :].lstrip("\r\n"), first[-1]
+    heading = re.sub(r'"[^"]*"', "", first)
+    return text, max(_DELIMITERS, key=heading.count)
+
+
+def _csv_rows(text: str, delimiter: str) -> Iterator[Sequence[Cell]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         yield from reader
@@ -94,14 +105,48 @@ def _xlsx_rows(data: bytes) -> Iterator[Sequence[Cell]]:
         sheet = book.worksheets[0]
         # What the file says of its own size is often wrong, and never needed.
         sheet.reset_dimensions()
-        for row in sheet.iter_rows(max_row=MOST_ROWS + 1, max_col=MOST_COLUMNS + 1):
-            yield [_cell(one.value) for one in row]
+        formulas = _formulas(data)
+        rows = sheet.iter_rows(max_row=MOST_ROWS + 1, max_col=MOST_COLUMNS + 1)
+        for number, row in enumerate(rows, start=1):
+            cells = [_cell(one.value) for one in row]
+            if unknown := [
+                n for n, cell in enumerate(cells) if cell is None and (number, n) in formulas
+            ]:
+                refuse_sheet([_without_result(number, place) for place in unknown])
+            yield cells
     except InvalidSheet:
         raise
     except Exception as error:  # noqa: BLE001
         # openpyxl lets whatever its parsers raise come through.
         told = f"the file cannot be read as XLSX: {str(error)[:200] or type(error).__name__}"
         refuse_sheet([(1, "", told)])
+
+
+def _formulas(data: bytes) -> AbstractSet[tuple[int, int]]:
+    """Tell where there are formulas: row from 1, column from 0."""
+    import openpyxl  # noqa: PLC0415
+
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        sheets = [name for name in parts.namelist() if name.startswith("xl/worksheets/")]
+        if not any(b"<f" in parts.read(name) for name in sheets):
+            return frozenset()
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+    sheet = book.worksheets[0]
+    sheet.reset_dimensions()
+    rows = sheet.iter_rows(max_row=MOST_ROWS + 1, max_col=MOST_COLUMNS + 1)
+    return {
+        (number, place)
+        for number, row in enumerate(rows, start=1)
+        for place, one in enumerate(row)
+        if one.data_type == "f"
+    }
+
+
+def _without_result(row: int, place: int) -> tuple[int, str, str]:
+    from openpyxl.utils import get_column_letter  # noqa: PLC0415
+
+    told = "is a formula without a result: open the file in a spreadsheet program and save it"
+    return row, get_column_letter(place + 1), told
 
 
 def _check_parts(data: bytes) -> None:

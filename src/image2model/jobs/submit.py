@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from image2model.core.errors import (
+    FormatUnsupported,
     InvalidRequest,
     JsonValue,
     NoPictures,
@@ -18,11 +19,14 @@ from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.core.job import Item, Job, KeepPolicy, Picture, Problem
 from image2model.core.madekey import hash_of, made_key
 from image2model.core.names import clean_name, unique_name
+from image2model.core.output import Output
 from image2model.core.states import ItemState, JobState
+from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.jobs.access import owned_job
 from image2model.jobs.catalogue import check_views, fill_options
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.fit import fit_taken_over
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import DraftTerms
 
@@ -36,6 +40,7 @@ class JobRequest:
         name: For people; "": made from the first item's name.
         generator: None: the default one.
         options: As given; defaults are filled in.
+        output: What the models shall come as.
         keep: None: as the operator set it.
         budget_usd: The most the job may cost, in US dollars; None: no limit.
         idempotency_key: The same key again returns the same job; None: always a new one.
@@ -45,6 +50,7 @@ class JobRequest:
     name: str = ""
     generator: GeneratorId | None = None
     options: Mapping[str, JsonValue] = dataclasses.field(default_factory=dict)
+    output: Output = dataclasses.field(default_factory=Output)
     keep: KeepPolicy | None = None
     budget_usd: Decimal | None = None
     idempotency_key: str | None = None
@@ -88,6 +94,7 @@ async def submit_job(
         TooManyItems: More than `Rules.items_per_job`.
         TooManyJobs: The owner has too many unfinished jobs.
         GeneratorNotFound, InvalidOptions, InvalidViews: The request does not fit a generator.
+        FormatUnsupported, InvalidRequest: What is wished for cannot be made.
         IdempotencyKeyReused: The key was used for another request.
         AlreadyRunning: With `reuse`: the same is being made in other jobs of the owner.
     """
@@ -100,6 +107,9 @@ async def submit_job(
         raise
     if stored.id != job.id:
         await discard_artifacts(context, pictures)
+    elif request.reuse and any(item.result for item in stored.items):
+        await fit_taken_over(context, stored)
+        stored = await context.store.get_job(stored.id)
     await dispatch_queued(context, stored)
     return stored
 
@@ -114,6 +124,7 @@ async def _plan_job(
     await check_job_count(context, owner, idempotency_key=request.idempotency_key)
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
+    check_output(card, request.output)
     job_id = JobId(new_hex_id())
     items = _plan_items(card, options, job_id, new_items)
     now = context.clock.now()
@@ -124,6 +135,7 @@ async def _plan_job(
         state=JobState.RUNNING,
         generator=card.id,
         options=options,
+        output=request.output,
         keep=request.keep or context.rules.keep,
         life_s=context.rules.life_s(request.keep or context.rules.keep),
         budget_usd=request.budget_usd,
@@ -167,6 +179,7 @@ def _fingerprint(
         {
             "generator": card.id,
             "options": dict(options),
+            "output": [list(request.output.formats), dict(request.output.adjust)],
             "keep": request.keep,
             "budget": str(request.budget_usd),
             "items": [
@@ -175,6 +188,21 @@ def _fingerprint(
             ],
         }
     )
+
+
+def check_output(card: GeneratorCard, output: Output) -> None:
+    """
+    Check wishes before anything is made.
+
+    Raises:
+        FormatUnsupported: A format can neither be had of *card* nor made.
+        InvalidRequest: The models cannot be adjusted so.
+    """
+    for name in (*output.formats, FORMATS[0]):
+        if name in FORMATS:
+            Conversion(format=name, **output.adjust)
+        elif name not in card.output_formats:
+            raise FormatUnsupported(format_name=name, supported=FORMATS)
 
 
 def sort_views(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
@@ -202,6 +230,7 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
     await check_job_count(context, owner, idempotency_key=request.idempotency_key)
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
+    check_output(card, request.output)
     draft = Job(
         id=JobId(new_hex_id()),
         owner=owner,
@@ -209,6 +238,7 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
         state=JobState.DRAFT,
         generator=card.id,
         options=options,
+        output=request.output,
         keep=request.keep or context.rules.keep,
         life_s=context.rules.life_s(request.keep or context.rules.keep),
         budget_usd=request.budget_usd,
@@ -329,12 +359,16 @@ class DraftChange:
         options: None: those it has, or the defaults when the generator changes.
         keep: What happens to results; None: as it is.
         budget_usd: The most it may cost, in US dollars; 0: no limit; None: as it is.
+        formats: The formats of the models; None: as they are.
+        adjust: What else to adjust the models to; None: as it is.
     """
 
     generator: GeneratorId | None = None
     options: Options | None = None
     keep: KeepPolicy | None = None
     budget_usd: Decimal | None = None
+    formats: Sequence[str] | None = None
+    adjust: Mapping[str, JsonValue] | None = None
 
 
 async def change_draft(context: Context, owner: OwnerId, job_id: JobId, change: DraftChange) -> Job:
@@ -345,6 +379,7 @@ async def change_draft(context: Context, owner: OwnerId, job_id: JobId, change: 
         JobNotFound: The owner has no such job.
         WrongState: It is no draft.
         GeneratorNotFound, InvalidOptions: They do not fit.
+        FormatUnsupported, InvalidRequest: The wishes cannot be met by any model.
     """
     draft = await owned_job(context, owner, job_id)
     if draft.state is not JobState.DRAFT:
@@ -354,9 +389,17 @@ async def change_draft(context: Context, owner: OwnerId, job_id: JobId, change: 
     if change.options is None and card.id == draft.generator:
         given = draft.options
     keep = change.keep or draft.keep
+    output = Output(
+        formats=draft.output.formats
+        if change.formats is None
+        else tuple(dict.fromkeys(change.formats)),
+        adjust=draft.output.adjust if change.adjust is None else change.adjust,
+    )
+    check_output(card, output)
     terms = DraftTerms(
         generator=card.id,
         options=fill_options(card, given),
+        output=output,
         keep=keep,
         life_s=context.rules.life_s(keep),
         budget_usd=draft.budget_usd if change.budget_usd is None else change.budget_usd or None,

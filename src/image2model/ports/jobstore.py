@@ -22,6 +22,7 @@ from image2model.core.job import (
     Result,
     Submission,
 )
+from image2model.core.output import Output
 from image2model.core.rules import IllegalStep
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
@@ -176,6 +177,7 @@ class DraftTerms:
     Attributes:
         generator: What makes the items.
         options: With every default filled in.
+        output: What the models shall come as.
         keep: What happens to results.
         life_s: How long the job is kept after it finished, in seconds; None: until it is deleted.
         budget_usd: The most it may cost, in US dollars; None: no limit.
@@ -183,6 +185,7 @@ class DraftTerms:
 
     generator: GeneratorId
     options: Options
+    output: Output
     keep: KeepPolicy
     life_s: float | None
     budget_usd: Decimal | None
@@ -498,9 +501,9 @@ class JobStore(Protocol):
         Turn the draft of the same id and version into the running *job* given.
 
         Args:
-            job: The draft as read, with what starting it settles: name, generator, options, keep,
-                life, budget, fingerprint, and the items' `made_key`s, states (queued or failed) and
-                problems. Whether indexes are missing is the caller's to check.
+            job: The draft as read, with what starting it settles: name, generator, options, wishes,
+                keep, life, budget, fingerprint, and the items' `made_key`s, states (queued or
+                failed) and problems. Whether indexes are missing is the caller's to check.
 
         Returns:
             The job with its items.

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from image2model.wire.adjust import AdjustIn
+
 ItemStateName = Literal[
     "queued",
     "submitting",
@@ -50,6 +52,10 @@ def _check_json(value: Any) -> Any:
 
 OptionsIn = Annotated[dict[str, Any], AfterValidator(_check_json)]
 """A generator's options as a caller gives them."""
+
+
+FormatsIn = Annotated[list[str], AfterValidator(lambda names: [n.lower() for n in names])]
+"""Names of formats, in any case."""
 
 
 class WireModel(BaseModel):
@@ -112,6 +118,9 @@ class PictureView(ReplyModel):
     url: str = Field(
         description="Where the picture can be read, relative to the server.",
         examples=[f"{_ITEM_URL}/views/front"],
+    )
+    file_name: str = Field(
+        "", description="What its file was called; empty: not known.", examples=["teapot.png"]
     )
     width_px: int = Field(description="Width in pixels, upright.", examples=[1024])
     height_px: int = Field(description="Height in pixels, upright.", examples=[768])
@@ -181,6 +190,12 @@ class FileOut(ReplyModel):
     expires_at: datetime | None = Field(
         description="When `provider_url` ends; null: not known, or no such URL.",
         examples=["2026-11-28T09:30:48Z"],
+    )
+    notes: list[str] = Field(
+        default_factory=list,
+        description="What was given up or left out for it, where it was made of what was "
+        "delivered.",
+        examples=[["simplified from 48,000 to 20,000 faces"]],
     )
 
 
@@ -272,6 +287,16 @@ class JobSummary(ReplyModel):
     )
     options: dict[str, Any] = Field(
         description="The generator's options, defaults filled in.", examples=[_OPTIONS]
+    )
+    formats: list[str] = Field(
+        default_factory=list,
+        description="Formats wished of every result; none: as delivered.",
+        examples=[["glb", "stl"]],
+    )
+    adjust: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What the models were to be adjusted to.",
+        examples=[{"height_mm": 80.0, "max_bytes": 4_000_000}],
     )
     created_at: datetime = Field(description="When it came in.", examples=[_CREATED])
     started_at: datetime | None = Field(
@@ -503,6 +528,12 @@ class JobPatch(WireModel):
         description="Drafts only: the most it may cost, in US dollars; 0: no limit.",
         examples=[5.0],
     )
+    formats: FormatsIn | None = Field(
+        None, description="Drafts only: other formats of the models.", examples=[["glb", "stl"]]
+    )
+    adjust: AdjustIn | None = Field(
+        None, description="Drafts only: what else to adjust the models to."
+    )
 
 
 class DraftIn(WireModel):
@@ -519,6 +550,17 @@ class DraftIn(WireModel):
     )
     options: OptionsIn = Field(
         default_factory=dict, description="The generator's options.", examples=[{"depth": 1.0}]
+    )
+    formats: FormatsIn = Field(
+        default_factory=list,
+        description="Formats that every result shall have, beside the one delivered: `glb`, "
+        "`gltf.zip`, `obj.zip`, `stl`, `ply`, `usdz`, `3mf`. In a form also `glb,stl`.",
+        examples=[["glb", "stl"]],
+    )
+    adjust: AdjustIn = Field(
+        default_factory=AdjustIn,
+        description="What every model shall be adjusted to. The one delivered is kept, too; what "
+        "a spreadsheet says of one object goes before it.",
     )
     keep: Literal["keep", "links"] | None = Field(
         None,
@@ -551,7 +593,7 @@ class ViewGroupIn(WireModel):
 
 
 class JobFormIn(DraftIn):
-    """The fields of the form that makes a whole job; `options` and `views` are JSON texts."""
+    """The fields of the form that makes a whole job; those that are no texts are sent as JSON."""
 
     model_config = ConfigDict(strict=False)  # All that a form sends is text.
 
@@ -566,7 +608,14 @@ class JobFormIn(DraftIn):
         "every file is an object of its own.",
     )
 
-    @field_validator("options", "views", mode="before")
+    @field_validator("formats", mode="before")
+    @classmethod
+    def _read_list(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.lstrip().startswith("["):
+            return [name.strip() for name in value.split(",") if name.strip()]
+        return cls._read_json(value)
+
+    @field_validator("options", "views", "adjust", mode="before")
     @classmethod
     def _read_json(cls, value: Any) -> Any:
         try:

@@ -443,6 +443,7 @@ export interface paths {
          * Download a model in the format you need
          * @description Return the model, converted if the result does not have that format.
          *
+         *     Of a job with wishes (`formats`, `adjust`) it is as wished, unless the query asks otherwise.
          *     The first request for a conversion makes it, later ones find it made. What a format does not
          *     hold and what was given up for your limits stands in the header `Conversion-Notes`, as a JSON
          *     list of sentences.
@@ -852,6 +853,76 @@ export interface components {
             day_spent_usd: number;
         };
         /**
+         * AdjustIn
+         * @description What a model shall be adjusted to; nothing given: as it is.
+         */
+        AdjustIn: {
+            /**
+             * Faces
+             * @description The most triangles, at least 12. Textures stay in place; edges that are missed least go.
+             * @default null
+             * @example 20000
+             */
+            faces: number | null;
+            /**
+             * Height Mm
+             * @description Its height in millimetres; the other sizes follow.
+             * @default null
+             * @example 120
+             */
+            height_mm: number | null;
+            /**
+             * Width Mm
+             * @description Its width, instead of its height.
+             * @default null
+             * @example 80
+             */
+            width_mm: number | null;
+            /**
+             * Depth Mm
+             * @description Its depth, instead of its height.
+             * @default null
+             * @example 80
+             */
+            depth_mm: number | null;
+            /**
+             * Up
+             * @description The axis that points up; without it Z in STL and 3MF, Y in all others.
+             * @default null
+             * @example z
+             */
+            up: ("y" | "z") | null;
+            /**
+             * Pivot
+             * @description Where its origin is: `base`, the middle of its underside, `centre`, the middle of its box, or where it is.
+             * @default keep
+             * @example base
+             * @enum {string}
+             */
+            pivot: "keep" | "base" | "centre";
+            /**
+             * Texture Px
+             * @description The longest side of its textures, 16 to 8192 pixels; larger ones are reduced.
+             * @default null
+             * @example 1024
+             */
+            texture_px: number | null;
+            /**
+             * Max Bytes
+             * @description The most bytes of the file, at least 1000; texture size and faces are given up for it.
+             * @default null
+             * @example 4000000
+             */
+            max_bytes: number | null;
+            /**
+             * Repair
+             * @description Make it a closed solid for printing, if need be; see the notes.
+             * @default false
+             * @example true
+             */
+            repair: boolean;
+        };
+        /**
          * AttemptOut
          * @description One try of an item: a line of the ledger.
          */
@@ -1023,6 +1094,17 @@ export interface components {
             options?: {
                 [key: string]: unknown;
             };
+            /**
+             * Formats
+             * @description Formats that every result shall have, beside the one delivered: `glb`, `gltf.zip`, `obj.zip`, `stl`, `ply`, `usdz`, `3mf`. In a form also `glb,stl`.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats?: string[];
+            /** @description What every model shall be adjusted to. The one delivered is kept, too; what a spreadsheet says of one object goes before it. */
+            adjust?: components["schemas"]["AdjustIn"];
             /**
              * Keep
              * @description What happens to results; null: as the operator set it.
@@ -1281,6 +1363,14 @@ export interface components {
              * @example 2026-11-28T09:30:48Z
              */
             expires_at: string | null;
+            /**
+             * Notes
+             * @description What was given up or left out for it, where it was made of what was delivered.
+             * @example [
+             *       "simplified from 48,000 to 20,000 faces"
+             *     ]
+             */
+            notes?: string[];
         };
         /**
          * GeneratorList
@@ -1693,6 +1783,26 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
+             * Formats
+             * @description Formats wished of every result; none: as delivered.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats: string[];
+            /**
+             * Adjust
+             * @description What the models were to be adjusted to.
+             * @example {
+             *       "height_mm": 80,
+             *       "max_bytes": 4000000
+             *     }
+             */
+            adjust: {
+                [key: string]: unknown;
+            };
+            /**
              * Created At
              * Format: date-time
              * @description When it came in.
@@ -1751,7 +1861,7 @@ export interface components {
         };
         /**
          * JobFormIn
-         * @description The fields of the form that makes a whole job; `options` and `views` are JSON texts.
+         * @description The fields of the form that makes a whole job; those that are no texts are sent as JSON.
          */
         JobFormIn: {
             /**
@@ -1778,6 +1888,17 @@ export interface components {
             options?: {
                 [key: string]: unknown;
             };
+            /**
+             * Formats
+             * @description Formats that every result shall have, beside the one delivered: `glb`, `gltf.zip`, `obj.zip`, `stl`, `ply`, `usdz`, `3mf`. In a form also `glb,stl`.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats?: string[];
+            /** @description What every model shall be adjusted to. The one delivered is kept, too; what a spreadsheet says of one object goes before it. */
+            adjust?: components["schemas"]["AdjustIn"];
             /**
              * Keep
              * @description What happens to results; null: as the operator set it.
@@ -1862,6 +1983,26 @@ export interface components {
              *     }
              */
             options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Formats
+             * @description Formats wished of every result; none: as delivered.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats: string[];
+            /**
+             * Adjust
+             * @description What the models were to be adjusted to.
+             * @example {
+             *       "height_mm": 80,
+             *       "max_bytes": 4000000
+             *     }
+             */
+            adjust: {
                 [key: string]: unknown;
             };
             /**
@@ -1966,6 +2107,17 @@ export interface components {
              * @example 5
              */
             budget_usd?: number | null;
+            /**
+             * Formats
+             * @description Drafts only: other formats of the models.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats?: string[] | null;
+            /** @description Drafts only: what else to adjust the models to. */
+            adjust?: components["schemas"]["AdjustIn"] | null;
         };
         /**
          * JobProgress
@@ -2024,6 +2176,26 @@ export interface components {
              *     }
              */
             options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Formats
+             * @description Formats wished of every result; none: as delivered.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats?: string[];
+            /**
+             * Adjust
+             * @description What the models were to be adjusted to.
+             * @example {
+             *       "height_mm": 80,
+             *       "max_bytes": 4000000
+             *     }
+             */
+            adjust?: {
                 [key: string]: unknown;
             };
             /**
@@ -2330,6 +2502,13 @@ export interface components {
              * @example /api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front
              */
             url: string;
+            /**
+             * File Name
+             * @description What its file was called; empty: not known.
+             * @default
+             * @example teapot.png
+             */
+            file_name: string;
             /**
              * Width Px
              * @description Width in pixels, upright.
@@ -2749,6 +2928,14 @@ export interface operations {
                      *             "back": "auto",
                      *             "depth": 1
                      *           },
+                     *           "formats": [
+                     *             "glb",
+                     *             "stl"
+                     *           ],
+                     *           "adjust": {
+                     *             "height_mm": 80,
+                     *             "max_bytes": 4000000
+                     *           },
                      *           "created_at": "2026-11-21T09:30:00Z",
                      *           "started_at": "2026-11-21T09:30:01Z",
                      *           "finished_at": "2026-11-21T09:30:48Z",
@@ -2900,6 +3087,17 @@ export interface operations {
                         [key: string]: unknown;
                     };
                     /**
+                     * Formats
+                     * @description Formats that every result shall have, beside the one delivered: `glb`, `gltf.zip`, `obj.zip`, `stl`, `ply`, `usdz`, `3mf`. In a form also `glb,stl`.
+                     * @example [
+                     *       "glb",
+                     *       "stl"
+                     *     ]
+                     */
+                    formats?: string[];
+                    /** @description What every model shall be adjusted to. The one delivered is kept, too; what a spreadsheet says of one object goes before it. */
+                    adjust?: components["schemas"]["AdjustIn"];
+                    /**
                      * Keep
                      * @description What happens to results; null: as the operator set it.
                      * @default null
@@ -2934,6 +3132,21 @@ export interface operations {
                  *       "options": {
                  *         "depth": 1
                  *       },
+                 *       "formats": [
+                 *         "glb",
+                 *         "stl"
+                 *       ],
+                 *       "adjust": {
+                 *         "faces": 20000,
+                 *         "height_mm": 120,
+                 *         "width_mm": 80,
+                 *         "depth_mm": 80,
+                 *         "up": "z",
+                 *         "pivot": "base",
+                 *         "texture_px": 1024,
+                 *         "max_bytes": 4000000,
+                 *         "repair": true
+                 *       },
                  *       "keep": "keep",
                  *       "budget_usd": 10
                  *     }
@@ -2957,6 +3170,14 @@ export interface operations {
                      *       "options": {
                      *         "back": "auto",
                      *         "depth": 1
+                     *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
                      *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
@@ -2994,6 +3215,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -3015,7 +3237,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -3064,6 +3289,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -3100,6 +3333,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -3121,7 +3355,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -3245,6 +3482,7 @@ export interface operations {
              *     - `no_pictures`: A job without a single picture.
              *     - `too_many_items`: More items than one job may have.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
+             *     - `format_unsupported`: No way to make that format here.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
              *     - `invalid_sheet`: The spreadsheet has cells that are wrong, or does not fit the pictures.
              *     - `idempotency_key_reused`: The same Idempotency-Key came with another request.
@@ -3347,6 +3585,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -3383,6 +3629,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -3404,7 +3651,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -3663,7 +3913,22 @@ export interface operations {
                  *         "depth": 0.5
                  *       },
                  *       "keep": "links",
-                 *       "budget_usd": 5
+                 *       "budget_usd": 5,
+                 *       "formats": [
+                 *         "glb",
+                 *         "stl"
+                 *       ],
+                 *       "adjust": {
+                 *         "faces": 20000,
+                 *         "height_mm": 120,
+                 *         "width_mm": 80,
+                 *         "depth_mm": 80,
+                 *         "up": "z",
+                 *         "pivot": "base",
+                 *         "texture_px": 1024,
+                 *         "max_bytes": 4000000,
+                 *         "repair": true
+                 *       }
                  *     }
                  */
                 "application/json": components["schemas"]["JobPatch"];
@@ -3685,6 +3950,14 @@ export interface operations {
                      *       "options": {
                      *         "back": "auto",
                      *         "depth": 1
+                     *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
                      *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
@@ -3722,6 +3995,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -3743,7 +4017,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -3873,6 +4150,7 @@ export interface operations {
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
+             *     - `format_unsupported`: No way to make that format here.
              */
             422: {
                 headers: {
@@ -4081,6 +4359,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -4117,6 +4403,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -4138,7 +4425,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -4305,6 +4595,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -4341,6 +4639,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -4362,7 +4661,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -4542,6 +4844,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -4578,6 +4888,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -4599,7 +4910,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -4779,6 +5093,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -4815,6 +5137,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -4836,7 +5159,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -5170,6 +5496,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -5206,6 +5540,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -5227,7 +5562,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -5432,6 +5770,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -5468,6 +5814,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -5489,7 +5836,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -5681,6 +6031,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -5717,6 +6075,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -5738,7 +6097,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -5924,6 +6286,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -5960,6 +6330,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -5981,7 +6352,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -6164,6 +6538,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -6200,6 +6582,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -6221,7 +6604,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -6791,6 +7177,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -6827,6 +7221,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -6848,7 +7243,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -7031,6 +7429,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -7067,6 +7473,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -7088,7 +7495,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -7280,6 +7690,14 @@ export interface operations {
                      *         "back": "auto",
                      *         "depth": 1
                      *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
                      *       "created_at": "2026-11-21T09:30:00Z",
                      *       "started_at": "2026-11-21T09:30:01Z",
                      *       "finished_at": "2026-11-21T09:30:48Z",
@@ -7316,6 +7734,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
                      *             }
@@ -7337,7 +7756,10 @@ export interface operations {
                      *                 "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *                 "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/files/teapot.glb",
                      *                 "provider_url": "https://files.example/teapot.glb",
-                     *                 "expires_at": "2026-11-28T09:30:48Z"
+                     *                 "expires_at": "2026-11-28T09:30:48Z",
+                     *                 "notes": [
+                     *                   "simplified from 48,000 to 20,000 faces"
+                     *                 ]
                      *               }
                      *             ],
                      *             "facts": {
@@ -7687,7 +8109,7 @@ export interface operations {
     getModel: {
         parameters: {
             query?: {
-                /** @description The most triangles. Textures stay in place; edges that are missed least go. */
+                /** @description The most triangles, at least 12. Textures stay in place; edges that are missed least go. */
                 faces?: number | null;
                 /** @description Its height in millimetres; the other sizes follow. */
                 height_mm?: number | null;
@@ -7699,9 +8121,9 @@ export interface operations {
                 up?: ("y" | "z") | null;
                 /** @description Where its origin is: `base`, the middle of its underside, `centre`, the middle of its box, or where it is. */
                 pivot?: "keep" | "base" | "centre";
-                /** @description The longest side of its textures, in pixels; larger ones are reduced. */
+                /** @description The longest side of its textures, 16 to 8192 pixels; larger ones are reduced. */
                 texture_px?: number | null;
-                /** @description The most bytes of the file; texture size and faces are given up for it. */
+                /** @description The most bytes of the file, at least 1000; texture size and faces are given up for it. */
                 max_bytes?: number | null;
                 /** @description Make it a closed solid for printing, if need be; see the notes. */
                 repair?: boolean;
@@ -8661,7 +9083,7 @@ export interface operations {
     getArchive: {
         parameters: {
             query?: {
-                /** @description The most triangles. Textures stay in place; edges that are missed least go. */
+                /** @description The most triangles, at least 12. Textures stay in place; edges that are missed least go. */
                 faces?: number | null;
                 /** @description Its height in millimetres; the other sizes follow. */
                 height_mm?: number | null;
@@ -8673,14 +9095,16 @@ export interface operations {
                 up?: ("y" | "z") | null;
                 /** @description Where its origin is: `base`, the middle of its underside, `centre`, the middle of its box, or where it is. */
                 pivot?: "keep" | "base" | "centre";
-                /** @description The longest side of its textures, in pixels; larger ones are reduced. */
+                /** @description The longest side of its textures, 16 to 8192 pixels; larger ones are reduced. */
                 texture_px?: number | null;
-                /** @description The most bytes of the file; texture size and faces are given up for it. */
+                /** @description The most bytes of the file, at least 1000; texture size and faces are given up for it. */
                 max_bytes?: number | null;
                 /** @description Make it a closed solid for printing, if need be; see the notes. */
                 repair?: boolean;
-                /** @description A format of the models; may be repeated. Left out: as delivered. */
+                /** @description A format of the models; may be repeated. Left out: those wished of the job, or as delivered. */
                 format?: string[];
+                /** @description The same as one text, with commas between. */
+                formats?: string;
                 /** @description What the files are called; `/` makes folders. Fields: `{name}`: the picture's name; `{generator}`: such as local-puff; `{index}`: the item's place in the job, from 0; `{ext}`: the format's extension; must come last, after a dot; `{job}`: the job's id. */
                 template?: string;
                 /** @description Add pictures of the models. */

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from image2model.api.adjustments import AdjustmentsIn
 from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.auth import OwnerIn
 from image2model.api.downloads import Download, content_disposition, send_parts
@@ -17,11 +16,13 @@ from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.ids import JobId
 from image2model.jobs.archive import Archive, open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.wire.adjust import AdjustIn
 
 router = APIRouter(prefix="/jobs/{job}", tags=["files"])
 
 _MEDIA_TYPE = "application/zip"
 _MOST_FORMATS = 10
+_MOST_CHARACTERS = 200
 
 
 def _answers() -> Responses:
@@ -32,19 +33,30 @@ def _answers() -> Responses:
         206: {"description": "The part of it that `Range` asks for.", "content": content},
         304: {"description": "It is still the one that `If-None-Match` names."},
         416: problem_body(416, {"range_not_satisfiable": "The range lies outside of it."}),
-        **problems(errors.JobNotFound, errors.FormatUnsupported, errors.StorageUnavailable),
+        **problems(
+            errors.JobNotFound,
+            errors.FormatUnsupported,
+            errors.InvalidRequest,
+            errors.StorageUnavailable,
+        ),
     }
 
 
-class ArchiveIn(AdjustmentsIn):
-    """What an archive shall hold; every model in it is adjusted alike."""
+class ArchiveQuery(AdjustIn):
+    """What is to be in an archive, and what its models shall be adjusted to."""
 
-    formats: list[str] = Field(
-        [],
-        alias="format",
+    format: list[str] = Field(
+        default_factory=list,
         max_length=_MOST_FORMATS,
-        description="A format of the models; may be repeated. Left out: as delivered.",
+        description="A format of the models; may be repeated. Left out: those wished of the job, "
+        "or as delivered.",
         examples=[["glb", "stl"]],
+    )
+    formats: str = Field(
+        "",
+        max_length=_MOST_CHARACTERS,
+        description="The same as one text, with commas between.",
+        examples=["glb,stl"],
     )
     template: str = Field(
         DEFAULT_TEMPLATE,
@@ -58,6 +70,11 @@ class ArchiveIn(AdjustmentsIn):
         False, description="Add the pictures they were made of.", examples=[False]
     )
 
+    def all_formats(self) -> list[str]:
+        """List the formats asked for, either way."""
+        names = [name for text in (*self.format, self.formats) for name in text.split(",")]
+        return [name.strip().lower() for name in names if name.strip()]
+
 
 async def get_archive(
     *,
@@ -65,7 +82,7 @@ async def get_archive(
     request: Request,
     context: ContextIn,
     owner: OwnerIn,
-    wanted: Annotated[ArchiveIn, Query()],
+    query: Annotated[ArchiveQuery, Query()],
 ) -> Response:
     """
     Return all that the job has made so far, with `manifest.csv` and `manifest.json`.
@@ -75,14 +92,14 @@ async def get_archive(
     (`Range`); else it says `Accept-Ranges: none`. Items that failed, and files that could not be
     had, are listed in the manifests with the reason, and so is what was given up for your limits.
     """
-    asked = ArchiveRequest(
-        formats=[name.lower() for name in wanted.formats],
-        adjust=wanted.conversion("glb"),
-        template=wanted.template,
-        previews=wanted.previews,
-        pictures=wanted.pictures,
+    wanted = ArchiveRequest(
+        formats=query.all_formats(),
+        adjust=query.asked(),
+        template=query.template,
+        previews=query.previews,
+        pictures=query.pictures,
     )
-    return _send(request, await open_archive(context, owner, JobId(job), asked))
+    return _send(request, await open_archive(context, owner, JobId(job), wanted))
 
 
 def _send(request: Request, archive: Archive) -> Response:

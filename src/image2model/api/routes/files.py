@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
-from image2model.api.adjustments import AdjustmentsIn
 from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.auth import OwnerIn
 from image2model.api.downloads import (
@@ -28,9 +27,10 @@ from image2model.geometry.conversion import FORMATS
 from image2model.jobs import download
 from image2model.jobs.sprite import SPRITE_NAME, find_sprite
 from image2model.ports.dispatcher import ItemRef
+from image2model.wire.adjust import AdjustIn
 
 
-class ModelIn(AdjustmentsIn):
+class ModelIn(AdjustIn):
     """The query of a model's download."""
 
     through: bool = Field(
@@ -139,6 +139,7 @@ async def get_model(
     """
     Return the model, converted if the result does not have that format.
 
+    Of a job with wishes (`formats`, `adjust`) it is as wished, unless the query asks otherwise.
     The first request for a conversion makes it, later ones find it made. What a format does not
     hold and what was given up for your limits stands in the header `Conversion-Notes`, as a JSON
     list of sentences.
@@ -148,7 +149,7 @@ async def get_model(
         owner,
         ItemRef(JobId(job), n),
         format_name,
-        conversion=asked.conversion(format_name),
+        asked=asked.asked(),
     )
     return await send_model(context, request, model, through=asked.through)
 

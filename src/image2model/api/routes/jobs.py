@@ -57,6 +57,8 @@ _Version = Annotated[
         errors.TooManyItems,
         errors.GeneratorNotFound,
         errors.InvalidOptions,
+        errors.FormatUnsupported,
+        errors.InvalidRequest,
         errors.InvalidViews,
         errors.InvalidSheet,
         errors.IdempotencyKeyReused,
@@ -197,6 +199,8 @@ async def get_job(
         errors.WrongState,
         errors.GeneratorNotFound,
         errors.InvalidOptions,
+        errors.FormatUnsupported,
+        errors.InvalidRequest,
         errors.ResultExpired,
         errors.FetchRefused,
         errors.FetchBroken,
@@ -231,6 +235,8 @@ def _draft_change(patch: JobPatch) -> submit.DraftChange:
         options=patch.options,
         keep=KeepPolicy(patch.keep) if patch.keep else None,
         budget_usd=None if budget_usd is None else Decimal(str(budget_usd)),
+        formats=patch.formats,
+        adjust=None if patch.adjust is None else patch.adjust.asked(),
     )
 
 

@@ -11,6 +11,7 @@ from image2model.backends.sql.rows import (
     Row,
     item_values,
     name_values,
+    output_value,
     picture_values,
     problem_value,
     settled_values,
@@ -124,6 +125,7 @@ def change_draft(tx: Transaction, job: JobId, terms: DraftTerms) -> None:
     values = {
         "generator": terms.generator,
         "options": dict(terms.options),
+        "output": output_value(terms.output),
         "keep": terms.keep,
         "life_s": terms.life_s,
         "budget_micro_usd": to_micro_usd(terms.budget_usd),

@@ -21,6 +21,7 @@ from image2model.core.job import (
     ResultFile,
     Submission,
 )
+from image2model.core.output import Output
 from image2model.core.rules import fold_text
 from image2model.core.states import ItemState, JobState
 
@@ -89,6 +90,7 @@ def settled_values(job: Job) -> Values:
     return {
         "generator": job.generator,
         "options": dict(job.options),
+        "output": output_value(job.output),
         "keep": job.keep,
         "life_s": job.life_s,
         "budget_micro_usd": to_micro_usd(job.budget_usd),
@@ -105,6 +107,7 @@ def job_of(row: Row, counts: Mapping[ItemState, int], items: Sequence[Item] = ()
         state=row.state,
         generator=row.generator,
         options=row.options,
+        output=Output(formats=tuple(row.output["formats"]), adjust=row.output["adjust"]),
         keep=row.keep,
         budget_usd=from_micro_usd(row.budget_micro_usd),
         starred=row.starred,
@@ -119,6 +122,11 @@ def job_of(row: Row, counts: Mapping[ItemState, int], items: Sequence[Item] = ()
         counts=counts,
         items=items,
     )
+
+
+def output_value(output: Output) -> JsonValue:
+    """Give *output* as JSON."""
+    return {"formats": list(output.formats), "adjust": dict(output.adjust)}
 
 
 def end_values(now_s: float, *, life_s: float | None, starred: bool) -> Values:
@@ -217,6 +225,7 @@ def picture_values(picture: Picture, *, item_id: str) -> Values:
         "sha256": picture.sha256,
         "width_px": picture.width_px,
         "height_px": picture.height_px,
+        "file_name": picture.file_name,
     }
 
 
@@ -230,6 +239,7 @@ def picture_of(row: Row) -> Picture:
         sha256=row.sha256,
         width_px=row.width_px,
         height_px=row.height_px,
+        file_name=row.file_name,
     )
 
 
@@ -247,6 +257,8 @@ def file_values(file: ResultFile, *, item_id: str, place: int) -> Values:
         "artifact": file.artifact,
         "provider_url": file.provider_url,
         "expires_at": to_seconds(file.expires_at),
+        "made_by": file.made_by,
+        "notes": list(file.notes),
     }
 
 
@@ -262,6 +274,8 @@ def file_of(row: Row) -> ResultFile:
         artifact=row.artifact,
         provider_url=row.provider_url,
         expires_at=from_seconds(row.expires_at),
+        made_by=row.made_by,
+        notes=tuple(row.notes),
     )
 
 

@@ -46,6 +46,7 @@ jobs = sa.Table(
     sa.Column("state", words(JobState), nullable=False),
     sa.Column("generator", sa.Text, nullable=False),
     sa.Column("options", Json, nullable=False),
+    sa.Column("output", Json, nullable=False),
     sa.Column("keep", words(KeepPolicy), nullable=False),
     sa.Column("budget_micro_usd", sa.BigInteger),
     sa.Column("starred", sa.Boolean, nullable=False),
@@ -115,6 +116,7 @@ pictures = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("width_px", sa.Integer, nullable=False),
     sa.Column("height_px", sa.Integer, nullable=False),
+    sa.Column("file_name", sa.Text, nullable=False),
 )
 
 result_files = sa.Table(
@@ -131,6 +133,8 @@ result_files = sa.Table(
     sa.Column("artifact", HexId, index=True),
     sa.Column("provider_url", sa.Text),
     sa.Column("expires_at", Seconds),
+    sa.Column("made_by", sa.Text),
+    sa.Column("notes", Json, nullable=False),
 )
 
 # What is made of files of results, such as other formats; goes when the last of those goes.

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("generator", sa.Text(), nullable=False),
         sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("output", sa.JSON(), nullable=False),
         sa.Column("keep", sa.String(16), nullable=False),
         sa.Column("budget_micro_usd", sa.BigInteger()),
         sa.Column("starred", sa.Boolean(), nullable=False),
@@ -145,6 +146,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("width_px", sa.Integer(), nullable=False),
         sa.Column("height_px", sa.Integer(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["item_id"], ["items.id"], name="fk_pictures_item_id_items", ondelete="CASCADE"
         ),
@@ -164,6 +166,8 @@ def upgrade() -> None:
         sa.Column("artifact", sa.String(32)),
         sa.Column("provider_url", sa.Text()),
         sa.Column("expires_at", sa.Double()),
+        sa.Column("made_by", sa.Text()),
+        sa.Column("notes", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["item_id"], ["items.id"], name="fk_result_files_item_id_items", ondelete="CASCADE"
         ),

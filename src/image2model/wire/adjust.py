@@ -1,21 +1,20 @@
-"""The query of a model's download: what it shall be adjusted to."""
+"""What a model can be adjusted to: the query of a download, a part of a job."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from image2model.geometry.conversion import LARGEST_TEXTURE_PX, LEAST_FACES, Conversion
 
-
-class AdjustmentsIn(BaseModel):
+class AdjustIn(BaseModel):
     """What a model shall be adjusted to; nothing given: as it is."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     faces: int | None = Field(
         None,
-        ge=LEAST_FACES,
-        description="The most triangles. Textures stay in place; edges that are missed least go.",
+        ge=1,
+        description="The most triangles, at least 12. Textures stay in place; edges that are "
+        "missed least go.",
         examples=[20_000],
     )
     height_mm: float | None = Field(
@@ -43,15 +42,15 @@ class AdjustmentsIn(BaseModel):
     )
     texture_px: int | None = Field(
         None,
-        ge=16,
-        le=LARGEST_TEXTURE_PX,
-        description="The longest side of its textures, in pixels; larger ones are reduced.",
+        ge=1,
+        description="The longest side of its textures, 16 to 8192 pixels; larger ones are reduced.",
         examples=[1024],
     )
     max_bytes: int | None = Field(
         None,
-        ge=1_000,
-        description="The most bytes of the file; texture size and faces are given up for it.",
+        ge=1,
+        description="The most bytes of the file, at least 1000; texture size and faces are given "
+        "up for it.",
         examples=[4_000_000],
     )
     repair: bool = Field(
@@ -60,13 +59,8 @@ class AdjustmentsIn(BaseModel):
         examples=[True],
     )
 
-    def conversion(self, format_name: str) -> Conversion | None:
-        """
-        Tell what is asked for, in the format *format_name*; None: nothing but the format.
-
-        Raises:
-            InvalidRequest: It makes no sense.
-            FormatUnsupported: A model in that format cannot be adjusted.
-        """
-        asked = self.model_dump(include={*AdjustmentsIn.model_fields}, exclude_defaults=True)
-        return Conversion(format=format_name, **asked) if asked else None
+    def asked(self) -> dict[str, Any]:
+        """Tell what was asked for, and nothing else, as JSON values."""
+        return self.model_dump(
+            include={*AdjustIn.model_fields}, exclude_unset=True, exclude_none=True
+        )

@@ -1,0 +1,207 @@
+"""What was wished of a job is made of every result; what was delivered stays."""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+import numpy as np
+import pytest
+
+from image2model.core.errors import FormatUnsupported, InvalidRequest, JsonValue
+from image2model.core.ids import OwnerId
+from image2model.core.job import FileRole, Job, KeepPolicy, ResultFile
+from image2model.core.output import Output
+from image2model.core.states import ItemState
+from image2model.geometry.formats.reading import read_model
+from image2model.jobs.archive import open_archive
+from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.control import update_job
+from image2model.jobs.download import convert_model, find_model, read_found
+from image2model.jobs.fit import NOT_MADE
+from image2model.jobs.submit import JobRequest, submit_job
+from image2model.ports.dispatcher import ItemRef
+from image2model.testing.tiny_model import tiny_glb
+from tests.rig import Rig
+
+pytestmark = pytest.mark.anyio
+
+ANNA = OwnerId("key:anna")
+
+
+async def made(
+    rig: Rig,
+    *formats: str,
+    adjust: Mapping[str, JsonValue] | None = None,
+    metadata: Mapping[str, JsonValue] | None = None,
+    keep: KeepPolicy = KeepPolicy.KEEP,
+    reuse: bool = False,
+) -> Job:
+    """Make a mug as wished, to its end."""
+    item = replace(await rig.new_item("mug"), metadata=metadata or {})
+    output = Output(formats=formats, adjust=adjust or {})
+    request = JobRequest(output=output, keep=keep, reuse=reuse)
+    job = await submit_job(rig.context, ANNA, request, [item])
+    await rig.run_dispatched()
+    return await rig.store.get_job(job.id)
+
+
+def files_of(job: Job) -> Sequence[ResultFile]:
+    (item,) = job.items
+    assert item.result is not None
+    return item.result.files
+
+
+def names_of(job: Job) -> list[tuple[str, FileRole]]:
+    return [(file.name, file.role) for file in files_of(job)]
+
+
+async def content_of(rig: Rig, file: ResultFile) -> bytes:
+    assert file.artifact is not None
+    return b"".join([chunk async for chunk in rig.artifacts.read(file.artifact)])
+
+
+async def downloaded(rig: Rig, job: Job, format_name: str, **asked: JsonValue) -> bytes:
+    """Download a model as a user does."""
+    ref = ItemRef(job.id, 0)
+    model = await find_model(rig.context, ANNA, ref, format_name, asked=asked)
+    if model.convert is not None:
+        return (await convert_model(rig.context, model)).content
+    return b"".join([chunk async for chunk in read_found(rig.context, model.source)])
+
+
+def height_mm(model: bytes) -> float:
+    meshes = read_model(model).meshes
+    return float(1000 * np.ptp(np.concatenate([mesh.positions for mesh in meshes])[:, 1]))
+
+
+async def test_formats_stand_beside_what_was_delivered(rig: Rig) -> None:
+    job = await made(rig, "glb", "stl", "3mf")
+    assert names_of(job) == [
+        ("mug.glb", FileRole.MESH),
+        ("mug.stl", FileRole.MESH),
+        ("mug.3mf", FileRole.MESH),
+        ("preview.webp", FileRole.PREVIEW),
+    ]
+    for file in files_of(job):
+        content = await content_of(rig, file)
+        assert (file.size_bytes, file.sha256) == (len(content), sha256(content).hexdigest())
+    assert await content_of(rig, files_of(job)[0]) == tiny_glb("mug")
+    assert job.items[0].mesh is files_of(job)[0]
+
+
+async def test_adjusted_model_takes_the_place_of_the_one_delivered(rig: Rig) -> None:
+    job = await made(rig, "stl", adjust={"height_mm": 80})
+    assert names_of(job)[:3] == [
+        ("mug.glb", FileRole.MESH),
+        ("mug.stl", FileRole.MESH),
+        ("mug.original.glb", FileRole.ORIGINAL),
+    ]
+    adjusted, stl, original = files_of(job)[:3]
+    for file in (adjusted, stl):
+        assert height_mm(await content_of(rig, file)) == pytest.approx(80)
+    assert await content_of(rig, original) == tiny_glb("mug")
+    assert job.items[0].result is not None
+    assert job.items[0].result.facts["height_mm"] == pytest.approx(80)
+
+
+async def test_a_model_that_lies_down_still_has_its_height(rig: Rig) -> None:
+    job = await made(rig, adjust={"up": "z", "height_mm": 50})
+    assert job.items[0].result is not None
+    assert job.items[0].result.facts["height_mm"] == pytest.approx(50)
+
+
+async def test_downloads_are_as_wished_unless_they_ask_otherwise(rig: Rig) -> None:
+    job = await made(rig, adjust={"height_mm": 80})
+    assert height_mm(await downloaded(rig, job, "glb")) == pytest.approx(80)
+    assert height_mm(await downloaded(rig, job, "ply")) == pytest.approx(80)
+    # Another side replaces the height; both at once would make no sense.
+    assert height_mm(await downloaded(rig, job, "glb", width_mm=20)) == pytest.approx(20)
+
+
+async def test_own_size_of_an_object_goes_before_that_of_all(rig: Rig) -> None:
+    said: Mapping[str, JsonValue] = {"height_mm": 33, "face_limit": 10_000}
+    job = await made(rig, adjust={"width_mm": 80, "faces": 500}, metadata=said)
+    assert height_mm(await downloaded(rig, job, "stl")) == pytest.approx(33)
+    assert names_of(job)[0] == ("mug.glb", FileRole.MESH)
+    assert len(names_of(job)) == 2, "nothing was left to adjust"
+
+
+async def test_what_cannot_be_made_is_said_and_fails_nothing(rig: Rig) -> None:
+    job = await made(rig, "stl", "usdz", adjust={"max_bytes": 1500})
+    assert job.items[0].state is ItemState.SUCCEEDED
+    assert job.items[0].result is not None
+    refused = job.items[0].result.facts[NOT_MADE]
+    assert set(refused) == {"usdz"}
+    assert "the least it can become" in refused["usdz"]
+    archive = await open_archive(rig.context, ANNA, job.id, ArchiveRequest())
+    content = b"".join([chunk async for chunk in archive.read()])
+    with zipfile.ZipFile(io.BytesIO(content)) as files:
+        assert "mug.stl" in files.namelist()
+        assert b"the least it can become" in files.read("manifest.json")
+
+
+async def test_archive_of_such_a_job_is_known_beforehand(rig: Rig) -> None:
+    """Nothing is made on the way, so a broken download goes on where it stopped."""
+    job = await made(rig, "stl", "3mf", adjust={"height_mm": 80})
+    archive = await open_archive(rig.context, ANNA, job.id, ArchiveRequest())
+    content = b"".join([chunk async for chunk in archive.read()])
+    assert (archive.size_bytes, archive.etag is not None) == (len(content), True)
+    with zipfile.ZipFile(io.BytesIO(content)) as files:
+        assert {"mug.stl", "mug.3mf"} < set(files.namelist())
+        assert height_mm(files.read("mug.stl")) == pytest.approx(80)
+
+
+@pytest.mark.parametrize(
+    ("output", "error"),
+    [
+        (Output(formats=("dwg",)), FormatUnsupported),
+        (Output(adjust={"faces": 3}), InvalidRequest),
+        (Output(adjust={"height_mm": 3, "width_mm": 3}), InvalidRequest),
+    ],
+)
+async def test_wishes_that_cannot_be_met_are_refused_before_the_work(
+    rig: Rig, output: Output, error: type[Exception]
+) -> None:
+    item = await rig.new_item("mug")
+    with pytest.raises(error):
+        await submit_job(rig.context, ANNA, JobRequest(output=output), [item])
+    assert [one async for one in rig.artifacts.all()] == []
+
+
+# --- results taken over, and results that their provider keeps --------------------------------
+
+
+async def stored(rig: Rig) -> int:
+    return len([one async for one in rig.artifacts.all()])
+
+
+async def test_taken_over_results_are_made_to_fit_and_not_paid_again(rig: Rig) -> None:
+    first = await made(rig, adjust={"height_mm": 80})
+    again = await made(rig, "stl", adjust={"height_mm": 40}, reuse=True)
+    assert again.items[0].attempts == ()
+    assert height_mm(await downloaded(rig, again, "glb")) == pytest.approx(40)
+    assert height_mm(await downloaded(rig, again, "stl")) == pytest.approx(40)
+    assert height_mm(await downloaded(rig, first, "glb")) == pytest.approx(80)
+    plain = await made(rig, reuse=True)
+    assert names_of(plain) == [("mug.glb", FileRole.MESH), ("preview.webp", FileRole.PREVIEW)]
+    assert plain.items[0].result is not None
+    assert plain.items[0].result.facts["height_mm"] == pytest.approx(100)
+
+
+async def test_the_same_wishes_again_make_nothing(rig: Rig) -> None:
+    first = await made(rig, "stl", adjust={"height_mm": 80})
+    before = await stored(rig)
+    again = await made(rig, "stl", adjust={"height_mm": 80}, reuse=True)
+    assert files_of(again) == files_of(first)
+    assert await stored(rig) == before + 1, "but for the new picture"
+
+
+async def test_links_are_adjusted_when_they_are_downloaded(rig: Rig) -> None:
+    job = await made(rig, "stl", adjust={"height_mm": 80}, keep=KeepPolicy.LINKS)
+    assert [name for name, _ in names_of(job)] == ["mug.glb"]
+    assert height_mm(await downloaded(rig, job, "glb")) == pytest.approx(80)
+    await update_job(rig.context, ANNA, job.id, starred=True)
+    kept = await rig.store.get_job(job.id)
+    assert [name for name, _ in names_of(kept)][:3] == ["mug.glb", "mug.stl", "mug.original.glb"]
