@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.journey import (
     add,
     card,
+    download_model,
     make,
     open_upload,
     open_viewer,
@@ -61,7 +62,8 @@ class Album:
                 image.scroll_into_view_if_needed()
             self.page.evaluate("() => window.scrollTo(0, 0)")
         self.page.wait_for_timeout(400)
-        self.page.screenshot(path=self.folder / f"{name}-{self.variant}.png", full_page=whole)
+        path = self.folder / f"{name}-{self.variant}.png"
+        self.page.screenshot(path=path, full_page=whole, animations="disabled")
         label = f"{name}-{self.variant}"
         if (wider := overflow_px(self.page)) > 0:
             self.faults.append(f"{label}: {wider} px wider than the window")
@@ -181,12 +183,30 @@ def results(album: Album) -> None:
     add(page, pictures())
     make(page, 12)
     wait_for_results(page)
+    page.get_by_label("Sort").select_option("worst")
+    expect(page.locator("[data-checked=true]")).to_have_count(12, timeout=120_000)
+    page.get_by_label("Sort").select_option("given")
     album.take("results")
+    page.get_by_role("button", name="Open badge in the viewer").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(card(page, "badge").locator("[data-turning=true]")).to_be_visible()
+    album.take("results-turning", whole=False)
+    card(page, "badge").get_by_role("button", name="like the photo").click()
+    album.take("results-likeness", whole=False)
+    page.keyboard.press("Escape")
     page.get_by_role("radio", name="List").check()
     album.take("results-list")
     page.get_by_role("radio", name="Grid").check()
-    page.get_by_role("button", name="Download mug").click()
+    wanted = {"format": "STL", "Faces, at most": "5000", "Length of that side": "150"}
+    download_model(page, "mug", wanted)
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("is here")
     album.take("results-download", whole=False)
+    page.get_by_role("dialog").get_by_role("button", name="Reset").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Choose formats").click()
+    page.get_by_role("dialog").get_by_role("checkbox", name="3MF").check()
+    album.take("results-download-all", whole=False)
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete", exact=True).click()
     album.take("results-delete", whole=False)
@@ -207,8 +227,11 @@ def viewer(album: Album) -> None:
     album.take("viewer-beside", whole=False)
     page.keyboard.press("1")
     page.keyboard.press("p")
-    page.keyboard.press("?")
     album.take("viewer-over", whole=False)
+    page.keyboard.press("p")
+    page.keyboard.press("i")
+    page.keyboard.press("?")
+    album.take("viewer-facts", whole=False)
     page.keyboard.press("Escape")
 
 
