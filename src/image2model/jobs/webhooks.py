@@ -59,12 +59,15 @@ async def _receive(
     request_id = await receiver.read_webhook(headers, body)
     if attempt.handle is not None and attempt.handle.request_id != request_id:
         raise WebhookRefused(reason="it is about another request")
-    if attempt.handle is None or attempt.state is AttemptState.UNCERTAIN:
+    is_news = attempt.handle is None or attempt.state is AttemptState.UNCERTAIN
+    if is_news:
         await _book(context, receiver, attempt, request_id)
     woken = receiver.wake(request_id)
     if ref is not None and not woken and attempt.state not in ENDED_ATTEMPTS:
         await ring(context.feed, ref)
-        await _dispatch(context, ref)
+        if is_news:
+            # Else another process follows it, or has died, and then its lease runs out.
+            await _dispatch(context, ref)
 
 
 def _receiver(context: Context, name: str) -> WebhookReceiver:
