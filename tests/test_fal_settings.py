@@ -93,7 +93,7 @@ def test_what_cannot_work_is_refused(
 
 def test_the_guide_names_every_setting_and_its_default() -> None:
     rows = re.findall(
-        r"^\| `(\w+)`.*\| ([^|]+) \|$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| `([A-Z]\w+)`.*\| ([^|]+) \|$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE
     )
     told = {name: default.strip(" `") for name, default in rows}
     known = variables()

@@ -92,7 +92,8 @@ class Links:
         self._check_life(offer)
         try:
             async with self._fetcher.fetch(offer.url, limit_bytes=limit_bytes) as fetched:
-                self._note(offer, alive=True)
+                # Counted, but not remembered: what was read when it was made may be gone since.
+                self._count(offer, alive=True)
                 yield fetched
         except FetchGone as error:
             self._note(offer, alive=False)
@@ -145,6 +146,9 @@ class Links:
         self._seen.move_to_end(offer.url)
         if len(self._seen) > _MOST_REMEMBERED:
             self._seen.popitem(last=False)
+        self._count(offer, alive=alive)
+
+    def _count(self, offer: Offer, *, alive: bool) -> None:
         age = self._clock.now() - offer.made_at if offer.made_at else None
         age_s = age.total_seconds() if age else None
         self._metrics.url_checked(provider=offer.provider, age_s=age_s, alive=alive)
