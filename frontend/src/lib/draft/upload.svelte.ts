@@ -120,13 +120,19 @@ export class Upload {
 
   async #sendAndStart(only?: Subject): Promise<string | null> {
     const waiting = this.#places.filter(
-      ({ picture, subject }) => picture.sending.state !== 'sent' && (!only || only === subject),
+      ({ picture, subject }) =>
+        ['waiting', 'failed'].includes(picture.sending.state) && (!only || only === subject),
     );
     const lanes = Array.from({ length: AT_ONCE }, async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) await this.#send(next);
     });
     await Promise.all(lanes);
     if (this.#abort.signal.aborted) return null;
+    // What somebody has sent again meanwhile is still on its way: the last to arrive starts.
+    const arrived = this.#places.every(({ picture }) =>
+      ['sent', 'failed'].includes(picture.sending.state),
+    );
+    if (!arrived || this.state === 'starting') return null;
     if (this.failed.length > 0) {
       this.state = 'incomplete';
       return null;
