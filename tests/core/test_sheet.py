@@ -123,6 +123,12 @@ def test_headings_that_cannot_be_used(heading: list[str], reason: str) -> None:
     assert any(reason in said for row, _, said in faults_of(heading, ["a.png", "1", "2"]))
 
 
+def test_what_has_no_heading_is_not_lost() -> None:
+    """A decimal comma that nobody quoted is a cell more."""
+    faults = faults_of(["picture", "height_mm"], ["a.png", "12", "5"], ["b.png", "3", ""])
+    assert faults == [(2, "", "has a cell without a heading: '5'")]
+
+
 def test_sheet_without_rows() -> None:
     assert "no rows" in faults_of(["picture"], [], [""])[0][2]
 

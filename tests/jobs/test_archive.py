@@ -82,6 +82,17 @@ async def test_what_was_given_up_for_a_file_is_told(rig: Rig) -> None:
     assert table_of(files)[0]["stl_notes"] == "the texture. simplified"
 
 
+async def test_scores_are_told_on_wish(rig: Rig) -> None:
+    """A photo that has not been compared is so before the archive begins, which stays fixed."""
+    job = await made(rig, "mug", "jug")
+    archive = await opened(rig, job, ArchiveRequest(scores=True))
+    assert archive.size_bytes is not None
+    items = manifest_of(await unpacked(archive))["items"]
+    assert all(0 <= item["score"] <= 1 for item in items)
+    again = manifest_of(await unpacked(await opened(rig, job)))["items"]
+    assert again == items
+
+
 async def test_everything_is_in_it(rig: Rig) -> None:
     job = await made(rig, "mug", "茶壶")
     archive = await opened(rig, job)

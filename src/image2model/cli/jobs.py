@@ -251,6 +251,13 @@ def download(
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Add the pictures to the ZIP file, too.")
     ] = False,
+    scores: Annotated[
+        bool,
+        typer.Option(
+            "--scores",
+            help="Compare models with their photos first, for the manifests in the ZIP file.",
+        ),
+    ] = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
@@ -285,6 +292,7 @@ def download(
                 adjust=adjust,
                 template=name_template,
                 pictures=pictures,
+                scores=scores,
             )
             folder.keep(output.name, partial(desk.save_archive, found.id, wanted), sha256=None)
             troubles = bool(found.counts.failed)

@@ -190,5 +190,6 @@ class ServerDesk:
             template=wanted.template,
             previews=wanted.previews,
             pictures=wanted.pictures,
+            scores=wanted.scores,
         )
         self._client.save(url, path)

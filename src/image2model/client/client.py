@@ -292,6 +292,7 @@ class Client:
         template: str | None = None,
         previews: bool = True,
         pictures: bool = False,
+        scores: bool = False,
     ) -> Path:
         """
         Download all that a job has made as one ZIP file to *path*.
@@ -304,6 +305,7 @@ class Client:
             template: What the files are called, such as `{name}/{name}.{ext}`.
             previews: Add pictures of the models.
             pictures: Add the pictures they were made of.
+            scores: Compare models with their photos first, so that the manifests have every score.
 
         Returns:
             *path*.
@@ -315,6 +317,7 @@ class Client:
             template=template,
             previews=previews,
             pictures=pictures,
+            scores=scores,
         )
         return self.save(url, Path(path))
 
@@ -413,11 +416,13 @@ def archive_url(
     template: str | None,
     previews: bool,
     pictures: bool,
+    scores: bool,
 ) -> str:
     """Tell where a job's archive can be had, relative to the server."""
     query = [*(("format", name) for name in formats), *_query(adjust)]
     query += [("template", template)] if template else []
     query += [("previews", str(previews).lower()), ("pictures", str(pictures).lower())]
+    query += [("scores", "true")] if scores else []
     return f"{API}/jobs/{job_id}/archive.zip?{urlencode(query)}"
 
 

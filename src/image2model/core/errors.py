@@ -287,8 +287,10 @@ class InvalidSheet(InvalidInputError):
             for one in errors[:3]
         ]
         more = f"; and {count - len(places)} more" if count > len(places) else ""
+        told = f"{'; '.join(places)}{more}"
+        stop = "" if told.endswith("?") else "."
         super().__init__(
-            f"The spreadsheet cannot be used: {'; '.join(places)}{more}. Nothing was made; "
+            f"The spreadsheet cannot be used: {told}{stop} Nothing was made; "
             "correct it and send it again.",
             errors=[dict(one) for one in errors],
             count=count,

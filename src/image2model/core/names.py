@@ -31,7 +31,10 @@ def clean_name(text: str, *, fallback: str) -> str:
     name = name.encode()[:200].decode(errors="ignore").strip(" .-")
     if not name:
         return fallback
-    return f"{name}_" if is_reserved_name(name) else name
+    if is_reserved_name(name):
+        device, dot, rest = name.partition(".")
+        return f"{device.rstrip(' ')}_{dot}{rest}"
+    return name
 
 
 def is_reserved_name(name: str) -> bool:

@@ -146,6 +146,7 @@ class _Reading:
         self._thousands = _POINTS if decimal_comma else _COMMAS
         self._faults: list[_Fault] = []
         heading, self._table = (table[0] if table else ()), table[1:]
+        self._width = len(heading)
         self._columns = self._read_heading(heading)
 
     def rows(self) -> Sequence[SheetRow]:
@@ -186,6 +187,10 @@ class _Reading:
                 for place, column in self._columns.items()
                 if place < len(cells) and (text := _text(cells[place]))
             }
+            # As where `12,5` was written unquoted between commas: the 5 must not get lost.
+            beyond = [text for cell in cells[self._width :] if (text := _text(cell))]
+            if beyond:
+                self._blame(number, "", f"has a cell without a heading: '{_short(beyond[0])}'")
             if not said:
                 continue
             row = self._row(number, said)

@@ -23,6 +23,7 @@ from image2model.jobs.archive_plan import (
 )
 from image2model.jobs.context import Context
 from image2model.jobs.download import Model, convert_model
+from image2model.jobs.fidelity import score_all
 from image2model.jobs.links import Offer
 from image2model.jobs.manifest import Manifest, Written
 from image2model.jobs.previews import draw_all
@@ -122,6 +123,8 @@ async def open_archive(
         FormatUnsupported: A format can neither be had nor made of any item.
     """
     job = await owned_job(context, owner, job_id)
+    if request.scores:
+        job = await score_all(context, owner, job)
     if request.previews:
         job = await draw_all(context, job)
     archive = Archive(context, await plan_archive(context, job, request))

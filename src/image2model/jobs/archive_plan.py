@@ -39,6 +39,8 @@ class ArchiveRequest:
         template: What the files are called; `/` makes folders.
         previews: Whether pictures of the models come along.
         pictures: Whether the pictures they were made of come along.
+        scores: Whether models that nobody has compared with their photos yet are so now, for the
+            manifests.
     """
 
     formats: Sequence[str] = ()
@@ -46,6 +48,7 @@ class ArchiveRequest:
     template: str = DEFAULT_TEMPLATE
     previews: bool = True
     pictures: bool = False
+    scores: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

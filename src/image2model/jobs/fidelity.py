@@ -1,11 +1,14 @@
 """How well a result matches its photo: computed when somebody first asks, and remembered."""
 
+import logging
 from dataclasses import replace
 
-from image2model.core.errors import FileNotInResult, ItemNotFound
+import anyio
+
+from image2model.core.errors import FileNotInResult, Image2ModelError, ItemNotFound
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
-from image2model.core.job import Item, Job
+from image2model.core.job import Item, Job, ResultFile
 from image2model.geometry.conversion import SOURCES
 from image2model.jobs.access import owned_job
 from image2model.jobs.computations import FidelityFacts, fidelity_of
@@ -15,6 +18,8 @@ from image2model.jobs.download import find_file, read_found
 from image2model.ports.dispatcher import ItemRef
 
 FACT = "fidelity"
+_AT_ONCE = 4
+_log = logging.getLogger(__name__)
 
 
 async def find_fidelity(context: Context, owner: OwnerId, ref: ItemRef) -> FidelityFacts:
@@ -30,21 +35,49 @@ async def find_fidelity(context: Context, owner: OwnerId, ref: ItemRef) -> Fidel
         ArtifactNotFound, StorageError, ResultExpired, FetchError: It cannot be read.
         InvalidMesh, ComputeError: It cannot be compared.
     """
-    item = _item(await owned_job(context, owner, ref.job), ref)
+    job = await owned_job(context, owner, ref.job)
+    item = _item(job, ref)
     if item.result is None or item.mesh is None:
         raise FileNotInResult(job=ref.job, index=ref.index, name="fidelity")
     if known := item.result.facts.get(FACT):
         return FidelityFacts(**known)
     readable = item.mesh.format in SOURCES
-    found = await _compare(context, owner, item) if readable else _unread(item.mesh.format)
+    # One that was laid down on wish looks like its photo only as it was delivered.
+    lies = job.output.adjust.get("up") == "z"
+    mesh = item.result.delivered if lies and item.result.delivered else item.mesh
+    found = await _compare(context, owner, item, mesh) if readable else _unread(item.mesh.format)
     await _remember(context, owner, ref, found)
     return found
 
 
-async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFacts:
-    assert item.mesh is not None
+async def score_all(context: Context, owner: OwnerId, job: Job) -> Job:
+    """
+    Compare every model of *job* with its photo that nobody has compared yet.
+
+    What cannot be compared now stays without a score.
+
+    Returns:
+        The job with its items, as it is then.
+    """
+    limiter = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def score(ref: ItemRef) -> None:
+        async with limiter:
+            try:
+                await find_fidelity(context, owner, ref)
+            except Image2ModelError as error:
+                _log.warning("the score of item %d of job %s: %s", ref.index, ref.job, error)
+
+    async with anyio.create_task_group() as tasks:
+        for item in job.items:
+            if item.mesh is not None and item.result and FACT not in item.result.facts:
+                tasks.start_soon(score, ItemRef(job.id, item.index))
+    return await owned_job(context, owner, job.id)
+
+
+async def _compare(context: Context, owner: OwnerId, item: Item, mesh: ResultFile) -> FidelityFacts:
     ref = ItemRef(item.job, item.index)
-    source = await find_file(context, owner, ref, item.mesh.name)
+    source = await find_file(context, owner, ref, mesh.name)
     model = b"".join([chunk async for chunk in read_found(context, source)])
     fronts = [picture for picture in item.pictures if picture.view is View.FRONT]
     picture = (fronts or list(item.pictures))[0]

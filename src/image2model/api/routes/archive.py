@@ -69,6 +69,12 @@ class ArchiveQuery(AdjustIn):
     pictures: bool = Field(
         False, description="Add the pictures they were made of.", examples=[False]
     )
+    scores: bool = Field(
+        False,
+        description="Compare models with their photos first, where nobody has yet; the manifests "
+        "then have every score.",
+        examples=[True],
+    )
 
     def all_formats(self) -> list[str]:
         """List the formats asked for, either way."""
@@ -98,6 +104,7 @@ async def get_archive(
         template=query.template,
         previews=query.previews,
         pictures=query.pictures,
+        scores=query.scores,
     )
     return _send(request, await open_archive(context, owner, JobId(job), wanted))
 
