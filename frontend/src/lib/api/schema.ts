@@ -9111,6 +9111,8 @@ export interface operations {
                 previews?: boolean;
                 /** @description Add the pictures they were made of. */
                 pictures?: boolean;
+                /** @description Compare models with their photos first, where nobody has yet; the manifests then have every score. */
+                scores?: boolean;
             };
             header?: never;
             path: {
