@@ -1,27 +1,38 @@
 """What was wished of a job is made of every result; what was delivered stays."""
 
 import io
+import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import pytest
 
-from image2model.core.errors import FormatUnsupported, InvalidRequest, JsonValue
+from image2model.core.errors import (
+    ComputeCrashed,
+    FormatUnsupported,
+    InvalidMesh,
+    InvalidRequest,
+    JsonValue,
+)
 from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Job, KeepPolicy, ResultFile
 from image2model.core.output import Output
 from image2model.core.states import ItemState
+from image2model.geometry.conversion import Conversion
 from image2model.geometry.formats.reading import read_model
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.computations import convert_model as convert_file_of
 from image2model.jobs.control import update_job
 from image2model.jobs.download import convert_model, find_model, read_found
 from image2model.jobs.fit import NOT_MADE
 from image2model.jobs.submit import JobRequest, submit_job
 from image2model.ports.dispatcher import ItemRef
+from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.tiny_model import tiny_glb
 from tests.rig import Rig
 
@@ -205,3 +216,35 @@ async def test_links_are_adjusted_when_they_are_downloaded(rig: Rig) -> None:
     await update_job(rig.context, ANNA, job.id, starred=True)
     kept = await rig.store.get_job(job.id)
     assert [name for name, _ in names_of(kept)][:3] == ["mug.glb", "mug.stl", "mug.original.glb"]
+
+
+class Dying(InlineCompute):
+    """Computes everything but conversions, whose process dies."""
+
+    async def run(self, limit_s: float, function: Callable[..., Any], /, *args: object) -> Any:
+        """Call *function*, unless it converts."""
+        if function is convert_file_of:
+            raise ComputeCrashed(function="convert_model")
+        return await super().run(limit_s, function, *args)
+
+
+async def test_a_conversion_that_dies_fails_no_item_and_no_archive(rig: Rig) -> None:
+    rig.context = replace(rig.context, compute=Dying())
+    rig.keeper, rig.runner = rig.worker("two")
+    job = await made(rig, "stl")
+    assert job.items[0].state is ItemState.SUCCEEDED
+    assert job.items[0].result is not None
+    assert set(job.items[0].result.facts[NOT_MADE]) == {"stl"}
+    request = ArchiveRequest(formats=["stl", "glb"])
+    archive = await open_archive(rig.context, ANNA, job.id, request)
+    content = b"".join([chunk async for chunk in archive.read()])
+    with zipfile.ZipFile(io.BytesIO(content)) as files:
+        assert "mug.glb" in files.namelist()
+        (missing,) = json.loads(files.read("manifest.json"))["items"][0]["missing"]
+    assert missing["format"] == "stl"
+
+
+def test_whatever_goes_wrong_in_a_conversion_is_the_files_fault() -> None:
+    odd = Conversion.__new__(Conversion)  # It has no values at all.
+    with pytest.raises(InvalidMesh, match="too odd"):
+        convert_file_of(tiny_glb(), odd, "mug", {})

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from image2model.core.errors import InvalidMesh, JsonValue
+from image2model.core.errors import Image2ModelError, InvalidMesh, JsonValue
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.sprite_layout import SPRITE_FACTS
@@ -272,5 +272,13 @@ def convert_model(
     """
     from image2model.geometry.formats.convert import convert_file
 
-    made = convert_file(data, conversion, name=name, metadata=metadata)
+    try:
+        made = convert_file(data, conversion, name=name, metadata=metadata)
+    except (Image2ModelError, MemoryError):
+        raise
+    except Exception as error:
+        # Files are made by strangers: whatever is odd in one, a paid item must not fail of it, nor
+        # an archive end in its middle.
+        reason = f"it is too odd to be converted ({type(error).__name__}: {str(error)[:100]})"
+        raise InvalidMesh(reason=reason) from error
     return ConvertedFile(content=made.content, notes=made.notes)

@@ -1,5 +1,6 @@
 """Make of a result what was wished of its job: other formats, sizes and weights."""
 
+import contextlib
 import dataclasses
 import logging
 import zlib
@@ -148,11 +149,13 @@ class _Fitting:
                     self._facts = await self._look(conversion, made)
             except (InvalidMesh, InvalidRequest, FormatUnsupported, ComputeError) as error:
                 self._refused[conversion.format] = error.message
+                _log.warning("no %s of item %d: %s", conversion.format, self._item.index, error)
             else:
                 await self._keep(conversion, made)
         if not self._facts and self._source.role is FileRole.ORIGINAL:
             # What is known so far is of the model that took its place for other wishes.
-            self._facts = await self._facts_of(self._data)
+            with contextlib.suppress(InvalidMesh, ComputeError):
+                self._facts = await self._facts_of(self._data)
 
     async def _convert(self, conversion: Conversion) -> ConvertedFile:
         if self._source.format not in SOURCES:
