@@ -6,10 +6,11 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from image2model.core.errors import JobNotFound, NotAuthenticated
+from image2model.core.errors import ItemNotFound, JobNotFound, NotAuthenticated
 from image2model.core.ids import JobId, OwnerId
-from image2model.core.job import Job
+from image2model.core.job import Item, Job
 from image2model.jobs.context import Context
+from image2model.ports.dispatcher import ItemRef
 from image2model.ports.sessions import ApiKey, SessionStore
 
 SESSION_LIFE = timedelta(days=365)
@@ -31,6 +32,21 @@ async def owned_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     if job.owner != owner:
         raise JobNotFound(job=job_id)
     return job
+
+
+async def owned_item(context: Context, owner: OwnerId, ref: ItemRef) -> tuple[Job, Item]:
+    """
+    Read an item and its job, if that belongs to *owner*.
+
+    Raises:
+        JobNotFound: As for `owned_job`.
+        ItemNotFound: The job has no such item.
+    """
+    job = await owned_job(context, owner, ref.job)
+    for item in job.items:
+        if item.index == ref.index:
+            return job, item
+    raise ItemNotFound(job=ref.job, index=ref.index)
 
 
 async def open_session(context: Context) -> tuple[str, OwnerId]:

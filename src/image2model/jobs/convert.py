@@ -12,6 +12,7 @@ from image2model.core.ids import ArtifactId
 from image2model.geometry.conversion import Conversion
 from image2model.jobs.computations import ConvertedFile, convert_model
 from image2model.jobs.context import Context
+from image2model.jobs.whole import read_whole
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ async def derive(
     artifact = derivation.artifact
     if artifact is not None and (kept := await _kept(context, artifact)) is not None:
         return kept
-    source = b"".join([chunk async for chunk in content])
+    source = await read_whole(content)
     made = await context.compute.run(
         context.rules.compute_s,
         convert_model,
@@ -91,7 +92,7 @@ async def derive(
 
 async def _kept(context: Context, artifact: ArtifactId) -> ConvertedFile | None:
     try:
-        whole = b"".join([chunk async for chunk in context.artifacts.read(artifact)])
+        whole = await read_whole(context.artifacts.read(artifact))
     except (ArtifactNotFound, StorageError):
         return None
     (length,) = _NOTES_LENGTH.unpack_from(whole)

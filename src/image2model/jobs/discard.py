@@ -7,7 +7,9 @@ import anyio
 
 from image2model.core.errors import StorageError
 from image2model.core.ids import ArtifactId
+from image2model.core.job import Result
 from image2model.jobs.context import Context
+from image2model.ports.dispatcher import ItemRef
 
 _log = logging.getLogger(__name__)
 
@@ -40,3 +42,20 @@ async def discard_unnamed(context: Context, artifacts: Sequence[ArtifactId]) -> 
             _log.warning("cannot tell which artifacts are needed: %s", error)
             return
         await discard_artifacts(context, unnamed)
+
+
+async def replace_result(context: Context, ref: ItemRef, result: Result) -> None:
+    """
+    Give an item that has succeeded another result, and remove the files that nothing names then.
+
+    Raises:
+        JobNotFound, ItemNotFound, WrongState: There is no such item; its new files are removed.
+        StorageError: It could not be written.
+    """
+    try:
+        dropped = await context.store.replace_result(ref, result)
+    except BaseException:
+        kept = [file.artifact for file in result.files if file.artifact is not None]
+        await discard_unnamed(context, kept)
+        raise
+    await discard_artifacts(context, dropped)

@@ -7,7 +7,6 @@ from image2model.core.errors import (
     FileNotInResult,
     FormatUnsupported,
     InvalidPictureError,
-    ItemNotFound,
     JsonValue,
     ProviderResultInvalid,
     ViewNotFound,
@@ -18,7 +17,7 @@ from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
 from image2model.core.output import adjust_further, adjust_item
 from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
 from image2model.geometry.picture_types import PictureType, recognise_type
-from image2model.jobs.access import owned_job
+from image2model.jobs.access import owned_item
 from image2model.jobs.computations import ConvertedFile
 from image2model.jobs.context import Context
 from image2model.jobs.convert import Derivation, derive
@@ -72,7 +71,7 @@ async def find_picture(context: Context, owner: OwnerId, ref: ItemRef, view: Vie
         JobNotFound, ItemNotFound: They are not there, or not this owner's.
         ViewNotFound: The item has no picture of that view.
     """
-    _, item = await _owned_item(context, owner, ref)
+    _, item = await owned_item(context, owner, ref)
     for picture in item.pictures:
         if picture.view is view:
             return picture
@@ -92,13 +91,13 @@ async def find_file(context: Context, owner: OwnerId, ref: ItemRef, name: str) -
         FetchRefused: Only the provider has it, at an address that nothing is read from.
         ArtifactNotFound, StorageError, ComputeError: It was to be drawn and cannot be now.
     """
-    job, item = await _owned_item(context, owner, ref)
+    job, item = await owned_item(context, owner, ref)
     return await _available(context, job, item, item.file(name), name=name)
 
 
 async def find_preview(context: Context, owner: OwnerId, ref: ItemRef) -> Found:
     """Find the picture of an item's model; raises what `find_file` does."""
-    job, item = await _owned_item(context, owner, ref)
+    job, item = await owned_item(context, owner, ref)
     files = item.result.files if item.result else ()
     found = next((file for file in files if file.role is FileRole.PREVIEW), None)
     return await _available(context, job, item, found, name="preview.webp")
@@ -151,7 +150,7 @@ async def find_model(
         InvalidRequest: What is asked for makes no sense.
         JobNotFound, ItemNotFound, FileNotInResult, ResultExpired, FetchRefused: As for `find_file`.
     """
-    job, item = await _owned_item(context, owner, ref)
+    job, item = await owned_item(context, owner, ref)
     if item.mesh is None:
         if format_name not in FORMATS:
             raise FormatUnsupported(format_name=format_name, supported=FORMATS)
@@ -259,14 +258,6 @@ async def read_found(context: Context, found: Found) -> AsyncIterator[bytes]:
     async with context.links.open(found.offer, limit_bytes=limit_bytes) as fetched:
         async for chunk in fetched.chunks:
             yield chunk
-
-
-async def _owned_item(context: Context, owner: OwnerId, ref: ItemRef) -> tuple[Job, Item]:
-    job = await owned_job(context, owner, ref.job)
-    for item in job.items:
-        if item.index == ref.index:
-            return job, item
-    raise ItemNotFound(job=ref.job, index=ref.index)
 
 
 async def _available(

@@ -5,16 +5,17 @@ from dataclasses import replace
 
 import anyio
 
-from image2model.core.errors import FileNotInResult, Image2ModelError, ItemNotFound
+from image2model.core.errors import FileNotInResult, Image2ModelError
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import Item, Job, ResultFile
 from image2model.geometry.conversion import SOURCES
-from image2model.jobs.access import owned_job
+from image2model.jobs.access import owned_item, owned_job
 from image2model.jobs.computations import FidelityFacts, fidelity_of
 from image2model.jobs.context import Context
-from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.discard import replace_result
 from image2model.jobs.download import find_file, read_found
+from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 
 FACT = "fidelity"
@@ -35,8 +36,7 @@ async def find_fidelity(context: Context, owner: OwnerId, ref: ItemRef) -> Fidel
         ArtifactNotFound, StorageError, ResultExpired, FetchError: It cannot be read.
         InvalidMesh, ComputeError: It cannot be compared.
     """
-    job = await owned_job(context, owner, ref.job)
-    item = _item(job, ref)
+    job, item = await owned_item(context, owner, ref)
     if item.result is None or item.mesh is None:
         raise FileNotInResult(job=ref.job, index=ref.index, name="fidelity")
     if known := item.result.facts.get(FACT):
@@ -78,10 +78,10 @@ async def score_all(context: Context, owner: OwnerId, job: Job) -> Job:
 async def _compare(context: Context, owner: OwnerId, item: Item, mesh: ResultFile) -> FidelityFacts:
     ref = ItemRef(item.job, item.index)
     source = await find_file(context, owner, ref, mesh.name)
-    model = b"".join([chunk async for chunk in read_found(context, source)])
+    model = await read_whole(read_found(context, source))
     fronts = [picture for picture in item.pictures if picture.view is View.FRONT]
     picture = (fronts or list(item.pictures))[0]
-    photo = b"".join([chunk async for chunk in context.artifacts.read(picture.artifact)])
+    photo = await read_whole(context.artifacts.read(picture.artifact))
     return await context.compute.run(
         context.rules.compute_s, fidelity_of, model, photo, context.rules.picture
     )
@@ -100,17 +100,9 @@ def _unread(format_name: str) -> FidelityFacts:
 
 async def _remember(context: Context, owner: OwnerId, ref: ItemRef, found: FidelityFacts) -> None:
     # Read again: the files may have been copied to us in the meantime.
-    item = _item(await owned_job(context, owner, ref.job), ref)
+    _, item = await owned_item(context, owner, ref)
     if item.result is None:
         return
     facts = {**item.result.facts, FACT: found.as_json()}
-    dropped = await context.store.replace_result(ref, replace(item.result, facts=facts))
-    await discard_artifacts(context, dropped)
+    await replace_result(context, ref, replace(item.result, facts=facts))
     await context.announce(ref.job)
-
-
-def _item(job: Job, ref: ItemRef) -> Item:
-    for item in job.items:
-        if item.index == ref.index:
-            return item
-    raise ItemNotFound(job=ref.job, index=ref.index)

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from image2model.core.errors import (
@@ -22,8 +22,9 @@ from image2model.core.output import adjust_item
 from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
 from image2model.jobs.computations import ConvertedFile, convert_model, facts_of_model
 from image2model.jobs.context import Context
-from image2model.jobs.discard import discard_artifacts, discard_unnamed
+from image2model.jobs.discard import discard_artifacts, replace_result
 from image2model.jobs.download import known_of
+from image2model.jobs.whole import put_whole, read_whole
 from image2model.ports.dispatcher import ItemRef
 
 _log = logging.getLogger(__name__)
@@ -81,23 +82,6 @@ async def fit_taken_over(context: Context, job: Job) -> None:
             _log.warning("job %s: item %d is as it was made: %s", job.id, item.index, error)
 
 
-async def replace_result(context: Context, ref: ItemRef, result: Result) -> None:
-    """
-    Give an item that has succeeded another result, and remove the files that nothing names then.
-
-    Raises:
-        JobNotFound, ItemNotFound, WrongState: There is no such item; its new files are removed.
-        StorageError: It could not be written.
-    """
-    try:
-        dropped = await context.store.replace_result(ref, result)
-    except BaseException:
-        kept = [file.artifact for file in result.files if file.artifact is not None]
-        await discard_unnamed(context, kept)
-        raise
-    await discard_artifacts(context, dropped)
-
-
 def wanted_conversions(job: Job, item: Item, source: ResultFile) -> Sequence[Conversion]:
     """
     List what is to be made of the model *source* that was delivered, the main one first.
@@ -140,8 +124,7 @@ class _Fitting:
 
     async def make(self, wanted: Sequence[Conversion]) -> None:
         assert self._source.artifact is not None
-        chunks = self._context.artifacts.read(self._source.artifact)
-        self._data = b"".join([chunk async for chunk in chunks])
+        self._data = await read_whole(self._context.artifacts.read(self._source.artifact))
         for conversion in wanted:
             try:
                 made = await self._convert(conversion)
@@ -180,12 +163,9 @@ class _Fitting:
         return await context.compute.run(context.rules.compute_s, facts_of_model, glb)
 
     async def _keep(self, conversion: Conversion, made: ConvertedFile) -> None:
-        async def whole() -> AsyncIterator[bytes]:
-            yield made.content
-
-        artifact = ArtifactId(new_hex_id())
-        size_bytes = await self._context.artifacts.put(
-            artifact, whole(), limit_bytes=self._context.rules.result_bytes
+        context, artifact = self._context, ArtifactId(new_hex_id())
+        size_bytes = await put_whole(
+            context.artifacts, artifact, made.content, limit_bytes=context.rules.result_bytes
         )
         self._files.append(
             ResultFile(

@@ -6,9 +6,9 @@ from image2model.core.errors import ResultExpired
 from image2model.core.job import Item, Job, KeepPolicy, ResultFile
 from image2model.jobs.catalogue import provider_name
 from image2model.jobs.context import Context
-from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.discard import discard_artifacts, replace_result
 from image2model.jobs.finish import artifacts_of, take_delivery
-from image2model.jobs.fit import fit_result, replace_result
+from image2model.jobs.fit import fit_result
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.provider import Delivery, ProvidedFile
 

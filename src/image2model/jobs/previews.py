@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
 from image2model.core.errors import (
@@ -18,7 +18,8 @@ from image2model.core.ids import ArtifactId
 from image2model.core.job import Item, Job, ResultFile
 from image2model.jobs.computations import preview_of
 from image2model.jobs.context import Context
-from image2model.jobs.discard import discard_artifacts, discard_unnamed
+from image2model.jobs.discard import replace_result
+from image2model.jobs.whole import put_whole, read_whole
 from image2model.ports.compute import Compute
 from image2model.ports.dispatcher import ItemRef
 
@@ -110,28 +111,20 @@ async def _content(
 ) -> bytes | None:
     try:
         # Drawn before, for another item with the same result or by a process that was killed.
-        return await _read(context, preview)
+        return await read_whole(context.artifacts.read(preview))
     except ArtifactNotFound:
         pass
     mesh = item.mesh
     if mesh is None or mesh.artifact is None:
         return None
-    model = await _read(context, mesh.artifact)
+    model = await read_whole(context.artifacts.read(mesh.artifact))
     try:
         content = await compute.run(context.rules.compute_s, preview_of, model)
     except InvalidMesh as error:
         _log.info("item %d of job %s cannot be drawn: %s", item.index, item.job, error)
         return None
-
-    async def whole() -> AsyncIterator[bytes]:
-        yield content
-
-    await context.artifacts.put(preview, whole(), limit_bytes=len(content))
+    await put_whole(context.artifacts, preview, content, limit_bytes=len(content))
     return content
-
-
-async def _read(context: Context, artifact: ArtifactId) -> bytes:
-    return b"".join([chunk async for chunk in context.artifacts.read(artifact)])
 
 
 def _described(file: ResultFile, content: bytes) -> ResultFile:
@@ -149,14 +142,7 @@ async def _write(
     assert item.result is not None, "it has a preview"
     assert before.artifact is not None, "what is awaited has a place"
     files = _replaced(item.result.files, before, after)
-    try:
-        dropped = await context.store.replace_result(
-            ref, dataclasses.replace(item.result, files=files)
-        )
-    except BaseException:
-        await discard_unnamed(context, [before.artifact])
-        raise
-    await discard_artifacts(context, dropped)
+    await replace_result(context, ref, dataclasses.replace(item.result, files=files))
     await context.announce(ref.job)
 
 

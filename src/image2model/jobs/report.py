@@ -6,6 +6,7 @@ from image2model.core.errors import JsonValue
 from image2model.core.ids import OwnerId
 from image2model.jobs.context import Context
 from image2model.jobs.download import find_model, read_found
+from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 
 
@@ -30,7 +31,7 @@ async def report_item(
     """
     # What can be turned into GLB can be understood.
     found = (await find_model(context, owner, ref, "glb")).source
-    content = b"".join([chunk async for chunk in read_found(context, found)])
+    content = await read_whole(read_found(context, found))
     return await context.compute.run(context.rules.compute_s, report_model, content, printer_min_mm)
 
 

@@ -1,6 +1,5 @@
 """A result drawn from all around: made when somebody first looks, and kept beside it."""
 
-from collections.abc import AsyncIterator
 from hashlib import sha256
 
 from image2model.core.errors import ArtifactNotFound, FileNotInResult, FormatUnsupported
@@ -9,6 +8,7 @@ from image2model.core.job import ResultFile
 from image2model.jobs.computations import sprite_of
 from image2model.jobs.context import Context
 from image2model.jobs.download import Found, find_model, read_found
+from image2model.jobs.whole import put_whole, read_whole
 from image2model.ports.dispatcher import ItemRef
 
 SPRITE_NAME = "sprite.webp"
@@ -51,12 +51,8 @@ def _sprite_id(model: ResultFile) -> ArtifactId:
 
 
 async def _draw(context: Context, found: Found, sprite: ArtifactId) -> None:
-    model = b"".join([chunk async for chunk in read_found(context, found)])
+    model = await read_whole(read_found(context, found))
     picture = await context.compute.run(context.rules.compute_s, sprite_of, model)
-
-    async def whole() -> AsyncIterator[bytes]:
-        yield picture
-
     if found.file.artifact is not None:
         await context.store.add_derived(found.file.artifact, sprite)
-    await context.artifacts.put(sprite, whole(), limit_bytes=len(picture))
+    await put_whole(context.artifacts, sprite, picture, limit_bytes=len(picture))

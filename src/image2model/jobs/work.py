@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from image2model.core.ids import ArtifactId
 from image2model.jobs.context import Context
+from image2model.jobs.whole import read_whole
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.jobstore import Claim
 from image2model.ports.provider import Work, WorkPicture
@@ -31,6 +32,6 @@ def work_of(context: Context, claim: Claim) -> Work:
 
 def _reader(artifacts: ArtifactStore, artifact: ArtifactId) -> Callable[[], Awaitable[bytes]]:
     async def read() -> bytes:
-        return b"".join([chunk async for chunk in artifacts.read(artifact)])
+        return await read_whole(artifacts.read(artifact))
 
     return read
