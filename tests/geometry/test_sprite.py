@@ -17,6 +17,7 @@ from image2model.geometry.coarsen import coarsen
 from image2model.geometry.drawing import draw_scene
 from image2model.geometry.glb_writer import write_glb
 from image2model.geometry.mesh import Material, Mesh
+from image2model.geometry.preview import render_preview
 from image2model.geometry.scene import prepare_scene
 from image2model.geometry.sprite import render_sprite
 
@@ -98,6 +99,16 @@ def test_models_fill_the_frame_alike() -> None:
     assert 50 <= np.ptp(np.flatnonzero(covered.any(axis=0))) + 1 <= 60
     assert not covered[[0, -1]].any()
     assert not covered[:, [0, -1]].any()
+
+
+def test_a_card_does_not_jump_when_it_begins_to_turn() -> None:
+    """The preview shows the model where the sprite shows it from there, and as large."""
+    model = write_glb(box(1, 0.8, 0.1), box(0.2, 0.6, 0.9, move=(0.4, 0.2, 0.3)))
+    views = views_of(model, views=180, columns=15, size_px=64)
+    preview = np.asarray(PIL.Image.open(io.BytesIO(render_preview(model, size_px=64))))
+    away = [np.abs(view[..., 3].astype(int) - preview[..., 3]).mean() for view in views]
+    assert int(np.argmin(away)) == 22 / (360 / 180)
+    assert min(away) < 1
 
 
 def test_models_of_many_faces_look_the_same() -> None:

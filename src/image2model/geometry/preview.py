@@ -10,8 +10,9 @@ from image2model.geometry.drawing import draw_scene
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.mesh import Mesh
 from image2model.geometry.scene import prepare_scene
+from image2model.geometry.turntable import PITCH_DEG, swept
 
-_YAW_DEG, _PITCH_DEG = 22.0, 12.0
+_YAW_DEG = 22.0
 """Enough to the side to show depth, little enough that a model with no true back looks right."""
 
 _WEBP_QUALITY, _WEBP_METHOD = 86, 2
@@ -40,13 +41,14 @@ def draw_preview(meshes: Sequence[Mesh], *, size_px: int = 512) -> bytes:
         size_px: Side of the square picture, in pixels.
 
     Returns:
-        A WebP file with a transparent background, the model filling it.
+        A WebP file with a transparent background, the model as large in it as in its sprite,
+        which has room for a whole turn.
 
     Raises:
         InvalidMesh: A texture cannot be read.
     """
     scene = prepare_scene(meshes, texture_px=2 * size_px)
-    camera = frame(scene.positions, yaw_deg=_YAW_DEG, pitch_deg=_PITCH_DEG)
+    camera = frame(swept(scene.positions), yaw_deg=_YAW_DEG, pitch_deg=PITCH_DEG)
     picture = draw_scene(scene, camera, size_px=size_px)
     file = io.BytesIO()
     PIL.Image.fromarray(picture).save(

@@ -12,11 +12,8 @@ from image2model.geometry.drawing import draw_scene
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.scene import prepare_scene
 from image2model.geometry.sprite_layout import SPRITE_COLUMNS, SPRITE_SIZE_PX, SPRITE_VIEWS
+from image2model.geometry.turntable import PITCH_DEG, swept
 
-_PITCH_DEG = 12.0
-"""As in previews, so that the card does not jump when it begins to turn."""
-
-_RINGS = 24
 _MANY_FACES = 6_000
 _CELL_PX = 2.0
 _WEBP_QUALITY, _WEBP_METHOD = 80, 1
@@ -50,36 +47,19 @@ def render_sprite(
         InvalidMesh: The file or a texture in it cannot be read.
     """
     scene = prepare_scene(read_model(model).meshes, texture_px=2 * size_px)
-    envelope = _swept(scene.positions, views)
+    envelope = swept(scene.positions)
     if len(scene.faces) > _MANY_FACES:
         across = float(np.ptp(envelope, axis=0).max())
         scene = coarsen(scene, cell=across / size_px * _CELL_PX)
     rows = -(-views // columns)
     sheet = np.zeros((rows * size_px, columns * size_px, 4), np.uint8)
     for view in range(views):
-        camera = frame(envelope, yaw_deg=360 * view / views, pitch_deg=_PITCH_DEG)
+        camera = frame(envelope, yaw_deg=360 * view / views, pitch_deg=PITCH_DEG)
         top, left = view // columns * size_px, view % columns * size_px
         sheet[top : top + size_px, left : left + size_px] = draw_scene(
             scene, camera, size_px=size_px
         )
     return _encode(sheet)
-
-
-def _swept(positions: NDArray[np.float32], views: int) -> NDArray[np.float64]:
-    """Return points around what *positions* sweep when they turn about their middle, upright."""
-    low, high = positions.min(axis=0), positions.max(axis=0)
-    middle = (low + high) / 2
-    reach = np.hypot(positions[:, 0] - middle[0], positions[:, 2] - middle[2])
-    height = max(float(high[1] - low[1]), 1e-30)
-    ring = ((positions[:, 1] - low[1]) / height * (_RINGS - 1)).astype(np.int64)
-    widest = np.zeros(_RINGS)
-    np.maximum.at(widest, ring, reach)
-    # Every ring looks the same from every view, so that all are framed alike.
-    turns = 2 * np.pi * np.arange(views) / views
-    around = np.stack([np.cos(turns), np.zeros(views), np.sin(turns)], axis=1)
-    levels = np.linspace(low[1], high[1], _RINGS)
-    heights = np.stack([np.full(_RINGS, middle[0]), levels, np.full(_RINGS, middle[2])], axis=1)
-    return (heights[:, None] + around[None] * widest[:, None, None]).reshape(-1, 3)
 
 
 def _encode(sheet: NDArray[np.uint8]) -> bytes:

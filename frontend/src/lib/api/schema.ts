@@ -1597,7 +1597,11 @@ export interface components {
              *       -51.5
              *     ]
              */
-            low_mm: number[];
+            low_mm: [
+                number,
+                number,
+                number
+            ];
             /**
              * High Mm
              * @description Upper corner of the box around it.
@@ -1607,7 +1611,11 @@ export interface components {
              *       51.5
              *     ]
              */
-            high_mm: number[];
+            high_mm: [
+                number,
+                number,
+                number
+            ];
             /**
              * Size Mm
              * @description Width, height and depth, in millimetres.
@@ -1617,7 +1625,11 @@ export interface components {
              *       103
              *     ]
              */
-            size_mm: number[];
+            size_mm: [
+                number,
+                number,
+                number
+            ];
             /**
              * Vertex Colors
              * @description Whether vertices have colours.

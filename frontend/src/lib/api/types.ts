@@ -16,6 +16,8 @@ export type ResultFile = Schemas['FileOut'];
 export type Generator = Schemas['GeneratorOut'];
 export type Limits = Schemas['LimitsOut'];
 export type Account = Schemas['AccountOut'];
+export type Price = Schemas['PriceOut'];
+export type KeepPolicy = JobSummary['keep'];
 export type SheetRow = Schemas['SheetRowOut'];
 export type Resolution = Schemas['ResolveIn']['resolution'];
 export type ViewName = Schemas['PictureView']['view'];
@@ -26,17 +28,8 @@ export type Options = Record<string, unknown>;
 /** How well a model matches its photo. */
 export type Fidelity = Schemas['FidelityOut'];
 
-/** What an inspection says of printing a model. */
-export interface PrintReport {
-  verdict: 'ready' | 'repairable' | 'not';
-  /** One plain sentence each, without a stop. */
-  reasons: string[];
-}
+/** What an inspection says of a model. */
+export type ModelReport = Schemas['InspectionOut'];
 
-/** What an inspection says of a model, as far as the page shows it. */
-export interface ModelReport {
-  faces: number;
-  vertices: number;
-  size_mm: [number, number, number];
-  print: PrintReport;
-}
+/** What it says of printing the model. */
+export type PrintReport = Schemas['PrintOut'];

@@ -1,6 +1,6 @@
 /** What the server finds when it looks closely at models: whether they print, how true they are. */
 import { SvelteMap } from 'svelte/reactivity';
-import { Problem, noAnswer } from '../api/problem';
+import { type Problem, asProblem } from '../api/problem';
 import type { Fidelity, Item, ModelReport } from '../api/types';
 
 export interface Check {
@@ -117,7 +117,7 @@ export class ModelChecks {
       check.report = await this.#inspector.inspect(this.#job, item.index, signal);
       check.fidelity ??= await this.#inspector.fidelity(this.#job, item.index, signal);
     } catch (error) {
-      check.problem = error instanceof Problem ? error : noAnswer();
+      check.problem = asProblem(error);
     }
     this.#running.delete(key);
     if (signal.aborted) return;

@@ -1,7 +1,7 @@
 /** One job as the page shows it: always the latest news, and what can be done about it. */
 import type { Api } from '../api/api';
 import { type FeedState, JobFeed } from '../api/job-feed';
-import { Problem, noAnswer } from '../api/problem';
+import { type Problem, asProblem } from '../api/problem';
 import type { Item, Job, JobPatch, JobSummary, Resolution } from '../api/types';
 import { foldDelta } from './fold';
 
@@ -83,7 +83,7 @@ export class JobWatch {
   }
 
   #complain(error: unknown): void {
-    this.problem = error instanceof Problem ? error : noAnswer();
+    this.problem = asProblem(error);
   }
 
   #take(job: Job): void {
