@@ -89,6 +89,43 @@ def test_use_and_budget_are_told(tmp_path: Path, simulator: Simulator, visit: Vi
         expect(page.get_by_test_id("stored")).to_have_text("0 jobs, 0 B stored")
 
 
+def test_budgets_are_told_before_the_click(
+    tmp_path: Path, simulator: Simulator, visit: Visit
+) -> None:
+    """The job's own, what is left of the day's, and where the results stay, as chosen."""
+    environment = {**simulator.environment, "IMAGE2MODEL_BUDGET__DAY_USD": "0.70"}
+    with open_site(tmp_path, environment) as site:
+        page = visit(site)
+        open_upload(page, generator="Tripo v2.5", provider="fal")
+        add(page, pictures()[:3])
+        order = page.get_by_role("region", name="Total")
+        expect(order).to_contain_text("Only $0.70 of the day’s budget is left")
+        expect(order).to_contain_text("pays for 2 of 3 models")
+        page.locator("summary", has_text="Budget and results").click()
+        budget = page.get_by_label("Budget of the job")
+        start = page.get_by_role("button", name="Make 3 models")
+        budget.fill("cheap")
+        expect(page.get_by_text("An amount from $0.01 to $1,000,000")).to_be_visible()
+        expect(start).to_be_disabled()
+        budget.fill("0.10")
+        expect(order).to_contain_text("does not pay for one model")
+        expect(start).to_be_disabled()
+        budget.fill("0.35")
+        expect(order).to_contain_text("The budget of $0.35 pays for 1 of 3 models")
+        page.get_by_role("radio", name="At the provider").check()
+        expect(page.get_by_text("the links work for 24 h at most")).to_be_visible()
+        assert serious_faults(page) == []
+        job = make(page, 3)
+        expect(page.locator("li[data-state=failed]")).to_have_count(2)
+        wait_for_results(page)
+        expect(page.get_by_text("$0.30 of $0.35")).to_be_visible()
+        found = page.request.get(f"/api/v1/jobs/{job}").json()
+        assert (found["keep"], found["cost"]["budget_usd"]) == ("links", 0.35)
+        page.goto("/")
+        add(page, pictures()[:2])
+        expect(order).to_contain_text("Only $0.40 of the day’s budget is left")
+
+
 def test_default_options_are_set_in_the_settings(local_site: Site, visit: Visit) -> None:
     """What is chosen there is chosen on the upload page."""
     page = visit(local_site)

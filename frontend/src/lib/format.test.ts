@@ -17,13 +17,15 @@ it('never rounds up to done', () => {
 });
 
 it('writes spans as people say them', () => {
-  expect([0, 0.4, 45, 60, 200, 3_900].map(formatSpan)).toEqual([
+  expect([0, 0.4, 45, 60, 200, 3_900, 86_400, 604_800].map(formatSpan)).toEqual([
     '0 s',
     '< 1 s',
     '45 s',
     '1 min',
     '3 min 20 s',
     '1 h 5 min',
+    '24 h',
+    '7 days',
   ]);
   expect(formatRoughly(0.1)).toBe('under a second');
 });

@@ -40,7 +40,7 @@ export function formatRoughly(seconds: number): string {
   return seconds < 1 ? 'under a second' : `about ${formatSpan(seconds)}`;
 }
 
-/** A span such as "45 s", "3 min 20 s", "1 h 5 min". */
+/** A span such as "45 s", "3 min 20 s", "1 h 5 min", "7 days". */
 export function formatSpan(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return seconds > 0 && seconds < 1 ? '< 1 s' : `${whole} s`;
@@ -48,8 +48,10 @@ export function formatSpan(seconds: number): string {
     const rest = whole % 60;
     return rest ? `${Math.floor(whole / 60)} min ${rest} s` : `${whole / 60} min`;
   }
+  if (whole >= 172_800) return `${Math.round(whole / 86_400)} days`;
   const minutes = Math.floor(whole / 60);
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const rest = minutes % 60 ? ` ${minutes % 60} min` : '';
+  return `${Math.floor(minutes / 60)} h${rest}`;
 }
 
 /** "3 minutes ago", for a time before *nowMs*. */

@@ -1,6 +1,6 @@
 /** What this browser remembers of its user. */
 import { createContext } from 'svelte';
-import type { Options } from './api/types';
+import type { KeepPolicy, Options } from './api/types';
 import { AS_MADE, type DownloadChoices } from './download/choices';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -9,6 +9,8 @@ interface Kept {
   theme?: Theme;
   generator?: string | null;
   options?: Record<string, Options>;
+  keep?: KeepPolicy | null;
+  budgetUsd?: number | null;
   layout?: 'grid' | 'list';
   download?: Partial<DownloadChoices>;
 }
@@ -23,12 +25,18 @@ export class Preferences {
   download = $state.raw<DownloadChoices>(AS_MADE);
   /** Chosen options by generator id, only those that differ from the defaults. */
   options = $state.raw<Record<string, Options>>({});
+  /** What happens to results that a provider has; null: as the server says. */
+  keep = $state<KeepPolicy | null>(null);
+  /** The most that a job may cost, in US dollars; null: no limit. */
+  budgetUsd = $state<number | null>(null);
 
   constructor() {
     const kept = read();
     this.theme = kept.theme ?? 'system';
     this.generator = kept.generator ?? null;
     this.options = kept.options ?? {};
+    this.keep = kept.keep ?? null;
+    this.budgetUsd = kept.budgetUsd ?? null;
     this.layout = kept.layout ?? 'grid';
     this.download = { ...AS_MADE, ...kept.download };
   }
@@ -39,9 +47,9 @@ export class Preferences {
   }
 
   save(): void {
-    const { theme, generator, options, layout, download } = this;
+    const { theme, generator, options, keep, budgetUsd, layout, download } = this;
     try {
-      const kept: Kept = { theme, generator, options, layout, download };
+      const kept: Kept = { theme, generator, options, keep, budgetUsd, layout, download };
       localStorage.setItem(KEY, JSON.stringify(kept));
     } catch {
       // Storage is full or forbidden: the choice holds until the page is left.

@@ -187,6 +187,9 @@ def limits_out(rules: Rules) -> LimitsOut:
         picture_types=[kind.value for kind in readable_types()],
         sheet_bytes=SHEET_BYTES,
         unfinished_jobs=rules.unfinished_jobs_per_owner,
+        keep=rules.keep.value,
+        keep_s=rules.keep_s,
+        links_s=rules.links_s,
     )
 
 

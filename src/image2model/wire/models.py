@@ -640,7 +640,7 @@ class ResolveIn(WireModel):
 
 
 class LimitsOut(ReplyModel):
-    """What the server takes."""
+    """What the server takes, and how long it holds it."""
 
     items_per_job: int = Field(description="The most items of a job.", examples=[25])
     views_per_item: int = Field(description="The most pictures of an item.", examples=[8])
@@ -657,6 +657,18 @@ class LimitsOut(ReplyModel):
     sheet_bytes: int = Field(description="The largest spreadsheet, in bytes.", examples=[5_000_000])
     unfinished_jobs: int = Field(
         description="The most drafts, running and paused jobs of one caller.", examples=[100]
+    )
+    keep: Literal["keep", "links"] = Field(
+        description="What happens to results of a job that does not say.", examples=["keep"]
+    )
+    keep_s: float | None = Field(
+        description="Seconds that finished jobs stay whose results the server keeps; null: until "
+        "they are deleted.",
+        examples=[None],
+    )
+    links_s: float = Field(
+        description="Seconds that finished jobs stay of which it knows the provider's URLs alone.",
+        examples=[86_400.0],
     )
 
 

@@ -13,6 +13,13 @@ export class AccountView {
     this.#api = api;
   }
 
+  /** What may still be spent today, in US dollars; null: no limit, or not known. */
+  get leftUsd(): number | null {
+    const { account } = this;
+    if (!account || account.day_budget_usd === null) return null;
+    return Math.max(0, account.day_budget_usd - account.day_spent_usd);
+  }
+
   async load(): Promise<void> {
     this.problem = null;
     try {

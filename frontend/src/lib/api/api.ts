@@ -2,6 +2,7 @@ import { PREFIX, load, send, sendFile, sendForFile } from './http';
 import { noAnswer } from './problem';
 import type {
   Account,
+  DraftTerms,
   Fidelity,
   Generator,
   Job,
@@ -11,7 +12,6 @@ import type {
   JobStateName,
   Limits,
   ModelReport,
-  Options,
   Resolution,
   SheetRow,
   ViewName,
@@ -84,9 +84,9 @@ export class Api {
   }
 
   /** @param key The same for every try, so that one draft comes of them. */
-  createDraft(generator: string, options: Options, key: string): Promise<Job> {
+  createDraft(terms: DraftTerms, key: string): Promise<Job> {
     const headers = { 'Idempotency-Key': key };
-    return send('POST', '/jobs?draft=true', { body: { generator, options }, headers });
+    return send('POST', '/jobs?draft=true', { body: terms, headers });
   }
 
   uploadView(

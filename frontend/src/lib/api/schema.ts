@@ -2363,7 +2363,7 @@ export interface components {
         };
         /**
          * LimitsOut
-         * @description What the server takes.
+         * @description What the server takes, and how long it holds it.
          */
         LimitsOut: {
             /**
@@ -2425,6 +2425,25 @@ export interface components {
              * @example 100
              */
             unfinished_jobs: number;
+            /**
+             * Keep
+             * @description What happens to results of a job that does not say.
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
+             * Keep S
+             * @description Seconds that finished jobs stay whose results the server keeps; null: until they are deleted.
+             * @example null
+             */
+            keep_s: number | null;
+            /**
+             * Links S
+             * @description Seconds that finished jobs stay of which it knows the provider's URLs alone.
+             * @example 86400
+             */
+            links_s: number;
         };
         /**
          * MaterialOut
@@ -6804,7 +6823,10 @@ export interface operations {
                      *         "image/avif"
                      *       ],
                      *       "sheet_bytes": 5000000,
-                     *       "unfinished_jobs": 100
+                     *       "unfinished_jobs": 100,
+                     *       "keep": "keep",
+                     *       "keep_s": null,
+                     *       "links_s": 86400
                      *     }
                      */
                     "application/json": components["schemas"]["LimitsOut"];

@@ -22,6 +22,9 @@ export type SheetRow = Schemas['SheetRowOut'];
 export type Resolution = Schemas['ResolveIn']['resolution'];
 export type ViewName = Schemas['PictureView']['view'];
 
+/** What a new job is to be; what is left out is as the server has it. */
+export type DraftTerms = Pick<Schemas['DraftIn'], 'generator' | 'options' | 'keep' | 'budget_usd'>;
+
 /** The options of a generator by name. */
 export type Options = Record<string, unknown>;
 

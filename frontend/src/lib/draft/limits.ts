@@ -15,6 +15,9 @@ export const USUAL_LIMITS: Limits = {
   picture_types: ['image/jpeg', 'image/png', 'image/webp', 'image/avif'],
   sheet_bytes: 5_000_000,
   unfinished_jobs: 100,
+  keep: 'keep',
+  keep_s: null,
+  links_s: 86_400,
 };
 
 const EXTENSIONS: Readonly<Record<string, string>> = {

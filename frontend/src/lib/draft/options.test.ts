@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Generator } from '../api/types';
-import { facesOf, fieldsOf, itemPrice, known, withDefaults } from './options';
+import { facesOf, fieldsOf, known, withDefaults } from './options';
 
 const SCHEMA = {
   type: 'object',
@@ -45,24 +44,6 @@ describe('options', () => {
 
   it('fills in defaults where there are any', () => {
     expect(withDefaults(FIELDS, { pbr: true })).toEqual({ texture: 'standard', pbr: true });
-  });
-
-  it('adds surcharges whose value is chosen', () => {
-    const price = {
-      base_usd: 0.2,
-      surcharges: [
-        { option: 'texture', equals: 'HD', given: false, usd: 0.1 },
-        { option: 'texture', equals: 'no', given: false, usd: -0.1 },
-        { option: 'pbr', equals: true, given: false, usd: 0.05 },
-        { option: 'faces', equals: null, given: true, usd: 0.15 },
-      ],
-      more_views_usd: 0,
-      note: '',
-    };
-    const generator = { price } as Generator;
-    expect(itemPrice(generator, { texture: 'HD', pbr: true })).toBeCloseTo(0.35);
-    expect(itemPrice(generator, { texture: 'no' })).toBeCloseTo(0.1);
-    expect(itemPrice(generator, { faces: 5_000 })).toBeCloseTo(0.35);
   });
 });
 

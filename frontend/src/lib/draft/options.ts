@@ -1,5 +1,5 @@
-/** Reads a generator's JSON Schema as a form, and its price list as a price. */
-import type { Generator, Options } from '../api/types';
+/** Reads a generator's JSON Schema as a form. */
+import type { Options } from '../api/types';
 
 export type Field =
   | {
@@ -106,15 +106,6 @@ function fits(one: Field, value: unknown): boolean {
         value <= (one.max ?? Infinity)
       );
   }
-}
-
-/** The price of one item in US dollars, as the server adds it up. */
-export function itemPrice({ price }: Generator, options: Options): number {
-  return price.surcharges
-    .filter(({ option, equals, given }) =>
-      given ? (options[option] ?? null) !== null : options[option] === equals,
-    )
-    .reduce((sum, { usd }) => sum + usd, price.base_usd);
 }
 
 export type FaceLevel = 'low' | 'medium' | 'high' | 'auto';

@@ -1,7 +1,7 @@
 /** Sends the tray's pictures into a draft on the server, several at once, and starts it. */
 import type { Api } from '../api/api';
 import { type Problem, asProblem } from '../api/problem';
-import type { Options, SheetRow } from '../api/types';
+import type { DraftTerms, SheetRow } from '../api/types';
 import type { DraftPicture } from './picture.svelte';
 import { sheetOf } from './sheet-match';
 import type { Subject } from './tray.svelte';
@@ -13,8 +13,7 @@ const PAUSE_MS = 800;
 /** What is to be sent. */
 export interface Order {
   subjects: Subject[];
-  generator: string;
-  options: Options;
+  terms: DraftTerms;
   /** What a spreadsheet says of the subjects. */
   rows: ReadonlyMap<Subject, SheetRow>;
 }
@@ -65,7 +64,7 @@ export class Upload {
    *
    * @returns The started job's id; null: something is left to decide, see `state` and `problem`.
    */
-  async run({ subjects, generator, options, rows }: Order): Promise<string | null> {
+  async run({ subjects, terms, rows }: Order): Promise<string | null> {
     this.#abort = new AbortController();
     this.#rows = rows;
     this.problem = null;
@@ -76,7 +75,7 @@ export class Upload {
     for (const { picture } of this.#places) picture.sending = { state: 'waiting' };
     return this.#guard(async () => {
       await this.#discard();
-      const draft = await this.#api.createDraft(generator, options, makeKey());
+      const draft = await this.#api.createDraft(terms, makeKey());
       this.#draft = draft.id;
       return this.#sendAndStart();
     });

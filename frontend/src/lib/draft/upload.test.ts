@@ -6,6 +6,8 @@ import { DraftPicture } from './picture.svelte';
 import { Subject } from './tray.svelte';
 import { Upload } from './upload.svelte';
 
+const TERMS = { generator: 'local/puff', options: {}, keep: null, budget_usd: null };
+
 const subject = (name: string): Subject =>
   new Subject(name, [new DraftPicture(new File(['x'], `${name}.png`), () => USUAL_LIMITS)]);
 
@@ -43,7 +45,7 @@ it('starts once, when the last of several pictures that are sent again has arriv
   const server = new SlowServer();
   const upload = new Upload(server as unknown as Api);
   const [cup, pot] = [subject('cup'), subject('pot')];
-  const order = { subjects: [cup, pot], generator: 'local/puff', options: {}, rows: new Map() };
+  const order = { subjects: [cup, pot], terms: TERMS, rows: new Map() };
   expect(await upload.run(order)).toBeNull();
   expect(upload.failed).toEqual([cup, pot]);
 
@@ -63,7 +65,7 @@ it('starts once when all arrive together', async () => {
   const server = new SlowServer();
   const upload = new Upload(server as unknown as Api);
   const [cup, pot] = [subject('cup'), subject('pot')];
-  const order = { subjects: [cup, pot], generator: 'local/puff', options: {}, rows: new Map() };
+  const order = { subjects: [cup, pot], terms: TERMS, rows: new Map() };
   await upload.run(order);
   const both = [upload.retry(cup), upload.retry(pot)];
   server.take('cup.png');

@@ -41,6 +41,8 @@ export const ICONS = {
   table: 'M4 5h16v14H4zm0 5h16M4 14.5h16M10 10v9',
   trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
   turn: 'M20 8c0 2-3.6 3.5-8 3.5S4 10 4 8m16 0v8c0 2-3.6 3.5-8 3.5S4 18 4 16m11-1-3 2.5 3 2.5',
+  wallet:
+    'M4 7h14a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2zm0 0a2 2 0 0 1 2-2h10v2m4 5h-4a1.5 1.5 0 0 0 0 4h4',
   warning: 'M12 4 21 20H3zm0 6v4m0 3h.01',
   wire: 'm12 3 9 17H3zm-4.5 8.5h9M12 20l-4.5-8.5M12 20l4.5-8.5',
 } as const;
