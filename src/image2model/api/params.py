@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Header, Path
+from fastapi import Header, Path, Query
 from pydantic import AfterValidator
 
 from image2model.core.errors import JobNotFound
@@ -27,6 +27,14 @@ ItemParam = Annotated[
 ]
 ViewParam = Annotated[
     ViewName, Path(description="Which side of the object the picture shows.", examples=["front"])
+]
+Cursor = Annotated[
+    str | None,
+    Query(
+        pattern=r"^\d{1,12}\.\d{6}-[0-9a-f]{32}$",
+        description="`next` of the page before.",
+        examples=[f"1795253400.000000-{EXAMPLE_JOB}"],
+    ),
 ]
 IdempotencyKey = Annotated[
     str | None,

@@ -1,8 +1,7 @@
 """Take a job in: all at once, or as a draft that is filled and then started."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from image2model.core.errors import (
@@ -49,8 +48,8 @@ class JobRequest:
 
     name: str = ""
     generator: GeneratorId | None = None
-    options: Mapping[str, JsonValue] = dataclasses.field(default_factory=dict)
-    output: Output = dataclasses.field(default_factory=Output)
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    output: Output = field(default_factory=Output)
     keep: KeepPolicy | None = None
     budget_usd: Decimal | None = None
     idempotency_key: str | None = None
@@ -74,7 +73,7 @@ class NewItem:
     pictures: Sequence[Picture] = ()
     problem: Problem | None = None
     files: Sequence[str] = ()
-    metadata: Mapping[str, JsonValue] = dataclasses.field(default_factory=dict)
+    metadata: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 async def submit_job(
@@ -121,35 +120,43 @@ async def _plan_job(
         raise NoPictures
     if len(new_items) > context.rules.items_per_job:
         raise TooManyItems(limit=context.rules.items_per_job)
-    await check_job_count(context, owner, idempotency_key=request.idempotency_key)
-    card = context.catalogue.card(request.generator or context.catalogue.default)
-    options = fill_options(card, request.options)
-    check_output(card, request.output)
-    job_id = JobId(new_hex_id())
-    items = _plan_items(card, options, job_id, new_items)
-    now = context.clock.now()
-    return Job(
-        id=job_id,
-        owner=owner,
-        name=clean_name(request.name, fallback="") or title_of([item.name for item in items]),
+    empty = await _plan_draft(context, owner, request)
+    items = _plan_items(context, empty, new_items)
+    return replace(
+        empty,
+        name=empty.name or title_of([item.name for item in items]),
         state=JobState.RUNNING,
-        generator=card.id,
-        options=options,
-        output=request.output,
-        keep=request.keep or context.rules.keep,
-        life_s=context.rules.life_s(request.keep or context.rules.keep),
-        budget_usd=request.budget_usd,
-        idempotency_key=request.idempotency_key,
-        fingerprint=_fingerprint(card, options, request, items),
-        created_at=now,
-        started_at=now,
+        fingerprint=_fingerprint(empty, request, items),
+        started_at=empty.created_at,
         items=items,
     )
 
 
-def _plan_items(
-    card: GeneratorCard, options: Options, job: JobId, new_items: Sequence[NewItem]
-) -> list[Item]:
+async def _plan_draft(context: Context, owner: OwnerId, request: JobRequest) -> Job:
+    await check_job_count(context, owner, idempotency_key=request.idempotency_key)
+    card = context.catalogue.card(request.generator or context.catalogue.default)
+    options = fill_options(card, request.options)
+    check_output(card, request.output)
+    keep = request.keep or context.rules.keep
+    draft = Job(
+        id=JobId(new_hex_id()),
+        owner=owner,
+        name=clean_name(request.name, fallback=""),
+        state=JobState.DRAFT,
+        generator=card.id,
+        options=options,
+        output=request.output,
+        keep=keep,
+        life_s=context.rules.life_s(keep),
+        budget_usd=request.budget_usd,
+        idempotency_key=request.idempotency_key,
+        created_at=context.clock.now(),
+    )
+    return replace(draft, fingerprint=_fingerprint(draft, request, ()))
+
+
+def _plan_items(context: Context, job: Job, new_items: Sequence[NewItem]) -> list[Item]:
+    card = context.catalogue.card(job.generator)
     items: list[Item] = []
     taken: set[str] = set()
     for index, new in enumerate(new_items):
@@ -159,12 +166,12 @@ def _plan_items(
         taken.add(name)
         items.append(
             Item(
-                job=job,
+                job=job.id,
                 index=index,
                 name=name,
                 state=ItemState.FAILED if new.problem else ItemState.QUEUED,
                 pictures=sort_views(new.pictures),
-                made_key=made_key(card.id, options, new.pictures, new.metadata),
+                made_key=made_key(job.generator, job.options, new.pictures, new.metadata),
                 metadata=new.metadata,
                 problem=new.problem,
             )
@@ -172,13 +179,11 @@ def _plan_items(
     return items
 
 
-def _fingerprint(
-    card: GeneratorCard, options: Options, request: JobRequest, items: Sequence[Item]
-) -> str:
+def _fingerprint(job: Job, request: JobRequest, items: Sequence[Item]) -> str:
     return hash_of(
         {
-            "generator": card.id,
-            "options": dict(options),
+            "generator": job.generator,
+            "options": dict(job.options),
             "output": [list(request.output.formats), dict(request.output.adjust)],
             "keep": request.keep,
             "budget": str(request.budget_usd),
@@ -227,26 +232,7 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
         GeneratorNotFound, InvalidOptions: The request does not fit a generator.
         IdempotencyKeyReused: The key was used for another request.
     """
-    await check_job_count(context, owner, idempotency_key=request.idempotency_key)
-    card = context.catalogue.card(request.generator or context.catalogue.default)
-    options = fill_options(card, request.options)
-    check_output(card, request.output)
-    draft = Job(
-        id=JobId(new_hex_id()),
-        owner=owner,
-        name=clean_name(request.name, fallback=""),
-        state=JobState.DRAFT,
-        generator=card.id,
-        options=options,
-        output=request.output,
-        keep=request.keep or context.rules.keep,
-        life_s=context.rules.life_s(request.keep or context.rules.keep),
-        budget_usd=request.budget_usd,
-        idempotency_key=request.idempotency_key,
-        fingerprint=_fingerprint(card, options, request, ()),
-        created_at=context.clock.now(),
-    )
-    return await context.store.add_job(draft)
+    return await context.store.add_job(await _plan_draft(context, owner, request))
 
 
 async def put_picture(
@@ -333,14 +319,14 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
 
 def _started(context: Context, draft: Job) -> Job:
     items = [
-        dataclasses.replace(
+        replace(
             item,
             pictures=sort_views(item.pictures),
             made_key=made_key(draft.generator, draft.options, item.pictures, item.metadata),
         )
         for item in draft.items
     ]
-    return dataclasses.replace(
+    return replace(
         draft,
         name=draft.name or title_of([item.name for item in items]),
         state=JobState.RUNNING,

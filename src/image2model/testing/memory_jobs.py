@@ -48,7 +48,6 @@ from image2model.ports.jobstore import (
     JobChanges,
     JobPage,
     JobQuery,
-    LedgerEntry,
     LedgerPage,
     LedgerQuery,
     Renewed,
@@ -402,15 +401,7 @@ class MemoryJobStore:
         page = found[: query.limit]
         last = page[-1].attempt if len(found) > len(page) and page else None
         return LedgerPage(
-            entries=[
-                LedgerEntry(
-                    job=line.ref.job,
-                    item_name=line.item_name,
-                    generator=line.generator,
-                    attempt=line.attempt,
-                )
-                for line in page
-            ],
+            entries=[line.entry() for line in page],
             next=format_position(last.submitted_at, JobId(last.submit_key)) if last else None,
         )
 

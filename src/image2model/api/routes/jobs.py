@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from image2model.api.answers import PICTURE, problems
 from image2model.api.auth import CallerIn, OwnerIn
 from image2model.api.job_form import read_draft, read_job_form
-from image2model.api.params import IdempotencyKey, JobParam
+from image2model.api.params import Cursor, IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
 from image2model.api.translate import job_delta, job_out, job_summary, job_url
 from image2model.core import errors
@@ -20,7 +20,6 @@ from image2model.jobs import control, submit, watch
 from image2model.jobs.access import owned_job
 from image2model.ports.jobstore import JobQuery
 from image2model.wire.models import (
-    EXAMPLE_JOB,
     JobDelta,
     JobList,
     JobOut,
@@ -126,14 +125,7 @@ async def list_jobs(
     starred: Annotated[
         bool | None, Query(description="Only starred jobs, or only others.", examples=[True])
     ] = None,
-    cursor: Annotated[
-        str | None,
-        Query(
-            pattern=r"^\d{1,12}\.\d{6}-[0-9a-f]{32}$",
-            description="`next` of the page before.",
-            examples=[f"1795253400.000000-{EXAMPLE_JOB}"],
-        ),
-    ] = None,
+    cursor: Cursor = None,
     limit: Annotated[
         int, Query(ge=1, le=100, description="The most jobs to send.", examples=[20])
     ] = 20,

@@ -9,12 +9,13 @@ from pydantic import AwareDatetime, BeforeValidator
 
 from image2model.api.answers import problems
 from image2model.api.auth import OwnerIn
+from image2model.api.params import Cursor
 from image2model.api.parts import ContextIn
 from image2model.api.translate import ledger_entry_out
 from image2model.jobs.ledger import read_ledger
 from image2model.ports.jobstore import LedgerQuery
 from image2model.wire.ledger_csv import entry_line, header_line
-from image2model.wire.models import EXAMPLE_JOB, LedgerList
+from image2model.wire.models import LedgerList
 
 router = APIRouter(tags=["ledger"])
 
@@ -58,14 +59,7 @@ async def list_ledger(
     owner: OwnerIn,
     since: _From = None,
     until: _To = None,
-    cursor: Annotated[
-        str | None,
-        Query(
-            pattern=r"^\d{1,12}\.\d{6}-[0-9a-f]{32}$",
-            description="`next` of the page before.",
-            examples=[f"1795253400.000000-{EXAMPLE_JOB}"],
-        ),
-    ] = None,
+    cursor: Cursor = None,
     limit: Annotated[
         int, Query(ge=1, le=500, description="The most entries to send.", examples=[100])
     ] = 100,

@@ -20,7 +20,6 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     JobPage,
     JobQuery,
-    LedgerEntry,
     LedgerPage,
     LedgerQuery,
     Usage,
@@ -97,15 +96,7 @@ async def list_ledger(database: RedisDatabase, query: LedgerQuery) -> LedgerPage
     shown = page[: query.limit]
     last = shown[-1].attempt if len(page) > len(shown) and shown else None
     return LedgerPage(
-        entries=[
-            LedgerEntry(
-                job=line.ref.job,
-                item_name=line.item_name,
-                generator=line.generator,
-                attempt=line.attempt,
-            )
-            for line in shown
-        ],
+        entries=[line.entry() for line in shown],
         next=format_position(last.submitted_at, JobId(last.submit_key)) if last else None,
     )
 

@@ -12,6 +12,7 @@ from image2model.core.job import Attempt, Item, Job, Problem
 from image2model.core.rules import next_progress
 from image2model.core.states import ACTIVE_STATES, FINAL_STATES, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import LedgerEntry
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,3 +157,12 @@ class LedgerLine:
     generator: GeneratorId
     item_name: str
     attempt: Attempt
+
+    def entry(self) -> LedgerEntry:
+        """Show it to its owner."""
+        return LedgerEntry(
+            job=self.ref.job,
+            item_name=self.item_name,
+            generator=self.generator,
+            attempt=self.attempt,
+        )
