@@ -372,6 +372,8 @@ def _rules(settings: Settings) -> Rules:
     return Rules(
         items_per_job=settings.limits.items_per_job,
         unfinished_jobs_per_owner=settings.limits.unfinished_jobs_per_owner,
+        jobs_per_minute=settings.limits.jobs_per_minute,
+        fetches_per_minute=settings.limits.fetches_per_minute,
         picture_bytes=settings.limits.picture_bytes,
         picture=replace(PictureLimits(), max_pixels=settings.limits.picture_pixels),
         result_bytes=settings.limits.result_bytes,

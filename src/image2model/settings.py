@@ -50,6 +50,18 @@ class LimitSettings(BaseModel):
     unfinished_jobs_per_owner: int = Field(
         100, ge=1, description="Drafts, running and paused jobs of one browser session or key."
     )
+    jobs_per_minute: int | None = Field(
+        60,
+        ge=1,
+        description="Jobs and drafts that one API key, or without one an internet address, may "
+        "make in a minute, counted by each web process. None: any number.",
+    )
+    fetches_per_minute: int | None = Field(
+        120,
+        ge=1,
+        description="Pictures that the same may have fetched from addresses in a minute: each "
+        "may be as large as an upload, and others see our address. None: any number.",
+    )
 
 
 class ServeSettings(BaseModel):
@@ -326,10 +338,14 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'image2model.db'}"
 
     @property
+    def jobs_are_in_redis(self) -> bool:
+        """Whether a Redis is the database, and so not only the queue."""
+        return urlsplit(self.effective_database_url).scheme in {"redis", "rediss"}
+
+    @property
     def effective_keep_s(self) -> float | None:
         """How long finished jobs whose results we store are kept, with the default filled in."""
-        in_memory = urlsplit(self.effective_database_url).scheme in {"redis", "rediss"}
-        if self.retention.keep_s is None and in_memory:
+        if self.retention.keep_s is None and self.jobs_are_in_redis:
             return self.retention.links_s
         return self.retention.keep_s
 

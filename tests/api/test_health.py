@@ -10,7 +10,7 @@ import pytest
 from image2model.api.app import create_api
 from image2model.core.errors import ComputeCrashed, DatabaseUnavailable
 from image2model.core.generator import RunsOn
-from image2model.jobs.health import check_parts
+from image2model.jobs.health import check_parts, count_waiting
 from image2model.ports.jobstore import JobStore
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.recording_dispatcher import RecordingDispatcher
@@ -89,3 +89,26 @@ async def test_without_a_queue_jobs_are_taken_in_all_the_same(rig: Rig) -> None:
     assert reply.status_code == 200
     assert reply.json()["status"] == "ok"
     assert "cannot be reached" in reply.json()["checks"]["queue"]
+
+
+class SilentQueue(RecordingDispatcher):
+    """A queue of which one kind never tells how many messages wait."""
+
+    async def waiting(self, runs_on: RunsOn) -> int | None:
+        """Wait for ever, or tell seven."""
+        if runs_on is RunsOn.CPU:
+            await anyio.sleep_forever()
+        return 7
+
+
+async def test_metrics_tell_what_waits_in_every_queue(rig: Rig, client: httpx2.AsyncClient) -> None:
+    rig.dispatcher.backlog = 3
+    told = (await client.get("/api/v1/metrics")).text
+    for queue in RunsOn:
+        assert f'image2model_queue_messages{{queue="{queue}"}} 3.0' in told
+
+
+async def test_a_silent_queue_is_left_out(rig: Rig) -> None:
+    context = replace(rig.context, dispatcher=SilentQueue())
+    found = await count_waiting(context, limit_s=0.05)
+    assert found == {RunsOn.NETWORK: 7, RunsOn.GPU: 7}

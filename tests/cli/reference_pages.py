@@ -23,6 +23,7 @@ _UNITS = {
     "_DIR": "path",
     "_ITEMS_PER_JOB": "items",
     "_PER_OWNER": "jobs",
+    "_PER_MINUTE": "a minute",
     "_WORKERS": "processes",
     "_PORT": "port",
 }

@@ -1,5 +1,6 @@
 """Killed at any moment, run again: every item ends, every picture is paid for once."""
 
+import math
 import os
 import random
 import signal
@@ -23,7 +24,11 @@ pytestmark = pytest.mark.anyio
 
 CONSOLE_SCRIPT = Path(sys.executable).with_name("image2model")
 PATIENCE_S = 240.0
+"""How long one process may take on a busy machine; only what is broken takes this long."""
+
 QUIET_S = 3.0
+"""How long a server may have nothing to ask fal before that counts as being done."""
+
 KILLS = 20
 ITEMS = 50
 
@@ -56,7 +61,7 @@ class Shop:
     @asynccontextmanager
     async def _running(self, *arguments: str) -> AsyncIterator[Process]:
         command = [str(CONSOLE_SCRIPT), *arguments]
-        with (self.folder / "log.txt").open("ab") as log:
+        with self.log.open("ab") as log:
             process = await anyio.open_process(
                 command,
                 cwd=self.folder,
@@ -71,6 +76,16 @@ class Shop:
             with anyio.CancelScope(shield=True):
                 _kill(process)
                 await process.wait()
+
+    async def until_serving(self, begin: int) -> None:
+        """Wait until a server says that it is ready, after the first *begin* bytes of the log."""
+        while b" is ready" not in self.log.read_bytes()[begin:]:  # noqa: ASYNC110 - it is written
+            await anyio.sleep(0.02)
+
+    @property
+    def log(self) -> Path:
+        """What its processes write."""
+        return self.folder / "log.txt"
 
     async def job(self) -> JobOut:
         """Read the job by another command."""
@@ -147,7 +162,7 @@ async def test_killed_at_every_step_between_intent_and_stored_file(tmp_path: Pat
                 while await faults_left(shop):  # noqa: ASYNC110 - another process makes it so
                     await anyio.sleep(0.05)
             async with shop.generate() as process:
-                assert await process.wait() == 0, (tmp_path / "log.txt").read_text()
+                assert await process.wait() == 0, shop.log.read_text()
         await shop.check(names)
 
 
@@ -160,16 +175,25 @@ async def test_random_kills(tmp_path: Path) -> None:
     draw_discs(tmp_path / "pictures", *(f"{name}.png" for name in names))
     latency = Latency(median_s=0.4, sigma=0.5)
     async with open_shop(tmp_path, latency, concurrency=5) as shop:
+        for number in range(KILLS):
+            with anyio.fail_after(PATIENCE_S):
+                await kill_in_the_middle(shop, chance, is_first=not number)
         with anyio.fail_after(PATIENCE_S):
-            for number in range(KILLS):
-                before = _calls(shop)
-                async with shop.serve() if number else shop.generate() as process:
-                    # Once all items are done, a server has nothing left to ask fal.
-                    with anyio.move_on_after(QUIET_S):
-                        while _calls(shop) == before:  # noqa: ASYNC110 - another process does it
-                            await anyio.sleep(0.01)
-                    await anyio.sleep(chance.uniform(0.0, 1.2))
-                    assert process.returncode is None, "it was done before it could be killed"
             async with shop.generate() as process:
-                assert await process.wait() == 0, (tmp_path / "log.txt").read_text()
+                assert await process.wait() == 0, shop.log.read_text()
         await shop.check(names)
+
+
+async def kill_in_the_middle(shop: Shop, chance: random.Random, *, is_first: bool) -> None:
+    """Kill a process at some moment after it has begun to speak to fal, however long that takes."""
+    before = _calls(shop)
+    begin = shop.log.stat().st_size if shop.log.exists() else 0
+    async with shop.generate() if is_first else shop.serve() as process:
+        if not is_first:
+            await shop.until_serving(begin)
+        # Once all items are done, a server has nothing left to ask fal.
+        with anyio.move_on_after(math.inf if is_first else QUIET_S):
+            while _calls(shop) == before:  # noqa: ASYNC110 - another process does it
+                await anyio.sleep(0.01)
+        await anyio.sleep(chance.uniform(0.0, 1.2))
+        assert process.returncode is None, "it was done before it could be killed"

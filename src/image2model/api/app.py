@@ -17,6 +17,7 @@ from image2model.api.routes.pages import router as pages
 from image2model.api.translate import PREFIX
 from image2model.api.web import WebApp
 from image2model.jobs.context import Context
+from image2model.jobs.rates import Rate
 
 
 def create_api(
@@ -55,7 +56,13 @@ def create_api(
         redirect_slashes=False,
         exception_handlers=HANDLERS,
     )
-    api.state.parts = Parts(context=context, hub=hub, keys_only=keys_only)
+    api.state.parts = Parts(
+        context=context,
+        hub=hub,
+        jobs_rate=Rate(context.rules.jobs_per_minute, context.clock),
+        fetch_rate=Rate(context.rules.fetches_per_minute, context.clock),
+        keys_only=keys_only,
+    )
     for router in ROUTERS:
         api.include_router(router, prefix=PREFIX)
     api.include_router(pages)

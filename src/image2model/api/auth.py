@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -38,6 +39,17 @@ class Caller:
     def owner(self) -> OwnerId:
         """Whose jobs the caller may see."""
         return self.known or NOBODY
+
+    @property
+    def counted_as(self) -> str:
+        """
+        Under which name its expensive requests are counted.
+
+        Sessions can be begun at will, so without an API key the network it comes from counts.
+        """
+        if self.known is not None and is_key_owner(self.known):
+            return self.known
+        return _network_of(self.request.client.host) if self.request.client else NOBODY
 
     async def owner_or_new(self, response: Response) -> OwnerId:
         """Tell who will own what is created now, beginning a session where there is none."""
@@ -104,6 +116,37 @@ async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of
 async def find_owner(caller: Annotated[Caller, Depends(find_caller)]) -> OwnerId:
     """Tell whose jobs the sender may see."""
     return caller.owner
+
+
+async def count_job(caller: Annotated[Caller, Depends(find_caller)]) -> None:
+    """
+    Count that the caller makes a job.
+
+    Raises:
+        TooManyRequests: Too often.
+    """
+    caller.parts.jobs_rate.take(caller.counted_as)
+
+
+async def count_fetch(caller: Annotated[Caller, Depends(find_caller)]) -> None:
+    """
+    Count that the caller has a picture fetched.
+
+    Raises:
+        TooManyRequests: Too often.
+    """
+    caller.parts.fetch_rate.take(caller.counted_as)
+
+
+def _network_of(host: str) -> str:
+    """Name what one household or server has: an IPv4 address, or a /64 of IPv6."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host  # A Unix socket, or a proxy that tells names.
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
+    return host
 
 
 CallerIn = Annotated[Caller, Depends(find_caller)]

@@ -14,7 +14,12 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from image2model.core import errors
-from image2model.core.errors import Image2ModelError, InvalidRequest, ProviderUnavailable
+from image2model.core.errors import (
+    Image2ModelError,
+    InvalidRequest,
+    ProviderUnavailable,
+    TooManyRequests,
+)
 from image2model.wire.models import ProblemOut
 
 _log = logging.getLogger(__name__)
@@ -63,6 +68,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.LimitError: 429,
     errors.BudgetExceeded: 402,
     errors.TooManyJobs: 429,
+    errors.TooManyRequests: 429,
     errors.ItemTimedOut: 504,
     errors.ProviderError: 502,
     errors.ProviderRejected: 422,
@@ -119,7 +125,7 @@ def problem(error: Image2ModelError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, ProviderUnavailable) and error.retry_after_s is not None:
+    if isinstance(error, ProviderUnavailable | TooManyRequests) and error.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return _answer(
         status_of(type(error)),

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from image2model.api.hub import Hub
 from image2model.jobs.context import Context
+from image2model.jobs.rates import Rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,11 +18,15 @@ class Parts:
     Attributes:
         context: What the use cases take.
         hub: Where streams of events come from.
+        jobs_rate: How often a caller may make a job.
+        fetch_rate: How often a caller may have a picture fetched.
         keys_only: Whether callers without an API key are refused.
     """
 
     context: Context
     hub: Hub
+    jobs_rate: Rate
+    fetch_rate: Rate
     keys_only: bool
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from image2model.backends.sql.tables import REVISION
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
@@ -119,15 +118,11 @@ def _told(settings: Settings, part: str, outcome: str) -> str:
 
 def _database(settings: Settings) -> str:
     shown = without_secrets(settings.effective_database_url)
-    return shown if _is_redis(settings) else f"{shown} (schema {REVISION})"
-
-
-def _is_redis(settings: Settings) -> bool:
-    return urlsplit(settings.effective_database_url).scheme in {"redis", "rediss"}
+    return shown if settings.jobs_are_in_redis else f"{shown} (schema {REVISION})"
 
 
 def _check_durability(desk: EmbeddedDesk, settings: Settings) -> Iterator[Finding]:
-    if not _is_redis(settings):
+    if not settings.jobs_are_in_redis:
         return
     # Installed, since the product could be opened; not so where there is no Redis.
     from image2model.backends.redis.database import open_redis  # noqa: PLC0415

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated
@@ -44,6 +45,14 @@ def worker(
             "than there are computing processes of cpu, 1 of gpu.",
         ),
     ] = None,
+    until_input_ends: Annotated[
+        bool,
+        typer.Option(
+            "--until-input-ends",
+            hidden=True,
+            help="End when standard input does, as it does for a child whose parent was killed.",
+        ),
+    ] = False,
 ) -> None:
     """
     Take items from the queue and make their models.
@@ -51,11 +60,21 @@ def worker(
     Needs IMAGE2MODEL_QUEUE_URL, and the database and the storage of `serve`. Ends within seconds on
     Ctrl-C or SIGTERM; other workers go on with what was under way.
     """
+    if until_input_ends:
+        threading.Thread(target=_end_with_input, name="parent", daemon=True).start()
     settings = open_settings()
     queues = _read_queues(queue or [])
     if len(queues) == 1:
         raise typer.Exit(_work(settings, queues[0], concurrency))
     raise typer.Exit(_Children(queues, concurrency).watch())
+
+
+def _end_with_input() -> None:
+    # Nobody writes into it: the one thing to be read is its end. Past Python's own reader, whose
+    # lock would be held for ever.
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _read_queues(given: Sequence[str]) -> Sequence[RunsOn]:
@@ -96,18 +115,27 @@ def _usual_concurrency(settings: Settings, queue: RunsOn) -> int:
 
 
 class _Children:
-    """A process for each queue: what computes must not slow down what waits for the network."""
+    """
+    A process for each queue: what computes must not slow down what waits for the network.
+
+    They end with this one, even when it is killed and can tell them nothing: the other end of
+    their input is here, and nowhere else.
+    """
 
     def __init__(self, queues: Sequence[RunsOn], concurrency: int | None) -> None:
         options = [] if concurrency is None else ["--concurrency", str(concurrency)]
-        command = [sys.executable, "-m", "image2model", "worker", *options]
+        command = [sys.executable, "-m", "image2model", "worker", "--until-input-ends", *options]
         self._ending = False
         self._processes: list[subprocess.Popen[bytes]] = []
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         for queue in queues:
             own = [*command, "--queue", queue.value]
-            self._processes.append(subprocess.Popen(own, start_new_session=True))  # noqa: S603 - our own program
+            self._processes.append(
+                subprocess.Popen(own, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - our own program
+            )
+        if self._ending:
+            self._end()  # The signal came before all of them were there.
 
     def watch(self) -> int:
         """Wait until all have ended; when one ends by itself, end the others. Returns its code."""

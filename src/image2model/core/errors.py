@@ -43,6 +43,7 @@ The tree::
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
     │   ├── TooManyJobs                too_many_jobs
+    │   ├── TooManyRequests            too_many_requests       passes by itself
     │   └── ItemTimedOut               item_timed_out
     ├── ProviderError
     │   ├── ProviderRejected           provider_rejected       never retried
@@ -71,6 +72,7 @@ The tree::
         └── ServerAnswerUnknown        server_answer_unknown
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -596,6 +598,24 @@ class TooManyJobs(LimitError):
             f"You already have {limit} unfinished jobs. Wait for one to finish or cancel one.",
             limit=limit,
         )
+
+
+class TooManyRequests(LimitError):
+    """
+    The caller asks for something expensive more often than allowed.
+
+    Attributes:
+        retry_after_s: When it may be asked for again, in seconds from now.
+    """
+
+    code = "too_many_requests"
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        super().__init__(
+            f"That was too often within a minute. Try again in {math.ceil(retry_after_s)} s.",
+            retry_after_s=retry_after_s,
+        )
+        self.retry_after_s = retry_after_s
 
 
 class ItemTimedOut(LimitError):

@@ -29,6 +29,9 @@ class Rules:
     Attributes:
         items_per_job: The most items one job may have.
         unfinished_jobs_per_owner: The most running and paused jobs of one owner.
+        jobs_per_minute: How many jobs one caller may make in a minute; None: any number.
+        fetches_per_minute: How many pictures one caller may have fetched in a minute; None: any
+            number.
         picture_bytes: The largest picture accepted, in bytes.
         picture: What a picture must be like to be decoded.
         result_bytes: The largest file of a result that is kept, in bytes.
@@ -48,6 +51,8 @@ class Rules:
 
     items_per_job: int = 25
     unfinished_jobs_per_owner: int = 100
+    jobs_per_minute: int | None = 60
+    fetches_per_minute: int | None = 120
     picture_bytes: int = 25_000_000
     picture: PictureLimits
     result_bytes: int = 500_000_000

@@ -45,6 +45,33 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
     return {name: found[name] for name in (*parts, QUEUE)}
 
 
+async def count_waiting(
+    context: Context, *, limit_s: float = CHECK_LIMIT_S
+) -> Mapping[RunsOn, int]:
+    """
+    Count the messages that wait in each queue, asking for all of them at once.
+
+    Args:
+        context: The ports.
+        limit_s: The longest it may take in all, in seconds.
+
+    Returns:
+        How many messages wait; a queue that was not told of in time is left out.
+    """
+    found: dict[RunsOn, int] = {}
+
+    async def count(queue: RunsOn) -> None:
+        waiting = await context.dispatcher.waiting(queue)
+        if waiting is not None:
+            found[queue] = waiting
+
+    with anyio.move_on_after(limit_s):
+        async with anyio.create_task_group() as group:
+            for queue in RunsOn:
+                group.start_soon(count, queue)
+    return found
+
+
 async def _queue_outcome(context: Context, limit_s: float) -> str:
     waiting = None
     with anyio.move_on_after(limit_s):

@@ -9,6 +9,9 @@ from image2model.core.generator import GeneratorId
 from image2model.core.states import ItemState
 from image2model.ports.dispatcher import ItemRef
 
+EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""The media type of `Metrics.exposition`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderCall:
@@ -95,5 +98,5 @@ class Metrics(Protocol):
         ...
 
     def exposition(self) -> bytes:
-        """Tell all of it in the text format of Prometheus, version 0.0.4."""
+        """Tell all of it in the text format of Prometheus; `EXPOSITION_TYPE` is its media type."""
         ...

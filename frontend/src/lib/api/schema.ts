@@ -3530,6 +3530,7 @@ export interface operations {
              * @description Too Many Requests.
              *
              *     - `too_many_jobs`: The owner has as many unfinished jobs as allowed.
+             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
              */
             429: {
                 headers: {
@@ -6993,6 +6994,19 @@ export interface operations {
              *     - `picture_not_fetched`: No picture can be read from the URL that was given.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
 from image2model.api.answers import PICTURE, problems
-from image2model.api.auth import find_caller
+from image2model.api.auth import count_fetch, find_caller
 from image2model.api.downloads import content_disposition
 from image2model.api.job_form import read_sheet_part
 from image2model.api.parts import ContextIn
@@ -41,6 +41,7 @@ async def get_limits(context: ContextIn) -> LimitsOut:
 
 @router.post(
     "/pictures",
+    dependencies=[Depends(count_fetch)],
     operation_id="fetchPicture",
     summary="Fetch a picture from a URL",
     response_class=Response,
@@ -49,6 +50,7 @@ async def get_limits(context: ContextIn) -> LimitsOut:
         **problems(
             *PICTURE,
             errors.PictureNotFetched,
+            errors.TooManyRequests,
             changes=True,
         ),
     },

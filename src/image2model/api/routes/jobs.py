@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from image2model.api.answers import PICTURE, problems
-from image2model.api.auth import CallerIn, OwnerIn
+from image2model.api.auth import CallerIn, OwnerIn, count_job
 from image2model.api.job_form import read_draft, read_job_form
 from image2model.api.params import Cursor, IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
@@ -46,6 +46,7 @@ _Version = Annotated[
 
 @router.post(
     "",
+    dependencies=[Depends(count_job)],
     operation_id="createJob",
     summary="Make a job of pictures, or an empty draft",
     status_code=202,
@@ -63,6 +64,7 @@ _Version = Annotated[
         errors.IdempotencyKeyReused,
         errors.AlreadyRunning,
         errors.TooManyJobs,
+        errors.TooManyRequests,
         changes=True,
     ),
 )

@@ -5,9 +5,9 @@ from fastapi import APIRouter, Depends, Response
 from image2model.api.answers import problems
 from image2model.api.auth import find_caller
 from image2model.api.parts import ContextIn
-from image2model.core.generator import RunsOn
+from image2model.jobs.health import count_waiting
+from image2model.ports.metrics import EXPOSITION_TYPE
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _EXAMPLE = 'image2model_provider_url_failures_total{provider="fal"} 3.0\n'
 
 router = APIRouter(tags=["health"], dependencies=[Depends(find_caller)])
@@ -31,8 +31,6 @@ async def read_metrics(context: ContextIn) -> Response:
     Items by state, how long they waited and took, requests to providers by what came of them, cost
     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
     """
-    for queue in RunsOn:
-        waiting = await context.dispatcher.waiting(queue)
-        if waiting is not None:
-            context.metrics.queue_seen(queue, waiting)
-    return Response(context.metrics.exposition(), media_type=MEDIA_TYPE)
+    for queue, waiting in (await count_waiting(context)).items():
+        context.metrics.queue_seen(queue, waiting)
+    return Response(context.metrics.exposition(), media_type=EXPOSITION_TYPE)

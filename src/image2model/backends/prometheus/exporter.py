@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from image2model.core.errors import InvalidSetting
-from image2model.ports.metrics import Metrics
-
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from image2model.ports.metrics import EXPOSITION_TYPE, Metrics
 
 
 @contextmanager
@@ -24,7 +22,7 @@ def serve_metrics(metrics: Metrics, *, port: int) -> Iterator[None]:
         def do_GET(self) -> None:
             body = metrics.exposition() if self.path == "/metrics" else b""
             self.send_response(200 if body else 404)
-            self.send_header("Content-Type", MEDIA_TYPE)
+            self.send_header("Content-Type", EXPOSITION_TYPE)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -137,7 +137,7 @@ async def expired_jobs(
 ) -> Sequence[JobId]:
     """List jobs past their `expires_at`, and drafts long untouched; forget an old ledger."""
     now = await database.now()
-    await _forget_old_lines(database, now - timedelta(seconds=LEDGER_S))
+    await forget_old_lines(database, before=now - timedelta(seconds=LEDGER_S))
     untouched = now - timedelta(seconds=draft_life_s)
     over: list[tuple[float, str]] = []
     for key, until in ((keys.EXPIRING, now), (keys.DRAFTS, untouched)):
@@ -148,16 +148,36 @@ async def expired_jobs(
     return [JobId(job) for _, job in sorted(over)[:limit]]
 
 
-async def _forget_old_lines(database: RedisDatabase, before: datetime) -> None:
-    old = await database.run(
-        "ZRANGE", keys.LEDGER, "-inf", seconds(before), "BYSCORE", "LIMIT", 0, _FORGET_AT_ONCE
-    )
-    change = Change()
-    for line in await read_lines(database, old):
-        if not await database.run("EXISTS", keys.job_key(line.ref.job)):
+async def forget_old_lines(
+    database: RedisDatabase, *, before: datetime, at_once: int = _FORGET_AT_ONCE
+) -> None:
+    """
+    Forget lines of the ledger from before a moment whose jobs are gone.
+
+    Args:
+        database: Where they are.
+        before: The moment.
+        at_once: How many are read, and forgotten, in one exchange.
+    """
+    # Those of jobs that are still there (they have a star) stay, and are passed over.
+    stay = 0
+    while True:
+        old = await database.run(
+            "ZRANGE", keys.LEDGER, "-inf", seconds(before), "BYSCORE", "LIMIT", stay, at_once
+        )
+        lines = await read_lines(database, old)
+        are_there = await database.run_all(
+            [("EXISTS", keys.job_key(line.ref.job)) for line in lines]
+        )
+        change = Change()
+        over = [line for line, is_there in zip(lines, are_there, strict=True) if not is_there]
+        for line in over:
             forget_line(change, line)
-    if change.commands:
-        await database.commit(change)
+        if over:
+            await database.commit(change)
+        if len(old) < at_once:
+            return
+        stay += len(old) - len(over)
 
 
 async def unreferenced(database: RedisDatabase, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
