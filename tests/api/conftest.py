@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -9,6 +10,13 @@ import pytest
 from image2model.api.app import create_api
 from tests.api.asking import ask
 from tests.rig import Rig
+from tests.unhurried import UNHURRIED
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Time limits run out by waiting alone."""
+    return UNHURRIED
 
 
 @pytest.fixture

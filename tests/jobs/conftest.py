@@ -1,10 +1,18 @@
 """The use cases over fakes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.rig import Rig
+from tests.unhurried import UNHURRIED
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Time limits run out by waiting alone."""
+    return UNHURRIED
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ NO_KEY = {"authorization": ""}
 
 
 @pytest.fixture
-async def rig(anyio_backend: str) -> AsyncIterator[Rig]:
+async def rig() -> AsyncIterator[Rig]:
     """A healthy simulator whose requests end at once."""
     async with running() as rig:
         yield rig

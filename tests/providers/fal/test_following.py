@@ -120,7 +120,8 @@ async def test_the_time_left_is_learnt(tmp_path: Path) -> None:
         first = await rig.follow(*await rig.accepted(work("one")))
         second = await rig.follow(*await rig.accepted(work("two")))
         assert _time_left(first) == pytest.approx(25.0, abs=1.0)
-        assert _time_left(second) < 1.0
+        # A real clock measured the first run, so a stalled machine may have made it longer.
+        assert _time_left(second) < 12.0
 
 
 def _time_left(seen: list[Progress] | Any) -> float:

@@ -51,13 +51,13 @@ class QueueEngine:
         self._completed = completed
         self._lines: dict[str, deque[Generation]] = {}
         self._running: dict[str, set[Generation]] = {}
-        self._arriving: set[Generation] = set()
+        self._arriving: dict[Generation, float] = {}
 
     def submit(self, generation: Generation) -> None:
         """Take *generation* in; it starts as soon as the queue and a slot allow."""
         self._watch_deadline(generation)
         if generation.queue_s > 0:
-            self._arriving.add(generation)
+            self._arriving[generation] = asyncio.get_running_loop().time()
             self._later(generation, generation.queue_s, self._line_up)
         else:
             self._line_up(generation)
@@ -66,8 +66,9 @@ class QueueEngine:
         """Return how many requests are ahead of a waiting one; 0: it does not wait."""
         line = self._line(generation)
         if generation in self._arriving:
-            waited = (time.time() - generation.submitted_at) / generation.queue_s
-            return len(line) + max(0, round(generation.others_ahead * (1 - waited)))
+            waited_s = asyncio.get_running_loop().time() - self._arriving[generation]
+            left = 1.0 - waited_s / generation.queue_s
+            return len(line) + max(0, round(generation.others_ahead * left))
         try:
             return line.index(generation)
         except ValueError:
@@ -161,7 +162,7 @@ class QueueEngine:
         return self._running.setdefault(generation.key, set())
 
     def _line_up(self, generation: Generation) -> None:
-        self._arriving.discard(generation)
+        self._arriving.pop(generation, None)
         line = self._line(generation)
         if generation.runs:
             line.appendleft(generation)
@@ -170,7 +171,7 @@ class QueueEngine:
         self._fill_slots(generation.key)
 
     def _leave_line(self, generation: Generation) -> None:
-        self._arriving.discard(generation)
+        self._arriving.pop(generation, None)
         line = self._line(generation)
         if generation in line:
             line.remove(generation)
