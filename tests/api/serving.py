@@ -11,6 +11,7 @@ import httpx2
 from fastapi import FastAPI
 
 from image2model.api.server import serve_api
+from tests.patience import PATIENCE_S, waiting_for
 
 
 @asynccontextmanager
@@ -28,7 +29,7 @@ async def serving(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 
         group.start_soon(serve)
         await ready.wait()
-        async with httpx2.AsyncClient(base_url=urls[0], timeout=30.0) as client:
+        async with httpx2.AsyncClient(base_url=urls[0], timeout=PATIENCE_S) as client:
             yield client
         group.cancel_scope.cancel()
 
@@ -54,7 +55,7 @@ class EventReader:
 
     async def next(self) -> Told:
         """Read the next event, at most for some seconds."""
-        with anyio.fail_after(10):
+        with waiting_for("the next event"):
             while True:
                 block = await self._block()
                 if block is None:

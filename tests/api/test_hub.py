@@ -20,6 +20,7 @@ from image2model.jobs.submit import JobRequest
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobChanges, JobStore
 from tests.api.serving import CLOSED, EventReader
+from tests.patience import PATIENCE_S
 from tests.rig import Rig
 
 pytestmark = pytest.mark.anyio
@@ -317,7 +318,7 @@ async def test_closing_ends_streams_and_waits_and_begins_none(rig: Rig, context:
     async def wait() -> None:
         found.append(await hub.wait(ANN, job.id, after=job.version, wait_s=60.0))
 
-    with anyio.fail_after(2):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             group.start_soon(wait)
             await anyio.wait_all_tasks_blocked()

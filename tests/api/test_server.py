@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from image2model.backends.inprocess.clock import SystemClock
 from image2model.jobs.context import Context
 from tests.api.asking import make_draft, make_job
 from tests.api.serving import CLOSED, EventReader, serving
+from tests.patience import PATIENCE_S
 from tests.rig import Rig, disc_png
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +56,7 @@ async def connect(client: httpx2.AsyncClient) -> SocketStream:
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until *condition* is true, at most some seconds."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while not await condition():  # noqa: ASYNC110  # what a server forgets tells nobody
             await anyio.sleep(0.01)
 
@@ -118,7 +118,7 @@ async def test_a_long_poll_answers_at_the_change(client: httpx2.AsyncClient) -> 
         reply = await client.get(path, params={"after_version": job["version"], "wait_s": 30})
         answers.append(reply.json())
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             group.start_soon(poll)
             await anyio.wait_all_tasks_blocked()
@@ -202,7 +202,7 @@ async def test_refused_before_the_body_is_sent(
             "Content-Type: multipart/form-data; boundary=edge\r\n"
             "Expect: 100-continue\r\n\r\n".encode()
         )
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             assert (await sender.receive()).startswith(b"HTTP/1.1 " + status)
 
 
@@ -215,7 +215,7 @@ async def test_a_large_picture_is_refused_before_it_is_sent(client: httpx2.Async
             f"Content-Length: 99000000\r\nCookie: {cookie}\r\n"
             "Expect: 100-continue\r\n\r\n".encode()
         )
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             assert (await sender.receive()).startswith(b"HTTP/1.1 413")
 
 
@@ -230,7 +230,7 @@ async def test_too_many_files_are_refused_as_soon_as_they_come(
             + file
             * (rig.context.rules.items_per_job + 1)
         )
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             answer = await sender.receive()
             while b"too_many_items" not in answer:
                 answer += await sender.receive()
@@ -250,13 +250,13 @@ async def test_an_endless_upload_is_cut_off(rig: Rig, context: Context, refused_
             while True:
                 yield bytes(50_000)
 
-        with anyio.fail_after(10), pytest.raises(httpx2.TransportError):
+        with anyio.fail_after(PATIENCE_S), pytest.raises(httpx2.TransportError):
             await client.put(path, content=endless())
     assert list(context.rules.incoming.iterdir()) == []
 
 
 def test_sigterm_ends_open_streams_and_the_process(tmp_path: Path) -> None:
-    """However many watch, the process is gone within two seconds, and its caller has gone on."""
+    """However many watch, nobody is waited for or cut off, and the caller has gone on."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.api.sigterm_server", str(tmp_path)],
         cwd=_ROOT,
@@ -267,19 +267,19 @@ def test_sigterm_ends_open_streams_and_the_process(tmp_path: Path) -> None:
         assert process.stdout is not None
         url, job, key = process.stdout.readline().split()
         headers = {"Authorization": f"Bearer {key}"}
-        ended = anyio.run(_watch_until_the_end, process, f"{url}/api/v1/jobs/{job}", headers)
-        output, errors = process.communicate(timeout=10)
-    assert ended < 2.0
+        anyio.run(_watch_until_the_end, process, f"{url}/api/v1/jobs/{job}", headers)
+        output, errors = process.communicate(timeout=PATIENCE_S)
     assert output == "closed\n"
     assert process.returncode == 0
-    assert "Traceback" not in errors
+    # What has not ended after some seconds is cut off, which the server says.
+    assert errors == ""
 
 
 async def _watch_until_the_end(
     process: "subprocess.Popen[str]", job_url: str, headers: dict[str, str]
-) -> float:
+) -> None:
     limits = httpx2.Limits(max_connections=None)
-    async with httpx2.AsyncClient(headers=headers, limits=limits, timeout=30) as client:
+    async with httpx2.AsyncClient(headers=headers, limits=limits, timeout=PATIENCE_S) as client:
         watching = anyio.Semaphore(0)
 
         async def watch() -> None:
@@ -302,6 +302,4 @@ async def _watch_until_the_end(
                 await watching.acquire()
             await anyio.wait_all_tasks_blocked()
             process.send_signal(signal.SIGTERM)
-            started_s = time.monotonic()
         await anyio.to_thread.run_sync(process.wait)
-        return time.monotonic() - started_s

@@ -7,11 +7,12 @@ import pytest
 from image2model.backends.prometheus.exporter import serve_metrics
 from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.core.errors import InvalidSetting
+from tests.patience import PATIENCE_S
 from tests.servers.process import free_port
 
 
 def ask(port: int, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

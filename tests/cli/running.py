@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from image2model.cli.main import app
 
 CONSOLE_SCRIPT = Path(sys.executable).with_name("image2model")
-_LIMIT_S = 120.0
+_LIMIT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,17 @@ HEAVY = ("numpy", "cv2", "fastapi", "sqlalchemy", "pydantic", "httpx2", "rich")
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_first_answer_comes_at_once(option: str) -> None:
+    """Most of the work is to import Typer, which it takes on every machine."""
+    typer_s = min(work_s(sys.executable, "-c", "import typer") for _ in range(3))
+    assert min(work_s(CONSOLE_SCRIPT, option) for _ in range(3)) < 3 * typer_s
+
+
+def work_s(*command: str | Path) -> float:
+    """Run *command*; returns the seconds of processor time it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([CONSOLE_SCRIPT, option], check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.4
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_nothing_heavy_is_imported_before_a_command_needs_it() -> None:

@@ -27,7 +27,7 @@ from tests.contracts.job_stores import accept, make_result, new_start, open_job_
 
 WORKERS = 8
 LEASE_S = 0.2
-STALL_S = 0.25
+STALL_LEASES = 1.25
 CRASHES = 0.05
 STALLS = 0.01
 NAP_S = 0.02
@@ -100,6 +100,8 @@ class Racer:
         self._worker = worker
         self._record = record
         self._chance = chance
+        self._lease_s = LEASE_S
+        self._has_stalled = False
         self.crashes = 0
         self.leases_lost = 0
 
@@ -118,14 +120,18 @@ class Racer:
             await anyio.sleep(NAP_S)
             return
         ref = self._chance.choice(due)
-        claim = await self._store.claim_item(ref, worker=self._worker, lease_s=LEASE_S)
+        claim = await self._store.claim_item(ref, worker=self._worker, lease_s=self._lease_s)
         if claim is None:
             return
+        self._has_stalled = False
         await self._boundary()
         try:
             await self._work(claim)
         except (LeaseLost, Refused):
             self.leases_lost += 1
+            if not self._has_stalled:
+                # The machine is too slow for it: nobody would ever come to an end.
+                self._lease_s *= 2
 
     async def _work(self, claim: Claim) -> None:
         if claim.item.state is ItemState.QUEUED:
@@ -165,7 +171,8 @@ class Racer:
         """Go on, stall until the lease has run out, or crash."""
         await anyio.lowlevel.checkpoint()
         if self._chance.random() < STALLS:
-            await anyio.sleep(STALL_S)
+            self._has_stalled = True
+            await anyio.sleep(STALL_LEASES * self._lease_s)
         if self._chance.random() < CRASHES:
             raise Crash
 

@@ -13,7 +13,7 @@ from image2model.ports.feed import ChangeFeed
 
 pytestmark = pytest.mark.anyio
 
-SOON_S = 10.0
+SOON_S = 120.0
 """Longer than any wake-up takes; only a failing test waits this long."""
 
 QUIET_S = 0.05

@@ -11,6 +11,7 @@ import pytest
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.ports.clock import Clock
 from image2model.testing.fake_clock import FakeClock
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -54,13 +55,13 @@ async def test_sleep_lasts_its_time(clock_and_pass: tuple[Clock, Pass]) -> None:
 @pytest.mark.parametrize("delay_s", [0.0, -1.0])
 async def test_no_delay_returns(clock_and_pass: tuple[Clock, Pass], delay_s: float) -> None:
     clock, _ = clock_and_pass
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         await clock.sleep(delay_s)
 
 
 async def test_cancel_ends_a_sleep(clock_and_pass: tuple[Clock, Pass]) -> None:
     clock, _ = clock_and_pass
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(clock.sleep, 3600)
             await anyio.lowlevel.checkpoint()
@@ -119,7 +120,7 @@ async def test_fake_waits_for_sleepers() -> None:
         await anyio.to_thread.run_sync(lambda: None)
         await clock.sleep(1)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(slow_start)
             await clock.until_sleeping(1)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import anyio
@@ -18,10 +19,11 @@ from image2model.core.errors import ComputeCrashed, ComputeTimedOut, PictureTooS
 from image2model.ports.compute import Compute
 from image2model.testing.inline_compute import InlineCompute
 from tests.contracts import compute_functions as functions
+from tests.patience import waiting_for
 
 pytestmark = pytest.mark.anyio
 
-LONG_S = 60.0
+LONG_S = 120.0
 """Longer than any call takes here."""
 
 MIB = 1024 * 1024
@@ -71,9 +73,8 @@ def inline() -> InlineCompute:
 
 @pytest.fixture
 async def processes() -> AsyncIterator[ProcessCompute]:
-    compute = ProcessCompute(workers=2)
-    yield compute
-    await compute.aclose()
+    async with aclosing(ProcessCompute(workers=2)) as compute:
+        yield compute
 
 
 @pytest.fixture(params=["inline", "processes"])
@@ -84,7 +85,7 @@ def compute(request: pytest.FixtureRequest) -> Compute:
 
 async def read_when_there(path: Path) -> str:
     """Wait for a file that another process renames to *path*."""
-    with anyio.fail_after(LONG_S):
+    with waiting_for(f"the file {path.name}"):
         while not await anyio.Path(path).exists():  # noqa: ASYNC110 - a file has no event
             await anyio.sleep(0.01)
     return await anyio.Path(path).read_text()
@@ -196,22 +197,20 @@ async def test_processes_out_of_memory_crash_alone(
     function: Callable[[int], object], size: int
 ) -> None:
     """Too much memory fails the call, however it was asked for; a fresh process serves the next."""
-    compute = ProcessCompute(workers=1, memory_limit_bytes=512 * MIB)
-    pid = await compute.run(LONG_S, functions.process_id)
-    with pytest.raises(ComputeCrashed):
-        await compute.run(LONG_S, function, size)
-    assert await compute.run(LONG_S, functions.use_memory, 10 * MIB) == 10 * MIB
-    assert await compute.run(LONG_S, functions.process_id) != pid
-    await compute.aclose()
+    async with aclosing(ProcessCompute(workers=1, memory_limit_bytes=512 * MIB)) as compute:
+        pid = await compute.run(LONG_S, functions.process_id)
+        with pytest.raises(ComputeCrashed):
+            await compute.run(LONG_S, function, size)
+        assert await compute.run(LONG_S, functions.use_memory, 10 * MIB) == 10 * MIB
+        assert await compute.run(LONG_S, functions.process_id) != pid
 
 
-async def test_processes_timeout_ends_the_computation(
-    processes: ProcessCompute, tmp_path: Path
-) -> None:
-    await processes.warm(LONG_S, functions.process_id)
-    with pytest.raises(ComputeTimedOut):
-        await processes.run(1, functions.burn_for_ever, str(tmp_path / "pid"))
-    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+async def test_processes_timeout_ends_the_computation(tmp_path: Path) -> None:
+    async with aclosing(ProcessCompute(workers=1)) as compute:
+        pid = await compute.run(LONG_S, functions.process_id)
+        with pytest.raises(ComputeTimedOut):
+            await compute.run(1, functions.burn_for_ever, str(tmp_path / "pid"))
+        assert not psutil.pid_exists(pid)
 
 
 async def test_processes_cancel_ends_the_computation(
@@ -245,12 +244,10 @@ async def test_processes_close_ends_the_computation(
 
 async def test_processes_waiting_does_not_count(tmp_path: Path) -> None:
     """A call that waits for a busy process has its whole time when its turn comes."""
-    compute = ProcessCompute(workers=1)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(compute.run, LONG_S, functions.run_for, str(tmp_path / "pid"), 1.0)
+    async with aclosing(ProcessCompute(workers=1)) as compute, anyio.create_task_group() as tasks:
+        tasks.start_soon(compute.run, LONG_S, functions.run_for, str(tmp_path / "pid"), 4.2)
         await read_when_there(tmp_path / "pid")
-        assert await compute.run(0.7, functions.divide, 1, 2) == 0.5
-    await compute.aclose()
+        assert await compute.run(4.0, functions.divide, 1, 2) == 0.5
 
 
 async def test_processes_are_used_again_and_no_more_than_allowed(
@@ -273,7 +270,7 @@ async def test_processes_warm_every_one(processes: ProcessCompute, tmp_path: Pat
     assert len(psutil.Process().children()) >= 2
     before = set(psutil.Process().children())
     await processes.run(LONG_S, functions.process_id)
-    assert set(psutil.Process().children()) == before
+    assert set(psutil.Process().children()) <= before
 
 
 async def test_processes_compute_with_one_thread(processes: ProcessCompute) -> None:
@@ -343,6 +340,6 @@ async def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
         busy = int(await read_when_there(tmp_path / "pid"))
         parent.kill()
         await parent.wait()
-    with anyio.fail_after(10):
+    with waiting_for("the processes of a killed parent to end"):
         for pid in (idle, busy):
             await anyio.to_thread.run_sync(wait_until_gone, pid, abandon_on_cancel=True)

@@ -16,6 +16,7 @@ from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.dispatcher import Dispatcher, ItemRef
 from tests.backends.celery.worker_thread import working
+from tests.patience import PATIENCE_S, waiting_for
 
 pytestmark = [
     pytest.mark.anyio,
@@ -54,14 +55,14 @@ class Runs:
 
     async def until_started(self, count: int) -> None:
         """Wait until *count* runs have begun."""
-        with anyio.fail_after(10):
+        with waiting_for(f"{count} items to be started"):
             while len(self.started) < count:
                 self._noted = anyio.Event()
                 await self._noted.wait()
 
     async def until_idle(self) -> None:
         """Wait until nothing runs."""
-        with anyio.fail_after(10):
+        with waiting_for("all items to end"):
             while self.running:
                 self._noted = anyio.Event()
                 await self._noted.wait()
@@ -244,6 +245,6 @@ async def test_in_process_runs_do_not_inherit_the_callers_context() -> None:
     async with InProcessDispatcher(run, concurrency={RunsOn.NETWORK: 1}) as dispatcher:
         request_id.set("of the caller")
         await dispatcher.dispatch(items(BIG, 1), runs_on=RunsOn.NETWORK)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             await over.wait()
     assert seen == ["none"]

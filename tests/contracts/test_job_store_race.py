@@ -16,6 +16,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobStore
 from tests.contracts.job_stores import make_job, open_job_store, refs
 from tests.contracts.race import Follower, Record, race
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -109,7 +110,7 @@ def test_processes_race(shared_store_url: str, tmp_path: Path) -> None:
     ]
     try:
         after = anyio.run(follow, ids, processes[0])
-        assert [process.wait(60) for process in processes] == [-9, 0, 0]
+        assert [process.wait(PATIENCE_S) for process in processes] == [-9, 0, 0]
     finally:
         for process in processes:
             process.kill()

@@ -29,7 +29,7 @@ from tests.servers.redis import RedisServer
 pytestmark = pytest.mark.anyio
 
 ITEMS = 50
-PATIENCE_S = 150.0
+PATIENCE_S = 400.0
 LEASE_S = 2
 PAUSE_S = 8.0
 """Longer than a broker may take for an answer, so that its clients give up their connections."""
@@ -193,7 +193,7 @@ async def watched_job(shop: Shop) -> AsyncIterator[Watcher]:
     shop.installation.start()
     before = len(shop.simulator.told("ledger")["accepted_per_picture"])
     with anyio.fail_after(PATIENCE_S):
-        async with httpx2.AsyncClient(timeout=30.0, trust_env=False) as http:
+        async with httpx2.AsyncClient(timeout=120.0, trust_env=False) as http:
             job_id = await submit(http, shop.urls[0], ITEMS)
             watchers = [Watcher(http, url, job_id) for url in shop.urls]
             try:

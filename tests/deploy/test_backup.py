@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.deploy.reading import DEPLOY
+from tests.patience import PATIENCE_S
 from tests.servers.postgres import PROGRAMS
 
 
@@ -40,7 +41,7 @@ def run(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
 

@@ -18,7 +18,7 @@ from tests.deploy.reading import DEPLOY, documents, interpolate
 from tests.rig import disc_png
 from tests.servers.process import free_port
 
-START_LIMIT_S = 120.0
+START_LIMIT_S = 300.0
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from image2model.settings import load_settings
 from tests.deploy.reading import DEPLOY, check_command, check_variables, environment_of
+from tests.patience import PATIENCE_S
 
 FOLDER = DEPLOY / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))
@@ -69,7 +70,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     complaints = [line for line in told.stderr.splitlines() if "image2model" in line]
     assert complaints == []

@@ -24,7 +24,7 @@ def test_any_outline_becomes_a_solid(kind: str, seed: int) -> None:
     assert outline_overlap(shape, coverage) > 0.9
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     kind=st.sampled_from(sorted(OUTLINES)),
     seed=st.integers(0, 10_000),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -129,7 +129,7 @@ def test_the_same_each_time() -> None:
 
 
 @given(seed=st.integers(0, 2**32), count=st.integers(3, 12), scale=st.sampled_from([1e-6, 1, 1e6]))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_any_triangles_have_a_score_or_a_reason(seed: int, count: int, scale: float) -> None:
     rng = np.random.default_rng(seed)
     mesh = Mesh(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image2model.core.errors import InvalidMesh
@@ -135,7 +135,7 @@ def test_lies_in_the_json(change: Change) -> None:
     builder = square()
     change(builder.document)
     glb = builder.glb()
-    started = time.perf_counter()
+    started = time.process_time()
     tracemalloc.start()
     try:
         with pytest.raises(InvalidMesh):
@@ -143,7 +143,7 @@ def test_lies_in_the_json(change: Change) -> None:
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_json_in_any_place(data: st.DataObject) -> None:
     """Whatever stands where something else should: read, or refused as InvalidMesh."""

@@ -26,7 +26,7 @@ def test_any_outline_becomes_a_solid(kind: str, seed: int, own_back: bool) -> No
     assert outline_overlap(shape, coverage) > 0.9
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     kind=st.sampled_from(sorted(OUTLINES)),
     seed=st.integers(0, 10_000),

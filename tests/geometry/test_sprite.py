@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import trimesh
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -123,7 +123,6 @@ def test_models_of_many_faces_look_the_same() -> None:
     assert np.abs(fine - coarse)[..., 3].mean() < 2
 
 
-@settings(deadline=None)
 @given(cell=st.floats(1e-3, 5), materials=st.integers(1, 3))
 def test_simpler_scenes_stay_in_bounds(cell: float, materials: int) -> None:
     solid = trimesh.creation.icosphere(subdivisions=2)

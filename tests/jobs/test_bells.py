@@ -14,11 +14,11 @@ from image2model.jobs.bells import listening, ring
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.fake_clock import FakeClock
 from image2model.testing.scripted_provider import ScriptedProvider
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
 REF = ItemRef(JobId(new_hex_id()), 3)
-PATIENCE_S = 10.0
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from image2model.core.errors import InvalidSheet
@@ -96,7 +96,6 @@ def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
     assert bool(rows) is not bool(faults)
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, 12_000), flip=st.integers(0, 6000))
 def test_damaged_workbooks(cut: int, flip: int) -> None:
     data = bytearray(_WORKBOOK)

@@ -11,13 +11,13 @@ from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.context import Rules
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.scripted_provider import Stage
+from tests.patience import PATIENCE_S
 from tests.rig import Rig
 
 pytestmark = pytest.mark.anyio
 
 ANNA = OwnerId("session:anna")
 SOFT_S, HARD_S = 0.02, 0.2
-PATIENCE_S = 10.0
 
 
 @pytest.fixture

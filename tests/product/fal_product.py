@@ -1,6 +1,5 @@
 """The product as it is put together, behind its own web server, in front of fal's simulator."""
 
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from image2model.jobs.context import Context
 from image2model.settings import load_settings
 from image2model.testing.fal_simulator import Behaviour, FalSimulator, FaultRule, Latency
 from tests.api.asking import png_part
+from tests.patience import PATIENCE_S, waiting_for
+from tests.servers.process import free_port
 
 TRIPO = "fal/tripo-v2.5"
 QUICK = Latency(median_s=0.05)
-PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Product:
 
     async def until(self, job_id: str, state: str, *, index: int = 0) -> dict[str, Any]:
         """Wait until an item is in *state*; returns the job."""
-        with anyio.fail_after(PATIENCE_S):
+        with waiting_for(f"item {index} to be {state}"):
             job = await self.job(job_id)
             while job["items"][index]["state"] != state:
                 query: dict[str, Any] = {"after_version": job["version"], "wait_s": 5}
@@ -70,7 +70,7 @@ class Product:
 
     async def finished(self, job_id: str) -> dict[str, Any]:
         """Wait until a job is finished; returns it."""
-        with anyio.fail_after(PATIENCE_S):
+        with waiting_for("the job to be finished"):
             job = await self.job(job_id)
             while job["state"] != "finished":
                 query: dict[str, Any] = {"after_version": job["version"], "wait_s": 5}
@@ -132,13 +132,6 @@ async def serving(context: Context, port: int) -> AsyncIterator[httpx2.AsyncClie
         group.start_soon(serve)
         await ready.wait()
         url = f"http://127.0.0.1:{port}"
-        async with httpx2.AsyncClient(base_url=url, timeout=30.0, trust_env=False) as client:
+        async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_S, trust_env=False) as client:
             yield client
         group.cancel_scope.cancel()
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port

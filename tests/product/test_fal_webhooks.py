@@ -8,6 +8,7 @@ import pytest
 
 from image2model.testing.fal_simulator import Latency
 from tests.api.asking import problem_of
+from tests.patience import PATIENCE_S
 from tests.product.fal_product import Product, running
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +33,7 @@ async def test_good_webhook_ends_the_wait(tmp_path: Path, monkeypatch: pytest.Mo
     async with running(tmp_path, monkeypatch, HELD, webhooks=True) as product:
         job = await product.submit("mug")
         await product.until(job["id"], "generating")
-        await product.fal.ledger.reached("status", 1, timeout_s=5)
+        assert await product.fal.ledger.reached("status", 1, timeout_s=PATIENCE_S)
         product.fal.start(only_request(product))
         polled = product.fal.ledger.calls["status"]
         product.fal.finish(only_request(product))
@@ -51,7 +52,7 @@ async def test_odd_but_honest_webhooks_do_no_harm(
         product.fal.add_fault("webhook", action)
         done = await product.made("mug")
         assert done["counts"]["succeeded"] == 1
-        assert await product.fal.ledger.reached("webhook", 1, timeout_s=5)
+        assert await product.fal.ledger.reached("webhook", 1, timeout_s=PATIENCE_S)
         assert {d.status for d in product.fal.ledger.deliveries} == {204}
         assert product.paid == [1]
         again = await product.job(done["id"])
@@ -66,7 +67,7 @@ async def test_wrong_webhooks_change_nothing(
     async with running(tmp_path, monkeypatch, webhooks=True) as product:
         product.fal.add_fault("webhook", action)
         done = await product.made("mug")
-        assert await product.fal.ledger.reached("webhook", 1, timeout_s=5)
+        assert await product.fal.ledger.reached("webhook", 1, timeout_s=PATIENCE_S)
         assert {d.status for d in product.fal.ledger.deliveries} == {401}
         assert done["counts"]["succeeded"] == 1
         assert product.paid == [1]
@@ -130,7 +131,7 @@ async def test_webhook_ends_the_search_for_a_lost_answer(
         empty = {"status": 200, "json": {"items": []}}
         product.fal.add_fault("requests", "reply", options=empty)
         job = await product.submit("mug")
-        assert await product.fal.ledger.reached("requests", 1, timeout_s=5)
+        assert await product.fal.ledger.reached("requests", 1, timeout_s=PATIENCE_S)
         product.fal.start(only_request(product))
         product.fal.finish(only_request(product))
         done = await product.finished(job["id"])

@@ -11,7 +11,7 @@ from tests.servers.redis import RedisServer
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "scale.md"
-END_LIMIT_S = 240.0
+END_LIMIT_S = 300.0
 
 
 def blocks(language: str) -> list[str]:

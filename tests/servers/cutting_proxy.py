@@ -5,8 +5,6 @@ import threading
 from contextlib import suppress
 from typing import Self
 
-from tests.servers.process import free_port
-
 
 class CuttingProxy:
     """
@@ -23,11 +21,11 @@ class CuttingProxy:
     """
 
     def __init__(self, server: int) -> None:
-        self.port = free_port()
         self.cut_after: bytes | None = None
         self.cuts = 0
         self._server = server
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
 
     def __enter__(self) -> Self:

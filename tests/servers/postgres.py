@@ -11,6 +11,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from tests.patience import PATIENCE_S
 from tests.servers.process import ServerFailed, ServerProcess, unprivileged
 
 PROGRAMS = Path(__file__).parents[2] / ".tools" / "postgresql"
@@ -53,7 +54,7 @@ class PostgresServer(ServerProcess):
     def answers(self) -> bool:
         """Tell whether it takes requests now."""
         try:
-            self.run("SELECT 1")
+            self.run("SELECT 1", limit_s=5.0)
         except psycopg.OperationalError:
             return False
         return True
@@ -68,9 +69,10 @@ class PostgresServer(ServerProcess):
         """Send it *by*; by default it breaks connections off and shuts down in good order."""
         super().stop(by)
 
-    def run(self, statement: LiteralString | sql.Composed) -> None:
-        """Run one *statement*, outside any transaction."""
-        with psycopg.connect(self.url(), autocommit=True, connect_timeout=5) as connection:
+    def run(self, statement: LiteralString | sql.Composed, *, limit_s: float = PATIENCE_S) -> None:
+        """Run one *statement*, outside any transaction; connecting may take *limit_s*."""
+        limit = round(limit_s)
+        with psycopg.connect(self.url(), autocommit=True, connect_timeout=limit) as connection:
             connection.execute(statement)
 
     def make_database(self) -> str:

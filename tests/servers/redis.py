@@ -7,6 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.patience import PATIENCE_S
 from tests.servers.process import ServerProcess
 
 PROGRAM = Path(__file__).parents[2] / ".tools" / "redis-server"
@@ -57,12 +58,12 @@ class RedisServer(ServerProcess):
     def answers(self) -> bool:
         """Tell whether it takes requests now."""
         try:
-            with self.client() as client:
+            with self.client(limit_s=5.0) as client:
                 return bool(client.ping())
         except (redis.ConnectionError, redis.TimeoutError):
             return False
 
-    def client(self, *, limit_s: float = 5.0) -> redis.Redis:
+    def client(self, *, limit_s: float = PATIENCE_S) -> redis.Redis:
         """Connect to it, waiting *limit_s* for an answer; used as a block it closes."""
         return redis.Redis.from_url(
             self.url(), retry=AT_ONCE, socket_timeout=limit_s, socket_connect_timeout=limit_s

@@ -4,6 +4,7 @@ import http.client
 import sys
 from collections.abc import Sequence
 
+from tests.patience import PATIENCE_S
 from tests.servers.process import ServerProcess
 
 BUCKET = "models"
@@ -48,7 +49,7 @@ class S3Server(ServerProcess):
 
     def ask(self, method: str, path: str) -> tuple[int, str]:
         """Send a request without a signature; return status and body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path, headers={"Content-Length": "0"})
             answer = connection.getresponse()

@@ -1,6 +1,7 @@
 """The servers do to clients what the tests that use them count on."""
 
 from collections.abc import Callable
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -14,7 +15,7 @@ NewRedis = Callable[..., RedisServer]
 
 
 def count_tables(url: str) -> int:
-    with psycopg.connect(url, connect_timeout=5) as connection:
+    with psycopg.connect(url) as connection:
         found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         (count,) = found.fetchone() or (0,)
         return int(count)
@@ -37,12 +38,11 @@ def test_postgres_has_its_data_again(new_postgres: NewPostgres) -> None:
         for number, end in enumerate((server.stop, server.kill), start=1):
             with psycopg.connect(url) as connection:
                 connection.execute(f"CREATE TABLE kept_{number} (id integer)".encode())
-            under_way = psycopg.connect(url)
-            under_way.execute(f"CREATE TABLE lost_{number} (id integer)".encode())
-            end()
-            with pytest.raises(psycopg.OperationalError):
-                under_way.execute("SELECT 1")
-            under_way.close()
+            with closing(psycopg.connect(url)) as under_way:
+                under_way.execute(f"CREATE TABLE lost_{number} (id integer)".encode())
+                end()
+                with pytest.raises(psycopg.OperationalError):
+                    under_way.execute("SELECT 1")
             assert not server.answers()
             server.start()
             assert count_tables(url) == number
@@ -61,19 +61,23 @@ def test_redis_has_its_data_again_where_it_keeps_them(new_redis: NewRedis, *, ke
 
 
 def test_frozen_redis_answers_nobody(new_redis: NewRedis) -> None:
-    with new_redis() as server, server.client(limit_s=0.2) as client:
+    with new_redis() as server, server.client() as client:
         client.set("key", "1")
-        server.freeze()
-        with pytest.raises(redis.TimeoutError):
-            client.get("key")
+        with server.client(limit_s=0.2) as hasty:
+            server.freeze()
+            with pytest.raises(redis.TimeoutError):
+                hasty.get("key")
         server.thaw()
         assert client.get("key") == b"1"
 
 
 def test_redis_asks_for_its_password(new_redis: NewRedis) -> None:
     with new_redis(password="open-sesame") as server:
-        with pytest.raises(redis.AuthenticationError):
-            redis.Redis(port=server.port, retry=AT_ONCE).ping()
+        with (
+            redis.Redis(port=server.port, retry=AT_ONCE) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
+            stranger.ping()
         with server.client() as client:
             assert client.ping()
 

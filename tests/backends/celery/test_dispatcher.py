@@ -4,11 +4,14 @@ import datetime as dt
 import ipaddress
 import os
 import signal
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +23,7 @@ from image2model.core.errors import InvalidSetting
 from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.dispatcher import ItemRef
+from tests.patience import PATIENCE_S, waiting_for
 from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
 
@@ -27,7 +31,6 @@ pytestmark = pytest.mark.anyio
 
 NewRedis = Callable[..., RedisServer]
 JOB = JobId(new_hex_id())
-PATIENCE_S = 40.0
 
 
 def items(count: int) -> list[ItemRef]:
@@ -36,9 +39,19 @@ def items(count: int) -> list[ItemRef]:
 
 async def until_waiting(dispatcher: CeleryDispatcher, count: int | None) -> None:
     """Wait until *count* messages wait, or None can be told."""
-    with anyio.fail_after(PATIENCE_S):
+    with waiting_for(f"{count} messages to wait"):
         while await dispatcher.waiting(RunsOn.CPU) != count:  # noqa: ASYNC110 - Redis knows
             await anyio.sleep(0.02)
+
+
+async def dispatch_at_once(dispatcher: CeleryDispatcher, sent: list[ItemRef]) -> None:
+    """Dispatch within some turns of the loop, which is too soon for any answer of a broker."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(dispatcher.dispatch, sent, runs_on=RunsOn.CPU), name="dispatch")
+        for _ in range(10):
+            await checkpoint()
+        running = {task.name for task in anyio.get_running_tasks()}
+        assert "dispatch" not in running, "it waits for somebody"
 
 
 async def send_two(url: str) -> None:
@@ -63,8 +76,7 @@ async def test_messages_wait_here_while_the_broker_is_away(new_redis: NewRedis) 
             await dispatcher.until_sent()
             server.kill()
             for _ in range(3):
-                with anyio.fail_after(1):
-                    await dispatcher.dispatch(items(5), runs_on=RunsOn.CPU)
+                await dispatch_at_once(dispatcher, items(5))
             await until_waiting(dispatcher, None)
             server.start()
             await until_waiting(dispatcher, 5)
@@ -76,8 +88,7 @@ async def test_frozen_broker_holds_up_nobody(new_redis: NewRedis) -> None:
         async with open_dispatcher(broker) as dispatcher:
             assert await dispatcher.waiting(RunsOn.CPU) == 0
             server.freeze()
-            with anyio.fail_after(1):
-                await dispatcher.dispatch(items(5), runs_on=RunsOn.CPU)
+            await dispatch_at_once(dispatcher, items(5))
             await until_waiting(dispatcher, None)
             server.thaw()
             await until_waiting(dispatcher, 5)
@@ -138,11 +149,14 @@ def until_answers(port: int) -> None:
     """Wait until a Redis, of whatever kind, answers at *port*."""
     import redis  # noqa: PLC0415
 
+    deadline_s = time.monotonic() + PATIENCE_S
     while True:
         try:
             with redis.Redis(port=port) as client:
                 client.ping()
         except redis.ConnectionError:
+            assert time.monotonic() < deadline_s, "nobody answers"
+            time.sleep(0.02)
             continue
         return
 

@@ -15,6 +15,7 @@ from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.dispatcher import ItemRef
 from tests.backends.celery.worker_thread import working
 from tests.contracts.test_dispatcher import Runs
+from tests.patience import waiting_for
 
 pytestmark = [
     pytest.mark.anyio,
@@ -22,7 +23,6 @@ pytestmark = [
 ]
 
 JOB = JobId(new_hex_id())
-PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def items(count: int) -> list[ItemRef]:
 
 async def until_waiting(dispatcher: CeleryDispatcher, count: int) -> None:
     """Wait until *count* messages wait in the queue."""
-    with anyio.fail_after(PATIENCE_S):
+    with waiting_for(f"{count} messages to wait"):
         while await dispatcher.waiting(RunsOn.NETWORK) != count:  # noqa: ASYNC110 - Redis knows
             await anyio.sleep(0.02)
 

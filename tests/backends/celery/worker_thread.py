@@ -14,8 +14,7 @@ from image2model.backends.celery.item_loop import RunItem
 from image2model.backends.celery.worker import add_item_task
 from image2model.core.generator import RunsOn
 from image2model.ports.dispatcher import ItemRef
-
-END_LIMIT_S = 30.0
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -54,12 +53,12 @@ async def working(
 
     async def end() -> None:
         vars(state)["should_stop"] = 0  # what the handlers of signals do
-        await anyio.to_thread.run_sync(thread.join, END_LIMIT_S)
-        assert not thread.is_alive()
+        await anyio.to_thread.run_sync(thread.join, PATIENCE_S)
+        assert not thread.is_alive(), "the worker does not end"
 
     thread.start()
     try:
-        await anyio.to_thread.run_sync(is_ready.wait, END_LIMIT_S)
+        assert await anyio.to_thread.run_sync(is_ready.wait, PATIENCE_S), "it is not ready"
         yield end
     finally:
         with anyio.CancelScope(shield=True):

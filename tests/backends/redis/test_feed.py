@@ -17,7 +17,7 @@ from tests.servers.redis import RedisServer
 
 pytestmark = pytest.mark.anyio
 
-SOON_S = 20.0
+SOON_S = 120.0
 QUIET_S = 0.1
 JOB = JobId(new_hex_id())
 OTHER = JobId(new_hex_id())
@@ -61,7 +61,8 @@ async def test_process_subscribes_once(
             for _ in range(1000):
                 tasks.start_soon(stay)
             await anyio.wait_all_tasks_blocked()
-            assert len(client.client_list()) == before
+            # Fewer, where Redis had not yet seen an earlier test's connections end.
+            assert len(client.client_list()) <= before
             assert client.pubsub_numsub(feed_module.CHANNEL) == [(feed_module.CHANNEL.encode(), 2)]
             tasks.cancel_scope.cancel()
 

@@ -22,6 +22,7 @@ from image2model.core.ids import JobId
 from image2model.core.states import ItemState
 from image2model.ports.jobstore import JobQuery
 from tests.contracts.job_stores import generate, make_job, new_start, refs, take
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 
@@ -128,7 +129,7 @@ def test_processes_may_create_it_together(url: str) -> None:
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
     assert [process.returncode for process in processes] == [0, 0, 0]
 
     async def count() -> int:
@@ -250,7 +251,7 @@ async def test_reader_sees_one_state(database: SqliteDatabase) -> None:
     def read_twice(tx: Transaction) -> tuple[list[str], list[str]]:
         first = read_tokens(tx)
         read_once.set()
-        assert written.wait(10)
+        assert written.wait(PATIENCE_S)
         return first, read_tokens(tx)
 
     seen: list[tuple[list[str], list[str]]] = []
@@ -260,7 +261,7 @@ async def test_reader_sees_one_state(database: SqliteDatabase) -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(read)
-        await anyio.to_thread.run_sync(read_once.wait, 10)
+        await anyio.to_thread.run_sync(read_once.wait, PATIENCE_S)
         await database.write(insert_session, "a")
         written.set()
     assert seen == [([], [])]
