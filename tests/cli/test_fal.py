@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from image2model.geometry.glb_container import parse_glb
 from tests.cli.drawing import draw_discs
 from tests.cli.running import Here, names_in
 
@@ -82,6 +83,42 @@ def test_a_folder_of_folders_into_the_usual_folder(
     assert {"cup.glb", "mug.glb"} <= set(names_in(tmp_path / "models"))
     assert here(*command).code == 0
     assert list(simulator.ledger()["accepted_per_picture"].values()) == [1, 1]
+
+
+def test_a_corrected_spreadsheet_costs_nothing(
+    here: Here, simulator: Simulator, tmp_path: Path
+) -> None:
+    """Other titles, sizes, notes and formats: what was bought is described and formed anew."""
+    out, sheet = tmp_path / "out", tmp_path / "objects.csv"
+
+    def generate(rows: str, *more: str) -> Any:
+        sheet.write_text(f"picture,title,accession number,height_mm,face limit,notes\n{rows}")
+        ended = here(
+            "generate", "examples", "-o", out, "-g", TRIPO, "--sheet", sheet, "--json", *more
+        )
+        assert ended.code == 0, ended.err
+        items = ended.json["items"]
+        assert list(simulator.ledger()["accepted_per_picture"].values()) == [1, 1]
+        return {item["name"]: item["result"]["facts"] for item in items}
+
+    made = generate("cup.png,Tasse,12.1,80,,\n")
+    assert (made["Tasse"]["height_mm"], made["Tasse"]["scaled_to"]) == (80, "height_mm")
+    made = generate("cup.png,Teacup,12.2,95.5,200,rim chipped\nmug.png,,13.1,110,,\n")
+    assert {name: facts["height_mm"] for name, facts in made.items()} == {
+        "Teacup": 95.5,
+        "mug": 110,
+    }
+    assert made["Teacup"]["faces"] <= 200
+    assert {"Tasse.glb", "Teacup.glb", "mug.glb"} <= set(names_in(out))
+    extras = parse_glb((out / "Teacup.glb").read_bytes()).document["scenes"][0]["extras"]
+    assert (extras["accession_number"], extras["notes"]) == ("12.2", "rim chipped")
+    extras = parse_glb((out / "mug.glb").read_bytes()).document["scenes"][0]["extras"]
+    assert extras["accession_number"] == "13.1"
+    made = generate("cup.png,Teacup,12.2,95.5,200,\n", "--format", "glb,stl", "--pivot", "base")
+    assert {"Teacup.stl", "mug.stl"} <= set(names_in(out))
+    assert "scaled_to" not in made["mug"]
+    spent = here("ledger", "--json").json["entries"]
+    assert len(spent) == 2
 
 
 def test_the_catalogue_is_listed_with_prices(here: Here, simulator: Simulator) -> None:

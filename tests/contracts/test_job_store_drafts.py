@@ -11,11 +11,11 @@ import pytest
 from image2model.core.errors import ItemNotFound, JobNotFound, TooManyItems, WrongState
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import JobId
-from image2model.core.job import Job, KeepPolicy
+from image2model.core.job import Description, Job, KeepPolicy
 from image2model.core.output import Output
 from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import Description, DraftTerms, JobStore
+from image2model.ports.jobstore import DraftTerms, JobStore
 from image2model.testing.fake_clock import FakeClock
 from tests.contracts.job_stores import (
     PROBLEM,

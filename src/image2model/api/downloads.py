@@ -14,6 +14,7 @@ from image2model.api.errors import http_problem
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
 from image2model.jobs.context import Context
+from image2model.jobs.convert import made_by
 from image2model.jobs.download import Found, Model, convert_model, read_found, read_preview
 
 MEDIA_TYPES: Mapping[str, str] = {
@@ -168,7 +169,7 @@ async def send_model(
     download = Download(
         name=model.name,
         media_type=MEDIA_TYPES.get(model.format, _OTHER),
-        etag=f"{version[:32]}.{_digest(model.convert.key + model.name)[:32]}",
+        etag=f"{version[:32]}.{_digest(made_by(model.convert, model.about))[:32]}",
     )
     if _is_known(request, download):
         return _not_modified(download)

@@ -104,7 +104,7 @@ class Saver:
     def _save(self, job: JobOut, outcome: Outcome, files: Sequence[FileOut], stem: str) -> None:
         index = outcome.item.index
         for format_name in self._formats:
-            mesh = self._mesh(job, files, format_name)
+            mesh = self._mesh(job, outcome.item, files, format_name)
             save = (
                 partial(self._desk.save_file, job.id, index, mesh)
                 if mesh
@@ -115,9 +115,12 @@ class Saver:
             save = partial(self._desk.save_file, job.id, index, preview)
             self._keep(outcome, f"{stem}.{PREVIEW}", save, preview)
 
-    def _mesh(self, job: JobOut, files: Sequence[FileOut], format_name: str) -> FileOut | None:
+    def _mesh(
+        self, job: JobOut, item: ItemOut, files: Sequence[FileOut], format_name: str
+    ) -> FileOut | None:
         """Find the file that is as asked for; of adjusted models whoever has them knows which."""
-        if self._adjust or job.adjust:
+        # What a spreadsheet says is not in files that stay with their provider.
+        if self._adjust or job.adjust or (job.keep == "links" and item.metadata):
             return None
         return next((f for f in files if f.role == "mesh" and f.format == format_name), None)
 

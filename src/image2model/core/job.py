@@ -1,5 +1,7 @@
 """Jobs, their items, the attempts to make them and what came of it."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,7 +11,7 @@ from enum import StrEnum
 from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId, Options, View
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
-from image2model.core.output import Output
+from image2model.core.output import SIZES, Output
 from image2model.core.states import AttemptState, ItemState, JobState
 
 
@@ -53,6 +55,31 @@ class Picture:
     width_px: int
     height_px: int
     file_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """
+    What a person says of an object: written into its files by us, and no part of what is paid for.
+
+    Attributes:
+        name: What it is called.
+        metadata: Whatever else, by column: `height_mm`, `face_limit`, a number of its own.
+    """
+
+    name: str
+    metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Say all of it in 64 hex digits, the same for the same description."""
+        said = json.dumps([self.name, dict(self.metadata)], sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
+
+    @property
+    def has_measures(self) -> bool:
+        """Whether it says how large the object is, or how many faces its model may have."""
+        return any(self.metadata.get(name) for name in (*SIZES, "face_limit"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +131,8 @@ class ResultFile:
         artifact: Where we keep it, or None: only the provider has it.
         provider_url: Where the provider offers it, or None.
         expires_at: When *provider_url* ends, or None: not known, or no URL.
-        made_by: The conversion that made it of what was delivered; None: it was delivered.
+        made_by: What made it of what was delivered, the same for the same conversion and
+            description; None: it was delivered.
         notes: What was given up or left out for it, one plain sentence each.
     """
 
@@ -238,6 +266,11 @@ class Item:
     attempts: Sequence[Attempt] = ()
     cancel_requested: bool = False
     version: int = 0
+
+    @property
+    def description(self) -> Description:
+        """What a person says of its object."""
+        return Description(name=self.name, metadata=self.metadata)
 
     def file(self, name: str) -> ResultFile | None:
         """Find the result's file called *name*."""

@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId, Options
 from image2model.core.job import Picture
 
@@ -19,13 +18,12 @@ def hash_of(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def made_key(
-    generator: GeneratorId,
-    options: Options,
-    pictures: Iterable[Picture],
-    metadata: Mapping[str, JsonValue] | None = None,
-) -> str:
-    """Hash pictures, generator, options and metadata: same key, same model. 64 hex digits."""
+def made_key(generator: GeneratorId, options: Options, pictures: Iterable[Picture]) -> str:
+    """
+    Hash pictures, generator and options: same key, same model. 64 hex digits.
+
+    That is all that a generator is told, and paid for. What a model is called, what is said of
+    its object and what it shall come as is done to it later, by us, as often as it changes.
+    """
     views = sorted((str(picture.view), picture.sha256) for picture in pictures)
-    made = {"generator": generator, "options": dict(options), "views": views}
-    return hash_of(made | {"metadata": dict(metadata)} if metadata else made)
+    return hash_of({"generator": generator, "options": dict(options), "views": views})

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from image2model.core.errors import InvalidMesh, JsonValue
+from image2model.geometry.adjust import bounds
 from image2model.geometry.conversion import Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.formats.convert import convert_file, count_faces
 from image2model.geometry.glb_container import parse_glb
+from image2model.geometry.glb_reader import read_glb
 from image2model.geometry.gltf_json import Object, children
-from image2model.geometry.inspect import MeshFacts, inspect_glb
+from image2model.geometry.mesh import Mesh
 
-_SIDES = ("height_mm", "width_mm", "depth_mm")
-"""The first that is given counts: models are never stretched."""
+_SIDES = {"height_mm": 1, "width_mm": 0, "depth_mm": 2}
+"""Along which axis each is; the first that is given counts: models are never stretched."""
 
+_MM_PER_METRE = 1000.0
 _LEAST_MM = 1e-6
 
 
@@ -26,10 +29,12 @@ class Described:
     Attributes:
         glb: The whole file.
         facts: What was done to it, as JSON values.
+        notes: What was given up for it, one plain sentence each, without a stop.
     """
 
     glb: bytes
     facts: Mapping[str, JsonValue]
+    notes: Sequence[str] = ()
 
 
 def describe_glb(glb: bytes, metadata: Mapping[str, JsonValue], *, name: str) -> Described:
@@ -50,26 +55,30 @@ def describe_glb(glb: bytes, metadata: Mapping[str, JsonValue], *, name: str) ->
         InvalidMesh: It is no GLB file.
     """
     facts: dict[str, JsonValue] = {}
-    found = _look(glb)
+    notes: Sequence[str] = ()
     limit = metadata.get("face_limit")
-    if found is not None and limit and found.faces > limit:
-        made = convert_file(glb, Conversion(format="glb", faces=int(limit)), name=name)
-        glb, facts["simplified_from"] = made.content, found.faces
-    scale = 1.0
     side = next((side for side in _SIDES if metadata.get(side)), None)
-    if found is not None and side is not None:
-        width_mm, height_mm, depth_mm = found.size_mm
-        has = {"height_mm": height_mm, "width_mm": width_mm, "depth_mm": depth_mm}[side]
-        if has > _LEAST_MM:
-            scale, facts["scaled_to"] = float(metadata[side]) / has, side
-    return Described(glb=_hung_up(glb, metadata, name=name, scale=scale), facts=facts)
+    found = _look(glb) if limit or side else []
+    faces = count_faces(found)
+    if limit and faces > limit:
+        made = convert_file(glb, Conversion(format="glb", faces=int(limit)), name=name)
+        glb, notes, facts["simplified_from"] = made.content, made.notes, faces
+        # The corners that went may have been those that it was measured by.
+        found = _look(glb)
+    scale = 1.0
+    if found and side:
+        low, high = bounds(found)
+        has_mm = float((high - low)[_SIDES[side]]) * _MM_PER_METRE
+        if has_mm > _LEAST_MM:
+            scale, facts["scaled_to"] = float(metadata[side]) / has_mm, side
+    return Described(glb=_hung_up(glb, metadata, name=name, scale=scale), facts=facts, notes=notes)
 
 
-def _look(glb: bytes) -> MeshFacts | None:
+def _look(glb: bytes) -> Sequence[Mesh]:
     try:
-        return inspect_glb(glb)
+        return read_glb(glb)
     except InvalidMesh:
-        return None
+        return []
 
 
 def _hung_up(glb: bytes, metadata: Mapping[str, JsonValue], *, name: str, scale: float) -> bytes:

@@ -8,11 +8,12 @@ runs them, and starts in half the time without numpy, OpenCV and Pillow.
 # ruff: noqa: PLC0415
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image2model.core.errors import Image2ModelError, InvalidMesh, JsonValue
+from image2model.core.job import Description
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.sprite_layout import SPRITE_FACTS
@@ -143,18 +144,6 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
     }
 
 
-def facts_of_model(glb: bytes) -> Mapping[str, JsonValue]:
-    """
-    Inspect a GLB file; its facts, where it can be read, are those of `examine_model`.
-
-    Raises:
-        InvalidMesh: It cannot be read.
-    """
-    from image2model.geometry.inspect import inspect_glb
-
-    return _facts(inspect_glb(glb))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FidelityFacts:
     """
@@ -204,30 +193,6 @@ def fidelity_of(model: bytes, photo: bytes, limits: PictureLimits) -> FidelityFa
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescribedModel:
-    """A GLB file that says what it is of, and what was done to it."""
-
-    glb: bytes
-    facts: Mapping[str, JsonValue]
-
-
-def describe_model(
-    glb: bytes | Path, metadata: Mapping[str, JsonValue], name: str
-) -> DescribedModel:
-    """
-    Give a GLB file, given as its bytes or where it is, its true size and what is known of it.
-
-    Raises:
-        InvalidMesh: It is damaged.
-    """
-    from image2model.geometry.describe import describe_glb
-
-    data = glb if isinstance(glb, bytes) else glb.read_bytes()
-    made = describe_glb(data, metadata, name=name)
-    return DescribedModel(glb=made.glb, facts=made.facts)
-
-
 def sprite_of(model: bytes) -> bytes:
     """
     Draw a model, whatever its format, from all around, as a WebP file.
@@ -248,32 +213,31 @@ class ConvertedFile:
     Attributes:
         content: The file.
         notes: What was given up or left out, one plain sentence each, without a stop.
+        facts: What its description did to it.
     """
 
     content: bytes
     notes: Sequence[str]
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def convert_model(
-    data: bytes, conversion: Conversion, name: str, metadata: Mapping[str, str]
-) -> ConvertedFile:
+def convert_model(data: bytes, conversion: Conversion, about: Description) -> ConvertedFile:
     """
-    Convert a model, whatever its format.
+    Describe and convert a model, whatever its format.
 
     Args:
-        data: The whole file.
+        data: The whole file as it was delivered.
         conversion: What it is to become.
-        name: For the files within an archive.
-        metadata: What is known of the object, for the formats that hold such.
+        about: What is said of the object.
 
     Raises:
         InvalidMesh: It cannot be read.
         InvalidRequest: It cannot become as small as asked for.
     """
-    from image2model.geometry.formats.convert import convert_file
+    from image2model.geometry.making import make_file
 
     try:
-        made = convert_file(data, conversion, name=name, metadata=metadata)
+        made = make_file(data, conversion, about)
     except (Image2ModelError, MemoryError):
         raise
     except Exception as error:
@@ -281,4 +245,4 @@ def convert_model(
         # an archive end in its middle.
         reason = f"it is too odd to be converted ({type(error).__name__}: {str(error)[:100]})"
         raise InvalidMesh(reason=reason) from error
-    return ConvertedFile(content=made.content, notes=made.notes)
+    return ConvertedFile(content=made.content, notes=made.notes, facts=made.facts)

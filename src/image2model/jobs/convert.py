@@ -4,11 +4,12 @@ import hashlib
 import json
 import logging
 import struct
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from image2model.core.errors import ArtifactNotFound, StorageError
 from image2model.core.ids import ArtifactId
+from image2model.core.job import Description
 from image2model.geometry.conversion import Conversion
 from image2model.jobs.computations import ConvertedFile, convert_model
 from image2model.jobs.context import Context
@@ -17,7 +18,7 @@ from image2model.jobs.whole import read_whole
 _log = logging.getLogger(__name__)
 
 _NOTES_LENGTH = struct.Struct("<I")
-_MADE_BY = "1"
+_MADE_BY = "2"
 """Changes when conversions come out differently, so that nobody gets what older versions made."""
 
 _CHUNK_BYTES = 1024 * 1024
@@ -31,23 +32,25 @@ class Derivation:
     Attributes:
         source: The model as we keep it; None: only its provider has it, and nothing is kept.
         conversion: What it is to become.
-        name: Of the files within an archive.
-        metadata: What is known of the object, for the formats that hold such.
+        about: What is said of the object.
     """
 
     source: ArtifactId | None
     conversion: Conversion
-    name: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    about: Description
 
     @property
     def artifact(self) -> ArtifactId | None:
         """The id of the file made: the same for the same derivation, and nobody can guess it."""
         if self.source is None:
             return None
-        said = json.dumps(dict(self.metadata))
-        told = "\0".join([_MADE_BY, self.source, self.conversion.key, self.name, said])
-        return ArtifactId(hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32])
+        told = "\0".join([_MADE_BY, self.source, made_by(self.conversion, self.about)])
+        return ArtifactId(hashlib.sha256(told.encode()).hexdigest()[:32])
+
+
+def made_by(conversion: Conversion, about: Description) -> str:
+    """Say by what a file is made of one that was delivered; see `ResultFile.made_by`."""
+    return f"{conversion.key} {about.key}"
 
 
 async def derive(
@@ -82,8 +85,7 @@ async def derive(
         convert_model,
         source,
         derivation.conversion,
-        derivation.name,
-        derivation.metadata,
+        derivation.about,
     )
     if artifact is not None and derivation.source is not None:
         await _keep(context, derivation.source, artifact, made)

@@ -1,29 +1,32 @@
 """Find what can be downloaded of a job: its pictures, its results, results in other formats."""
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from image2model.core.errors import (
     FileNotInResult,
     FormatUnsupported,
     InvalidPictureError,
+    InvalidRequest,
     JsonValue,
     ProviderResultInvalid,
     ViewNotFound,
 )
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
-from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
+from image2model.core.job import Description, FileRole, Item, Job, Picture, ResultFile
 from image2model.core.output import adjust_further, adjust_item
 from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
 from image2model.geometry.picture_types import PictureType, recognise_type
 from image2model.jobs.access import owned_item
 from image2model.jobs.computations import ConvertedFile
 from image2model.jobs.context import Context
-from image2model.jobs.convert import Derivation, derive
+from image2model.jobs.convert import Derivation, derive, made_by
 from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
 from image2model.jobs.previews import draw_now
+from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 
 _PREVIEW_BYTES = 10_000_000
@@ -53,14 +56,20 @@ class Model:
         name: Its file name in the format asked for.
         format: The format asked for.
         convert: How it is made of the source; None: the source is as asked for.
-        metadata: What is known of the object, for the formats that hold such.
+        about: What is said of the object.
     """
 
     source: Found
     name: str
     format: str
     convert: Conversion | None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    about: Description
+
+    @property
+    def looks_as_delivered(self) -> bool:
+        """Whether who looks at the source sees it: it has another format or name at most."""
+        same = self.convert is None or self.convert.changes_nothing
+        return same and not (self.convert and self.about.has_measures)
 
 
 async def find_picture(context: Context, owner: OwnerId, ref: ItemRef, view: View) -> Picture:
@@ -183,9 +192,11 @@ def choose_model(job: Job, item: Item, format_name: str, asked: Mapping[str, Jso
             raise FormatUnsupported(format_name=format_name, supported=FORMATS)
         return _as_it_is(job, item, delivered)
     conversion = Conversion(format=format_name, **adjust)
-    if conversion.changes_nothing and delivered.format == format_name:
+    plain = conversion.changes_nothing and not is_described(item, delivered)
+    if plain and delivered.format == format_name:
         return _as_it_is(job, item, delivered)
-    made = next((file for file in item.result.files if file.made_by == conversion.key), None)
+    key = made_by(conversion, item.description)
+    made = next((file for file in item.result.files if file.made_by == key), None)
     if made is not None:
         return _as_it_is(job, item, made)
     if delivered.format not in SOURCES:
@@ -195,23 +206,35 @@ def choose_model(job: Job, item: Item, format_name: str, asked: Mapping[str, Jso
         name=f"{item.name}.{format_name}",
         format=format_name,
         convert=conversion,
-        metadata=known_of(item),
+        about=item.description,
     )
+
+
+def is_described(item: Item, delivered: ResultFile) -> bool:
+    """
+    Tell whether what is said of *item* changes the file that was *delivered* for it.
+
+    GLB files say all of it. Others that can be read get their size and their limit of faces.
+    """
+    if delivered.format == "glb":
+        return bool(item.metadata)
+    return delivered.format in SOURCES and item.description.has_measures
 
 
 def _as_it_is(job: Job, item: Item, file: ResultFile) -> Model:
     named = replace(file, name=f"{item.name}.{file.format}")
-    return Model(source=_found(job, item, named), name=named.name, format=file.format, convert=None)
+    return Model(
+        source=_found(job, item, named),
+        name=named.name,
+        format=file.format,
+        convert=None,
+        about=item.description,
+    )
 
 
 def _found(job: Job, item: Item, file: ResultFile) -> Found:
     linked = file.artifact is None and file.provider_url is not None
     return Found(file=file, offer=offer_of_result(job, item, file) if linked else None)
-
-
-def known_of(item: Item) -> Mapping[str, str]:
-    """Tell as texts what is known of the object of *item*."""
-    return {key: f"{value}" for key, value in item.metadata.items()}
 
 
 async def make_model(context: Context, model: Model) -> bytes:
@@ -232,14 +255,45 @@ async def convert_model(context: Context, model: Model) -> ConvertedFile:
         ComputeError: The conversion did not come to its end.
     """
     assert model.convert is not None
-    stem = model.name.removesuffix(f".{model.format}")
     derivation = Derivation(
-        source=model.source.file.artifact,
-        conversion=model.convert,
-        name=stem,
-        metadata=model.metadata,
+        source=model.source.file.artifact, conversion=model.convert, about=model.about
     )
     return await derive(context, derivation, read_found(context, model.source))
+
+
+async def find_shown(context: Context, owner: OwnerId, ref: ItemRef) -> Model:
+    """
+    Find an item's model for looking at it: the one that its owner gets, but always upright.
+
+    Raises:
+        FormatUnsupported: It is of a kind that cannot be read here.
+        JobNotFound, ItemNotFound, FileNotInResult, ResultExpired, FetchRefused: As for `find_file`.
+    """
+    job, item = await owned_item(context, owner, ref)
+    if (mesh := item.mesh) is None:
+        raise FileNotInResult(job=job.id, index=item.index, name=f"{item.name}.glb")
+    lies = mesh.made_by is not None and job.output.adjust.get("up") == "z"
+    if mesh.artifact is not None and mesh.format in SOURCES and not lies:
+        return _as_it_is(job, item, mesh)
+    # What can be turned into GLB can be understood.
+    return await find_model(context, owner, ref, "glb", asked={"up": None})
+
+
+async def read_shown(context: Context, model: Model) -> bytes:
+    """
+    Read what `find_shown` found, in any format that can be read.
+
+    What cannot be made as small as was wished of it is shown as it was delivered.
+
+    Raises:
+        ArtifactNotFound, StorageError, ResultExpired, FetchError: It cannot be read.
+        InvalidMesh: It cannot be understood.
+        ComputeError: The conversion did not come to its end.
+    """
+    if not model.looks_as_delivered:
+        with contextlib.suppress(InvalidRequest):
+            return await make_model(context, model)
+    return await read_whole(read_found(context, model.source))
 
 
 async def read_found(context: Context, found: Found) -> AsyncIterator[bytes]:

@@ -8,13 +8,13 @@ import anyio
 from image2model.core.errors import FileNotInResult, Image2ModelError
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
-from image2model.core.job import Item, Job, ResultFile
+from image2model.core.job import Item, Job
 from image2model.geometry.conversion import SOURCES
 from image2model.jobs.access import owned_item, owned_job
 from image2model.jobs.computations import FidelityFacts, fidelity_of
 from image2model.jobs.context import Context
 from image2model.jobs.discard import replace_result
-from image2model.jobs.download import find_file, read_found
+from image2model.jobs.download import find_shown, read_shown
 from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 
@@ -36,16 +36,13 @@ async def find_fidelity(context: Context, owner: OwnerId, ref: ItemRef) -> Fidel
         ArtifactNotFound, StorageError, ResultExpired, FetchError: It cannot be read.
         InvalidMesh, ComputeError: It cannot be compared.
     """
-    job, item = await owned_item(context, owner, ref)
+    _, item = await owned_item(context, owner, ref)
     if item.result is None or item.mesh is None:
         raise FileNotInResult(job=ref.job, index=ref.index, name="fidelity")
     if known := item.result.facts.get(FACT):
         return FidelityFacts(**known)
     readable = item.mesh.format in SOURCES
-    # One that was laid down on wish looks like its photo only as it was delivered.
-    lies = job.output.adjust.get("up") == "z"
-    mesh = item.result.delivered if lies and item.result.delivered else item.mesh
-    found = await _compare(context, owner, item, mesh) if readable else _unread(item.mesh.format)
+    found = await _compare(context, owner, item) if readable else _unread(item.mesh.format)
     await _remember(context, owner, ref, found)
     return found
 
@@ -75,10 +72,9 @@ async def score_all(context: Context, owner: OwnerId, job: Job) -> Job:
     return await owned_job(context, owner, job.id)
 
 
-async def _compare(context: Context, owner: OwnerId, item: Item, mesh: ResultFile) -> FidelityFacts:
-    ref = ItemRef(item.job, item.index)
-    source = await find_file(context, owner, ref, mesh.name)
-    model = await read_whole(read_found(context, source))
+async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFacts:
+    shown = await find_shown(context, owner, ItemRef(item.job, item.index))
+    model = await read_shown(context, shown)
     fronts = [picture for picture in item.pictures if picture.view is View.FRONT]
     picture = (fronts or list(item.pictures))[0]
     photo = await read_whole(context.artifacts.read(picture.artifact))

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,18 +14,16 @@ from image2model.core.errors import (
     ArtifactTooLarge,
     FetchError,
     InvalidMesh,
-    JsonValue,
     ProviderResultInvalid,
     ResultExpired,
 )
 from image2model.core.ids import ArtifactId, new_hex_id
-from image2model.core.job import FileRole, Item, KeepPolicy, Result, ResultFile
+from image2model.core.job import FileRole, KeepPolicy, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
 from image2model.geometry.conversion import SOURCES
 from image2model.geometry.sprite_layout import SPRITE_FACTS
 from image2model.jobs.computations import (
     Examined,
-    describe_model,
     examine_model,
     inspect_model,
 )
@@ -49,7 +47,7 @@ async def take_delivery(
     *,
     keep: KeepPolicy,
     provider: str,
-    item: Item,
+    item_name: str,
     draws: bool = True,
 ) -> Result:
     """
@@ -63,7 +61,7 @@ async def take_delivery(
         delivery: What the provider made.
         keep: What happens to it.
         provider: Who made it.
-        item: What it was made for; a mesh that is stored gets the size that is said of it.
+        item_name: What the object is called.
         draws: Whether a preview is drawn of a mesh that is stored; if not, it has its place in
             the result and is drawn when it is asked for.
 
@@ -80,10 +78,12 @@ async def take_delivery(
         if mesh is None:
             raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
         if keep is KeepPolicy.LINKS and mesh.url is not None:
-            return await _link(context, delivery, provider=provider, item_name=item.name)
+            return await _link(context, delivery, provider=provider, item_name=item_name)
         for file in delivery.files:
             fetched += await _with_bytes(context, file, provider=provider)
-        return await _keep(context, fetched, delivery, provider=provider, item=item, draws=draws)
+        return await _keep(
+            context, fetched, delivery, provider=provider, item_name=item_name, draws=draws
+        )
     finally:
         paths = [file.path for file in (*delivery.files, *fetched) if file.path]
         with anyio.CancelScope(shield=True):
@@ -146,38 +146,17 @@ async def _keep(
     delivery: Delivery,
     *,
     provider: str,
-    item: Item,
+    item_name: str,
     draws: bool,
 ) -> Result:
-    delivered = next((file for file in provided if _is_mesh(file)), None)
-    if delivered is None:
+    mesh = next((file for file in provided if _is_mesh(file)), None)
+    if mesh is None:
         raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
-    mesh, said = await _describe(context, delivered, item, provider=provider)
-    provided = [mesh if file is delivered else file for file in provided]
     examined = await _examine(context, mesh, provider=provider, draws=draws)
     # What can be inspected can be drawn, but for textures that are broken inside.
     preview = _AWAITED if examined.facts and not draws else _own_preview(examined)
-    files = await _keep_files(context, _worth_keeping(provided, mesh, preview), item_name=item.name)
-    return Result(files=files, facts={**delivery.facts, **examined.facts, **said})
-
-
-async def _describe(
-    context: Context, mesh: ProvidedFile, item: Item, *, provider: str
-) -> tuple[ProvidedFile, Mapping[str, JsonValue]]:
-    """Give a mesh what is said of its item: its true size, its title, its number."""
-    if not item.metadata or not mesh.name.lower().endswith(".glb"):
-        return mesh, {}
-    try:
-        made = await context.compute.run(
-            context.rules.compute_s,
-            describe_model,
-            mesh.path or mesh.content,
-            dict(item.metadata),
-            item.name,
-        )
-    except InvalidMesh as error:
-        raise ProviderResultInvalid(provider=provider, reason=error.message) from error
-    return dataclasses.replace(mesh, content=made.glb, path=None), made.facts
+    files = await _keep_files(context, _worth_keeping(provided, mesh, preview), item_name=item_name)
+    return Result(files=files, facts={**delivery.facts, **examined.facts})
 
 
 def _is_mesh(file: ProvidedFile) -> bool:
@@ -230,7 +209,7 @@ async def _keep_files(
             name = unique_name(_name_of(one.name, one.role, item_name=item_name), names)
             names.add(name)
             files.append(
-                _awaited_file(name)
+                dataclasses.replace(awaited_preview(), name=name)
                 if one is _AWAITED
                 else await _keep_file(context, one, name=name)
             )
@@ -247,9 +226,10 @@ def _name_of(name: str, role: FileRole, *, item_name: str) -> str:
     return f"{clean_name(stem, fallback=role)}.{clean_name(extension, fallback='bin')}"
 
 
-def _awaited_file(name: str) -> ResultFile:
+def awaited_preview() -> ResultFile:
+    """Give a preview a place in a result; it is drawn later."""
     return ResultFile(
-        name=name, role=FileRole.PREVIEW, format="webp", artifact=ArtifactId(new_hex_id())
+        name=PREVIEW_NAME, role=FileRole.PREVIEW, format="webp", artifact=ArtifactId(new_hex_id())
     )
 
 

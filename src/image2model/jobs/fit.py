@@ -1,4 +1,4 @@
-"""Make of a result what was wished of its job: other formats, sizes and weights."""
+"""Make of a result what is said of its object and what was wished of its job."""
 
 import contextlib
 import dataclasses
@@ -20,10 +20,12 @@ from image2model.core.job import FileRole, Item, Job, Result, ResultFile
 from image2model.core.names import unique_name
 from image2model.core.output import adjust_item
 from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
-from image2model.jobs.computations import ConvertedFile, convert_model, facts_of_model
+from image2model.jobs.computations import ConvertedFile, convert_model, examine_model, inspect_model
 from image2model.jobs.context import Context
+from image2model.jobs.convert import made_by
 from image2model.jobs.discard import discard_artifacts, replace_result
-from image2model.jobs.download import known_of
+from image2model.jobs.download import is_described
+from image2model.jobs.finish import PREVIEW_NAME, awaited_preview
 from image2model.jobs.whole import put_whole, read_whole
 from image2model.ports.dispatcher import ItemRef
 
@@ -32,34 +34,53 @@ _log = logging.getLogger(__name__)
 NOT_MADE = "not_made"
 """The fact that says which formats were wished for and could not be made, and why."""
 
+_FACTS_OF_MODEL = frozenset(
+    {"faces", "vertices", "width_mm", "height_mm", "depth_mm", "watertight", "textures"}
+    | {"texture_px", "sprite", "scaled_to", "simplified_from", "fidelity"}
+)
+"""What is known of one file, and not of the one that takes its place."""
 
-async def fit_result(context: Context, job: Job, item: Item, result: Result) -> Result:
+
+async def fit_result(
+    context: Context, job: Job, item: Item, result: Result, *, draws: bool = False
+) -> Result:
     """
-    Add to *result* the files that were wished of *job*; where it has them, it stays as it is.
+    Make *result* what it should be: described, and in the forms wished of *job*.
 
-    An adjusted model takes the place of the one delivered, which is kept as an `original`. All
-    are made of the one delivered. What cannot be made is no failure of the item, which was paid
-    for: the fact `not_made` tells of it. A result of which only the provider has the files is
-    left alone; its downloads are made as wished when they are asked for.
+    A described or adjusted model takes the place of the one delivered, which is kept as an
+    `original`: all are made of that one, again whenever something else is said or wished, and
+    nothing is paid for it. Facts and preview are those of the model that stands first. What
+    cannot be made is no failure of the item: the fact `not_made` tells of it. A result of which
+    only the provider has the files is left with it; its downloads are made as wished when they
+    are asked for.
+
+    Args:
+        context: The ports.
+        job: Whose wishes count.
+        item: What is said of the object.
+        result: What was delivered, or was made of it for other wishes.
+        draws: Whether a new preview is drawn at once; else when it is asked for.
 
     Returns:
-        The result. On any error nothing that was made for it is left behind.
+        The same result where nothing is to be done. On any error nothing that was made for it is
+        left behind.
 
     Raises:
         ArtifactNotFound, StorageError: A file could not be read or kept.
     """
+    result = _named(result, item)
     source = result.delivered
     if source is None or source.artifact is None:
         return result
     wanted = wanted_conversions(job, item, source)
     refused: Mapping[str, str] = result.facts.get(NOT_MADE, {})
     has = {file.made_by for file in result.files if file.made_by is not None}
-    if has == {one.key for one in wanted if one.format not in refused}:
+    if has == {made_by(one, item.description) for one in wanted if one.format not in refused}:
         return result
     fitting = _Fitting(context, item, source)
     try:
         await fitting.make(wanted)
-        return await fitting.fitted(result)
+        return await fitting.fitted(result, draws=draws)
     except BaseException:
         await discard_artifacts(context, fitting.kept)
         raise
@@ -67,9 +88,10 @@ async def fit_result(context: Context, job: Job, item: Item, result: Result) -> 
 
 async def fit_taken_over(context: Context, job: Job) -> None:
     """
-    Make of the results that *job* took over what was wished of it, not of the earlier jobs.
+    Make of the results that *job* took over what is said and wished in it, not in earlier jobs.
 
-    Where that cannot be done now, downloads are made as wished when they are asked for.
+    May be called again. Where that cannot be done now, downloads are made as wished when they are
+    asked for.
     """
     for item in job.items:
         if item.result is None:
@@ -82,6 +104,11 @@ async def fit_taken_over(context: Context, job: Job) -> None:
             _log.warning("job %s: item %d is as it was made: %s", job.id, item.index, error)
 
 
+def is_fitted(job: Job, item: Item) -> bool:
+    """Tell whether the model of *item* will be another one than was delivered, as far as known."""
+    return bool(item.metadata or job.output.adjust)
+
+
 def wanted_conversions(job: Job, item: Item, source: ResultFile) -> Sequence[Conversion]:
     """
     List what is to be made of the model *source* that was delivered, the main one first.
@@ -91,12 +118,13 @@ def wanted_conversions(job: Job, item: Item, source: ResultFile) -> Sequence[Con
     """
     adjust = adjust_item(job.output.adjust, item.metadata)
     formats = dict.fromkeys(job.output.formats)
-    if adjust:
+    changed = bool(adjust) or is_described(item, source)
+    if changed:
         formats = dict.fromkeys([_main_format(source), *formats])
     return [
         Conversion(format=name, **adjust)
         for name in formats
-        if name in FORMATS and (adjust or name != source.format)
+        if name in FORMATS and (changed or name != source.format)
     ]
 
 
@@ -105,40 +133,57 @@ def _main_format(source: ResultFile) -> str:
     return source.format if source.format in FORMATS else "glb"
 
 
+def _named(result: Result, item: Item) -> Result:
+    """Call the models of *result* by the name of *item*: it may be another item's result."""
+    first = result.files[0]
+    stem = first.name.removesuffix(f".{first.format}")
+    if stem == item.name:
+        return result
+    models = {FileRole.MESH, FileRole.ORIGINAL}
+    files: list[ResultFile] = []
+    for file in result.files:
+        name = file.name
+        if file.role in models and name.startswith(f"{stem}."):
+            name = unique_name(f"{item.name}{name[len(stem) :]}", {one.name for one in files})
+        files.append(dataclasses.replace(file, name=name))
+    return dataclasses.replace(result, files=files)
+
+
 class _Fitting:
-    """Makes files of one model."""
+    """
+    Makes files of one model.
+
+    Attributes:
+        kept: What was put into the store.
+    """
 
     def __init__(self, context: Context, item: Item, source: ResultFile) -> None:
         self._context = context
         self._item = item
         self._source = source
         self._data = b""
-        self._facts: Mapping[str, JsonValue] = {}
+        self._shown = b""
+        self._lies = False
+        self._said: Mapping[str, JsonValue] = {}
         self._files: list[ResultFile] = []
+        self.kept: list[ArtifactId] = []
         self._refused: dict[str, str] = {}
 
-    @property
-    def kept(self) -> list[ArtifactId]:
-        """What was put into the store."""
-        return [file.artifact for file in self._files if file.artifact is not None]
-
     async def make(self, wanted: Sequence[Conversion]) -> None:
+        """Make all that is *wanted*, but for what cannot be made."""
         assert self._source.artifact is not None
         self._data = await read_whole(self._context.artifacts.read(self._source.artifact))
         for conversion in wanted:
             try:
                 made = await self._convert(conversion)
-                if conversion.format == "glb":
-                    self._facts = await self._look(conversion, made)
+                if conversion.format == _main_format(self._source):
+                    self._shown = await self._upright(conversion, made)
+                    self._said, self._lies = made.facts, conversion.z_up
             except (InvalidMesh, InvalidRequest, FormatUnsupported, ComputeError) as error:
                 self._refused[conversion.format] = error.message
                 _log.warning("no %s of item %d: %s", conversion.format, self._item.index, error)
             else:
                 await self._keep(conversion, made)
-        if not self._facts and self._source.role is FileRole.ORIGINAL:
-            # What is known so far is of the model that took its place for other wishes.
-            with contextlib.suppress(InvalidMesh, ComputeError):
-                self._facts = await self._facts_of(self._data)
 
     async def _convert(self, conversion: Conversion) -> ConvertedFile:
         if self._source.format not in SOURCES:
@@ -148,58 +193,92 @@ class _Fitting:
             convert_model,
             self._data,
             conversion,
-            self._item.name,
-            known_of(self._item),
+            self._item.description,
         )
 
-    async def _look(self, conversion: Conversion, made: ConvertedFile) -> Mapping[str, JsonValue]:
-        if conversion.z_up:
-            # Heights are those of a model that stands.
-            made = await self._convert(dataclasses.replace(conversion, up="y"))
-        return await self._facts_of(made.content)
-
-    async def _facts_of(self, glb: bytes) -> Mapping[str, JsonValue]:
-        context = self._context
-        return await context.compute.run(context.rules.compute_s, facts_of_model, glb)
+    async def _upright(self, conversion: Conversion, made: ConvertedFile) -> bytes:
+        """Stand a model up that was laid down on wish: heights and pictures are of a standing."""
+        if not conversion.z_up:
+            return made.content
+        standing = dataclasses.replace(conversion, format="glb", up=None)
+        return (await self._convert(standing)).content
 
     async def _keep(self, conversion: Conversion, made: ConvertedFile) -> None:
-        context, artifact = self._context, ArtifactId(new_hex_id())
-        size_bytes = await put_whole(
-            context.artifacts, artifact, made.content, limit_bytes=context.rules.result_bytes
-        )
+        name = f"{self._item.name}.{conversion.format}"
+        file = await self._stored(name, FileRole.MESH, conversion.format, made.content)
         self._files.append(
-            ResultFile(
-                name=f"{self._item.name}.{conversion.format}",
-                role=FileRole.MESH,
-                format=conversion.format,
-                size_bytes=size_bytes,
-                sha256=sha256(made.content).hexdigest(),
-                crc32=zlib.crc32(made.content),
-                artifact=artifact,
-                made_by=conversion.key,
+            dataclasses.replace(
+                file,
+                made_by=made_by(conversion, self._item.description),
                 notes=tuple(made.notes),
             )
         )
 
-    async def fitted(self, result: Result) -> Result:
+    async def _stored(
+        self, name: str, role: FileRole, format_name: str, content: bytes
+    ) -> ResultFile:
+        context, artifact = self._context, ArtifactId(new_hex_id())
+        size_bytes = await put_whole(
+            context.artifacts, artifact, content, limit_bytes=context.rules.result_bytes
+        )
+        self.kept.append(artifact)
+        return ResultFile(
+            name=name,
+            role=role,
+            format=format_name,
+            size_bytes=size_bytes,
+            sha256=sha256(content).hexdigest(),
+            crc32=zlib.crc32(content),
+            artifact=artifact,
+        )
+
+    async def fitted(self, result: Result, *, draws: bool) -> Result:
         """Put what was made into *result*, in place of what was made for other wishes."""
-        others = [f for f in result.files if f.made_by is None and f is not self._source]
-        main = _main_format(self._source)
-        replaced = any(file.format == main for file in self._files)
-        source = self._source
-        if replaced:
-            name = f"{self._item.name}.original.{source.format}"
-            source = dataclasses.replace(source, name=name, role=FileRole.ORIGINAL)
-        else:
-            name = f"{self._item.name}.{source.format}"
-            source = dataclasses.replace(source, name=name, role=FileRole.MESH)
-        first = [*self._files, source] if replaced else [source, *self._files]
+        models, others = self._models(), self._others(result)
+        facts = {key: value for key, value in result.facts.items() if key != NOT_MADE}
+        if models[0].artifact != result.files[0].artifact:
+            facts = {key: value for key, value in facts.items() if key not in _FACTS_OF_MODEL}
+            others = [file for file in others if file.role is not FileRole.PREVIEW]
+            preview, known = await self._look(draws=draws)
+            others = [preview, *others]
+            facts |= {**known, **self._said}
+        if self._refused:
+            facts[NOT_MADE] = self._refused
         files: list[ResultFile] = []
-        for file in (*first, *others):
+        for file in (*models, *others):
             unique = unique_name(file.name, {known.name for known in files})
             files.append(dataclasses.replace(file, name=unique))
-        facts = {**result.facts, **self._facts}
-        facts.pop(NOT_MADE, None)
-        return Result(
-            files=files, facts=facts | ({NOT_MADE: self._refused} if self._refused else {})
-        )
+        return Result(files=files, facts=facts)
+
+    def _models(self) -> Sequence[ResultFile]:
+        """List the models, the one that was delivered as what it is now."""
+        source, name = self._source, self._item.name
+        if any(file.format == _main_format(source) for file in self._files):
+            original = f"{name}.original.{source.format}"
+            source = dataclasses.replace(source, name=original, role=FileRole.ORIGINAL)
+            return [*self._files, source]
+        source = dataclasses.replace(source, name=f"{name}.{source.format}", role=FileRole.MESH)
+        return [source, *self._files]
+
+    def _others(self, result: Result) -> Sequence[ResultFile]:
+        source = self._source.artifact
+        return [f for f in result.files if f.made_by is None and f.artifact != source]
+
+    async def _look(self, *, draws: bool) -> tuple[ResultFile, Mapping[str, JsonValue]]:
+        """Draw the model that stands first now, or give its preview a place; and inspect it."""
+        context, model = self._context, self._shown or self._data
+        limit_s = context.rules.compute_s
+        facts: Mapping[str, JsonValue] = {}
+        with contextlib.suppress(InvalidMesh, ComputeError):
+            # Who draws later knows the file alone, and not that it was laid down.
+            if draws or self._lies:
+                examined = await context.compute.run(limit_s, examine_model, model)
+                facts = examined.facts
+                if examined.preview is not None:
+                    preview = await self._stored(
+                        PREVIEW_NAME, FileRole.PREVIEW, "webp", examined.preview
+                    )
+                    return preview, facts
+            else:
+                facts = await context.compute.run(limit_s, inspect_model, model)
+        return awaited_preview(), facts

@@ -8,7 +8,7 @@ from image2model.jobs.catalogue import provider_name
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts, replace_result
 from image2model.jobs.finish import artifacts_of, take_delivery
-from image2model.jobs.fit import fit_result
+from image2model.jobs.fit import fit_result, is_fitted
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.provider import Delivery, ProvidedFile
 
@@ -43,10 +43,11 @@ async def _keep_item(context: Context, job: Job, item: Item) -> None:
         Delivery(files=_offered(item.result.files), facts=item.result.facts),
         keep=KeepPolicy.KEEP,
         provider=provider_name(job.generator),
-        item=item,
+        item_name=item.name,
+        draws=not is_fitted(job, item),
     )
     try:
-        fitted = await fit_result(context, job, item, kept)
+        fitted = await fit_result(context, job, item, kept, draws=True)
     except BaseException:
         await discard_artifacts(context, artifacts_of(kept.files))
         raise

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from image2model.core.errors import JsonValue
 from image2model.core.ids import OwnerId
 from image2model.jobs.context import Context
-from image2model.jobs.download import find_model, read_found
-from image2model.jobs.whole import read_whole
+from image2model.jobs.download import find_shown, read_shown
 from image2model.ports.dispatcher import ItemRef
 
 
@@ -29,9 +28,7 @@ async def report_item(
         InvalidMesh: It cannot be understood.
         ComputeError: The inspection did not come to its end.
     """
-    # What can be turned into GLB can be understood.
-    found = (await find_model(context, owner, ref, "glb")).source
-    content = await read_whole(read_found(context, found))
+    content = await read_shown(context, await find_shown(context, owner, ref))
     return await context.compute.run(context.rules.compute_s, report_model, content, printer_min_mm)
 
 

@@ -32,7 +32,7 @@ from image2model.jobs.context import Context, Rules
 from image2model.jobs.current import working_on
 from image2model.jobs.discard import discard_unnamed
 from image2model.jobs.finish import artifacts_of, take_delivery
-from image2model.jobs.fit import fit_result
+from image2model.jobs.fit import fit_result, is_fitted
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.linked import settle_life
 from image2model.jobs.lost_answers import find_answer
@@ -281,19 +281,20 @@ class _Run:
                     await self._step(Step(to=ItemState.GENERATING, progress=progress))
 
     async def _finish(self) -> None:
+        job, item = self._claim.job, self._claim.item
         with self._calling("collect"):
             delivery = await self._provider.collect(self._work, self._handle)
         result = await take_delivery(
             self._context,
             delivery,
-            keep=self._claim.job.keep,
+            keep=job.keep,
             provider=self._provider.name,
-            item=self._claim.item,
-            draws=self._makes_here,
+            item_name=item.name,
+            draws=self._makes_here and not is_fitted(job, item),
         )
         cost_usd = delivery.cost_usd
         try:
-            result = await fit_result(self._context, self._claim.job, self._claim.item, result)
+            result = await fit_result(self._context, job, item, result, draws=self._makes_here)
             await self._step(
                 Step(
                     to=ItemState.SUCCEEDED,

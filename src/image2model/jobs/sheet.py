@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from image2model.core.errors import GeneratorNotFound, WrongState
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId, OwnerId
-from image2model.core.job import Item, Job
+from image2model.core.job import Description, Item, Job
 from image2model.core.names import name_of_file
 from image2model.core.sheet import SheetRow, file_key, picture_key, refuse_sheet
 from image2model.core.states import JobState
@@ -15,7 +15,6 @@ from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.sheet_file import read_sheet_file
 from image2model.jobs.submit import DraftChange, JobRequest, NewItem, change_draft
-from image2model.ports.jobstore import Description
 
 
 async def parse_sheet(context: Context, data: bytes) -> Sequence[SheetRow]:

@@ -4,11 +4,11 @@ from hashlib import sha256
 
 from image2model.core.errors import ArtifactNotFound, FileNotInResult, FormatUnsupported
 from image2model.core.ids import ArtifactId, OwnerId
-from image2model.core.job import ResultFile
 from image2model.jobs.computations import sprite_of
 from image2model.jobs.context import Context
-from image2model.jobs.download import Found, find_model, read_found
-from image2model.jobs.whole import put_whole, read_whole
+from image2model.jobs.convert import made_by
+from image2model.jobs.download import Model, find_shown, read_shown
+from image2model.jobs.whole import put_whole
 from image2model.ports.dispatcher import ItemRef
 
 SPRITE_NAME = "sprite.webp"
@@ -33,26 +33,28 @@ async def find_sprite(context: Context, owner: OwnerId, ref: ItemRef) -> Artifac
         InvalidMesh, ComputeError: It cannot be drawn.
     """
     try:
-        # What can be turned into GLB can be drawn.
-        found = (await find_model(context, owner, ref, "glb")).source
+        model = await find_shown(context, owner, ref)
     except FormatUnsupported as error:
         raise FileNotInResult(job=ref.job, index=ref.index, name=SPRITE_NAME) from error
-    sprite = _sprite_id(found.file)
+    sprite = _sprite_id(model)
     try:
         await context.artifacts.stat(sprite)
     except ArtifactNotFound:
-        await _draw(context, found, sprite)
+        await _draw(context, model, sprite)
     return sprite
 
 
-def _sprite_id(model: ResultFile) -> ArtifactId:
-    told = f"{_MADE_BY}\0{model.artifact or model.provider_url}"
+def _sprite_id(model: Model) -> ArtifactId:
+    file = model.source.file
+    told = f"{_MADE_BY}\0{file.artifact or file.provider_url}"
+    if model.convert is not None and not model.looks_as_delivered:
+        told += f"\0{made_by(model.convert, model.about)}"
     return ArtifactId(sha256(told.encode()).hexdigest()[:32])
 
 
-async def _draw(context: Context, found: Found, sprite: ArtifactId) -> None:
-    model = await read_whole(read_found(context, found))
-    picture = await context.compute.run(context.rules.compute_s, sprite_of, model)
-    if found.file.artifact is not None:
-        await context.store.add_derived(found.file.artifact, sprite)
+async def _draw(context: Context, model: Model, sprite: ArtifactId) -> None:
+    content = await read_shown(context, model)
+    picture = await context.compute.run(context.rules.compute_s, sprite_of, content)
+    if (source := model.source.file.artifact) is not None:
+        await context.store.add_derived(source, sprite)
     await put_whole(context.artifacts, sprite, picture, limit_bytes=len(picture))

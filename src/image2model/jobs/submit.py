@@ -106,7 +106,8 @@ async def submit_job(
         raise
     if stored.id != job.id:
         await discard_artifacts(context, pictures)
-    elif request.reuse and any(item.result for item in stored.items):
+    if request.reuse and any(item.result for item in stored.items):
+        # Also where the same request came before: it may have been killed in the middle of this.
         await fit_taken_over(context, stored)
         stored = await context.store.get_job(stored.id)
     await dispatch_queued(context, stored)
@@ -171,7 +172,7 @@ def _plan_items(context: Context, job: Job, new_items: Sequence[NewItem]) -> lis
                 name=name,
                 state=ItemState.FAILED if new.problem else ItemState.QUEUED,
                 pictures=sort_views(new.pictures),
-                made_key=made_key(job.generator, job.options, new.pictures, new.metadata),
+                made_key=made_key(job.generator, job.options, new.pictures),
                 metadata=new.metadata,
                 problem=new.problem,
             )
@@ -188,7 +189,12 @@ def _fingerprint(job: Job, request: JobRequest, items: Sequence[Item]) -> str:
             "keep": request.keep,
             "budget": str(request.budget_usd),
             "items": [
-                [item.name, item.made_key, item.problem.code if item.problem else None]
+                [
+                    item.name,
+                    item.made_key,
+                    item.problem.code if item.problem else None,
+                    *([dict(item.metadata)] if item.metadata else []),
+                ]
                 for item in items
             ],
         }
@@ -322,7 +328,7 @@ def _started(context: Context, draft: Job) -> Job:
         replace(
             item,
             pictures=sort_views(item.pictures),
-            made_key=made_key(draft.generator, draft.options, item.pictures, item.metadata),
+            made_key=made_key(draft.generator, draft.options, item.pictures),
         )
         for item in draft.items
     ]

@@ -7,11 +7,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId, Options
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import (
     Attempt,
+    Description,
     Handle,
     Item,
     Job,
@@ -153,20 +153,6 @@ class Claim:
     fence: int
     job: Job
     item: Item
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """
-    What a person says of an item of a draft.
-
-    Attributes:
-        name: The item's name; one that an item before it has gets a number.
-        metadata: In place of what was said before.
-    """
-
-    name: str
-    metadata: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -479,6 +465,9 @@ class JobStore(Protocol):
     async def describe_items(self, job: JobId, descriptions: Mapping[int, Description]) -> None:
         """
         Name and describe items of a draft, by their indexes; the others stay as they are.
+
+        What is said is in place of what was said before. A name that an item before has gets a
+        number.
 
         Raises:
             JobNotFound, ItemNotFound: One of them is not there; nothing changed.

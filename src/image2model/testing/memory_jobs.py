@@ -14,7 +14,7 @@ from image2model.core.errors import (
     LeaseLost,
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
-from image2model.core.job import Attempt, Item, Job, Picture, Problem, Result
+from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
 from image2model.core.rules import (
     BUDGET_DAY_S,
     IllegalStep,
@@ -43,7 +43,6 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
-    Description,
     DraftTerms,
     JobChanges,
     JobPage,

@@ -11,7 +11,7 @@ from image2model.backends.redis.database import RedisDatabase
 from image2model.backends.redis.found import find_job
 from image2model.core.errors import JobNotFound
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
-from image2model.core.job import Attempt, Item, Job, Picture, Problem, Result
+from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
 from image2model.core.states import JobState
 from image2model.jobs.records import control, drafts
 from image2model.jobs.records.document import JobRecord
@@ -19,7 +19,6 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
-    Description,
     DraftTerms,
     JobChanges,
     JobPage,

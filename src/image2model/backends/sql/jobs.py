@@ -15,12 +15,11 @@ from image2model.backends.sql import (
 )
 from image2model.backends.sql.transaction import Database
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
-from image2model.core.job import Attempt, Item, Job, Picture, Problem, Result
+from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
-    Description,
     DraftTerms,
     JobChanges,
     JobPage,

@@ -21,11 +21,11 @@ from image2model.backends.sql.tables import items, pictures
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import ItemNotFound, TooManyItems, WrongState
 from image2model.core.ids import ArtifactId, JobId, new_hex_id
-from image2model.core.job import Item, Job, Picture
+from image2model.core.job import Description, Item, Job, Picture
 from image2model.core.names import unique_name
 from image2model.core.states import ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import Description, DraftTerms
+from image2model.ports.jobstore import DraftTerms
 
 
 def put_picture(
