@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,10 @@ from image2model.core.errors import DatabaseUnavailable
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> sa.Engine:
-    return sa.create_engine(f"sqlite:///{tmp_path / 'jobs.db'}")
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'jobs.db'}")
+    yield engine
+    engine.dispose()
 
 
 def schema(engine: sa.Engine) -> dict[str, set[str]]:
@@ -50,8 +53,7 @@ def test_migrations_make_the_tables(engine: sa.Engine, tmp_path: Path) -> None:
     fresh = sa.create_engine(f"sqlite:///{tmp_path / 'fresh.db'}")
     migrate(fresh)
     assert schema(engine) == schema(fresh)
-    for used in (engine, fresh):
-        used.dispose()
+    fresh.dispose()
 
 
 def test_migrating_again_changes_nothing(engine: sa.Engine) -> None:
@@ -59,7 +61,6 @@ def test_migrating_again_changes_nothing(engine: sa.Engine) -> None:
     before = schema(engine)
     migrate(engine)
     assert schema(engine) == before
-    engine.dispose()
 
 
 def test_migrations_go_back(engine: sa.Engine) -> None:
@@ -70,7 +71,6 @@ def test_migrations_go_back(engine: sa.Engine) -> None:
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
         assert sa.inspect(connection).get_table_names() == ["alembic_version"]
-    engine.dispose()
 
 
 @pytest.mark.anyio

@@ -6,9 +6,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 import sqlalchemy as sa
@@ -18,7 +21,8 @@ from alembic.migration import MigrationContext
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.migrate import read_revision, run_migrations
 from image2model.backends.sql.postgres import CONNECTIONS, PostgresDatabase, open_postgres
-from image2model.backends.sql.tables import REVISION, metadata, sessions
+from image2model.backends.sql.postgres_commits import FORGOTTEN_AFTER_S
+from image2model.backends.sql.tables import REVISION, commits, metadata, sessions
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import (
     DatabaseUnavailable,
@@ -37,11 +41,20 @@ SHORT_S = 0.3
 """How long calls wait for a server in tests in which it does not come back."""
 
 
+@asynccontextmanager
+async def opened(url: str, **options: Any) -> AsyncIterator[PostgresDatabase]:
+    """Open the database at *url* for the block, however that ends."""
+    database = await open_postgres(url, **options)
+    try:
+        yield database
+    finally:
+        await database.aclose()
+
+
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
-    database = await open_postgres(postgres_url)
-    yield database
-    await database.aclose()
+    async with opened(postgres_url) as database:
+        yield database
 
 
 def insert_session(tx: Transaction, token: str) -> str:
@@ -81,9 +94,8 @@ async def test_server_that_starts_is_waited_for(
         server.stop()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(anyio.to_thread.run_sync, server.start)
-            database = await open_postgres(url)
-        await database.write(insert_session, "a")
-        await database.aclose()
+            async with opened(url) as database:
+                await database.write(insert_session, "a")
 
 
 CREATE = """
@@ -118,10 +130,8 @@ def test_processes_may_create_it_together(postgres_url: str) -> None:
     assert [process.returncode for process in processes] == [0, 0, 0]
 
     async def count() -> int:
-        store = SqlJobStore(await open_postgres(postgres_url))
-        found = await store.count_unfinished(make_job().owner)
-        await store.aclose()
-        return found
+        async with opened(postgres_url) as database:
+            return await SqlJobStore(database).count_unfinished(make_job().owner)
 
     assert anyio.run(count) == 30
 
@@ -156,22 +166,21 @@ async def test_wrong_clock_of_a_worker_is_harmless(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker whose clock is ten minutes ahead neither steals leases nor makes up times."""
-    right, wrong = [SqlJobStore(await open_postgres(postgres_url)) for _ in range(2)]
-    job = await right.add_job(make_job(count=1))
-    (ref,) = refs(job)
-    claim = await take(right, ref, lease_s=30.0)
-    late_s = time.time() + 600.0
-    monkeypatch.setattr(time, "time", lambda: late_s)
-    assert await wrong.due_items(limit=9) == []
-    assert await wrong.claim_item(ref, worker=RIVAL, lease_s=30.0) is None
-    await right.release_leases(claim.worker, [(ref, claim.fence)])
-    await take(wrong, ref, worker=RIVAL, lease_s=30.0)
-    later = await wrong.add_job(make_job(count=1))
-    monkeypatch.undo()
-    assert await right.claim_item(ref, worker=claim.worker, lease_s=30.0) is None
-    assert 0.0 < (later.created_at - job.created_at).total_seconds() < 60.0
-    for store in (right, wrong):
-        await store.aclose()
+    async with opened(postgres_url) as one, opened(postgres_url) as other:
+        right, wrong = SqlJobStore(one), SqlJobStore(other)
+        job = await right.add_job(make_job(count=1))
+        (ref,) = refs(job)
+        claim = await take(right, ref, lease_s=30.0)
+        late_s = time.time() + 600.0
+        monkeypatch.setattr(time, "time", lambda: late_s)
+        assert await wrong.due_items(limit=9) == []
+        assert await wrong.claim_item(ref, worker=RIVAL, lease_s=30.0) is None
+        await right.release_leases(claim.worker, [(ref, claim.fence)])
+        await take(wrong, ref, worker=RIVAL, lease_s=30.0)
+        later = await wrong.add_job(make_job(count=1))
+        monkeypatch.undo()
+        assert await right.claim_item(ref, worker=claim.worker, lease_s=30.0) is None
+        assert 0.0 < (later.created_at - job.created_at).total_seconds() < 60.0
 
 
 # --- transactions -----------------------------------------------------------------------------
@@ -200,7 +209,7 @@ async def test_reads_see_one_state_and_never_write(database: PostgresDatabase) -
 
 
 def database_without_patience(database: PostgresDatabase) -> PostgresDatabase:
-    return PostgresDatabase(database._writer, clock=None, patience_s=0.0)
+    return PostgresDatabase(database._engine, clock=None, patience_s=0.0)
 
 
 async def test_mistakes_are_raised_and_rolled_back(database: PostgresDatabase) -> None:
@@ -259,26 +268,25 @@ async def test_restart_loses_and_doubles_nothing(
 ) -> None:
     """Calls under way when the server goes, and those made while it is away, are all done once."""
     with new_postgres() as server:
-        database = await open_postgres(server.make_database())
-        written: list[str] = []
-        marks = {30: anyio.Event(), 150: anyio.Event()}
+        async with opened(server.make_database()) as database:
+            written: list[str] = []
+            marks = {30: anyio.Event(), 150: anyio.Event()}
 
-        async def write(worker: int) -> None:
-            for number in range(40):
-                written.append(await database.write(insert_session, f"{worker}-{number:02}"))
-                if (mark := marks.get(len(written))) is not None:
-                    mark.set()
+            async def write(worker: int) -> None:
+                for number in range(40):
+                    written.append(await database.write(insert_session, f"{worker}-{number:02}"))
+                    if (mark := marks.get(len(written))) is not None:
+                        mark.set()
 
-        async with anyio.create_task_group() as tasks:
-            for worker in range(CONNECTIONS):
-                tasks.start_soon(write, worker)
-            for mark in marks.values():
-                await mark.wait()
-                await anyio.to_thread.run_sync(getattr(server, end))
-                await anyio.to_thread.run_sync(server.start)
-        assert await database.read(read_tokens) == sorted(written)
-        assert len(written) == 40 * CONNECTIONS
-        await database.aclose()
+            async with anyio.create_task_group() as tasks:
+                for worker in range(CONNECTIONS):
+                    tasks.start_soon(write, worker)
+                for mark in marks.values():
+                    await mark.wait()
+                    await anyio.to_thread.run_sync(getattr(server, end))
+                    await anyio.to_thread.run_sync(server.start)
+            assert await database.read(read_tokens) == sorted(written)
+            assert len(written) == 40 * CONNECTIONS
 
 
 async def test_server_that_stays_away_fails_calls_at_once(
@@ -286,51 +294,127 @@ async def test_server_that_stays_away_fails_calls_at_once(
 ) -> None:
     """The first calls are patient; later ones do not add up their patience."""
     with new_postgres() as server:
-        database = await open_postgres(server.make_database(), patience_s=SHORT_S)
-        server.stop()
-        with pytest.raises(DatabaseUnavailable):
-            await database.write(insert_session, "a")
-        pauses = 0
+        async with opened(server.make_database(), patience_s=SHORT_S) as database:
+            server.stop()
+            with pytest.raises(DatabaseUnavailable):
+                await database.write(insert_session, "a")
+            pauses = 0
 
-        async def sleep(_delay_s: float) -> None:
-            nonlocal pauses
-            pauses += 1
+            async def sleep(_delay_s: float) -> None:
+                nonlocal pauses
+                pauses += 1
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(anyio, "sleep", sleep)
-            for _ in range(5):
-                with pytest.raises(DatabaseUnavailable):
-                    await database.read(read_tokens)
-        assert pauses == 0
-        server.start()
-        await database.write(insert_session, "b")
-        assert await database.read(read_tokens) == ["b"]
-        await database.aclose()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(anyio, "sleep", sleep)
+                for _ in range(5):
+                    with pytest.raises(DatabaseUnavailable):
+                        await database.read(read_tokens)
+            assert pauses == 0
+            server.start()
+            await database.write(insert_session, "b")
+            assert await database.read(read_tokens) == ["b"]
 
 
-@pytest.mark.parametrize("cut_after", [b"BEGIN", b"INSERT", b"COMMIT"])
+@pytest.mark.parametrize("cut_after", [b"BEGIN", b"INSERT INTO sessions", b"COMMIT"])
 async def test_lost_answer_is_not_taken_for_a_failure(
     postgres_server: PostgresServer, postgres_url: str, cut_after: bytes
 ) -> None:
     """Wherever the connection breaks, the row is written, and written once."""
+    insert = CountedInsert()
     with CuttingProxy(postgres_server.port) as proxy:
-        url = postgres_url.replace(f":{postgres_server.port}/", f":{proxy.port}/")
-        database = await open_postgres(url)
-        calls = 0
+        async with opened(through(proxy, postgres_server, postgres_url)) as database:
+            proxy.cut_after = cut_after
+            await database.write(insert)
+            # A commit that was done is not done again; whatever came to nothing before it is.
+            expected = 1 if cut_after != b"INSERT INTO sessions" else 2
+            assert proxy.cuts == 1
+            assert insert.calls == expected
+            assert await database.read(read_tokens) == [f"{expected}"]
 
-        def insert(tx: Transaction) -> None:
-            nonlocal calls
-            calls += 1
-            insert_session(tx, f"{calls}")
 
-        proxy.cut_after = cut_after
-        await database.write(insert)
-        # A commit that was done is not done again; whatever came to nothing before it is.
-        expected = 2 if cut_after == b"INSERT" else 1
-        assert proxy.cuts == 1
-        assert calls == expected
-        assert await database.read(read_tokens) == [f"{expected}"]
-        await database.aclose()
+@pytest.mark.parametrize("others", [0, 3])
+async def test_crash_before_the_log_is_not_taken_for_a_commit(
+    new_postgres: Callable[..., PostgresServer], others: int
+) -> None:
+    """A transaction that a crash undid is done again, though its id was given to another."""
+    insert = CountedInsert()
+    with new_postgres() as server, CuttingProxy(server.port) as proxy:
+        url = server.make_database()
+        async with opened(through(proxy, server, url)) as database:
+            proxy.hold = b"COMMIT"
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(database.write, insert)
+                assert await anyio.to_thread.run_sync(proxy.held.wait, 30)
+                server.kill()
+                await anyio.to_thread.run_sync(server.start)
+                async with opened(url) as other:
+                    for number in range(others):
+                        await other.write(insert_session, f"other {number}")
+                proxy.cut_held()
+            expected = ["2", *(f"other {number}" for number in range(others))]
+            assert await database.read(read_tokens) == expected
+
+
+@pytest.mark.parametrize(("ends", "calls"), [("hand_on_held", 1), ("drop_held", 2)])
+async def test_commit_under_way_is_waited_for(
+    postgres_server: PostgresServer, postgres_url: str, ends: str, calls: int
+) -> None:
+    """A transaction that the server has not ended yet is neither done nor undone: it may be."""
+    insert = CountedInsert()
+    with CuttingProxy(postgres_server.port) as proxy:
+        async with opened(through(proxy, postgres_server, postgres_url)) as database:
+            proxy.hold = b"COMMIT"
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(database.write, insert)
+                assert await anyio.to_thread.run_sync(proxy.held.wait, 30)
+                proxy.cut_held()
+                while not await database.read(anybody_waits):
+                    await anyio.lowlevel.checkpoint()
+                getattr(proxy, ends)()
+            assert insert.calls == calls
+            assert await database.read(read_tokens) == [f"{calls}"]
+
+
+class CountedInsert:
+    """Work that inserts a row named after how often it was done."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, tx: Transaction) -> None:
+        """Do it."""
+        self.calls += 1
+        insert_session(tx, f"{self.calls}")
+
+
+def through(proxy: CuttingProxy, server: PostgresServer, url: str) -> str:
+    """Name the database at *url* as it is reached by way of *proxy*."""
+    return url.replace(f":{server.port}/", f":{proxy.port}/")
+
+
+def anybody_waits(tx: Transaction) -> bool:
+    """Tell whether somebody in this database waits for a lock."""
+    here = "datname = current_database() AND wait_event_type = 'Lock'"
+    count = tx.run(sa.text(f"SELECT count(*) FROM pg_stat_activity WHERE {here}"))
+    return bool(count.scalar_one())
+
+
+async def test_rows_of_connections_long_gone_are_removed(postgres_url: str) -> None:
+    """Only those: a process that froze for a day still learns what became of its commit."""
+
+    def names(tx: Transaction) -> set[str]:
+        return set(tx.run(sa.select(commits.c.connection)).scalars())
+
+    def add(tx: Transaction) -> None:
+        for name, age_s in (("frozen", 86_400.0), ("gone", FORGOTTEN_AFTER_S + 1.0)):
+            values = {"connection": name, "number": 1, "begun_at": tx.now_s - age_s}
+            tx.run(sa.insert(commits), values)
+
+    async with opened(postgres_url) as database:
+        await database.write(add)
+        before = await database.read(names)
+        async with opened(postgres_url) as other:
+            assert await other.read(names) == before - {"gone"}
 
 
 async def test_process_that_froze_lets_go_of_its_locks(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -34,11 +35,20 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'jobs.db'}"
 
 
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[SqliteDatabase]:
+    """Open the database at *url* for the block, however that ends."""
+    database = await open_sqlite(url)
+    try:
+        yield database
+    finally:
+        await database.aclose()
+
+
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[SqliteDatabase]:
-    database = await open_sqlite(url)
-    yield database
-    await database.aclose()
+    async with opened(url) as database:
+        yield database
 
 
 def insert_session(tx: Transaction, token: str) -> str:
@@ -54,12 +64,10 @@ def read_tokens(tx: Transaction) -> list[str]:
 
 
 async def test_jobs_outlive_the_process(url: str) -> None:
-    store = SqlJobStore(await open_sqlite(url))
-    job = await store.add_job(make_job())
-    await store.aclose()
-    store = SqlJobStore(await open_sqlite(url))
-    assert await store.get_job(job.id) == job
-    await store.aclose()
+    async with opened(url) as database:
+        job = await SqlJobStore(database).add_job(make_job())
+    async with opened(url) as database:
+        assert await SqlJobStore(database).get_job(job.id) == job
 
 
 async def test_times_are_the_machines_without_a_clock(database: SqliteDatabase) -> None:
@@ -133,10 +141,9 @@ def test_processes_may_create_it_together(url: str) -> None:
     assert [process.returncode for process in processes] == [0, 0, 0]
 
     async def count() -> int:
-        store = SqlJobStore(await open_sqlite(url))
-        page = await store.list_jobs(JobQuery(owner=make_job().owner, limit=99))
-        await store.aclose()
-        return len(page.jobs)
+        async with opened(url) as database:
+            page = await SqlJobStore(database).list_jobs(JobQuery(owner=make_job().owner, limit=99))
+            return len(page.jobs)
 
     assert anyio.run(count) == 30
 

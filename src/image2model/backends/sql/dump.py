@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from image2model.backends.sql.jobs_locked import no_lease
-from image2model.backends.sql.tables import REVISION, checks, items, metadata, turns
+from image2model.backends.sql.tables import REVISION, checks, commits, items, metadata, turns
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import InvalidRequest
 
@@ -19,7 +19,7 @@ Line = tuple[str, Mapping[str, Any]]
 ROWS_AT_ONCE = 500
 """Written in one transaction; an import that is interrupted loses no more than these."""
 
-_PASSING = frozenset({checks.name, turns.name})
+_PASSING = frozenset({checks.name, commits.name, turns.name})
 """Tables of what means nothing elsewhere."""
 
 _FORMAT = {"image2model": "records", "format": 1, "schema": REVISION}

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,6 +18,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from image2model.backends.sql.migrate import migrate
+from image2model.backends.sql.postgres_commits import (
+    NOW,
+    Mark,
+    counting,
+    forget_connections,
+    new_connection_name,
+    was_committed,
+)
 from image2model.backends.sql.postgres_errors import (
     is_conflict,
     is_mistake,
@@ -57,27 +66,34 @@ _CONNECT_ARGUMENTS = {
 # locks, and to read the database's clock, for workers' clocks may be wrong.
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _BEGIN_WRITING = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'"
-_NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
-_NOW_AND_ID = f"{_NOW}, pg_current_xact_id()::text"
 
-_READS = "image2model_reads"
+_BEGINS = "image2model_begins"
+_NAME = "image2model_name"
 _BEGUN = "image2model_begun"
+
+
+class _Begins(Enum):
+    """How an engine begins transactions."""
+
+    READING = auto()
+    WRITING = auto()
+    MARKED = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """What the database said when a transaction began: its time, and the id of one that writes."""
+    """When a transaction began by the database's clock, and what tells whether it is committed."""
 
     now_s: float
-    id: str | None
+    mark: Mark | None
 
 
 class _InDoubt(Exception):
-    """The connection broke while the transaction *id* was being committed."""
+    """The connection broke while the transaction of *mark* was being committed."""
 
-    def __init__(self, transaction: str, cause: sa.exc.DBAPIError) -> None:
-        super().__init__(transaction)
-        self.id = transaction
+    def __init__(self, mark: Mark, cause: sa.exc.DBAPIError) -> None:
+        super().__init__(mark)
+        self.mark = mark
         self.cause = cause
 
 
@@ -105,9 +121,9 @@ class PostgresDatabase:
     """
     A `Database` over PostgreSQL whose schema is in place; belongs to one event loop.
 
-    Calls survive a restart of the server: what had not been committed is done once more, and of
-    a commit whose answer was lost the server is asked what became of it. When the server stays
-    away, calls fail at once until it is back.
+    Calls survive a restart or a crash of the server, and a standby that takes over: what had not
+    been committed is done once more, and of a commit whose answer was lost the database tells what
+    became of it. When the server stays away, calls fail at once until it is back.
 
     Args:
         engine: An engine of `CONNECTIONS` connections, as `open_postgres` makes it.
@@ -118,8 +134,9 @@ class PostgresDatabase:
     def __init__(
         self, engine: sa.Engine, *, clock: Clock | None, patience_s: float = PATIENCE_S
     ) -> None:
-        self._writer = engine
-        self._reader = engine.execution_options(**{_READS: True})
+        self._engine = engine
+        self._writer = engine.execution_options(**{_BEGINS: _Begins.MARKED})
+        self._reader = engine.execution_options(**{_BEGINS: _Begins.READING})
         self._clock = clock
         self._patience_s = patience_s
         self._threads = anyio.CapacityLimiter(CONNECTIONS)
@@ -140,7 +157,7 @@ class PostgresDatabase:
                 )
             except _InDoubt as doubt:
                 _log.warning("a commit was not answered: %s", reason_of(doubt.cause))
-                if not await self._was_committed(doubt.id):
+                if not await self._persist(partial(self._was_committed, doubt.mark)):
                     continue
             return answers[-1]
 
@@ -157,7 +174,7 @@ class PostgresDatabase:
 
     async def aclose(self) -> None:
         """Let go of connections. May be called twice."""
-        await anyio.to_thread.run_sync(self._writer.dispose)
+        await anyio.to_thread.run_sync(self._engine.dispose)
 
     async def _persist(self, do: Callable[[], _T]) -> _T:
         """Call *do* in a thread until the database has answered, or has been away for too long."""
@@ -197,22 +214,21 @@ class PostgresDatabase:
                 try:
                     transaction.commit()
                 except sa.exc.DBAPIError as error:
-                    if begun.id is None or not is_outage(error):
+                    if begun.mark is None or not is_outage(error):
                         raise
-                    raise _InDoubt(begun.id, error) from error
+                    # Whatever was wrong with it: its next transaction would be taken for this one.
+                    connection.invalidate(error)
+                    raise _InDoubt(begun.mark, error) from error
 
-    async def _was_committed(self, transaction: str) -> bool:
-        """Ask what became of a transaction whose commit was not answered."""
-        while True:
-            said = await self._persist(partial(self._status, transaction))
-            if said != "in progress":
-                return said == "committed"
-            await anyio.sleep(_FIRST_PAUSE_S)
+    def _was_committed(self, mark: Mark) -> bool:
+        with self._engine.begin() as connection:
+            return was_committed(connection, mark)
 
-    def _status(self, transaction: str) -> str:
-        status = sa.text("SELECT pg_xact_status(CAST(:id AS xid8))")
-        with self._reader.connect() as connection, connection.begin():
-            return str(connection.execute(status, {"id": transaction}).scalar_one())
+    def _prepare(self) -> None:
+        migrate(self._engine)
+        with self._engine.begin() as connection:
+            begun: _Begun = connection.info[_BEGUN]
+            forget_connections(connection, now_s=begun.now_s)
 
 
 async def open_postgres(
@@ -237,7 +253,7 @@ async def open_postgres(
     engine = _engine(_parse(url))
     database = PostgresDatabase(engine, clock=clock, patience_s=patience_s)
     try:
-        await database._persist(partial(migrate, engine))  # noqa: SLF001  the same module
+        await database._persist(database._prepare)  # noqa: SLF001  the same module
     except BaseException:
         with anyio.CancelScope(shield=True):
             await database.aclose()
@@ -264,9 +280,14 @@ def _engine(url: URL) -> sa.Engine:
         )
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="PostgreSQL", extra="scaled") from error
+    sa.event.listen(engine, "connect", _name)
     sa.event.listen(engine, "begin", _begin)
     sa.event.listen(engine, "checkout", _refuse_dead)
     return engine
+
+
+def _name(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    entry.info[_NAME] = new_connection_name()
 
 
 def _refuse_dead(
@@ -280,8 +301,9 @@ def _refuse_dead(
 
 
 def _begin(connection: sa.Connection) -> None:
-    reads = connection.get_execution_options().get(_READS, False)
-    statements = f"{_BEGIN_READING}; {_NOW}" if reads else f"{_BEGIN_WRITING}; {_NOW_AND_ID}"
+    begins = connection.get_execution_options().get(_BEGINS, _Begins.WRITING)
+    name: str = connection.info[_NAME]
+    statements = _beginning(begins, name)
     driver = connection.connection.driver_connection
     assert driver is not None
     try:
@@ -295,4 +317,11 @@ def _begin(connection: sa.Connection) -> None:
         raise sa.exc.OperationalError(
             statements, None, error, connection_invalidated=True
         ) from error
-    connection.info[_BEGUN] = _Begun(row[0], None if reads else row[1])
+    mark = Mark(name, row[1]) if begins is _Begins.MARKED else None
+    connection.info[_BEGUN] = _Begun(row[0], mark)
+
+
+def _beginning(begins: _Begins, name: str) -> str:
+    if begins is _Begins.READING:
+        return f"{_BEGIN_READING}; SELECT {NOW}"
+    return f"{_BEGIN_WRITING}; {counting(name) if begins is _Begins.MARKED else f'SELECT {NOW}'}"

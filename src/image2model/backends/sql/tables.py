@@ -205,3 +205,12 @@ checks = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("checked_at", Seconds, nullable=False),
 )
+
+# PostgreSQL only: how many transactions each connection has committed.
+commits = sa.Table(
+    "commits",
+    metadata,
+    sa.Column("connection", HexId, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("begun_at", Seconds, nullable=False),
+)

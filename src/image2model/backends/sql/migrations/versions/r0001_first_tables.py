@@ -188,11 +188,19 @@ def upgrade() -> None:
         sa.Column("until", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("duty", name="pk_turns"),
     )
+    op.create_table(
+        "commits",
+        sa.Column("connection", sa.String(32), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("begun_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", name="pk_commits"),
+    )
 
 
 def downgrade() -> None:
     """Drop all tables and what is in them."""
     for table in (
+        "commits",
         "turns",
         "derived_files",
         "result_files",
