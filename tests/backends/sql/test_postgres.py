@@ -1,13 +1,11 @@
 """What the PostgreSQL database does besides the port: opening, sharing, surviving restarts."""
 
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -98,42 +96,19 @@ async def test_server_that_starts_is_waited_for(
                 await database.write(insert_session, "a")
 
 
-CREATE = """
-import anyio, sys
-from tests.contracts.job_stores import make_job, open_job_store
+async def test_several_may_create_it_together(postgres_url: str) -> None:
+    """Several find no tables, create them at the same moment, and write to them."""
 
-async def main():
-    sys.stdin.readline()
-    async with open_job_store(sys.argv[1]) as store:
-        for _ in range(10):
-            await store.add_job(make_job(count=1))
-
-anyio.run(main)
-"""
-
-
-def test_processes_may_create_it_together(postgres_url: str) -> None:
-    """Several processes find no tables, create them at the same moment, and write to them."""
-    root = Path(__file__).parents[3]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", CREATE, postgres_url], stdin=subprocess.PIPE, text=True, cwd=root
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        process.communicate(timeout=60)
-    assert [process.returncode for process in processes] == [0, 0, 0]
-
-    async def count() -> int:
+    async def create() -> None:
         async with opened(postgres_url) as database:
-            return await SqlJobStore(database).count_unfinished(make_job().owner)
+            for _ in range(10):
+                await SqlJobStore(database).add_job(make_job(count=1))
 
-    assert anyio.run(count) == 30
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(create)
+    async with opened(postgres_url) as database:
+        assert await SqlJobStore(database).count_unfinished(make_job().owner) == 50
 
 
 async def test_migrations_make_the_tables(database: PostgresDatabase) -> None:
