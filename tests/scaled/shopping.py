@@ -22,6 +22,7 @@ class Watcher:
     Attributes:
         states: The items' states as told, by index.
         cut_off: How often the stream broke before its end.
+        is_gone: Whether there is no such job any more.
         moved: Set, and made anew, whenever something is told.
     """
 
@@ -31,10 +32,13 @@ class Watcher:
         self._known = ""
         self.states: dict[int, str] = {}
         self.cut_off = 0
+        self.is_gone = False
+        self._news: dict[int, tuple[object, ...]] = {}
+        self._heard_s: dict[int, float] = {}
         self.moved = anyio.Event()
 
     async def watch(self) -> None:
-        """Watch until the stream says that the job is finished."""
+        """Watch until the stream says that the job is finished, or there is none any more."""
         while not await self._listen():
             self.cut_off += 1
             await anyio.sleep(_RETRY_S)
@@ -44,12 +48,30 @@ class Watcher:
         while sum(state in _ENDED for state in self.states.values()) < count:
             await self.moved.wait()
 
+    async def until_resumed(self) -> float:
+        """
+        Wait until work goes on everywhere: each item under way now, and one that waits, moved.
+
+        Returns:
+            When that was, as `anyio.current_time` tells time.
+        """
+        from_s = anyio.current_time()
+        moving = {i for i, state in self.states.items() if state not in {*_ENDED, "queued"}}
+        waiting = {i for i, state in self.states.items() if state == "queued"}
+        while True:
+            heard = {i: at_s for i, at_s in self._heard_s.items() if at_s >= from_s}
+            if moving <= heard.keys() and (not waiting or waiting & heard.keys()):
+                first = min((heard[i] for i in waiting & heard.keys()), default=from_s)
+                return max([first, *(heard[i] for i in moving)])
+            await self.moved.wait()
+
     async def _listen(self) -> bool:
         headers = {"Last-Event-ID": self._known} if self._known else {}
         try:
             async with self._http.stream("GET", self._address, headers=headers) as reply:
                 if reply.status_code != 200:
-                    return False
+                    self.is_gone = reply.status_code == 404
+                    return self.is_gone
                 name = ""
                 async for line in reply.aiter_lines():
                     field, _, value = line.partition(": ")
@@ -68,11 +90,22 @@ class Watcher:
     def _hear(self, name: str, data: dict[str, Any]) -> bool:
         if name == "snapshot":
             self.states = {item["index"]: item["state"] for item in data["items"]}
+            for item in data["items"]:
+                self._note(item)
         elif name == "item":
             self.states[data["index"]] = data["state"]
+            self._note(data)
         self.moved.set()
         self.moved = anyio.Event()
         return name == "end"
+
+    def _note(self, item: dict[str, Any]) -> None:
+        """Remember when an item was last told to have moved; a snapshot may tell what is known."""
+        progress = item["progress"] or {}
+        news = (item["state"], progress.get("phase"), progress.get("fraction"))
+        if self._news.get(item["index"]) != news:
+            self._news[item["index"]] = news
+            self._heard_s[item["index"]] = anyio.current_time()
 
 
 async def submit(http: httpx2.AsyncClient, url: str, count: int, **fields: str) -> str:

@@ -18,7 +18,7 @@ from image2model.cli.places import without_secrets
 from image2model.cli.queue_checks import check_queue
 from image2model.cli.remote import open_remote
 from image2model.core.errors import Image2ModelError
-from image2model.jobs.health import OK, check_parts
+from image2model.jobs.health import OK, QUEUE, check_parts
 from image2model.ports.provider import Provider
 from image2model.settings import Settings, load_settings, present_variables, variables
 
@@ -95,6 +95,8 @@ def _check_product(settings: Settings) -> Iterator[Finding]:
     try:
         with open_embedded(settings, works=False) as desk:
             for part, outcome in desk.call(check_parts, desk.context).items():
+                if part == QUEUE:
+                    continue  # There is none, or more is said about it below.
                 level = Level.OK if outcome == OK else Level.FAILURE
                 yield Finding(what=part, level=level, found=_told(settings, part, outcome))
             yield from _check_durability(desk, settings)

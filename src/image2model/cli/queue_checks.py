@@ -32,6 +32,8 @@ def check_queue(settings: Settings, desk: EmbeddedDesk) -> Iterator[Finding]:
     for kind, count in waiting.items():
         yield _finding_of(kind, waiting=count or 0, workers=workers.get(kind, 0))
     yield from _check_sharing(settings)
+    if settings.effective_fal_key and workers.get(RunsOn.NETWORK, 0) > 1:
+        yield _share_of_fal(settings, processes=workers[RunsOn.NETWORK])
 
 
 def _count_workers(settings: Settings) -> Mapping[RunsOn, int]:
@@ -70,3 +72,18 @@ def _check_sharing(settings: Settings) -> Iterator[Finding]:
             found="a folder: all processes must see the same one",
             advice="With more than one machine, set IMAGE2MODEL_STORAGE_URL to a bucket.",
         )
+
+
+def _share_of_fal(settings: Settings, *, processes: int) -> Finding:
+    each = settings.fal.concurrency
+    at_once = (
+        "each finding out for itself what the account may"
+        if each == "auto"
+        else f"up to {processes * each} at once together"
+    )
+    return Finding(
+        what="fal.ai",
+        level=Level.NOTE,
+        found=f"{processes} processes send requests, {at_once}",
+        advice="IMAGE2MODEL_FAL__CONCURRENCY holds for each: share the account's limit among them.",
+    )

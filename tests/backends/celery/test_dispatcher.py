@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from image2model.backends.celery import dispatcher as dispatcher_module
 from image2model.backends.celery.broker import make_broker
 from image2model.backends.celery.dispatcher import CeleryDispatcher, open_dispatcher
 from image2model.core.errors import InvalidSetting
@@ -80,6 +81,25 @@ async def test_messages_wait_here_while_the_broker_is_away(new_redis: NewRedis) 
             await until_waiting(dispatcher, None)
             server.start()
             await until_waiting(dispatcher, 5)
+
+
+async def test_that_the_broker_is_away_is_said_once(
+    new_redis: NewRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often it is tried; and that it is back."""
+    with new_redis() as server:
+        broker = make_broker(server.url(), longest_run_s=60.0)
+        async with open_dispatcher(broker) as dispatcher:
+            assert await dispatcher.waiting(RunsOn.CPU) == 0
+            server.kill()
+            for _ in range(2):
+                assert await dispatcher.waiting(RunsOn.CPU) is None
+            server.start()
+            await until_waiting(dispatcher, 0)
+    told = [one.getMessage() for one in caplog.records if one.name == dispatcher_module.__name__]
+    assert len(told) == 2, told
+    assert "does not answer" in told[0]
+    assert "answers again" in told[1]
 
 
 async def test_frozen_broker_holds_up_nobody(new_redis: NewRedis) -> None:

@@ -69,7 +69,7 @@ async def test_process_subscribes_once(
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 async def test_redis_that_comes_back_wakes_everybody(
-    new_redis: Callable[..., RedisServer], end: str
+    new_redis: Callable[..., RedisServer], end: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """While it is away publishing works, here at once; what others missed comes afterwards."""
     with new_redis() as server:
@@ -84,6 +84,9 @@ async def test_redis_that_comes_back_wakes_everybody(
                 assert await there.changed(timeout_s=SOON_S)
                 # Woken by the reconnection: nobody can know what was published meanwhile.
                 assert await here.changed(timeout_s=SOON_S)
+    told = [one.getMessage() for one in caplog.records if "other processes come" in one.message]
+    assert "late" in told[0]
+    assert "at once again" in told[-1]
 
 
 async def test_feed_opens_before_redis_starts(new_redis: Callable[..., RedisServer]) -> None:

@@ -46,6 +46,7 @@ class CeleryDispatcher:
         self._filled = anyio.Event()
         self._emptied = anyio.Event()
         self._is_cut_off = False
+        self._is_away = False
         self._sending = anyio.CapacityLimiter(1)
         self._counting = anyio.CapacityLimiter(1)
 
@@ -59,12 +60,14 @@ class CeleryDispatcher:
         if self._is_cut_off:
             return None
         try:
-            return await anyio.to_thread.run_sync(
+            count = await anyio.to_thread.run_sync(
                 self._count, runs_on, limiter=self._counting, abandon_on_cancel=True
             )
         except self._errors as error:
-            _log.warning("cannot ask the broker: %s", error)
+            self._note_away(error)
             return None
+        self._note_back()
+        return count
 
     async def serve(self) -> None:
         """Send what comes, for ever; cancel to stop."""
@@ -90,15 +93,27 @@ class CeleryDispatcher:
                     self._send, batch, limiter=self._sending, abandon_on_cancel=True
                 )
             except self._errors as error:
-                _log.warning("cannot send %d items now: %s", len(self._outbox), error)
+                self._note_away(error)
                 self._is_cut_off = True
                 await anyio.sleep(wait_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
             else:
                 break
         self._is_cut_off = False
+        self._note_back()
         for message in batch:
             self._outbox.pop(message, None)
+
+    def _note_away(self, error: BaseException) -> None:
+        # Said once: it is tried every few seconds.
+        if not self._is_away:
+            _log.warning("the broker does not answer, items wait until it does: %s", error)
+            self._is_away = True
+
+    def _note_back(self) -> None:
+        if self._is_away:
+            _log.warning("the broker answers again")
+            self._is_away = False
 
     def _send(self, batch: Sequence[_Message]) -> None:
         with self._broker.producer_or_acquire() as producer:

@@ -4,12 +4,13 @@ import logging
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from celery import Celery, bootsteps, signals
 from celery.concurrency.prefork import TaskPool as PreforkPool
-from celery.exceptions import Reject
+from celery.exceptions import Reject, SecurityWarning
 
 from image2model.backends.celery.broker import RUN_ITEM
 from image2model.backends.celery.item_loop import ItemLoop, LoopStopped, OpenRunner
@@ -114,6 +115,8 @@ def serve_queues(
     signals.worker_ready.connect(tell_ready)
     signals.setup_logging.connect(keep_logging)
     names = [queue.value for queue in queues]
+    # Celery warns whoever works as root, of messages that make objects; ours are JSON.
+    warnings.simplefilter("ignore", SecurityWarning)
     worker = broker.Worker(
         hostname=f"{'-'.join(names)}-{new_hex_id()[:8]}@{socket.gethostname()}",
         queues=names,

@@ -48,6 +48,7 @@ class RedisChangeFeed:
         self._changed: dict[JobId, None] = {}
         self._has_changed = anyio.Event()
         self.is_connected = anyio.Event()
+        self._is_late = False
 
     async def publish(self, job: JobId) -> None:
         """Wake the watchers of *job*, in every process; never fails and never waits for them."""
@@ -81,7 +82,8 @@ class RedisChangeFeed:
                         pipeline.publish(CHANNEL, f"{self._sender} {job}")
                     await pipeline.execute()
             except RedisError as error:
-                _log.warning("changes of %d jobs wait to be told: %s", len(changed), error)
+                if pause_s == _FIRST_PAUSE_S:
+                    _log.warning("changes wait to be told to other processes: %s", error)
                 self._changed = changed | self._changed
                 self._has_changed.set()
                 await anyio.sleep(pause_s)
@@ -99,9 +101,11 @@ class RedisChangeFeed:
                     await self._hear(subscription)
             except (RedisError, OSError) as error:
                 if self.is_connected.is_set():
-                    _log.warning("changes made by other processes come late: %s", error)
                     self.is_connected = anyio.Event()
                     pause_s = _FIRST_PAUSE_S
+                if not self._is_late:
+                    _log.warning("changes made by other processes come late: %s", error)
+                    self._is_late = True
             await anyio.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
 
@@ -115,6 +119,9 @@ class RedisChangeFeed:
             heard_at_s = anyio.current_time()
             if message["type"] == "subscribe":
                 self.is_connected.set()
+                if self._is_late:
+                    _log.warning("changes made by other processes come at once again")
+                    self._is_late = False
                 for job in list(self._watched):
                     await self._local.publish(job)
             elif message["type"] == "message":
