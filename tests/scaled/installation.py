@@ -193,6 +193,20 @@ class Installation:
         for program in started:
             program.until_ready()
 
+    def run(self, *arguments: str) -> str:
+        """Run a command of the product to its good end. Returns what it says."""
+        done = subprocess.run(
+            [Program.command, *arguments],
+            env=dict(self.environment),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{self.logs()}"
+        return done.stdout
+
     def logs(self) -> str:
         """Read what all have written, for a test that fails."""
         return "\n".join(f"== {one.log.name}\n{one.log.read_text()}" for one in self.programs)

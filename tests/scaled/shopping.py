@@ -13,6 +13,7 @@ from tests.cli.drawing import disc_png
 GENERATOR = "fal/tripo-v2.5"
 _RETRY_S = 0.2
 _ENDED = {"succeeded", "failed", "cancelled"}
+_UNDER_WAY = {"generating", "finishing"}
 
 
 class Watcher:
@@ -52,11 +53,14 @@ class Watcher:
         """
         Wait until work goes on everywhere: each item under way now, and one that waits, moved.
 
+        One whose submission may have been cut off does not count: whether it was accepted is
+        known only when the provider's own list of requests would show it.
+
         Returns:
             When that was, as `anyio.current_time` tells time.
         """
         from_s = anyio.current_time()
-        moving = {i for i, state in self.states.items() if state not in {*_ENDED, "queued"}}
+        moving = {i for i, state in self.states.items() if state in _UNDER_WAY}
         waiting = {i for i, state in self.states.items() if state == "queued"}
         while True:
             heard = {i: at_s for i, at_s in self._heard_s.items() if at_s >= from_s}

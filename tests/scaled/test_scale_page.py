@@ -1,17 +1,15 @@
 """The page about scaled mode, followed line by line."""
 
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.scaled.installation import Installation, Program
+from tests.scaled.installation import Installation
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "scale.md"
-END_LIMIT_S = 300.0
 
 
 def blocks(language: str) -> list[str]:
@@ -28,17 +26,7 @@ def run(installation: Installation, line: str) -> str:
     """Run a line of the page to its end; returns what it says."""
     name, *arguments = line.split()
     assert name == "image2model"
-    done = subprocess.run(
-        [Program.command, *arguments],
-        env=dict(installation.environment),
-        cwd=installation.folder,
-        capture_output=True,
-        text=True,
-        timeout=END_LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}\n{installation.logs()}"
-    return done.stdout
+    return installation.run(*arguments)
 
 
 def test_two_workers_line_by_line(
