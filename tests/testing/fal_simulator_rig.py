@@ -70,7 +70,10 @@ async def running(
     async with (
         FalSimulator(settings, faults=faults) as fal,
         httpx2.AsyncClient(
-            headers={"authorization": f"Key {fal.key}"}, trust_env=False, timeout=5.0
+            headers={"authorization": f"Key {fal.key}"},
+            trust_env=False,
+            # A thousand requests wait for each other, and no server can help that.
+            timeout=httpx2.Timeout(5.0, pool=None),
         ) as http,
     ):
         yield Rig(fal=fal, http=http)
