@@ -16,6 +16,9 @@ from image2model.geometry.glb_writer import write_glb
 from image2model.geometry.mesh import EncodedImage, Material
 from image2model.geometry.preview import render_preview
 from image2model.geometry.report import report_file
+from image2model.geometry.scene import prepare_scene
+from image2model.geometry.sprite import render_sprite
+from image2model.geometry.texture_coding import encode_rgba
 from tests.geometry.shapes import picture, torus
 
 
@@ -69,6 +72,55 @@ def test_bombs_are_refused_before_they_are_unpacked(
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
+
+
+def many(count: int, data: Callable[[int], bytes]) -> bytes:
+    """Make a model of so many parts, each with a texture of its own."""
+    images = [EncodedImage(data=data(index), media_type="image/png") for index in range(count)]
+    parts = [
+        torus(around=6, across=4, material=Material(base_color_texture=image)) for image in images
+    ]
+    return write_glb(*parts)
+
+
+def allowed(index: int) -> bytes:
+    """Promise as many pixels as one texture may have; the bytes of each are others."""
+    return png(8192, 8192, zlib.compress(bytes(1000 + index)))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        render_preview,
+        render_sprite,
+        lambda glb: convert_file(glb, Conversion(format="usdz"), name="m"),
+        lambda glb: convert_file(glb, Conversion(format="glb", texture_px=64), name="m"),
+        lambda glb: convert_file(glb, Conversion(format="gltf.zip", max_bytes=9000), name="m"),
+    ],
+    ids=["preview", "sprite", "recoded", "reduced", "within bytes"],
+)
+def test_many_textures_have_a_limit_in_common(use: Callable[[bytes], object]) -> None:
+    """Each is allowed by itself; all together would take minutes."""
+    with pytest.raises(InvalidMesh, match="its 15 textures have 1,007 million pixels in all"):
+        use(many(15, allowed))
+
+
+def test_textures_that_need_not_be_decoded_have_none() -> None:
+    glb = many(15, allowed)
+    for asked in (Conversion(format="glb", pivot="base"), Conversion(format="stl", texture_px=64)):
+        convert_file(glb, asked, name="m")
+
+
+def test_many_textures_are_drawn_coarser() -> None:
+    """What is held of them at once has a limit, however many there are."""
+    data = encode_rgba(np.full((2048, 2048, 4), 255, np.uint8), lossless=True).data
+    images = [EncodedImage(data=data, media_type="image/png") for _ in range(20)]
+    parts = [
+        torus(around=6, across=4, material=Material(base_color_texture=image)) for image in images
+    ]
+    for shown, side_px in ((parts[:4], 2048), (parts, 894)):
+        scene = prepare_scene(shown, texture_px=1100)
+        assert {texture.shape[0] for texture in scene.textures if texture is not None} == {side_px}
 
 
 @pytest.mark.parametrize("what", DAMAGED)

@@ -1,5 +1,6 @@
 """Meshes made ready to be drawn any number of times."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +9,10 @@ from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.texture import decode_texture
+from image2model.geometry.texture import check_texture_load, decode_texture
+
+_MOST_DECODED_PX = 64_000_000
+"""Of all textures of a scene together, as they are held to be drawn: 256 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +114,13 @@ def _colors(meshes: Sequence[Mesh]) -> NDArray[np.float32] | None:
 
 
 def _textures(meshes: Sequence[Mesh], texture_px: int) -> list[NDArray[np.uint8] | None]:
-    """Decode every picture once, though meshes may share it."""
+    """Decode every picture once, though meshes may share it; many ones coarser than few."""
+    shown = [mesh.material.base_color_texture for mesh in meshes if mesh.uvs is not None]
+    images = {id(image): image for image in shown if image is not None}
+    check_texture_load(images.values())
+    # Decoded they may be twice as long, and as wide.
+    share_px = math.isqrt(_MOST_DECODED_PX // (4 * max(1, len(images))))
+    texture_px = max(1, min(texture_px, share_px))
     decoded: dict[int, NDArray[np.uint8]] = {}
     found: list[NDArray[np.uint8] | None] = []
     for mesh in meshes:

@@ -1,6 +1,8 @@
 """Pictures inside 3D files: decoding them safely and reading colours from them."""
 
+import contextlib
 import io
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -12,6 +14,9 @@ from image2model.geometry.mesh import EncodedImage
 
 _LARGEST_PX = 8192 * 8192
 """More pixels than any generator's texture has; refused before decoding."""
+
+_MOST_PX = 1_000_000_000
+"""Of all textures of a model together; decoding as many as PNG takes about half a minute."""
 
 _UNREADABLE = (
     OSError,
@@ -51,6 +56,33 @@ def texture_size_px(image: EncodedImage) -> tuple[int, int]:
             return opened.size
     except _UNREADABLE as error:
         raise InvalidMesh(reason="a texture is no JPEG, PNG or WebP picture") from error
+
+
+def check_texture_load(images: Iterable[EncodedImage]) -> None:
+    """
+    Insist that textures which are about to be decoded are not too many and too large together.
+
+    Each of them may be within the limit, and all of them take minutes. Those that are no pictures
+    do not count; decoding will tell.
+
+    Args:
+        images: All that will be decoded for one model; each counts once.
+
+    Raises:
+        InvalidMesh: They have too many pixels in all.
+    """
+    known = {id(image): image for image in images}
+    total_px = 0
+    for image in known.values():
+        with contextlib.suppress(InvalidMesh):
+            width_px, height_px = texture_size_px(image)
+            total_px += width_px * height_px
+    if total_px > _MOST_PX:
+        reason = (
+            f"its {len(known)} textures have {total_px / 1e6:,.0f} million pixels in all; "
+            f"{_MOST_PX / 1e6:,.0f} million is the most"
+        )
+        raise InvalidMesh(reason=reason)
 
 
 def decode_texture(image: EncodedImage, *, longest_px: int) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from image2model.geometry.mesh import EncodedImage, Mesh
 from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
 from image2model.geometry.repair import repair
 from image2model.geometry.simplify import simplify
-from image2model.geometry.texture import texture_size_px
+from image2model.geometry.texture import check_texture_load, texture_size_px
 
 _MOST_ROUNDS = 14
 _LEAST_TEXTURE_PX = 64
@@ -20,6 +20,9 @@ _LEAST_SHARE, _MOST_SHARE = 0.2, 0.9
 """Of the faces that may remain after one round."""
 
 _MARGIN = 0.97
+
+_WITHOUT_TEXTURES = frozenset({"stl", "ply"})
+_WITH_TEXTURES_AS_THEY_ARE = frozenset({"glb", "gltf.zip"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +67,21 @@ def convert_file(
     if conversion.changes_nothing and not metadata and _is(data, conversion.format):
         return Converted(content=data, faces=faces, notes=[])
     meshes, notes = list(model.meshes), list(model.left_out)
+    if _decodes(conversion):
+        check_texture_load(unique_textures(meshes))
     meshes, notes = _adjusted(meshes, notes, conversion)
     meshes = list(place(meshes, conversion))
     smaller = _Smaller(meshes, conversion, name=name, metadata=metadata or {})
     smaller.meet_budget()
     notes += smaller.notes() + beyond_format(smaller.meshes, conversion.format)
     return Converted(content=smaller.content, faces=count_faces(smaller.meshes), notes=notes)
+
+
+def _decodes(conversion: Conversion) -> bool:
+    """Tell whether textures have to be decoded for it."""
+    if conversion.format in _WITH_TEXTURES_AS_THEY_ARE:
+        return conversion.texture_px is not None or conversion.max_bytes is not None
+    return conversion.format != "stl"
 
 
 def count_faces(meshes: Sequence[Mesh]) -> int:
@@ -94,7 +106,7 @@ def _adjusted(
         notes = [*notes, f"simplified from {faces:,} to {left:,} faces"]
         if left > conversion.faces:
             notes = [*notes, f"its seams leave no way down to {conversion.faces:,} faces"]
-    if conversion.texture_px is not None:
+    if conversion.texture_px is not None and conversion.format not in _WITHOUT_TEXTURES:
         largest = largest_texture_px(meshes)
         if largest > conversion.texture_px:
             meshes = list(shrink_textures(meshes, longest_px=conversion.texture_px))
@@ -181,7 +193,7 @@ class _Smaller:
 
     def _give_textures(self) -> bool:
         """Halve the textures if they weigh more than the faces and are not tiny."""
-        if self._conversion.format in {"stl", "ply"}:
+        if self._conversion.format in _WITHOUT_TEXTURES:
             return False
         weight = sum(len(image.data) for image in unique_textures(self.meshes))
         longest = largest_texture_px(self.meshes)
@@ -195,7 +207,7 @@ class _Smaller:
         if faces <= LEAST_FACES:
             return False
         textures = 0
-        if self._conversion.format not in {"stl", "ply"}:
+        if self._conversion.format not in _WITHOUT_TEXTURES:
             textures = sum(len(image.data) for image in unique_textures(self.meshes))
         share = (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
         wanted = int(faces * min(max(share, _LEAST_SHARE), _MOST_SHARE))
