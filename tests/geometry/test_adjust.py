@@ -11,8 +11,10 @@ from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.geometry.formats.convert import convert_file, count_faces
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.glb_writer import write_glb
+from image2model.geometry.mesh import EncodedImage, Material
 from image2model.geometry.simplify import simplify
 from image2model.geometry.texture import texture_size_px
+from image2model.geometry.texture_coding import encode_rgba
 from tests.geometry.shapes import coat, drawn, pbr_material, psnr_db, torus
 
 FINE = torus(around=160, across=80)
@@ -106,6 +108,31 @@ def test_byte_budget_is_met_and_told(format_name: str) -> None:
     made = convert_file(glb, Conversion(format=format_name, max_bytes=limit), name="x")
     assert limit // 4 < len(made.content) <= limit
     assert any("byte budget" in note for note in made.notes)
+
+
+def noise(side_px: int, *, seed: int) -> EncodedImage:
+    """Draw a texture that hardly packs."""
+    rgba = np.random.default_rng(seed).integers(0, 256, (side_px, side_px, 4), dtype=np.uint8)
+    rgba[..., 3] = 255
+    return encode_rgba(rgba)
+
+
+def test_byte_budget_is_used_and_keeps_the_size() -> None:
+    """Faces that went before the textures made room come back; the height stays that asked for."""
+    parts = [
+        replace(
+            FINE,
+            positions=FINE.positions + np.float32([0, 0.2 * seed, 0]),
+            material=Material(base_color_texture=noise(512, seed=seed)),
+        )
+        for seed in range(2)
+    ]
+    limit = 160_000
+    asked = Conversion(format="glb", max_bytes=limit, height_mm=80)
+    made = convert_file(write_glb(*parts), asked, name="x")
+    assert 0.75 * limit < len(made.content) <= limit
+    low, high = bounds(read_model(made.content).meshes)
+    assert (high - low)[1] == pytest.approx(0.08, rel=1e-5)
 
 
 def test_impossible_budget_says_how_small_it_can_be() -> None:

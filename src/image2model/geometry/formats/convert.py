@@ -20,6 +20,8 @@ _LEAST_SHARE, _MOST_SHARE = 0.2, 0.9
 """Of the faces that may remain after one round."""
 
 _MARGIN = 0.97
+_WELL_USED = 0.8
+"""Of a byte budget; who leaves less unused is content."""
 
 _WITHOUT_TEXTURES = frozenset({"stl", "ply"})
 _WITH_TEXTURES_AS_THEY_ARE = frozenset({"glb", "gltf.zip"})
@@ -170,13 +172,36 @@ class _Smaller:
             return
         for _ in range(_MOST_ROUNDS):
             if len(self.content) <= limit:
+                self._take_faces_back(limit)
                 return
-            if not (self._give_textures() or self._give_faces(limit)):
+            # What weighs less is given up where there is nothing left of the other.
+            if self._texture_bytes() * 2 >= len(self.content):
+                given = self._give_textures() or self._give_faces(limit)
+            else:
+                given = self._give_faces(limit) or self._give_textures()
+            if not given:
                 break
             self.content = self._write()
         if len(self.content) > limit:
             least = f"cannot be met: the least it can become is {len(self.content):,} bytes."
             raise InvalidRequest(field="max_bytes", reason=least)
+
+    def _take_faces_back(self, limit: int) -> None:
+        """Spend on faces what is left: they may have gone before the textures that made room."""
+        given, faces = count_faces(self._given), count_faces(self.meshes)
+        if faces == given or len(self.content) > limit * _WELL_USED:
+            return
+        textures = self._texture_bytes()
+        share = (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
+        meshes, content = self.meshes, self.content
+        whole = self._given
+        if textures:
+            whole = list(shrink_textures(whole, longest_px=largest_texture_px(meshes)))
+        wanted = int(faces * share)
+        self.meshes = whole if wanted >= given else self._simplified(whole, wanted)
+        self.content = self._write()
+        if len(self.content) > limit:
+            self.meshes, self.content = meshes, content
 
     def notes(self) -> list[str]:
         """Say what was given up."""
@@ -192,12 +217,11 @@ class _Smaller:
         return notes
 
     def _give_textures(self) -> bool:
-        """Halve the textures if they weigh more than the faces and are not tiny."""
+        """Halve the textures if there are any and they are not tiny."""
         if self._conversion.format in _WITHOUT_TEXTURES:
             return False
-        weight = sum(len(image.data) for image in unique_textures(self.meshes))
         longest = largest_texture_px(self.meshes)
-        if longest <= _LEAST_TEXTURE_PX or weight * 2 < len(self.content):
+        if longest <= _LEAST_TEXTURE_PX:
             return False
         self.meshes = list(shrink_textures(self.meshes, longest_px=longest // 2))
         return True
@@ -206,13 +230,20 @@ class _Smaller:
         faces = count_faces(self.meshes)
         if faces <= LEAST_FACES:
             return False
-        textures = 0
-        if self._conversion.format not in _WITHOUT_TEXTURES:
-            textures = sum(len(image.data) for image in unique_textures(self.meshes))
+        textures = self._texture_bytes()
         share = (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
         wanted = int(faces * min(max(share, _LEAST_SHARE), _MOST_SHARE))
-        self.meshes = list(simplify(self.meshes, faces=max(wanted, LEAST_FACES)))
+        self.meshes = self._simplified(self.meshes, max(wanted, LEAST_FACES))
         return 0 < count_faces(self.meshes) < faces
+
+    def _simplified(self, meshes: Sequence[Mesh], faces: int) -> list[Mesh]:
+        """Simplify, and give back the size that was asked for: its ends may be among what goes."""
+        return list(place(simplify(meshes, faces=faces), self._conversion))
+
+    def _texture_bytes(self) -> int:
+        if self._conversion.format in _WITHOUT_TEXTURES:
+            return 0
+        return sum(len(image.data) for image in unique_textures(self.meshes))
 
     def _write(self) -> bytes:
         return write_model(self.meshes, self._conversion, name=self._name, metadata=self._metadata)

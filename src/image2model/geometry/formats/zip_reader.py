@@ -67,6 +67,8 @@ def _unpack(archive: zipfile.ZipFile) -> Unpacked:
         default=None,
     )
     if main is None:
+        if any(_format_of(entry) == "model" for entry in entries):
+            raise InvalidMesh(reason="it is 3MF, which can be written but not read here")
         raise InvalidMesh(reason=f"its ZIP archive holds none of {', '.join(_MAIN_FORMATS)}")
     folder = posixpath.dirname(main.filename)
     files = {
