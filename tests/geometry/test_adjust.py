@@ -122,7 +122,7 @@ def test_byte_budget_is_used_and_keeps_the_size() -> None:
     parts = [
         replace(
             FINE,
-            positions=FINE.positions + np.float32([0, 0.2 * seed, 0]),
+            positions=FINE.positions + np.array([0, 0.2 * seed, 0], np.float32),
             material=Material(base_color_texture=noise(512, seed=seed)),
         )
         for seed in range(2)
