@@ -32,6 +32,9 @@ from tests.e2e.site import (
     open_site,
 )
 
+_PATIENCE_MS = 180_000
+"""Nothing hangs on these pictures being quick: the machine may be busy with other work."""
+
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
@@ -57,6 +60,8 @@ class Album:
     def take(self, name: str, *, whole: bool = True) -> None:
         """Save the page as it is now under *name*."""
         if whole:
+            # A pointer that rests on a card turns its model.
+            self.page.mouse.move(0, 0)
             # Pictures below the fold are loaded when they come near.
             for image in self.page.locator("main img:visible").all():
                 image.scroll_into_view_if_needed()
@@ -78,6 +83,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if reason := missing():
         sys.exit(reason)
+    expect.set_options(timeout=_PATIENCE_MS)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
     for variant in [arguments.only] if arguments.only else VARIANTS:
@@ -96,6 +102,7 @@ def take_variant(folder: Path, variant: str, faults: list[str]) -> None:
         open_browser() as browser,
         new_visitor(browser, site, **VARIANTS[variant]) as context,
     ):
+        context.set_default_timeout(_PATIENCE_MS)
         page = context.new_page()
         album = Album(page, folder, variant, faults)
         steps: list[Callable[[Album], None]] = [upload, results, viewer, history]

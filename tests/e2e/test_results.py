@@ -27,7 +27,7 @@ from tests.e2e.journey import (
     serious_faults,
     wait_for_results,
 )
-from tests.e2e.site import Simulator, Site, open_site
+from tests.e2e.site import PICTURES, Simulator, Site, open_site
 
 LIKENESS = re.compile(r"(\d+).% like the photo")
 
@@ -134,6 +134,20 @@ def test_a_card_turns_under_the_pointer(local_site: Site, visit: Visit) -> None:
     page.keyboard.press("ArrowLeft")
     assert position_of(turning) != before
     page.keyboard.press("Tab")
+    expect(turning).to_have_attribute("data-turning", "false")
+
+
+def test_a_card_that_is_sorted_away_stops_turning(local_site: Site, visit: Visit) -> None:
+    """Nothing tells a card that another one took its place under the pointer."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, [PICTURES / "mug.png", PICTURES / "badge.png"])
+    make(page, 2)
+    wait_for_results(page)
+    turning = card(page, "mug").locator("[data-turning]")
+    turn_to(page, turning, 0.8)
+    page.get_by_label("Sort").select_option("name")
+    expect(card(page, "badge").locator("[data-turning=true]")).to_be_visible()
     expect(turning).to_have_attribute("data-turning", "false")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import Visit
 from tests.e2e.journey import (
@@ -320,6 +320,29 @@ def test_one_picture_is_sent_again(local_site: Site, visit: Visit) -> None:
     page.wait_for_url("**/jobs/*")
     wait_for_results(page)
     expect(page.locator("li[data-state=succeeded]")).to_have_count(3)
+
+
+def test_an_order_goes_on_while_its_page_is_left(local_site: Site, visit: Visit) -> None:
+    """Who comes back finds it on its way, and nothing is sent or made twice."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures()[:2])
+    uploads = re.compile(r"/items/\d/views/front")
+    held: list[Route] = []
+    page.route(uploads, held.append)
+    page.get_by_role("button", name="Make 2 models").click()
+    expect(page.get_by_text("Sending pictures")).to_be_visible()
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.get_by_role("link", name="Create").click()
+    expect(page.get_by_text("Sending pictures")).to_be_visible()
+    expect(page.get_by_role("button", name="Make 2 models")).to_have_count(0)
+    page.unroute(uploads)
+    for route in held:
+        route.continue_()
+    page.wait_for_url("**/jobs/*")
+    wait_for_results(page)
+    assert len(page.request.get("/api/v1/jobs").json()["jobs"]) == 1
 
 
 def test_page_heals_when_the_server_comes_back(tmp_path: Path, visit: Visit) -> None:

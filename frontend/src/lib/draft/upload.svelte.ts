@@ -66,6 +66,7 @@ export class Upload {
    */
   async run({ subjects, terms, rows }: Order): Promise<string | null> {
     this.#abort = new AbortController();
+    const { signal } = this.#abort;
     this.#rows = rows;
     this.problem = null;
     this.state = 'sending';
@@ -76,6 +77,11 @@ export class Upload {
     return this.#guard(async () => {
       await this.#discard();
       const draft = await this.#api.createDraft(terms, makeKey());
+      if (signal.aborted) {
+        // Cancelled before it had a name; by now another one may be on its way.
+        await this.#api.remove(draft.id);
+        return null;
+      }
       this.#draft = draft.id;
       return this.#sendAndStart();
     });
@@ -99,10 +105,16 @@ export class Upload {
 
   async cancel(): Promise<void> {
     this.#abort.abort(new DOMException('Cancelled', 'AbortError'));
-    this.state = 'idle';
     for (const { picture } of this.#places) picture.sending = { state: 'waiting' };
+    this.close();
+    await this.#discard();
+  }
+
+  /** Forgets the order, which is on its way or cancelled. */
+  close(): void {
+    this.state = 'idle';
+    this.problem = null;
     this.#places = [];
-    await this.#discard().catch(() => undefined);
   }
 
   async #guard(action: () => Promise<string | null>): Promise<string | null> {
@@ -118,15 +130,16 @@ export class Upload {
   }
 
   async #sendAndStart(only?: Subject): Promise<string | null> {
+    const { signal } = this.#abort;
     const waiting = this.#places.filter(
       ({ picture, subject }) =>
         ['waiting', 'failed'].includes(picture.sending.state) && (!only || only === subject),
     );
     const lanes = Array.from({ length: AT_ONCE }, async () => {
-      for (let next = waiting.shift(); next; next = waiting.shift()) await this.#send(next);
+      for (let next = waiting.shift(); next; next = waiting.shift()) await this.#send(next, signal);
     });
     await Promise.all(lanes);
-    if (this.#abort.signal.aborted) return null;
+    if (signal.aborted) return null;
     // What somebody has sent again meanwhile is still on its way: the last to arrive starts.
     const arrived = this.#places.every(({ picture }) =>
       ['sent', 'failed'].includes(picture.sending.state),
@@ -151,8 +164,8 @@ export class Upload {
     return id;
   }
 
-  async #send({ index, subject, picture }: Place): Promise<void> {
-    const signal = this.#abort.signal;
+  async #send({ index, subject, picture }: Place, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     // The server finds the row of an item by the name that its picture came with.
     const row = this.#rows.get(subject);
     const name = row?.picture ?? (subject.pictures.length > 1 ? subject.name : picture.file.name);
@@ -186,7 +199,7 @@ export class Upload {
    * filled first.
    */
   async #closeGaps(): Promise<void> {
-    const signal = this.#abort.signal;
+    const { signal } = this.#abort;
     const failed = this.failed;
     const good = this.#places.filter(({ subject }) => !failed.includes(subject));
     const filler = good.toSorted((a, b) => a.picture.file.size - b.picture.file.size)[0]?.picture;
@@ -204,8 +217,12 @@ export class Upload {
         await this.#api.uploadView(to, filler.file, () => undefined, signal);
       }
       await this.#api.removeItem(this.#draftId, index);
+      // At once: if the next one cannot be removed, this one is not tried again at its old place.
+      this.#places = this.#places
+        .filter((place) => place.index !== index)
+        .map((place) => ({ ...place, index: place.index - (place.index > index ? 1 : 0) }));
     }
-    this.#places = good;
+    this.#places = this.#places.filter(({ subject }) => !failed.includes(subject));
   }
 
   get #draftId(): string {
@@ -217,7 +234,8 @@ export class Upload {
   async #discard(): Promise<void> {
     const draft = this.#draft;
     this.#draft = null;
-    if (draft) await this.#api.remove(draft);
+    // What cannot be removed now goes when the server cleans up.
+    if (draft) await this.#api.remove(draft).catch(() => undefined);
   }
 }
 

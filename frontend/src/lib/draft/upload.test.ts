@@ -73,3 +73,80 @@ it('starts once when all arrive together', async () => {
   expect((await Promise.all(both)).filter(Boolean)).toEqual(['draft']);
   expect(server.starts).toHaveLength(1);
 });
+
+/** A server whose drafts come when they are made to, and whose answers can be lost. */
+class DraftServer {
+  readonly items: string[] = [];
+  readonly started: string[] = [];
+  readonly removed: string[] = [];
+  readonly refused = new Set<string>();
+  removalsToLose = 0;
+  readonly #drafts: (() => void)[] = [];
+  #made = 0;
+
+  createDraft(): Promise<{ id: string }> {
+    const id = `draft ${(this.#made += 1)}`;
+    return new Promise((resolve) => this.#drafts.push(() => resolve({ id })));
+  }
+
+  makeDrafts(): void {
+    for (const make of this.#drafts.splice(0)) make();
+  }
+
+  uploadView(to: { index: number; name: string }): Promise<void> {
+    if (this.refused.has(to.name)) return Promise.reject(new Problem(422, 'no', 'No.', {}));
+    this.items[to.index] = to.name;
+    return Promise.resolve();
+  }
+
+  removeItem(_id: string, index: number): Promise<void> {
+    if (this.removalsToLose > 0 && index === 1) {
+      this.removalsToLose -= 1;
+      return Promise.reject(new Problem(503, 'away', 'Away.', {}));
+    }
+    this.items.splice(index, 1);
+    return Promise.resolve();
+  }
+
+  remove(id: string): Promise<void> {
+    this.removed.push(id);
+    return Promise.resolve();
+  }
+
+  start(id: string): Promise<void> {
+    this.started.push(id);
+    return Promise.resolve();
+  }
+}
+
+it('drops the draft of an order that was cancelled before it came', async () => {
+  const server = new DraftServer();
+  const upload = new Upload(server as unknown as Api);
+  const order = { subjects: [subject('cup')], terms: TERMS, rows: new Map() };
+  const first = upload.run(order);
+  await Promise.resolve();
+  await upload.cancel();
+  const second = upload.run(order);
+  await Promise.resolve();
+  server.makeDrafts();
+  expect(await Promise.all([first, second])).toEqual([null, 'draft 2']);
+  expect(server.removed).toEqual(['draft 1']);
+  expect(server.started).toEqual(['draft 2']);
+});
+
+it('leaves out what failed and nothing else, though an answer was lost', async () => {
+  const server = new DraftServer();
+  const upload = new Upload(server as unknown as Api);
+  const subjects = ['a', 'b', 'c', 'd', 'e'].map(subject);
+  server.refused.add('b.png').add('d.png');
+  const order = upload.run({ subjects, terms: TERMS, rows: new Map() });
+  await Promise.resolve();
+  server.makeDrafts();
+  expect(await order).toBeNull();
+  expect(upload.failed).toHaveLength(2);
+  server.removalsToLose = 1;
+  expect(await upload.startWithout()).toBeNull();
+  expect(upload.problem?.code).toBe('away');
+  expect(await upload.startWithout()).toBe('draft 1');
+  expect(server.items).toEqual(['a.png', 'c.png', 'e.png']);
+});

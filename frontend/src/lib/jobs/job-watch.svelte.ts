@@ -67,6 +67,7 @@ export class JobWatch {
       return true;
     } catch (error) {
       this.#complain(error);
+      if (this.feed !== 'over') this.#feed.start();
       return false;
     }
   }

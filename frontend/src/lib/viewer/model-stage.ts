@@ -79,9 +79,17 @@ export class ModelStage {
     this.#controls.addEventListener('start', () => (this.#pose = null));
   }
 
-  /** Replaces the model by the one in *glb*. */
-  async show(glb: ArrayBuffer): Promise<void> {
+  /**
+   * Replaces the model by the one in *glb*.
+   *
+   * @param signal Aborted: another one is wanted by now, and this one is dropped.
+   */
+  async show(glb: ArrayBuffer, signal: AbortSignal): Promise<void> {
     const { scene } = await new GLTFLoader().parseAsync(glb, '');
+    if (signal.aborted) {
+      scene.traverse(release);
+      return;
+    }
     this.clear();
     this.#model = scene;
     this.#box.setFromObject(scene);
