@@ -329,7 +329,7 @@ def test_an_order_goes_on_while_its_page_is_left(local_site: Site, visit: Visit)
     add(page, pictures()[:2])
     uploads = re.compile(r"/items/\d/views/front")
     held: list[Route] = []
-    page.route(uploads, held.append)
+    page.route(uploads, lambda route: held.append(route))
     page.get_by_role("button", name="Make 2 models").click()
     expect(page.get_by_text("Sending pictures")).to_be_visible()
     page.get_by_role("link", name="History").click()

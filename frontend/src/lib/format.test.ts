@@ -16,8 +16,10 @@ it('never rounds up to done', () => {
   expect(formatPercent(0.29)).toBe('29\u00a0%');
 });
 
-it('writes spans as people say them', () => {
-  expect([0, 0.4, 45, 60, 200, 3_900, 86_400, 604_800].map(formatSpan)).toEqual([
+it('writes spans as people say them, never a number without its unit on a line', () => {
+  const spaced = (seconds: number): string => formatSpan(seconds).replaceAll('\u00a0', ' ');
+  expect(formatSpan(3_900)).toBe('1\u00a0h 5\u00a0min');
+  expect([0, 0.4, 45, 60, 200, 3_900, 86_400, 604_800].map(spaced)).toEqual([
     '0 s',
     '< 1 s',
     '45 s',

@@ -40,18 +40,19 @@ export function formatRoughly(seconds: number): string {
   return seconds < 1 ? 'under a second' : `about ${formatSpan(seconds)}`;
 }
 
-/** A span such as "45 s", "3 min 20 s", "1 h 5 min", "7 days". */
+/** A span such as "45 s", "3 min 20 s", "1 h 5 min", "7 days"; a line ends between two of them. */
 export function formatSpan(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return seconds > 0 && seconds < 1 ? '< 1 s' : `${whole} s`;
-  if (whole < 3_600) {
-    const rest = whole % 60;
-    return rest ? `${Math.floor(whole / 60)} min ${rest} s` : `${whole / 60} min`;
-  }
-  if (whole >= 172_800) return `${Math.round(whole / 86_400)} days`;
-  const minutes = Math.floor(whole / 60);
-  const rest = minutes % 60 ? ` ${minutes % 60} min` : '';
-  return `${Math.floor(minutes / 60)} h${rest}`;
+  if (whole < 60) return seconds > 0 && seconds < 1 ? '<\u00a01\u00a0s' : `${whole}\u00a0s`;
+  if (whole < 3_600) return joined(whole, 60, 'min', 's');
+  if (whole >= 172_800) return `${Math.round(whole / 86_400)}\u00a0days`;
+  return joined(Math.floor(whole / 60), 60, 'h', 'min');
+}
+
+/** Writes *count* as so many of the larger unit and, unless it is nothing, the rest. */
+function joined(count: number, each: number, large: string, small: string): string {
+  const rest = count % each ? ` ${count % each}\u00a0${small}` : '';
+  return `${Math.floor(count / each)}\u00a0${large}${rest}`;
 }
 
 /** "3 minutes ago", for a time before *nowMs*. */

@@ -1,5 +1,6 @@
 /** Sends the tray's pictures into a draft on the server, several at once, and starts it. */
 import type { Api } from '../api/api';
+import { makeKey } from '../api/key';
 import { type Problem, asProblem } from '../api/problem';
 import type { DraftTerms, SheetRow } from '../api/types';
 import type { DraftPicture } from './picture.svelte';
@@ -237,10 +238,4 @@ export class Upload {
     // What cannot be removed now goes when the server cleans up.
     if (draft) await this.#api.remove(draft).catch(() => undefined);
   }
-}
-
-/** `crypto.randomUUID` exists on https and localhost only; a server in the home has neither. */
-function makeKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -79,17 +79,10 @@ export class ModelStage {
     this.#controls.addEventListener('start', () => (this.#pose = null));
   }
 
-  /**
-   * Replaces the model by the one in *glb*.
-   *
-   * @param signal Aborted: another one is wanted by now, and this one is dropped.
-   */
+  /** Replaces the model by the one in *glb*, unless *signal* is aborted before it is ready. */
   async show(glb: ArrayBuffer, signal: AbortSignal): Promise<void> {
     const { scene } = await new GLTFLoader().parseAsync(glb, '');
-    if (signal.aborted) {
-      scene.traverse(release);
-      return;
-    }
+    if (signal.aborted) return scene.traverse(release);
     this.clear();
     this.#model = scene;
     this.#box.setFromObject(scene);
