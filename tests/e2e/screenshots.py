@@ -32,6 +32,12 @@ from tests.e2e.site import (
     open_site,
 )
 
+_DRAW_ALL = """() => {
+    for (const card of document.querySelectorAll('li')) card.style.contentVisibility = 'visible';
+    window.scrollTo(0, 0);
+}"""
+"""Cards out of sight are not drawn, and a picture of the whole page shows them."""
+
 _PATIENCE_MS = 180_000
 """Nothing hangs on these pictures being quick: the machine may be busy with other work."""
 
@@ -65,7 +71,7 @@ class Album:
             # Pictures below the fold are loaded when they come near.
             for image in self.page.locator("main img:visible").all():
                 image.scroll_into_view_if_needed()
-            self.page.evaluate("() => window.scrollTo(0, 0)")
+            self.page.evaluate(_DRAW_ALL)
         self.page.wait_for_timeout(400)
         path = self.folder / f"{name}-{self.variant}.png"
         self.page.screenshot(path=path, full_page=whole, animations="disabled")
