@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -54,13 +53,15 @@ class LimitSettings(BaseModel):
         60,
         ge=1,
         description="Jobs and drafts that one API key, or without one an internet address, may "
-        "make in a minute, counted by each web process. None: any number.",
+        "make in a minute, counted by each web process; callers on this machine are not counted. "
+        "None: any number.",
     )
     fetches_per_minute: int | None = Field(
         120,
         ge=1,
-        description="Pictures that the same may have fetched from addresses in a minute: each "
-        "may be as large as an upload, and others see our address. None: any number.",
+        description="Pictures that the same may have fetched from addresses in a minute, counted "
+        "alike: each may be as large as an upload, and others see our address. "
+        "None: any number.",
     )
 
 
@@ -427,13 +428,3 @@ def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, Field
 def present_variables() -> Sequence[str]:
     """Name the variables of the environment that look like settings, known or not."""
     return sorted(name for name in os.environ if name.upper().startswith(PREFIX))
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether binding *host* is reachable from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

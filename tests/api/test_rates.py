@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from image2model.api.app import create_api
 from image2model.jobs.access import create_api_key
-from tests.api.asking import BASE_URL, ask, make_draft, png_part, problem_of
+from tests.api.asking import BASE_URL, make_draft, png_part, problem_of
 from tests.rig import Rig, disc_png
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ def api(rig: Rig) -> FastAPI:
 
 @pytest.fixture
 async def client(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with ask(api) as client:
+    async with come_from(api, "198.51.100.1") as client:
         yield client
 
 
@@ -62,9 +62,9 @@ async def test_fetched_pictures_count_by_themselves(client: httpx2.AsyncClient) 
 async def test_a_new_session_is_no_new_caller(api: FastAPI) -> None:
     """Whoever throws the cookie away is counted on; somebody elsewhere is not held up."""
     for _ in range(2):
-        async with ask(api) as stranger:
+        async with come_from(api, "198.51.100.1") as stranger:
             await make_draft(stranger)
-    async with ask(api) as stranger:
+    async with come_from(api, "198.51.100.1") as stranger:
         problem_of(await stranger.post(f"{JOBS}?draft=true", json={}), 429)
     async with come_from(api, "203.0.113.9") as other:
         await make_draft(other)
@@ -96,7 +96,7 @@ async def test_each_key_is_a_caller_wherever_it_comes_from(api: FastAPI, rig: Ri
     for host in ("192.0.2.1", "192.0.2.2"):
         async with come_from(api, host) as caller:
             await caller.post(f"{JOBS}?draft=true", json={}, headers=one)
-    async with ask(api) as caller:
+    async with come_from(api, "192.0.2.3") as caller:
         refused = await caller.post(f"{JOBS}?draft=true", json={}, headers=one)
         problem_of(refused, 429)
         assert (await caller.post(f"{JOBS}?draft=true", json={}, headers=two)).status_code == 201
@@ -106,3 +106,13 @@ async def test_each_key_is_a_caller_wherever_it_comes_from(api: FastAPI, rig: Ri
 async def test_reading_is_not_counted(client: httpx2.AsyncClient) -> None:
     for _ in range(10):
         assert (await client.get(JOBS)).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1"])
+async def test_this_machine_is_not_counted(api: FastAPI, rig: Rig, host: str) -> None:
+    key = await create_api_key(rig.context, name="mine")
+    async with come_from(api, host) as caller:
+        for headers in ({}, {"Authorization": f"Bearer {key}"}):
+            for _ in range(3):
+                reply = await caller.post(f"{JOBS}?draft=true", json={}, headers=headers)
+                assert reply.status_code == 201

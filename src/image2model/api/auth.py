@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from image2model.api.parts import Parts, parts_of
 from image2model.core.errors import NotAuthenticated
+from image2model.core.hosts import is_loopback
 from image2model.core.ids import OwnerId
 from image2model.jobs.access import (
     SESSION_LIFE,
@@ -18,6 +19,7 @@ from image2model.jobs.access import (
     open_session,
     session_owner,
 )
+from image2model.jobs.rates import Rate
 
 COOKIE = "image2model_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
@@ -41,15 +43,28 @@ class Caller:
         return self.known or NOBODY
 
     @property
-    def counted_as(self) -> str:
+    def counted_as(self) -> str | None:
         """
-        Under which name its expensive requests are counted.
+        Under which name its expensive requests are counted; None: not, it is on this machine.
 
         Sessions can be begun at will, so without an API key the network it comes from counts.
         """
+        host = self.request.client.host if self.request.client else ""
+        if is_loopback(host):
+            return None
         if self.known is not None and is_key_owner(self.known):
             return self.known
-        return _network_of(self.request.client.host) if self.request.client else NOBODY
+        return _network_of(host)
+
+    def count(self, rate: Rate) -> None:
+        """
+        Count that it does something that is limited by *rate*.
+
+        Raises:
+            TooManyRequests: Too often.
+        """
+        if (name := self.counted_as) is not None:
+            rate.take(name)
 
     async def owner_or_new(self, response: Response) -> OwnerId:
         """Tell who will own what is created now, beginning a session where there is none."""
@@ -125,7 +140,7 @@ async def count_job(caller: Annotated[Caller, Depends(find_caller)]) -> None:
     Raises:
         TooManyRequests: Too often.
     """
-    caller.parts.jobs_rate.take(caller.counted_as)
+    caller.count(caller.parts.jobs_rate)
 
 
 async def count_fetch(caller: Annotated[Caller, Depends(find_caller)]) -> None:
@@ -135,7 +150,7 @@ async def count_fetch(caller: Annotated[Caller, Depends(find_caller)]) -> None:
     Raises:
         TooManyRequests: Too often.
     """
-    caller.parts.fetch_rate.take(caller.counted_as)
+    caller.count(caller.parts.fetch_rate)
 
 
 def _network_of(host: str) -> str:

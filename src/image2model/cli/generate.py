@@ -39,8 +39,8 @@ from image2model.cli.subjects import Subject, group_pictures
 from image2model.cli.tables import duration, outcomes_table, output_console, plan_lines
 from image2model.core.errors import BudgetExceeded, TooManyItems
 from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
+from image2model.core.hashing import hash_of
 from image2model.core.ids import new_hex_id
-from image2model.core.madekey import hash_of
 from image2model.core.output import Output
 from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.wire.models import EstimateOut, JobOut

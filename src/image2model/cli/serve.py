@@ -13,7 +13,8 @@ from image2model.bootstrap import open_app
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
 from image2model.core.errors import InvalidSetting
-from image2model.settings import Settings, is_loopback
+from image2model.core.hosts import is_loopback
+from image2model.settings import Settings
 
 app = typer.Typer(**STYLE)
 

@@ -1,7 +1,5 @@
 """Jobs, their items, the attempts to make them and what came of it."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +8,7 @@ from enum import StrEnum
 
 from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId, Options, View
+from image2model.core.hashing import hash_of
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
 from image2model.core.output import SIZES, Output
 from image2model.core.states import AttemptState, ItemState, JobState
@@ -73,8 +72,7 @@ class Description:
     @property
     def key(self) -> str:
         """Say all of it in 64 hex digits, the same for the same description."""
-        said = json.dumps([self.name, dict(self.metadata)], sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+        return hash_of([self.name, dict(self.metadata)])
 
     @property
     def has_measures(self) -> bool:

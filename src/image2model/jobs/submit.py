@@ -14,9 +14,10 @@ from image2model.core.errors import (
     WrongState,
 )
 from image2model.core.generator import GeneratorCard, GeneratorId, Options, View
+from image2model.core.hashing import hash_of
 from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.core.job import Item, Job, KeepPolicy, Picture, Problem
-from image2model.core.madekey import hash_of, made_key
+from image2model.core.madekey import made_key
 from image2model.core.names import clean_name, unique_name
 from image2model.core.output import Output
 from image2model.core.states import ItemState, JobState
