@@ -112,8 +112,14 @@ async def strike_a_job(shop: Shop, strike: Strike, told: Told) -> None:
 
 
 @asynccontextmanager
-async def watched_job(shop: Shop, told: Told) -> AsyncIterator[Watcher]:
-    """Submit a job and watch it; when the block is left, wait for its end and look closely."""
+async def watched_job(shop: Shop, told: Told | None = None) -> AsyncIterator[Watcher]:
+    """
+    Submit a job and watch it; when the block is left, wait for its end and look closely.
+
+    Args:
+        shop: Where.
+        told: Is told how long after the block it went on, and was done; None: nobody is.
+    """
     shop.installation.start()
     before = len(shop.accepted())
     with anyio.fail_after(PATIENCE_S):
@@ -125,9 +131,11 @@ async def watched_job(shop: Shop, told: Told) -> AsyncIterator[Watcher]:
                     for watcher in watchers:
                         group.start_soon(watcher.watch)
                     yield watchers[0]
-                    mended_s = anyio.current_time()
-                    told("resumed_s", await watchers[0].until_resumed() - mended_s)
-                told("finished_s", anyio.current_time() - mended_s)
+                    if told is not None:
+                        mended_s = anyio.current_time()
+                        told("resumed_s", await watchers[0].until_resumed() - mended_s)
+                if told is not None:
+                    told("finished_s", anyio.current_time() - mended_s)
             except BaseException:
                 print(shop.installation.logs())  # noqa: T201 - shown where the test fails
                 raise

@@ -91,9 +91,29 @@ async def test_otherwise_it_takes_until_it_would_have_ended(tmp_path: Path) -> N
         with anyio.move_on_after(0.3) as search:
             await rig.provider.reconcile(submission, submit_key=new_key())
         assert search.cancelled_caught
-        # 300 s at most until it starts, and four times the usual 25 s.
-        await clock.advance(401)
+        # 300 s at most until it starts, and four times the usual 25 s; and clocks differ.
+        await clock.advance(401 + 600)
         assert await rig.provider.reconcile(submission, submit_key=new_key()) is None
+
+
+async def test_a_clock_that_is_ahead_makes_nothing_certain(tmp_path: Path) -> None:
+    """What another process has prepared just now may run, however late it seems to be here."""
+    clock = FakeClock()
+    async with running(tmp_path, faults=[NEVER_SENT], clock=clock) as rig:
+        submission = await lose(rig)
+        await clock.advance(401)
+        with anyio.move_on_after(0.3) as search:
+            await rig.provider.reconcile(submission, submit_key=new_key())
+        assert search.cancelled_caught
+
+
+async def test_a_search_that_took_as_long_as_any_request_is_over(tmp_path: Path) -> None:
+    """Whatever clocks say."""
+    async with running(tmp_path, faults=[NEVER_SENT], clock=FakeClock(), limit_s=0.5) as rig:
+        submission = await lose(rig)
+        began_s = anyio.current_time()
+        assert await rig.provider.reconcile(submission, submit_key=new_key()) is None
+        assert anyio.current_time() - began_s >= 0.5
 
 
 async def test_a_list_that_cannot_be_read_leaves_it_open(tmp_path: Path) -> None:

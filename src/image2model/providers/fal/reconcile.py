@@ -8,7 +8,10 @@ list may be behind, and it is not documented whether it shows requests that have
 
 - the list has been seen to show a request that had not ended, and is as old as it may be behind;
 - the request would have ended by now: fal drops what has not started within the start limit that
-  every submission carries, and what has started takes its generator's time.
+  every submission carries, and what has started takes its generator's time. That is counted from
+  the beginning of the search, for another process, whose clock may be wrong, has noted when the
+  submission was prepared; only where that is long past, too, even by clocks that differ, nothing
+  is waited for.
 
 Until one of them holds the search goes on; it costs nothing and can be broken off.
 """
@@ -35,8 +38,8 @@ from image2model.providers.fal.queue import FalQueue
 
 _log = logging.getLogger(__name__)
 
-_BEFORE = timedelta(minutes=10)
-"""Clocks differ."""
+_CLOCKS_DIFFER = timedelta(minutes=10)
+"""No more than this, we trust."""
 
 _MOST_LESSONS = 3
 _TIMES_TYPICAL = 4.0
@@ -72,10 +75,10 @@ class Reconciler:
             ProviderAccountBlocked: The key is not accepted.
         """
         prepared_at = datetime.fromisoformat(str(submission.data["prepared_at"]))
-        began_s = anyio.current_time()
+        began_s, ends_s = anyio.current_time(), self._ends_s(typical_s)
         for wait_s in waits_s(self._config.pace):
             try:
-                handle = await self._look(submission, since=prepared_at - _BEFORE)
+                handle = await self._look(submission, since=prepared_at - _CLOCKS_DIFFER)
             except ProviderUnavailable as error:
                 raise SubmissionUncertain(provider=PROVIDER, reason=error.message) from error
             if handle is not None:
@@ -83,15 +86,17 @@ class Reconciler:
             # Counted from here on for want of the moment of the POST, which was before.
             waited_s = anyio.current_time() - began_s
             if waited_s >= self._config.pace.list_lag_s and (
-                self._lists_unfinished or self._has_ended(prepared_at, typical_s)
+                self._lists_unfinished
+                or waited_s >= ends_s
+                or self._clock.now() >= prepared_at + timedelta(seconds=ends_s) + _CLOCKS_DIFFER
             ):
                 return None
             await anyio.sleep(wait_s)
         return None
 
-    def _has_ended(self, prepared_at: datetime, typical_s: float) -> bool:
-        ends_s = min(self._config.start_limit_s + _TIMES_TYPICAL * typical_s, self._config.limit_s)
-        return self._clock.now() >= prepared_at + timedelta(seconds=ends_s)
+    def _ends_s(self, typical_s: float) -> float:
+        """Tell how long a request may take from its submission to its end, in seconds."""
+        return min(self._config.start_limit_s + _TIMES_TYPICAL * typical_s, self._config.limit_s)
 
     async def _look(self, submission: Submission, *, since: datetime) -> Handle | None:
         wanted = set(submission.data["pictures"])
@@ -112,7 +117,7 @@ class Reconciler:
         if self._lists_unfinished or self._lessons >= _MOST_LESSONS:
             return
         self._lessons += 1
-        start = datetime.fromisoformat(str(handle.data["prepared_at"])) - _BEFORE
+        start = datetime.fromisoformat(str(handle.data["prepared_at"])) - _CLOCKS_DIFFER
         try:
             async for item in self._platform.requests(
                 str(handle.data["endpoint"]),
