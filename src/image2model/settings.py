@@ -50,18 +50,18 @@ class LimitSettings(BaseModel):
         100, ge=1, description="Drafts, running and paused jobs of one browser session or key."
     )
     jobs_per_minute: int | None = Field(
-        60,
+        300,
         ge=1,
         description="Jobs and drafts that one API key, or without one an internet address, may "
         "make in a minute, counted by each web process; callers on this machine are not counted. "
         "None: any number.",
     )
     fetches_per_minute: int | None = Field(
-        120,
+        600,
         ge=1,
         description="Pictures that the same may have fetched from addresses in a minute, counted "
-        "alike: each may be as large as an upload, and others see our address. "
-        "None: any number.",
+        "alike: each may be as large as an upload, and others see our address. A job of the most "
+        "pictures that can be allowed, 500, fits. None: any number.",
     )
 
 
@@ -191,11 +191,15 @@ class Settings(BaseSettings):
     All settings, from the environment.
 
     `IMAGE2MODEL_DATA_DIR=/srv/i2m` sets `data_dir`; two underscores lead into a group:
-    `IMAGE2MODEL_LIMITS__ITEMS_PER_JOB=100`.
+    `IMAGE2MODEL_LIMITS__ITEMS_PER_JOB=100`. The word `none` is None, for what has a default.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_parse_none_str="none",
+        extra="ignore",
+        frozen=True,
     )
 
     data_dir: Path = Field(

@@ -51,8 +51,8 @@ class Rules:
 
     items_per_job: int = 25
     unfinished_jobs_per_owner: int = 100
-    jobs_per_minute: int | None = 60
-    fetches_per_minute: int | None = 120
+    jobs_per_minute: int | None = 300
+    fetches_per_minute: int | None = 600
     picture_bytes: int = 25_000_000
     picture: PictureLimits
     result_bytes: int = 500_000_000
