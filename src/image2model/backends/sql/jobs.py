@@ -173,7 +173,9 @@ class SqlJobStore:
 
     async def step(self, claim: Claim, step: Step) -> Claim:
         """Write a step, if the lease still holds."""
-        return await self._database.write(jobs_step.write_step, claim, step)
+        return await self._database.write_together(
+            jobs_step.write_steps, claim.ref.job, (claim, step)
+        )
 
     async def book_late_answer(
         self, submit_key: SubmitKey, change: AttemptChange

@@ -1,6 +1,7 @@
 """The ledger: every try that may cost money, what it cost, and what may still be spent."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -51,6 +52,7 @@ _OF_ITEM = (
     .where(attempts.c.item_id == sa.bindparam("item_id"))
     .order_by(attempts.c.number)
 )
+_START = sa.insert(attempts)
 _CHANGE = sa.update(attempts).where(attempts.c.submit_key == sa.bindparam("of_key"))
 
 
@@ -59,54 +61,76 @@ def read_attempts(tx: Transaction, item_id: str) -> tuple[Attempt, ...]:
     return tuple(attempt_of(row) for row in tx.run(_OF_ITEM, {"item_id": item_id}))
 
 
-def start_attempt(
-    tx: Transaction, job: LockedJob, item: Row, start: AttemptStart, *, budget: Budget, number: int
-) -> Attempt:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
     """
-    Write down that a submission is about to be sent.
+    A submission that is about to be sent.
+
+    Attributes:
+        item: The row of the item it is for.
+        start: What is known of it.
+        budget: What may be spent.
+        number: The how many-eth of the item's attempts it is.
+    """
+
+    item: Row
+    start: AttemptStart
+    budget: Budget
+    number: int
+
+
+def start_attempts(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> list[Attempt]:
+    """
+    Write down that submissions are about to be sent.
 
     Raises:
-        BudgetExceeded: It would cost more than the job or the day may.
-        IllegalStep: The submit key is in the ledger already.
+        BudgetExceeded: Together they would cost more than the job or the day may.
+        IllegalStep: A submit key is in the ledger already.
     """
-    wanted_usd = start.submission.estimated_usd
-    _check_budget(tx, job, wanted_usd, from_micro_usd(job.row.budget_micro_usd), budget)
-    attempt = Attempt(
-        number=number,
-        submit_key=start.submit_key,
-        provider=start.provider,
-        state=AttemptState.SUBMITTING,
-        submission=start.submission,
-        submitted_at=tx.now,
-    )
-    values = attempt_values(attempt) | {
-        "item_id": item.id,
-        "job_id": job.id,
-        "item_name": item.name,
-        "owner": job.row.owner,
-        "generator": job.row.generator,
-    }
+    if not starts:
+        return []
+    _check_budget(tx, job, starts)
+    begun = [
+        Attempt(
+            number=one.number,
+            submit_key=one.start.submit_key,
+            provider=one.start.provider,
+            state=AttemptState.SUBMITTING,
+            submission=one.start.submission,
+            submitted_at=tx.now,
+        )
+        for one in starts
+    ]
+    lines = [
+        attempt_values(attempt)
+        | {
+            "item_id": one.item.id,
+            "job_id": job.id,
+            "item_name": one.item.name,
+            "owner": job.row.owner,
+            "generator": job.row.generator,
+        }
+        for one, attempt in zip(starts, begun, strict=True)
+    ]
     try:
-        tx.run(sa.insert(attempts), values)
+        tx.run_each(_START, lines)
     except sa.exc.IntegrityError as error:
-        raise IllegalStep(f"submit key {start.submit_key} belongs to another attempt") from error
-    return attempt
+        keys = ", ".join(attempt.submit_key for attempt in begun)
+        raise IllegalStep(f"submit key {keys} belongs to another attempt") from error
+    return begun
 
 
-def _check_budget(
-    tx: Transaction,
-    job: LockedJob,
-    wanted_usd: Decimal,
-    job_usd: Decimal | None,
-    budget: Budget,
-) -> None:
+def _check_budget(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> None:
+    wanted_usd = sum((one.start.submission.estimated_usd for one in starts), start=Decimal())
+    job_usd = from_micro_usd(job.row.budget_micro_usd)
     if job_usd is not None:
         spent = _spent_usd(tx, attempts.c.job_id == job.id)
         _insist(spent + wanted_usd, job_usd, period="job")
-    if budget.day_usd is not None:
+    limits = [one.budget.day_usd for one in starts if one.budget.day_usd is not None]
+    if limits:
         lock_ledger(tx.connection)
         spent = _spent_usd(tx, attempts.c.submitted_at > tx.now_s - BUDGET_DAY_S)
-        _insist(spent + wanted_usd, budget.day_usd, period="day")
+        _insist(spent + wanted_usd, min(limits), period="day")
 
 
 def _insist(needed: Decimal, limit: Decimal, *, period: str) -> None:
@@ -140,25 +164,32 @@ def _spent_usd(tx: Transaction, which: sa.ColumnElement[bool]) -> Decimal:
     return from_micro_usd(int(total or 0))
 
 
-def change_attempt(tx: Transaction, before: Attempt, change: AttemptChange) -> Attempt:
+def change_attempts(
+    tx: Transaction, changes: Sequence[tuple[Attempt, AttemptChange]]
+) -> list[Attempt]:
     """
-    Write down what became of an attempt.
+    Write down what became of attempts.
 
     Raises:
         IllegalStep: The provider gave the same request id to another attempt.
     """
-    after = next_attempt(
-        before,
-        state=change.state,
-        handle=change.handle,
-        cost_usd=change.cost_usd,
-        now=tx.now,
-    )
+    changed = [
+        next_attempt(
+            before,
+            state=change.state,
+            handle=change.handle,
+            cost_usd=change.cost_usd,
+            now=tx.now,
+        )
+        for before, change in changes
+    ]
+    lines = [{"of_key": after.submit_key, **attempt_values(after)} for after in changed]
     try:
-        tx.run(_CHANGE, {"of_key": before.submit_key, **attempt_values(after)})
+        tx.run_each(_CHANGE, lines)
     except sa.exc.IntegrityError as error:
-        raise IllegalStep(f"the request of {change.handle} belongs to another attempt") from error
-    return after
+        handles = ", ".join(str(change.handle) for _, change in changes)
+        raise IllegalStep(f"the request of {handles} belongs to another attempt") from error
+    return changed
 
 
 def find_attempt(tx: Transaction, submit_key: SubmitKey) -> tuple[ItemRef | None, Attempt] | None:
@@ -233,7 +264,7 @@ def book_late_answer(
     line = tx.run(which).one_or_none()
     if line is None:
         return None
-    after = change_attempt(tx, attempt_of(line), change)
+    (after,) = change_attempts(tx, [(attempt_of(line), change)])
     if job is not None and line.item_id is not None:
         _tell_item(tx, job, line, after)
     return after

@@ -19,7 +19,7 @@ _LOCK = sa.select(jobs).where(jobs.c.id == sa.bindparam("job")).with_for_update(
 _LOCK_AND_TOUCH = (
     sa.update(jobs)
     .where(jobs.c.id == sa.bindparam("job"))
-    .values(version=jobs.c.version + 1, touched_at=sa.bindparam("at_s"))
+    .values(version=jobs.c.version + sa.bindparam("times"), touched_at=sa.bindparam("at_s"))
     .returning(jobs)
 )
 _TOUCH = sa.update(jobs).where(jobs.c.id == sa.bindparam("job")).returning(jobs)
@@ -105,9 +105,14 @@ def try_lock_job(tx: Transaction, job: JobId) -> LockedJob | None:
     return None if row is None else LockedJob(tx, row, version=row.version + 1)
 
 
-def lock_and_touch_job(tx: Transaction, job: JobId) -> LockedJob | None:
-    """Lock *job* and touch it in one statement, for what is done often; None: there is none."""
-    row = tx.run(_LOCK_AND_TOUCH, {"job": job, "at_s": tx.now_s}).one_or_none()
+def lock_and_touch_job(tx: Transaction, job: JobId, *, times: int) -> LockedJob | None:
+    """
+    Lock *job* and touch it *times* in one statement, for what is done often.
+
+    Returns:
+        The job with the last of its new versions; None: there is none.
+    """
+    row = tx.run(_LOCK_AND_TOUCH, {"job": job, "times": times, "at_s": tx.now_s}).one_or_none()
     return None if row is None else LockedJob(tx, row, version=row.version)
 
 

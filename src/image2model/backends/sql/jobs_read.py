@@ -118,8 +118,12 @@ def _complete(
 
 def read_summary(tx: Transaction, row: Row) -> Job:
     """Read the job of *row* without its items."""
-    counts = tx.run(_COUNTS_OF_ONE, {"job": row.id}).all()
-    return job_of(row, dict(counts))
+    return job_of(row, read_counts(tx, row.id))
+
+
+def read_counts(tx: Transaction, job: JobId) -> dict[ItemState, int]:
+    """Count the items of *job* by their states."""
+    return dict(tx.run(_COUNTS_OF_ONE, {"job": job}).all())
 
 
 def list_jobs(tx: Transaction, query: JobQuery) -> JobPage:

@@ -3,7 +3,7 @@
 import logging
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -32,12 +32,14 @@ from image2model.backends.sql.postgres_errors import (
     is_outage,
     reason_of,
 )
+from image2model.backends.sql.together import Together
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import DatabaseUnavailable, ExtraMissing, InvalidSetting
 from image2model.ports.clock import Clock
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_A = TypeVar("_A")
 
 _log = logging.getLogger(__name__)
 
@@ -141,6 +143,7 @@ class PostgresDatabase:
         self._patience_s = patience_s
         self._threads = anyio.CapacityLimiter(CONNECTIONS)
         self._outage = _Outage()
+        self._together = Together(self.write)
 
     async def write(
         self,
@@ -160,6 +163,13 @@ class PostgresDatabase:
                 if not await self._persist(partial(self._was_committed, doubt.mark)):
                     continue
             return answers[-1]
+
+    async def write_together(
+        self, work: Callable[[Transaction, Sequence[_A]], Sequence[_T]], about: str, argument: _A
+    ) -> _T:
+        """Do *work* with *argument*, and with those that others ask for meanwhile."""
+        answer: _T = await self._together.do(work, about, argument)
+        return answer
 
     async def read(
         self,

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -21,6 +21,7 @@ from image2model.ports.clock import Clock
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_A = TypeVar("_A")
 
 READERS = 4
 MOST_TOGETHER = 50
@@ -91,6 +92,14 @@ class SqliteDatabase:
         if call.error is not None:
             raise call.error
         return answers[-1]
+
+    async def write_together(
+        self, work: Callable[[Transaction, Sequence[_A]], Sequence[_T]], about: str, argument: _A
+    ) -> _T:
+        """Do *work* with *argument*; here all calls that wait are committed together anyway."""
+        del about
+        (answer,) = await self.write(work, [argument])
+        return answer
 
     async def read(
         self,

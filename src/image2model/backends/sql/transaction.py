@@ -1,6 +1,6 @@
 """What the statements of one call share, and who runs such calls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_A = TypeVar("_A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Transaction:
         """Execute *statement*, once or for each of the *parameters*."""
         return self.connection.execute(statement, parameters)
 
+    def run_each(self, statement: sa.Executable, parameters: Sequence[Any]) -> None:
+        """Execute *statement*, which returns nothing, with each of the *parameters* in turn."""
+        if parameters:
+            self.run(statement, parameters[0] if len(parameters) == 1 else parameters)
+
 
 class Database(Protocol):
     """
@@ -52,6 +58,26 @@ class Database(Protocol):
     ) -> _T:
         """
         Do *work* in a transaction that is committed, or rolled back if it raises.
+
+        Raises:
+            DatabaseUnavailable: The database cannot be used; nothing was written.
+        """
+        ...
+
+    async def write_together(
+        self, work: Callable[[Transaction, Sequence[_A]], Sequence[_T]], about: str, argument: _A
+    ) -> _T:
+        """
+        Do *work* with *argument* in a transaction, perhaps with arguments of others beside it.
+
+        Args:
+            work: Gives an answer for each argument, in their order, or raises and is done anew
+                with each alone.
+            about: What the arguments have in common: only such come together.
+            argument: This call's.
+
+        Returns:
+            The answer for *argument*.
 
         Raises:
             DatabaseUnavailable: The database cannot be used; nothing was written.
