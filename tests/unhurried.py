@@ -22,6 +22,8 @@ class UnhurriedLoop(asyncio.SelectorEventLoop):
     every time limit run out, though no side was late. Here a limit runs out when both sides wait
     and nothing is left but to let it.
 
+    It falls behind real clocks, such as `SystemClock`: compare times of one clock alone.
+
     What a test waits for in a thread counts as waiting, as far as the thread takes longer than
     the loop has to wait. Not for tests that wait for other processes: their time goes on.
     """
