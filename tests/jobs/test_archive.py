@@ -11,6 +11,7 @@ import pytest
 
 from image2model.core.errors import (
     ArtifactNotFound,
+    FetchBroken,
     FormatUnsupported,
     InvalidRequest,
     JobNotFound,
@@ -266,6 +267,67 @@ async def test_conversions_are_made_on_the_way(rig: Rig) -> None:
     assert (archive.size_bytes, archive.etag) == (None, None)
     files = await unpacked(archive)
     assert len(files["mug.stl"]) == 84 + 50 * 12
+
+
+async def test_conversions_made_before_can_be_resumed(rig: Rig) -> None:
+    """Once a download has come through, later ones go on where they broke."""
+    job = await made(rig, "mug", "jug")
+    request = ArchiveRequest(formats=["glb", "stl", "usdz"])
+    first = await unpacked(await opened(rig, job, request))
+    archive = await opened(rig, job, request)
+    content = await whole(archive)
+    assert (archive.size_bytes, archive.etag is not None) == (len(content), True)
+    assert (await opened(rig, job, request)).etag == archive.etag
+    for start in range(0, len(content), 977):
+        assert await whole(archive, start=start, length=500) == content[start : start + 500]
+    again = await unpacked(archive)
+    told = {"manifest.csv", "manifest.json"}
+    assert {name: again[name] for name in again.keys() - told} == {
+        name: first[name] for name in first.keys() - told
+    }
+    # Another wish is another archive, of which nothing is known yet.
+    more = ArchiveRequest(formats=["glb", "stl", "usdz"], adjust={"height_mm": 50})
+    assert (await opened(rig, job, more)).etag is None
+
+
+async def test_what_was_made_goes_before_what_is_to_be_made(rig: Rig) -> None:
+    job = await made(rig, "mug")
+    await whole(await opened(rig, job, ArchiveRequest(formats=["stl"])))
+    archive = await opened(rig, job, ArchiveRequest(formats=["ply", "stl"], previews=False))
+    assert archive.etag is None
+    assert list(await unpacked(archive))[:2] == ["mug.stl", "mug.ply"]
+
+
+@pytest.mark.parametrize("whole_only", [False, True])
+async def test_links_that_break_off_are_read_on(rig: Rig, whole_only: bool) -> None:
+    job = await made(rig, "mug", "jug", keep=KeepPolicy.LINKS)
+    mesh = job.items[0].mesh
+    assert mesh is not None
+    assert mesh.provider_url is not None
+    rig.web.whole_only = whole_only
+    rig.web.breaks[mesh.provider_url] = [100, 900 if whole_only else 5, 0]
+    files = await unpacked(await opened(rig, job))
+    assert files["mug.glb"] == tiny_glb("mug")
+    assert files["jug.glb"] == tiny_glb("jug")
+
+
+async def test_links_that_break_off_for_good_break_the_download(rig: Rig) -> None:
+    """What was sent has no directory, so nobody takes it for an archive."""
+    job = await made(rig, "mug", keep=KeepPolicy.LINKS)
+    mesh = job.items[0].mesh
+    assert mesh is not None
+    assert mesh.provider_url is not None
+    rig.web.breaks[mesh.provider_url] = [100, 0, 0, 0]
+    archive, sent = await opened(rig, job), io.BytesIO()
+
+    async def save() -> None:
+        async for chunk in archive.read():
+            sent.write(chunk)
+
+    with pytest.raises(FetchBroken):
+        await save()
+    assert sent.getvalue().startswith(b"PK")
+    assert not zipfile.is_zipfile(sent)
 
 
 async def test_links_are_read_from_the_provider(rig: Rig) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import anyio.to_thread
@@ -35,9 +35,10 @@ _FAST = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """The bytes of one of our files, as a part of an archive."""
+    """The bytes of one of our files, from *start* on, as a part of an archive."""
 
     artifact: ArtifactId
+    start: int
     size_bytes: int
 
 
@@ -101,7 +102,8 @@ class Archive:
 
     async def _stored(self, part: _Stored, start: int, length: int) -> AsyncIterator[bytes]:
         left = length
-        async for chunk in self._context.artifacts.read(part.artifact, start=start, length=length):
+        first = part.start + start
+        async for chunk in self._context.artifacts.read(part.artifact, start=first, length=length):
             left -= len(chunk)
             yield chunk
         if left:
@@ -114,8 +116,9 @@ async def open_archive(
     """
     Prepare the archive of a job: of a job that still runs, of what it has made so far.
 
-    Where nothing must be converted or fetched, the same version of the job always makes the same
-    bytes, and any part of them can be read without those before it.
+    Where nothing must be converted (any more) or fetched, the same version of the job always makes
+    the same bytes, and any part of them can be read without those before it. So of an archive with
+    conversions the first download must come through, and later ones may go on where they broke.
 
     Raises:
         JobNotFound: The owner has no such job.
@@ -169,7 +172,7 @@ class _Building:
         crc32, sha256 = await self._digest(self._context, source)
         packed = Packed(size_bytes=size, packed_bytes=size, crc32=crc32)
         yield self._zip.begin(entry.path, packed)
-        yield _Stored(artifact=source.artifact, size_bytes=size)
+        yield _Stored(artifact=source.artifact, start=source.start, size_bytes=size)
         written = Written(entry=entry, size_bytes=size, sha256=sha256, notes=entry.notes)
         self._written.append(written)
 
@@ -191,15 +194,17 @@ class _Building:
     async def _fetched(self, entry: Entry, source: Offer) -> AsyncIterator[bytes]:
         limit_bytes = self._context.rules.result_bytes
         digest, deflater = hashlib.sha256(), Deflater()
-        async with AsyncExitStack() as stack:
+        reading = self._context.links.read_on(source, limit_bytes=limit_bytes)
+        async with aclosing(reading) as chunks:
             try:
-                offered = self._context.links.open(source, limit_bytes=limit_bytes)
-                fetched = await stack.enter_async_context(offered)
+                first = await anext(chunks, b"")
             except Image2ModelError as error:
                 self._missing.append(missing_of(entry, error))
                 return
             yield self._zip.begin_unknown(entry.path, limit_bytes=limit_bytes)
-            async for chunk in fetched.chunks:
+            digest.update(first)
+            yield deflater.pack(first)
+            async for chunk in chunks:
                 digest.update(chunk)
                 yield deflater.pack(chunk)
         yield deflater.finish()

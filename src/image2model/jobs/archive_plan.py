@@ -20,6 +20,7 @@ from image2model.core.states import ItemState
 from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.jobs.archive_names import ArchiveNames
 from image2model.jobs.context import Context
+from image2model.jobs.convert import find_derived
 from image2model.jobs.download import Model, choose_model
 from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
@@ -53,9 +54,15 @@ class ArchiveRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A file of ours: where it is, and what is known of it (None: it must be read for that)."""
+    """
+    A file of ours: where it is, and what is known of it (None: it must be read for that).
+
+    Attributes:
+        start: Where its bytes begin in the artifact.
+    """
 
     artifact: ArtifactId
+    start: int = 0
     size_bytes: int
     sha256: str | None = None
     crc32: int | None = None
@@ -133,12 +140,13 @@ async def plan_archive(context: Context, job: Job, request: ArchiveRequest) -> A
             wanted += _previews(job, item, names) if request.previews else ()
         if request.pictures:
             wanted += [_picture(item, picture, names) for picture in item.pictures]
-    # What is there already can be sent while the rest is being made.
-    wanted.sort(key=lambda one: isinstance(one, Entry) and not isinstance(one.source, Kept))
     found = await _look(context, [one for one in wanted if isinstance(one, Entry)])
+    entries = [one for one in found if isinstance(one, Entry)]
+    # What is there already can be sent while the rest is being made.
+    entries.sort(key=lambda one: not isinstance(one.source, Kept))
     return ArchivePlan(
         job=job,
-        entries=[one for one in found if isinstance(one, Entry)],
+        entries=entries,
         missing=[one for one in (*wanted, *found) if isinstance(one, Missing)],
     )
 
@@ -208,7 +216,7 @@ def _picture(item: Item, picture: Picture, names: ArchiveNames) -> Entry:
 
 
 async def _look(context: Context, entries: Sequence[Entry]) -> Sequence[Entry | Missing]:
-    """Look whether what is ours is there, before anything is promised."""
+    """Look whether what is ours is there, or was made before, before anything is promised."""
     found: list[Entry | Missing] = list(entries)
     limiter = anyio.CapacityLimiter(_LOOKS_AT_ONCE)
 
@@ -222,10 +230,25 @@ async def _look(context: Context, entries: Sequence[Entry]) -> Sequence[Entry | 
                 kept = replace(source, size_bytes=stored.size_bytes)
                 found[place] = replace(entry, source=kept)
 
+    async def look_for(place: int, entry: Entry, source: Model) -> None:
+        async with limiter:
+            made = await find_derived(context, source.derivation)
+        if made is not None:
+            kept = Kept(
+                artifact=made.artifact,
+                start=made.start,
+                size_bytes=made.size_bytes,
+                sha256=made.sha256,
+                crc32=made.crc32,
+            )
+            found[place] = replace(entry, source=kept, notes=made.notes)
+
     async with anyio.create_task_group() as tasks:
         for place, entry in enumerate(entries):
             if isinstance(entry.source, Kept):
                 tasks.start_soon(look, place, entry, entry.source)
+            elif isinstance(entry.source, Model):
+                tasks.start_soon(look_for, place, entry, entry.source)
     return found
 
 

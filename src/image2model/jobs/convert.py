@@ -4,7 +4,8 @@ import hashlib
 import json
 import logging
 import struct
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from image2model.core.errors import ArtifactNotFound, StorageError
@@ -17,8 +18,8 @@ from image2model.jobs.whole import read_whole
 
 _log = logging.getLogger(__name__)
 
-_NOTES_LENGTH = struct.Struct("<I")
-_MADE_BY = "2"
+_HEAD_LENGTH = struct.Struct("<I")
+_MADE_BY = "3"
 """Changes when conversions come out differently, so that nobody gets what older versions made."""
 
 _CHUNK_BYTES = 1024 * 1024
@@ -53,6 +54,49 @@ def made_by(conversion: Conversion, about: Description) -> str:
     return f"{conversion.key} {about.key}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """
+    A file that was made before: what is kept of it is a head that says all this, and its bytes.
+
+    Attributes:
+        artifact: Where it is kept.
+        start: Where its bytes begin there.
+        size_bytes: Their length.
+        sha256: Of them, hex.
+        crc32: Of them.
+        notes: What was given up for it.
+    """
+
+    artifact: ArtifactId
+    start: int
+    size_bytes: int
+    sha256: str
+    crc32: int
+    notes: Sequence[str]
+
+
+async def find_derived(context: Context, derivation: Derivation) -> Derived | None:
+    """
+    Find what was made before, without reading more of it than its head; None: it was not.
+
+    Raises:
+        StorageError: The store cannot say.
+    """
+    artifact = derivation.artifact
+    if artifact is None:
+        return None
+    read = context.artifacts.read
+    try:
+        (length,) = _HEAD_LENGTH.unpack(
+            await read_whole(read(artifact, start=0, length=_HEAD_LENGTH.size))
+        )
+        head = json.loads(await read_whole(read(artifact, start=_HEAD_LENGTH.size, length=length)))
+    except ArtifactNotFound:
+        return None
+    return Derived(artifact=artifact, start=_HEAD_LENGTH.size + length, **head)
+
+
 async def derive(
     context: Context, derivation: Derivation, content: AsyncIterator[bytes]
 ) -> ConvertedFile:
@@ -77,7 +121,7 @@ async def derive(
         ComputeError: The conversion did not come to its end.
     """
     artifact = derivation.artifact
-    if artifact is not None and (kept := await _kept(context, artifact)) is not None:
+    if (kept := await _kept(context, derivation)) is not None:
         return kept
     source = await read_whole(content)
     made = await context.compute.run(
@@ -92,22 +136,27 @@ async def derive(
     return made
 
 
-async def _kept(context: Context, artifact: ArtifactId) -> ConvertedFile | None:
+async def _kept(context: Context, derivation: Derivation) -> ConvertedFile | None:
     try:
-        whole = await read_whole(context.artifacts.read(artifact))
+        if (found := await find_derived(context, derivation)) is None:
+            return None
+        content = await read_whole(context.artifacts.read(found.artifact, start=found.start))
     except (ArtifactNotFound, StorageError):
         return None
-    (length,) = _NOTES_LENGTH.unpack_from(whole)
-    start = _NOTES_LENGTH.size + length
-    notes = json.loads(whole[_NOTES_LENGTH.size : start])
-    return ConvertedFile(content=whole[start:], notes=notes)
+    return ConvertedFile(content=content, notes=found.notes)
 
 
 async def _keep(
     context: Context, source: ArtifactId, artifact: ArtifactId, made: ConvertedFile
 ) -> None:
-    notes = json.dumps(list(made.notes)).encode()
-    whole = _NOTES_LENGTH.pack(len(notes)) + notes + made.content
+    about = {
+        "size_bytes": len(made.content),
+        "sha256": hashlib.sha256(made.content).hexdigest(),
+        "crc32": zlib.crc32(made.content),
+        "notes": list(made.notes),
+    }
+    head = json.dumps(about).encode()
+    whole = _HEAD_LENGTH.pack(len(head)) + head + made.content
 
     async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, len(whole), _CHUNK_BYTES):

@@ -66,6 +66,13 @@ class Model:
     about: Description
 
     @property
+    def derivation(self) -> Derivation:
+        """How it is made; only of one that `convert` says something of."""
+        assert self.convert is not None
+        source = self.source.file.artifact
+        return Derivation(source=source, conversion=self.convert, about=self.about)
+
+    @property
     def looks_as_delivered(self) -> bool:
         """Whether who looks at the source sees it: it has another format or name at most."""
         same = self.convert is None or self.convert.changes_nothing
@@ -254,11 +261,7 @@ async def convert_model(context: Context, model: Model) -> ConvertedFile:
         InvalidRequest: It cannot become as small as asked for.
         ComputeError: The conversion did not come to its end.
     """
-    assert model.convert is not None
-    derivation = Derivation(
-        source=model.source.file.artifact, conversion=model.convert, about=model.about
-    )
-    return await derive(context, derivation, read_found(context, model.source))
+    return await derive(context, model.derivation, read_found(context, model.source))
 
 
 async def find_shown(context: Context, owner: OwnerId, ref: ItemRef) -> Model:

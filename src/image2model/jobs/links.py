@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 CHECK_LIMIT_S = 5.0
 REMEMBERED_S = 60.0
 _MOST_REMEMBERED = 10_000
+_MOST_BREAKS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +82,11 @@ class Links:
             raise ResultExpired(name=offer.name, expired_at=None)
 
     @asynccontextmanager
-    async def open(self, offer: Offer, *, limit_bytes: int) -> AsyncIterator[Fetched]:
+    async def open(
+        self, offer: Offer, *, limit_bytes: int, start: int = 0
+    ) -> AsyncIterator[Fetched]:
         """
-        Read *offer*.
+        Read *offer*, from its byte *start* on if its provider can do that.
 
         Raises:
             ResultExpired: It is not there any more.
@@ -91,13 +94,41 @@ class Links:
         """
         self._check_life(offer)
         try:
-            async with self._fetcher.fetch(offer.url, limit_bytes=limit_bytes) as fetched:
+            fetching = self._fetcher.fetch(offer.url, limit_bytes=limit_bytes, start=start)
+            async with fetching as fetched:
                 # Counted, but not remembered: what was read when it was made may be gone since.
                 self._count(offer, alive=True)
                 yield fetched
         except FetchGone as error:
             self._note(offer, alive=False)
             raise ResultExpired(name=offer.name, expired_at=None) from error
+
+    async def read_on(self, offer: Offer, *, limit_bytes: int) -> AsyncGenerator[bytes, None]:
+        """
+        Read *offer*, and where it breaks off in its middle, go on there, up to three times.
+
+        Raises:
+            ResultExpired, FetchRefused, FetchBroken, ArtifactTooLarge: As for `open`; after the
+                first bytes, what was read is no whole file.
+        """
+        position = 0
+        for again in range(_MOST_BREAKS, -1, -1):
+            try:
+                async with self.open(offer, limit_bytes=limit_bytes, start=position) as fetched:
+                    # Who cannot begin in the middle begins anew.
+                    known = position - fetched.start
+                    async for chunk in fetched.chunks:
+                        fresh = chunk[known:]
+                        known = max(known - len(chunk), 0)
+                        if fresh:
+                            position += len(fresh)
+                            yield fresh
+            except FetchBroken as error:
+                if not position or not again:
+                    raise
+                _log.warning("'%s' broke off after %d bytes: %s", offer.name, position, error)
+            else:
+                return
 
     async def save(self, offer: Offer, folder: Path, *, limit_bytes: int) -> Path:
         """

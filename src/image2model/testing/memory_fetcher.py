@@ -18,6 +18,8 @@ class MemoryFetcher:
     Attributes:
         files: What is under each URL; what is missing is gone.
         broken: URLs that cannot be read now.
+        breaks: After how many bytes the next readings of a URL break off, one after the other.
+        whole_only: Whether it sends files from their beginning, wherever it is asked to begin.
         peeks: How often each URL was asked for without being read.
         reads: How often each URL was opened for reading.
     """
@@ -25,6 +27,8 @@ class MemoryFetcher:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.broken: set[str] = set()
+        self.breaks: dict[str, list[int]] = {}
+        self.whole_only = False
         self.peeks: Counter[str] = Counter()
         self.reads: Counter[str] = Counter()
 
@@ -37,12 +41,21 @@ class MemoryFetcher:
         content = self._content(url)
         if len(content) > limit_bytes:
             raise ArtifactTooLarge(limit_bytes=limit_bytes)
+        begin = 0 if self.whole_only else start
         yield Fetched(
-            start=start,
+            start=begin,
             size_bytes=len(content),
             media_type="application/octet-stream",
-            chunks=_chunks(content[start:]),
+            chunks=self._chunks(url, content[begin:]),
         )
+
+    async def _chunks(self, url: str, content: bytes) -> AsyncIterator[bytes]:
+        breaks = self.breaks.get(url)
+        sent = content[: breaks.pop(0)] if breaks else content
+        for start in range(0, len(sent), _CHUNK_BYTES):
+            yield sent[start : start + _CHUNK_BYTES]
+        if len(sent) < len(content):
+            raise FetchBroken(host=urlsplit(url).hostname or "?", reason="it broke off")
 
     async def peek(self, url: str, *, limit_s: float) -> Peek:
         """Ask whether *url* can be read; takes no time."""
@@ -63,8 +76,3 @@ class MemoryFetcher:
         if url not in self.files:
             raise FetchGone(host=host, status=404)
         return self.files[url]
-
-
-async def _chunks(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), _CHUNK_BYTES):
-        yield content[start : start + _CHUNK_BYTES]
