@@ -558,8 +558,8 @@ export interface paths {
          * Download all of a job as one ZIP file
          * @description Return all that the job has made so far, with `manifest.csv` and `manifest.json`.
          *
-         *     It is written while it is sent. Where no model must be converted or fetched from its provider,
-         *     the answer has a length and an `ETag`, and a broken download goes on where it stopped
+         *     It is written while it is sent. Where no model must be converted any more or fetched from its
+         *     provider, the answer has a length and an `ETag`, and a broken download goes on where it stopped
          *     (`Range`); else it says `Accept-Ranges: none`. Items that failed, and files that could not be
          *     had, are listed in the manifests with the reason, and so is what was given up for your limits.
          */
