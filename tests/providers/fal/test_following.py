@@ -249,5 +249,22 @@ async def test_many_are_not_asked_for_more_often_than_allowed(tmp_path: Path) ->
         assert rig.fal.ledger.calls["status"] <= 100
 
 
+async def test_a_crowd_is_looked_at_half_as_often_before_it_may_have_ended(tmp_path: Path) -> None:
+    """Where it is known how long a run takes; each look of a large job costs all the others."""
+    async with running(tmp_path, Latency(median_s=0.4)) as rig:
+        pace = _pace(rig, requests_per_s=250.0, longest_s=100.0, reserved_s=60.0)
+        calm = replace(rig, provider=rig.another(pace=pace))
+        await calm.follow(*await calm.accepted())
+        rig.fal.set_latency(HELD)
+        accepted = [await calm.accepted(work(str(n))) for n in range(50)]
+        before = rig.fal.ledger.calls["status"]
+        with anyio.move_on_after(0.3):
+            async with anyio.create_task_group() as group:
+                for task, handle in accepted:
+                    group.start_soon(calm.follow, task, handle)
+        # Fifty share a rate of 250 a second, so the first looks would be due after 0.2 s.
+        assert rig.fal.ledger.calls["status"] == before
+
+
 async def _drain(provider: Any, task: Any, handle: Handle) -> None:
     _ = [progress async for progress in provider.follow(task, handle)]

@@ -118,6 +118,8 @@ class FolderArtifactStore:
                 if left is not None:
                     left -= len(chunk)
                 yield chunk
+                if len(chunk) < wanted:
+                    return  # Only at its end does a file give less than it is asked for.
 
     async def delete(self, artifact: ArtifactId) -> None:
         """Remove *artifact*; one that is not there is fine."""

@@ -192,12 +192,11 @@ class Follower:
         return max(delay_s, pace.shortest_s)
 
     def _left_s(self, generator: GeneratorId, watch: "_Watch", *, now_s: float) -> float | None:
+        """Tell how long it takes yet if it began when it was last known to wait, or not at all."""
         usual_s = self._times.learnt_s(generator)
-        if usual_s is None or watch.meter.began_running_s is None:
-            return None
-        # It began between two looks; where it began late, the look comes too early and another
-        # one follows.
-        return watch.waited_s + _USUAL * usual_s - now_s
+        # It began later than that, between two looks; where it began much later, the look comes
+        # too early and another one follows.
+        return None if usual_s is None else watch.waited_s + _USUAL * usual_s - now_s
 
 
 def _backoff_s(pace: Pace, faults: int) -> float:

@@ -7,8 +7,7 @@ answer was lost up to ten more times, and each of them may be accepted and charg
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from image2model.core.errors import JsonValue, ProviderUnavailable, SubmissionUncertain
 from image2model.core.job import Handle, Submission
@@ -21,13 +20,14 @@ _LONG_NAMESPACES = frozenset({"workflows", "comfy"})
 _REQUEST_ID = "x-fal-request-id"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Urls:
-    """Where an accepted request is followed."""
+UrlName = Literal["status_url", "response_url", "cancel_url"]
+"""What the answer to a submission calls the places where a request is followed."""
 
-    status: str
-    result: str
-    cancel: str
+_SUFFIXES: Mapping[UrlName, str] = {
+    "status_url": "/status",
+    "response_url": "",
+    "cancel_url": "/cancel",
+}
 
 
 class FalQueue:
@@ -90,10 +90,8 @@ class FalQueue:
         self, submission: Submission, request_id: str, answered: Mapping[str, JsonValue]
     ) -> Handle:
         """Make the handle of an accepted request, with the URLs that came with it."""
-        urls = {
-            name: url
-            for name in ("status_url", "response_url", "cancel_url")
-            if isinstance(url := answered.get(name), str)
+        urls: dict[str, JsonValue] = {
+            name: url for name in _SUFFIXES if isinstance(url := answered.get(name), str)
         }
         about = {
             "endpoint": submission.endpoint,
@@ -102,33 +100,28 @@ class FalQueue:
         }
         return Handle(request_id=request_id, data={**about, **urls})
 
-    def urls(self, handle: Handle) -> Urls:
+    def url(self, handle: Handle, name: UrlName) -> str:
         """
         Tell where *handle* is followed.
 
-        The URLs that came with the acceptance, for they are not always what the endpoint's id
-        suggests; but made here where one is missing or would lead the key elsewhere.
+        The URL that came with the acceptance, for it is not always what the endpoint's id
+        suggests; but made here where it is missing or would lead the key elsewhere.
         """
+        url = handle.data.get(name)
+        if isinstance(url, str) and self._http.may_see_key(url):
+            return url
         endpoint = str(handle.data.get("endpoint", ""))
         made = f"{self._config.queue_url}/{application_of(endpoint)}/requests/{handle.request_id}"
-
-        def trusted(name: str, otherwise: str) -> str:
-            url = handle.data.get(name)
-            return url if isinstance(url, str) and self._http.may_see_key(url) else otherwise
-
-        return Urls(
-            status=trusted("status_url", f"{made}/status"),
-            result=trusted("response_url", made),
-            cancel=trusted("cancel_url", f"{made}/cancel"),
-        )
+        return f"{made}{_SUFFIXES[name]}"
 
     async def status(self, handle: Handle) -> Answer:
         """Ask once how far the request is; raises what `FalHttp.send` does."""
-        return await self._http.send("GET", self.urls(handle).status, query={"logs": "1"})
+        return await self._http.send("GET", self.url(handle, "status_url"), query={"logs": "1"})
 
     async def result(self, handle: Handle, **more: Any) -> Answer:
         """Fetch the result; raises what `ask` does."""
-        return await ask(self._http, self._config.pace, "GET", self.urls(handle).result, **more)
+        url = self.url(handle, "response_url")
+        return await ask(self._http, self._config.pace, "GET", url, **more)
 
     async def cancel(self, handle: Handle) -> bool:
         """
@@ -141,7 +134,7 @@ class FalQueue:
             ProviderUnavailable: No answer came.
             ProviderAccountBlocked: The key is not accepted.
         """
-        url = self.urls(handle).cancel
+        url = self.url(handle, "cancel_url")
         answer = await ask(self._http, self._config.pace, "PUT", url, patience_s=5.0)
         word = as_object(answer.data).get("status")
         return word != "ALREADY_COMPLETED" and answer.status in {200, 202, 404}

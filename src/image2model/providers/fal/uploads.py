@@ -66,21 +66,29 @@ class Uploads:
             ProviderRejected: fal refuses a file.
         """
         different = {picture.sha256: picture for picture in pictures}
+        if len(different) == 1:
+            [(digest, picture)] = different.items()
+            urls: Mapping[str, str] = {digest: await self._bring(picture)}
+        else:
+            urls = await self._bring_all(different)
+        return {picture.view: urls[picture.sha256] for picture in pictures}
+
+    async def _bring_all(self, pictures: Mapping[str, WorkPicture]) -> Mapping[str, str]:
         urls: dict[str, str] = {}
 
-        async def bring(picture: WorkPicture) -> None:
-            urls[picture.sha256] = await self._bring(picture)
+        async def bring(digest: str, picture: WorkPicture) -> None:
+            urls[digest] = await self._bring(picture)
 
         failures: list[Image2ModelError] = []
         try:
             async with anyio.create_task_group() as group:
-                for picture in different.values():
-                    group.start_soon(bring, picture)
+                for digest, picture in pictures.items():
+                    group.start_soon(bring, digest, picture)
         except* Image2ModelError as errors:
             failures = [e for e in errors.exceptions if isinstance(e, Image2ModelError)]
         if failures:
             raise failures[0]
-        return {picture.view: urls[picture.sha256] for picture in pictures}
+        return urls
 
     async def _bring(self, picture: WorkPicture) -> str:
         content = await picture.read()
