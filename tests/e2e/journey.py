@@ -52,8 +52,19 @@ def card(page: Page, name: str) -> Locator:
 def open_viewer(page: Page, name: str) -> Locator:
     """Open the viewer on *name*; returns its canvas when the model is drawn."""
     page.get_by_role("button", name=f"Open {name} in the viewer").click()
-    expect(page.get_by_test_id("stage")).to_have_attribute("data-status", "shown")
+    wait_for_model(page)
     return page.locator("dialog[open] canvas")
+
+
+def wait_for_model(page: Page) -> None:
+    """
+    Wait until the viewer has drawn its model.
+
+    Without a graphics card the shaders of the first frame take five seconds of the processor
+    alone, and what is clicked meanwhile waits for them.
+    """
+    stage = page.get_by_test_id("stage")
+    expect(stage).to_have_attribute("data-status", "shown", timeout=LONG_MS)
 
 
 def serious_faults(page: Page) -> list[str]:

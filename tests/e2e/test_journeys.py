@@ -22,6 +22,7 @@ from tests.e2e.journey import (
     pictures,
     press_on,
     serious_faults,
+    wait_for_model,
     wait_for_results,
 )
 from tests.e2e.site import VIEWS, Simulator, Site
@@ -72,7 +73,7 @@ def test_the_viewer_shows_one_model_after_the_other(local_site: Site, visit: Vis
     assert lit_pixels(page) > 20_000
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("heading", name="cactus")).to_be_visible()
-    expect(page.get_by_test_id("stage")).to_have_attribute("data-status", "shown")
+    wait_for_model(page)
     assert page.locator("canvas").count() == 1
     page.keyboard.press("g")
     expect(page.get_by_text("100 mm", exact=True)).to_be_visible()
@@ -254,7 +255,7 @@ def test_the_keyboard_is_enough(local_site: Site, visit: Visit) -> None:
     page.wait_for_url("**/jobs/*")
     wait_for_results(page)
     press_on(page, "Open badge in the viewer")
-    expect(page.get_by_test_id("stage")).to_have_attribute("data-status", "shown")
+    wait_for_model(page)
     page.keyboard.press("Shift+ArrowLeft")
     page.keyboard.press("+")
     page.keyboard.press("2")
