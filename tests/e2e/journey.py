@@ -51,7 +51,8 @@ def card(page: Page, name: str) -> Locator:
 
 def open_viewer(page: Page, name: str) -> Locator:
     """Open the viewer on *name*; returns its canvas when the model is drawn."""
-    page.get_by_role("button", name=f"Open {name} in the viewer").click()
+    # The click counts as done when the page has time again: see `wait_for_model`.
+    page.get_by_role("button", name=f"Open {name} in the viewer").click(timeout=LONG_MS)
     wait_for_model(page)
     return page.locator("dialog[open] canvas")
 
