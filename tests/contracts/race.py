@@ -28,6 +28,7 @@ from tests.contracts.job_stores import accept, make_result, new_start, open_job_
 WORKERS = 8
 LEASE_S = 0.2
 STALL_LEASES = 1.25
+MOST_STALL_LEASES = 20
 CRASHES = 0.05
 STALLS = 0.01
 NAP_S = 0.02
@@ -124,7 +125,7 @@ class Racer:
         if claim is None:
             return
         self._has_stalled = False
-        await self._boundary()
+        await self._boundary(claim)
         try:
             await self._work(claim)
         except (LeaseLost, Refused):
@@ -137,7 +138,7 @@ class Racer:
         if claim.item.state is ItemState.QUEUED:
             claim = await self._step(claim, new_start())
             self._record.submit(claim.item.attempts[-1].submit_key, claim.ref)
-            await self._boundary()
+            await self._boundary(claim)
             claim = await self._accepted(claim)
         elif claim.item.state is ItemState.SUBMITTING:
             if not self._record.has(claim.item.attempts[-1].submit_key):
@@ -164,17 +165,30 @@ class Racer:
         if after.job.state is JobState.FINISHED:
             lines.append(f"finished {after.ref.job}")
         self._record.note(*lines)
-        await self._boundary()
+        await self._boundary(after)
         return after
 
-    async def _boundary(self) -> None:
-        """Go on, stall until the lease has run out, or crash."""
+    async def _boundary(self, claim: Claim) -> None:
+        """Go on, stall, or crash."""
         await anyio.lowlevel.checkpoint()
         if self._chance.random() < STALLS:
-            self._has_stalled = True
-            await anyio.sleep(STALL_LEASES * self._lease_s)
+            await self._stall(claim)
         if self._chance.random() < CRASHES:
             raise Crash
+
+    async def _stall(self, claim: Claim) -> None:
+        """Wait until the lease has run out, and half the time until somebody has gone on, too."""
+        self._has_stalled = True
+        await anyio.sleep(STALL_LEASES * self._lease_s)
+        if self._chance.random() < 0.5:
+            return
+        # Not for ever: all may stall at once.
+        with anyio.move_on_after(MOST_STALL_LEASES * self._lease_s):
+            while not await self._is_taken(claim):  # noqa: ASYNC110 - the store knows
+                await anyio.sleep(NAP_S)
+
+    async def _is_taken(self, claim: Claim) -> bool:
+        return (await self._store.get_item(claim.ref)).version != claim.item.version
 
 
 @dataclass
