@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -31,6 +32,12 @@ def test_postgres_databases_start_empty(postgres_server: PostgresServer, postgre
         count_tables(other)
 
 
+def ask_for_ever(connection: psycopg.Connection) -> NoReturn:
+    """Ask until it fails: the children of a killed server go on until they notice."""
+    while True:
+        connection.execute("SELECT 1")
+
+
 def test_postgres_has_its_data_again(new_postgres: NewPostgres) -> None:
     """After a shutdown in good order, and after a kill with a client in the middle of something."""
     with new_postgres() as server:
@@ -42,9 +49,7 @@ def test_postgres_has_its_data_again(new_postgres: NewPostgres) -> None:
                 under_way.execute(f"CREATE TABLE lost_{number} (id integer)".encode())
                 end()
                 with pytest.raises(psycopg.OperationalError):
-                    # The children of a killed server go on until they notice.
-                    while True:
-                        under_way.execute("SELECT 1")
+                    ask_for_ever(under_way)
             assert not server.answers()
             server.start()
             assert count_tables(url) == number
