@@ -29,6 +29,7 @@ from image2model.core.errors import (
     JobNotFound,
 )
 from tests.contracts.job_stores import RIVAL, make_job, refs, take
+from tests.patience import PATIENCE_S
 from tests.servers.cutting_proxy import CuttingProxy
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import free_port
@@ -167,7 +168,7 @@ async def test_reads_see_one_state_and_never_write(database: PostgresDatabase) -
     def look_twice(tx: Transaction) -> list[list[str]]:
         before = read_tokens(tx)
         looked.set()
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE_S)
         return [before, read_tokens(tx)]
 
     async def write_between() -> None:
@@ -211,9 +212,9 @@ async def test_more_calls_than_connections_take_turns(database: PostgresDatabase
     assert await database.read(read_tokens) == tokens
 
 
-async def test_deadlock_is_done_once_more(database: PostgresDatabase) -> None:
+async def test_deadlock_is_done_again(database: PostgresDatabase) -> None:
     """Two transactions that wait for each other both come to their end."""
-    both_hold = threading.Barrier(2, timeout=10)
+    both_hold = threading.Barrier(2, timeout=PATIENCE_S)
     tries: Counter[str] = Counter()
     for token in "ab":
         await database.write(insert_session, token)
@@ -229,7 +230,8 @@ async def test_deadlock_is_done_once_more(database: PostgresDatabase) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(database.write, lock, "a", "b")
         tasks.start_soon(database.write, lock, "b", "a")
-    assert tries.total() == 3
+    # More than once, where one of them is quick to lock again what the other waits for.
+    assert tries.total() >= 3
     ends = await database.read(lambda tx: tx.run(sa.select(sessions.c.expires_at)).scalars().all())
     assert ends == [2.0, 2.0]
 
