@@ -32,6 +32,14 @@ from tests.e2e.site import (
     open_site,
 )
 
+_COME_NEAR_ALL = """async () => {
+    for (const image of document.querySelectorAll("main img")) {
+        image.scrollIntoView({ block: "nearest" });
+        await new Promise(requestAnimationFrame);
+    }
+}"""
+"""In the page itself, where a card that is drawn anew in the middle of it does no harm."""
+
 _DRAW_ALL = """() => {
     for (const card of document.querySelectorAll('li')) card.style.contentVisibility = 'visible';
     window.scrollTo(0, 0);
@@ -69,8 +77,7 @@ class Album:
             # A pointer that rests on a card turns its model.
             self.page.mouse.move(0, 0)
             # Pictures below the fold are loaded when they come near.
-            for image in self.page.locator("main img:visible").all():
-                image.scroll_into_view_if_needed()
+            self.page.evaluate(_COME_NEAR_ALL)
             self.page.evaluate(_DRAW_ALL)
         self.page.wait_for_timeout(400)
         path = self.folder / f"{name}-{self.variant}.png"
