@@ -79,8 +79,3 @@ _NEXT: dict[ItemState, frozenset[ItemState]] = {
 def may_follow(before: ItemState, after: ItemState) -> bool:
     """Tell whether an item may go from *before* to *after*."""
     return after in _NEXT[before]
-
-
-def states_before(after: ItemState) -> frozenset[ItemState]:
-    """List the states from which an item may reach *after*."""
-    return frozenset(state for state, following in _NEXT.items() if after in following)

@@ -1,6 +1,5 @@
 """What the database in Redis does besides the ports: surviving restarts, locks, one clock."""
 
-import time
 from collections.abc import AsyncIterator, Callable
 
 import anyio
@@ -14,14 +13,13 @@ from image2model.backends.redis.durability import find_weaknesses
 from image2model.backends.redis.jobs import RedisJobStore
 from image2model.core.errors import DatabaseUnavailable, InvalidSetting
 from tests.contracts.job_stores import (
-    RIVAL,
     doubt,
     make_draft,
     make_job,
     refs,
     succeed,
-    take,
 )
+from tests.contracts.wrong_clock import check_wrong_clock
 from tests.servers.cutting_proxy import CuttingProxy
 from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
@@ -193,23 +191,7 @@ def _with(lock: dict[str, str]) -> Change:
 async def test_wrong_clock_of_a_worker_is_harmless(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker whose clock is ten minutes ahead neither steals leases nor makes up times."""
-    right, wrong = [RedisJobStore(open_redis(redis_url)) for _ in range(2)]
-    job = await right.add_job(make_job(count=1))
-    (ref,) = refs(job)
-    claim = await take(right, ref, lease_s=30.0)
-    late_s = time.time() + 600.0
-    monkeypatch.setattr(time, "time", lambda: late_s)
-    assert await wrong.due_items(limit=9) == []
-    assert await wrong.claim_item(ref, worker=RIVAL, lease_s=30.0) is None
-    await right.release_leases(claim.worker, [(ref, claim.fence)])
-    await take(wrong, ref, worker=RIVAL, lease_s=30.0)
-    later = await wrong.add_job(make_job(count=1))
-    monkeypatch.undo()
-    assert await right.claim_item(ref, worker=claim.worker, lease_s=30.0) is None
-    assert 0.0 < (later.created_at - job.created_at).total_seconds() < 60.0
-    for store in (right, wrong):
-        await store.aclose()
+    await check_wrong_clock(redis_url, monkeypatch)
 
 
 # --- what stays -------------------------------------------------------------------------------

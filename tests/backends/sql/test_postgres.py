@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,7 +27,8 @@ from image2model.core.errors import (
     InvalidSetting,
     JobNotFound,
 )
-from tests.contracts.job_stores import RIVAL, make_job, refs, take
+from tests.contracts.job_stores import make_job
+from tests.contracts.wrong_clock import check_wrong_clock
 from tests.patience import PATIENCE_S
 from tests.servers.cutting_proxy import CuttingProxy
 from tests.servers.postgres import PostgresServer
@@ -141,22 +141,7 @@ async def test_newer_database_is_refused(postgres_url: str, database: PostgresDa
 async def test_wrong_clock_of_a_worker_is_harmless(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker whose clock is ten minutes ahead neither steals leases nor makes up times."""
-    async with opened(postgres_url) as one, opened(postgres_url) as other:
-        right, wrong = SqlJobStore(one), SqlJobStore(other)
-        job = await right.add_job(make_job(count=1))
-        (ref,) = refs(job)
-        claim = await take(right, ref, lease_s=30.0)
-        late_s = time.time() + 600.0
-        monkeypatch.setattr(time, "time", lambda: late_s)
-        assert await wrong.due_items(limit=9) == []
-        assert await wrong.claim_item(ref, worker=RIVAL, lease_s=30.0) is None
-        await right.release_leases(claim.worker, [(ref, claim.fence)])
-        await take(wrong, ref, worker=RIVAL, lease_s=30.0)
-        later = await wrong.add_job(make_job(count=1))
-        monkeypatch.undo()
-        assert await right.claim_item(ref, worker=claim.worker, lease_s=30.0) is None
-        assert 0.0 < (later.created_at - job.created_at).total_seconds() < 60.0
+    await check_wrong_clock(postgres_url, monkeypatch)
 
 
 # --- transactions -----------------------------------------------------------------------------
