@@ -139,9 +139,10 @@ async def watched_job(shop: Shop, told: Told | None = None) -> AsyncIterator[Wat
             except BaseException:
                 print(shop.installation.logs())  # noqa: T201 - shown where the test fails
                 raise
+            # First, for it tells why an item failed.
+            await check_results(http, shop.urls, job_id)
             for watcher in watchers:
                 assert watcher.states == dict.fromkeys(range(ITEMS), "succeeded")
-            await check_results(http, shop.urls, job_id)
     accepted = shop.accepted()
     assert len(accepted) - before == ITEMS
     assert set(accepted.values()) == {1}

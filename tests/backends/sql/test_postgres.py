@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from image2model.backends.sql.dialect import lock_schema
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.migrate import read_revision, run_migrations
 from image2model.backends.sql.postgres import CONNECTIONS, PostgresDatabase, open_postgres
@@ -110,6 +111,26 @@ async def test_several_may_create_it_together(postgres_url: str) -> None:
             tasks.start_soon(create)
     async with opened(postgres_url) as database:
         assert await SqlJobStore(database).count_unfinished(make_job().owner) == 50
+
+
+async def test_who_opens_it_waits_for_who_makes_the_tables(
+    postgres_url: str, database: PostgresDatabase
+) -> None:
+    is_open = anyio.Event()
+
+    async def open_it() -> None:
+        async with opened(postgres_url):
+            is_open.set()
+
+    url = sa.make_url(postgres_url).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    async with anyio.create_task_group() as tasks:
+        with engine.begin() as connection:
+            lock_schema(connection)
+            tasks.start_soon(open_it)
+            while not await database.read(anybody_waits):
+                assert not is_open.is_set()
+        await is_open.wait()
 
 
 async def test_migrations_make_the_tables(database: PostgresDatabase) -> None:
