@@ -56,7 +56,8 @@ async def read_job_form(
     async with receive_pictures(context) as intake:
         reading = _Reading(context, intake)
         form = await reading.read(request)
-        rows = await parse_sheet(context, reading.sheet) if reading.sheet else ()
+        sheet = await parse_sheet(context, reading.sheet) if reading.sheet else None
+        rows = sheet.rows if sheet else ()
         wanted = with_generator(rows, _job_request(form, idempotency_key, reuse=form.reuse))
         items = await intake.hand_over(_groups(form), rows=rows)
     return wanted, items

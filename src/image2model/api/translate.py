@@ -1,6 +1,5 @@
 """Core objects as the JSON of the HTTP API."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -8,13 +7,12 @@ from image2model.core.errors import GeneratorNotFound
 from image2model.core.generator import GeneratorCard, Price, View
 from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
-from image2model.core.sheet import SheetRow
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.geometry.picture_types import readable_types
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.estimate import Estimate
 from image2model.jobs.progress import job_eta_s, job_fraction
-from image2model.jobs.sheet_file import SHEET_BYTES
+from image2model.jobs.sheet_file import SHEET_BYTES, SheetFile
 from image2model.ports.jobstore import LedgerEntry
 from image2model.wire.models import (
     AttemptOut,
@@ -193,7 +191,7 @@ def limits_out(rules: Rules) -> LimitsOut:
     )
 
 
-def sheet_out(rows: Sequence[SheetRow]) -> SheetOut:
+def sheet_out(sheet: SheetFile) -> SheetOut:
     """Show a spreadsheet as it is understood."""
     return SheetOut(
         rows=[
@@ -205,8 +203,10 @@ def sheet_out(rows: Sequence[SheetRow]) -> SheetOut:
                 generator=row.generator,
                 metadata=dict(row.metadata),
             )
-            for row in rows
-        ]
+            for row in sheet.rows
+        ],
+        title=sheet.title,
+        notes=list(sheet.notes),
     )
 
 

@@ -227,6 +227,8 @@ def _print_plan(estimate: EstimateOut, subjects: Sequence[Subject], *, as_json: 
 
 def _say_unnamed(sheet: SourceSheet | None, subjects: Sequence[Subject]) -> None:
     """Name the pictures that no row is about: a row forgotten is a size forgotten."""
+    for note in sheet.notes if sheet else ():
+        typer.echo(note, err=True)
     unnamed = sheet.without_row(subjects) if sheet else []
     if unnamed:
         some = ", ".join(subject.name for subject in unnamed[:_MOST_NAMED])

@@ -740,6 +740,13 @@ class SheetOut(ReplyModel):
     """A spreadsheet as it is understood."""
 
     rows: list[SheetRowOut] = Field(description="What it says of each object, in order.")
+    title: str = Field(
+        description="Which sheet of the workbook was read; empty for CSV.", examples=["Objects"]
+    )
+    notes: list[str] = Field(
+        description="What was left out, one plain sentence each.",
+        examples=[["The sheet 'Objects' was read."]],
+    )
 
 
 class StreamEnd(ReplyModel):

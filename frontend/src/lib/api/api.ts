@@ -13,7 +13,7 @@ import type {
   Limits,
   ModelReport,
   Resolution,
-  SheetRow,
+  Sheet,
   ViewName,
 } from './types';
 
@@ -55,8 +55,8 @@ export class Api {
   }
 
   /** Reads a spreadsheet; what is wrong with it is in the details of the problem. */
-  async readSheet(file: Blob): Promise<SheetRow[]> {
-    return (await send<{ rows: SheetRow[] }>('POST', '/sheet', { file })).rows;
+  readSheet(file: Blob): Promise<Sheet> {
+    return send('POST', '/sheet', { file });
   }
 
   /** Describes a draft's items, whose pictures have come. */

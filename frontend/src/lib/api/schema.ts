@@ -2746,6 +2746,20 @@ export interface components {
              * @description What it says of each object, in order.
              */
             rows: components["schemas"]["SheetRowOut"][];
+            /**
+             * Title
+             * @description Which sheet of the workbook was read; empty for CSV.
+             * @example Objects
+             */
+            title: string;
+            /**
+             * Notes
+             * @description What was left out, one plain sentence each.
+             * @example [
+             *       "The sheet 'Objects' was read."
+             *     ]
+             */
+            notes: string[];
         };
         /**
          * SheetRowOut
@@ -7093,6 +7107,10 @@ export interface operations {
                      *             "title": "Goose jug"
                      *           }
                      *         }
+                     *       ],
+                     *       "title": "Objects",
+                     *       "notes": [
+                     *         "The sheet 'Objects' was read."
                      *       ]
                      *     }
                      */

@@ -19,6 +19,7 @@ export type Account = Schemas['AccountOut'];
 export type Price = Schemas['PriceOut'];
 export type KeepPolicy = JobSummary['keep'];
 export type SheetRow = Schemas['SheetRowOut'];
+export type Sheet = Schemas['SheetOut'];
 export type Resolution = Schemas['ResolveIn']['resolution'];
 export type ViewName = Schemas['PictureView']['view'];
 
