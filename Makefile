@@ -20,7 +20,7 @@ node := .tools/node/bin/node
 npm := PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 khronos := tests/khronos/node_modules/.installed
 chromium := .tools/chromium
-servers := .tools/redis-server .tools/postgresql .tools/faketime
+servers := .tools/redis-server .tools/postgresql .tools/pgbouncer .tools/faketime
 frontend := frontend/node_modules/.installed
 webapp := src/image2model/webapp/index.html
 webapp_sources := frontend/vite.config.ts frontend/package.json \

@@ -55,6 +55,9 @@ _LONGEST_PAUSE_S = 0.5
 _CONNECT_ARGUMENTS = {
     # We begin transactions ourselves, in one exchange with reading the clock.
     "autocommit": True,
+    # Statements prepared on one connection fail on another, and a pool such as PgBouncer gives
+    # each transaction any of its own.
+    "prepare_threshold": None,
     "connect_timeout": 5,
     "application_name": "image2model",
     # A server that vanished without a word is noticed after 10 + 3 × 5 seconds.
