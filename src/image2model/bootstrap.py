@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -138,9 +139,15 @@ async def _redis_stores(url: str) -> Stores:
         # Not installed, and not needed, where everything is one process.
         from image2model.backends.redis.database import open_redis  # noqa: PLC0415
         from image2model.backends.redis.jobs import RedisJobStore  # noqa: PLC0415
+        from image2model.backends.redis.rights import (  # noqa: PLC0415
+            DATABASE_RIGHTS,
+            check_rights,
+        )
         from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
+    check = partial(check_rights, url, DATABASE_RIGHTS, setting="IMAGE2MODEL_DATABASE_URL")
+    await anyio.to_thread.run_sync(check)
     database = open_redis(url)
     await database.now()
     return Stores(jobs=RedisJobStore(database), sessions=RedisSessionStore(database))
@@ -294,9 +301,12 @@ async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
     try:
         # Not installed, and not needed, where everything is one process.
         from image2model.backends.redis.feed import open_redis_feed  # noqa: PLC0415
+        from image2model.backends.redis.rights import check_rights, queue_rights  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
-    opened = open_redis_feed(settings.queue_url, setting="IMAGE2MODEL_QUEUE_URL", local=local)
+    url, setting = settings.queue_url, "IMAGE2MODEL_QUEUE_URL"
+    await anyio.to_thread.run_sync(partial(check_rights, url, queue_rights(url), setting=setting))
+    opened = open_redis_feed(url, setting=setting, local=local)
     async with opened as feed:
         yield feed
 
