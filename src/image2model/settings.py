@@ -87,6 +87,13 @@ class ServeSettings(BaseModel):
         "sets them.",
     )
 
+    base_path: str | None = Field(
+        None,
+        pattern=r"^(/[A-Za-z0-9._~-]+)*/?$",
+        description="Path below which a proxy offers the server, such as `/3d`; the proxy may "
+        "remove it or leave it in. None: that of IMAGE2MODEL_PUBLIC_URL, if it has one.",
+    )
+
 
 class ComputeSettings(BaseModel):
     """The processes that compute. `IMAGE2MODEL_COMPUTE__…`."""
@@ -336,6 +343,13 @@ class Settings(BaseSettings):
     def public_host(self) -> str | None:
         """The host name in the public URL; None: there is none."""
         return urlsplit(self.public_url).hostname if self.public_url else None
+
+    @property
+    def base_path(self) -> str:
+        """The path below which the server is offered, without a slash at its end; "": none."""
+        given = self.serve.base_path
+        path = urlsplit(self.public_url or "").path if given is None else given
+        return path.rstrip("/")
 
     @property
     def effective_database_url(self) -> str:

@@ -82,6 +82,7 @@ async def _serve(settings: Settings) -> None:
             allowed_hosts=names,
             keys_only=serving.access == "keys",
             web_app=find_web_app(),
+            base_path=settings.base_path,
         )
         await serve_api(
             api,

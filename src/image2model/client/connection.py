@@ -24,8 +24,12 @@ _UPLOADS = 3
 """How often an upload is sent when the answer to it is lost on the way."""
 
 _AGAIN_AFTER_S = 1.0
-_SESSION_COOKIES = ("image2model_session", "__Host-image2model_session")
-"""Over plain http and over https."""
+_SESSION_COOKIES = (
+    "image2model_session",
+    "__Host-image2model_session",
+    "__Secure-image2model_session",
+)
+"""Over plain http, over https, and over https below a path."""
 
 
 class Connection:

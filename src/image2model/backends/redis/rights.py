@@ -107,7 +107,7 @@ def _missing(client: Redis, rights: Rights) -> Iterator[str]:
     for command, arguments in rights.commands.items():
         call = partial(client.execute_command, command, *arguments)
         yield from (right for right in _refused("", call) if right.startswith("+"))
-    with client.pubsub() as subscription:
+    with client.pubsub() as subscription:  # type: ignore[no-untyped-call]  # redis-py has no types here
         for pattern, channel in rights.channels.items():
             subscription.subscribe(channel)
             yield from _refused(pattern, partial(subscription.get_message, timeout=ANSWER_S))
