@@ -17,6 +17,7 @@ from image2model.core.errors import (
     ItemTimedOut,
     JsonValue,
     ProviderAccountBlocked,
+    ProviderRejected,
     ProviderResultInvalid,
     ResultExpired,
     StorageFull,
@@ -27,6 +28,9 @@ from image2model.core.rules import RESUBMIT_USD
 
 _COLLECTING = "collecting"
 """The detail of a problem that says how often a paid result was fetched, and what came."""
+
+NOT_FOUND = "not_found"
+"""The kind of refusal that says that the provider knows nothing of the work any more."""
 
 _FIRST_DELAY_S = 2.0
 _LONGEST_DELAY_S = 60.0
@@ -45,7 +49,7 @@ _NOT_BY_ITSELF = (
 )
 """What stays as it is until a person does something."""
 
-_RETRY_IS_FREE = "It is paid for: retrying it fetches it again and costs nothing."
+_RETRY_IS_FREE = "retrying it fetches it again and costs nothing."
 
 UNEXPECTED = Problem(
     code="internal_error",
@@ -155,7 +159,9 @@ class Failure:
             case ProviderResultInvalid():
                 return self.error.cause == "gone"
             case FetchGone():
-                return self.error.details["status"] in {404, 410}
+                return bool(self.error.details["status"] in {404, 410})
+            case ProviderRejected():
+                return bool(self.error.details["kind"] == NOT_FOUND)
             case ResultExpired():
                 return True
         return False
@@ -226,22 +232,26 @@ def next_try(item: Item, failure: Failure, *, now: datetime, limit_s: float) -> 
         failure.sha256 is not None and tries.count > 1 and same_s >= min(_SAME_FOR_S, limit_s / 2)
     )
     if failure.may_pass and not is_useless and delay_s <= left.total_seconds():
-        advice = "It is paid for, and fetched again by itself."
+        advice = f"{_paid(item)}, and fetched again by itself."
         known = {**failure.details, _COLLECTING: tries.as_json()}
         problem = Problem(code=failure.code, message=f"{failure.reason} {advice}", details=known)
         return Next(problem=problem, delay_s=delay_s, tries=tries.count)
     offered = is_useless or (failure.is_gone and failure.may_pass)
     return Next(
-        problem=_offer(item, failure) if offered else kept_problem(failure),
+        problem=_offer(item, failure) if offered else kept_problem(item, failure),
         delay_s=None,
         tries=tries.count,
     )
 
 
-def kept_problem(failure: Failure) -> Problem:
-    """Say that an item is paid for, cannot be fetched now, and is fetched when it is retried."""
-    message = f"{failure.reason} {_RETRY_IS_FREE}"
+def kept_problem(item: Item, failure: Failure) -> Problem:
+    """Say that *item* is paid for, cannot be fetched now, and is fetched when it is retried."""
+    message = f"{failure.reason} {_paid(item)}: {_RETRY_IS_FREE}"
     return Problem(code=failure.code, message=message, details=failure.details)
+
+
+def _paid(item: Item) -> str:
+    return "It is paid for" if item.attempts[-1].cost_usd else "It may be paid for"
 
 
 def _offer(item: Item, failure: Failure) -> Problem:
@@ -249,7 +259,7 @@ def _offer(item: Item, failure: Failure) -> Problem:
     usd = float(attempt.cost_usd or attempt.submission.estimated_usd)
     return Problem(
         code=failure.code,
-        message=f"{failure.reason} {_RETRY_IS_FREE} Making it again costs about ${usd:.2f} more, "
-        "and happens only when you ask for just that (`resubmit`).",
+        message=f"{failure.reason} {_paid(item)}: {_RETRY_IS_FREE} Making it again costs about "
+        f"${usd:.2f} more, and happens only when you ask for just that (`resubmit`).",
         details={**failure.details, RESUBMIT_USD: usd},
     )

@@ -33,6 +33,7 @@ from image2model.core.rules import undelivered_attempt
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.bells import listening
 from image2model.jobs.collecting import (
+    NOT_FOUND,
     UNEXPECTED,
     Failure,
     kept_problem,
@@ -457,7 +458,10 @@ class _Run:
     def _is_verdict(self, error: Image2ModelError) -> bool:
         """Tell whether *error* is the provider's own word that nothing will come of the work."""
         match error:
-            case ProviderRejected() | InvalidPictureError():
+            case ProviderRejected():
+                # What it knows nothing of it may have made.
+                return not self._delivered and error.details["kind"] != NOT_FOUND
+            case InvalidPictureError():
                 return not self._delivered
             case ProviderUnavailable():
                 return self._state is ItemState.GENERATING
@@ -470,7 +474,7 @@ class _Run:
         Its attempt stays open with its handle either way, so that nothing is submitted anew.
         """
         item, now = self._claim.item, self._context.clock.now()
-        problem = kept_problem(failure)
+        problem = kept_problem(item, failure)
         if self._cancelling:
             await self._step(Step(to=ItemState.CANCELLED, problem=problem))
             return
