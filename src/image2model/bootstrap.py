@@ -395,6 +395,7 @@ def _rules(settings: Settings) -> Rules:
         lease_s=settings.lease_s,
         soft_limit_s=settings.item_soft_limit_s,
         hard_limit_s=settings.item_hard_limit_s,
+        collect_s=settings.collect_s,
         compute_s=settings.compute.limit_s,
         incoming=settings.data_dir / "incoming",
     )

@@ -265,6 +265,12 @@ class Settings(BaseSettings):
         description="Longest work on an item with stopping it, in seconds; then it is let go, and "
         "another worker goes on. Longer than the soft limit.",
     )
+    collect_s: float = Field(
+        300.0,
+        ge=0.0,
+        description="Seconds for which a model that was made and paid for is fetched again by "
+        "itself where it cannot be fetched or kept. After that it is fetched when it is retried.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages written to standard error."
     )

@@ -1,6 +1,7 @@
 """What every `JobStore` promises when people stop, hold and repeat what runs."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -9,7 +10,14 @@ from image2model.core.ids import JobId
 from image2model.core.job import Problem, Progress
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import AttemptChange, JobStore, Resolution, Step
+from image2model.ports.jobstore import (
+    AttemptChange,
+    Claim,
+    JobStore,
+    LedgerQuery,
+    Resolution,
+    Step,
+)
 from image2model.testing.fake_clock import FakeClock
 from tests.contracts.job_stores import (
     LEASE_S,
@@ -290,6 +298,64 @@ async def test_only_uncertain_items_are_resolved(job_store: JobStore) -> None:
         await job_store.resolve_item(ItemRef(job.id, 1), Resolution.GIVE_UP, problem=PROBLEM)
     with pytest.raises(JobNotFound):
         await job_store.resolve_item(ItemRef(NOWHERE, 0), Resolution.GIVE_UP, problem=PROBLEM)
+
+
+async def undelivered(job_store: JobStore, ref: ItemRef, cost_usd: Decimal) -> Claim:
+    """Let an item fail although its provider has made it, and charged for it."""
+    claim = await generate(job_store, ref)
+    booked = AttemptChange(state=AttemptState.ACCEPTED, cost_usd=cost_usd)
+    claim = await job_store.step(claim, Step(to=ItemState.FINISHING, attempt=booked))
+    return await job_store.step(claim, Step(to=ItemState.FAILED, problem=PROBLEM))
+
+
+async def test_undelivered_item_is_submitted_again_by_a_decision_alone(
+    job_store: JobStore,
+) -> None:
+    """What was charged stays in the ledger, and the job runs again."""
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    failed = await undelivered(job_store, ref, Decimal("0.31"))
+    assert failed.job.state is JobState.FINISHED
+    await job_store.resolve_item(ref, Resolution.RESUBMIT, problem=PROBLEM)
+    after = await job_store.get_job(job.id)
+    assert (after.state, after.finished_at) == (JobState.RUNNING, None)
+    (item,) = after.items
+    assert (item.state, item.problem) == (ItemState.QUEUED, None)
+    (attempt,) = item.attempts
+    assert (attempt.state, attempt.cost_usd) == (AttemptState.FAILED, Decimal("0.31"))
+    assert attempt.finished_at is not None
+    page = await job_store.list_ledger(LedgerQuery(owner=job.owner))
+    assert [entry.attempt for entry in page.entries] == [attempt]
+    claim = await job_store.step(await take(job_store, ref), new_start())
+    assert [one.state for one in claim.item.attempts] == [
+        AttemptState.FAILED,
+        AttemptState.SUBMITTING,
+    ]
+
+
+async def test_undelivered_item_keeps_its_attempt_when_it_is_retried(job_store: JobStore) -> None:
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    await undelivered(job_store, ref, Decimal("0.31"))
+    await job_store.retry_items(job.id)
+    (attempt,) = (await job_store.get_item(ref)).attempts
+    assert (attempt.state, attempt.cost_usd) == (AttemptState.ACCEPTED, Decimal("0.31"))
+
+
+async def test_failed_item_without_an_accepted_attempt_is_not_resolved(
+    job_store: JobStore,
+) -> None:
+    """It can be retried; and an undelivered one is not given up, for it has failed already."""
+    job = await job_store.add_job(make_job(count=2))
+    first, second = refs(job)
+    await fail(job_store, first)
+    await undelivered(job_store, second, Decimal(0))
+    before = await job_store.get_job(job.id)
+    with pytest.raises(WrongState):
+        await job_store.resolve_item(first, Resolution.RESUBMIT, problem=PROBLEM)
+    with pytest.raises(WrongState):
+        await job_store.resolve_item(second, Resolution.GIVE_UP, problem=PROBLEM)
+    assert await job_store.get_job(job.id) == before
 
 
 async def test_stopped_job_fails_what_is_queued(job_store: JobStore) -> None:

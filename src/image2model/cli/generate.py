@@ -26,7 +26,7 @@ from image2model.cli.desk import Desk, Order
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
-from image2model.cli.making import follow, take_in
+from image2model.cli.making import follow, offered_items, take_in
 from image2model.cli.opening import open_desk
 from image2model.cli.options import parse_options
 from image2model.cli.output_names import NameTemplate
@@ -146,6 +146,14 @@ def generate(
         bool,
         typer.Option("--force", help="Make everything anew, and pay for it, even if made before."),
     ] = False,
+    resubmit: Annotated[
+        bool,
+        typer.Option(
+            "--resubmit",
+            help="Make again, and pay again for, what an earlier run paid for and its provider "
+            "has lost. Without it such items are fetched again only, which is free.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
@@ -154,7 +162,8 @@ def generate(
     Turn pictures into 3D models.
 
     Running the same command again goes on where it stopped: what was made before, of the same
-    picture with the same generator and options, is neither made nor paid for again.
+    picture with the same generator and options, is neither made nor paid for again. A model that
+    was paid for and could not be fetched is fetched again, which is free.
     """
     raise_on_signals()
     template = NameTemplate(name_template)
@@ -204,7 +213,7 @@ def generate(
             force=force,
         )
         run = _Run(desk, OutputFolder(output), template, wanted, as_json=as_json)
-        raise typer.Exit(run.make(order))
+        raise typer.Exit(run.make(order, resubmit=resubmit))
 
 
 def _check_budget(estimate: EstimateOut, budget: float | None) -> None:
@@ -297,7 +306,7 @@ class _Run:
         self._as_json = as_json
         self._messages = Console(stderr=True, highlight=False)
 
-    def make(self, order: Order) -> int:
+    def make(self, order: Order, *, resubmit: bool) -> int:
         """Make all of *order*; returns the exit code."""
         began_s = time.monotonic()
         try:
@@ -309,7 +318,7 @@ class _Run:
                     template=self._template,
                     formats=self._formats,
                 )
-                job = take_in(self._desk, order, display)
+                job = take_in(self._desk, order, display, resubmit=resubmit)
                 job = follow(self._desk, job, [display.update, saver.watch])
         except Interrupted as stop:
             self._messages.print(self._farewell(), soft_wrap=True)
@@ -338,6 +347,13 @@ class _Run:
         if made and not saver.written:
             told += "; all files were there already"
         console.print(f"{told}. The files are in {self._folder.path}", soft_wrap=True, markup=False)
+        if lost := offered_items(job):
+            usd = sum(job.items[index].resubmit_usd or 0.0 for index in lost)
+            console.print(
+                f"{len(lost)} paid for and lost. The same command fetches what can still be "
+                f"fetched, free; with --resubmit it makes them again for about ${usd:,.2f}.",
+                markup=False,
+            )
         if job.counts.uncertain:
             console.print(
                 f"{job.counts.uncertain} may have been charged without an answer: see "

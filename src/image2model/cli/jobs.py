@@ -29,7 +29,7 @@ from image2model.cli.desk import Desk, Resolution
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
-from image2model.cli.making import follow
+from image2model.cli.making import follow, offered_items, resubmit_items
 from image2model.cli.opening import open_desk
 from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
@@ -152,14 +152,35 @@ def retry(
     job: JobArgument,
     *,
     item: ItemOption = None,
+    resubmit: Annotated[
+        bool,
+        typer.Option(
+            "--resubmit",
+            help="Make again, and pay again for, items that were paid for and are lost: those of "
+            "which `jobs show` says what making them again costs.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Make failed items again, or one failed or cancelled item; without a server, wait."""
+    """
+    Make failed items again, or one failed or cancelled item; without a server, wait.
+
+    An item that was made and paid for is fetched again, which is free. It is made and paid for
+    again with --resubmit alone.
+    """
 
     def again(desk: Desk, job_id: str) -> JobOut:
-        return desk.retry(job_id, None if item is None else [item])
+        found = desk.job(job_id)
+        lost = offered_items(found) if resubmit else []
+        if item is not None:
+            lost = [index for index in lost if index == item]
+        if lost:
+            found = resubmit_items(desk, found, lost)
+        if item is None:
+            return desk.retry(job_id, None)
+        return found if lost else desk.retry(job_id, [item])
 
     _go_on(job, again, as_json=as_json, server=server, api_key=api_key)
 
@@ -167,7 +188,7 @@ def retry(
 @app.command()
 def resolve(
     job: JobArgument,
-    item: Annotated[int, typer.Argument(min=0, help="The uncertain item's number, from 0.")],
+    item: Annotated[int, typer.Argument(min=0, help="The item's number, from 0.")],
     decision: Annotated[
         Decision,
         typer.Argument(help="Send it again (it may be charged twice), or give it up."),
@@ -177,7 +198,11 @@ def resolve(
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Decide about an item of which nobody knows whether the provider accepted it."""
+    """
+    Decide about an item of which nobody knows whether the provider accepted it.
+
+    `resubmit` also makes an item again, and pays for it again, that was paid for and is lost.
+    """
 
     def decide(desk: Desk, job_id: str) -> JobOut:
         wanted: Resolution = "resubmit" if decision is Decision.RESUBMIT else "give_up"

@@ -152,6 +152,12 @@ def job_lines(job: JobOut) -> Iterable[str]:
     yield f"Generator: {job.generator} ({options or 'no options'})"
     budget = "" if job.cost.budget_usd is None else f" of a budget of ${job.cost.budget_usd:,.2f}"
     yield f"Cost: {dollars(job.cost.booked_usd)}{budget}"
+    lost = [item.resubmit_usd for item in job.items if item.resubmit_usd is not None]
+    if lost:
+        yield (
+            f"Lost: {len(lost)} paid for; `image2model jobs retry {job.id[:8]} --resubmit` makes "
+            f"them again for about ${sum(lost):,.2f}"
+        )
     yield f"Created: {_local(job.created_at)}"
     if job.finished_at is not None:
         yield f"Finished: {_local(job.finished_at)}"

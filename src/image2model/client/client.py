@@ -208,8 +208,33 @@ class Client:
         return self._act(job_id, "cancel", item)
 
     def retry(self, job_id: str, *, item: int | None = None) -> JobOut:
-        """Make failed items again, or one named item."""
+        """
+        Make failed items again, or one named item.
+
+        What was made and paid for is fetched again, which is free; see `resubmit`.
+        """
         return self._act(job_id, "retry", item)
+
+    def resubmit(self, job_id: str, *, item: int | None = None) -> JobOut:
+        """
+        Make items again, and pay for them again, that were paid for and are lost.
+
+        Those are the items with a `resubmit_usd`, which is what each will cost.
+
+        Args:
+            job_id: The job.
+            item: Only this one; None: all that are offered, which may be none.
+
+        Raises:
+            WrongState: The named item is not offered to be made again.
+        """
+        if item is not None:
+            return self.resolve(job_id, item, "resubmit")
+        job = self.job(job_id)
+        for one in job.items:
+            if one.resubmit_usd is not None:
+                job = self.resolve(job_id, one.index, "resubmit")
+        return job
 
     def pause(self, job_id: str) -> JobOut:
         """Start no further items of a job."""
@@ -220,7 +245,11 @@ class Client:
         return self._act(job_id, "resume", None)
 
     def resolve(self, job_id: str, item: int, resolution: Literal["resubmit", "give_up"]) -> JobOut:
-        """Decide about an item of which nobody knows whether the provider accepted it."""
+        """
+        Decide about an item of which nobody knows whether the provider accepted it.
+
+        `resubmit` is possible for an item with a `resubmit_usd` as well; it is paid for again.
+        """
         path = f"/jobs/{job_id}/items/{item}/resolve"
         return self._server.ask(JobOut, "POST", path, json={"resolution": resolution})
 

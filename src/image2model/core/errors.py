@@ -694,15 +694,33 @@ class GeneratorRetired(ProviderError):
 
 
 class ProviderResultInvalid(ProviderError):
-    """The provider says it is done, but what it delivered is no 3D model."""
+    """
+    The provider says it is done, but what it delivered cannot be used, or is not there.
+
+    Attributes:
+        cause: `gone`: the provider says that it does not have it any more. `refused`: our own
+            rules forbid reading it. None: what came is no 3D model.
+        sha256: Of what came, hex, where that is all of it; None: not known, or cut short.
+    """
 
     code = "provider_result_invalid"
 
-    def __init__(self, *, provider: str, reason: str) -> None:
+    def __init__(
+        self,
+        *,
+        provider: str,
+        reason: str,
+        cause: str | None = None,
+        sha256: str | None = None,
+    ) -> None:
         super().__init__(
-            f"{provider} delivered something that is not usable: {reason}. Retry the item.",
+            f"{provider} delivered something that is not usable: {reason.rstrip('.')}.",
             provider=provider,
+            cause=cause,
+            sha256=sha256,
         )
+        self.cause = cause
+        self.sha256 = sha256
 
 
 class SubmissionUncertain(ProviderError):

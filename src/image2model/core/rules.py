@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,16 @@ from decimal import Decimal
 from image2model.core.errors import InvalidRequest
 from image2model.core.generator import View
 from image2model.core.ids import JobId
-from image2model.core.job import Attempt, Handle, KeepPolicy, Picture, Progress, Result, ResultFile
+from image2model.core.job import (
+    Attempt,
+    Handle,
+    Item,
+    KeepPolicy,
+    Picture,
+    Progress,
+    Result,
+    ResultFile,
+)
 from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, may_follow
 
 ENDED_ATTEMPTS = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED})
@@ -107,6 +116,39 @@ def charge_usd(attempt: Attempt) -> Decimal:
 def may_have_cost(attempt: Attempt) -> bool:
     """Tell whether *attempt* must stay in the ledger: it cost something, or still might."""
     return attempt.state not in ENDED_ATTEMPTS or charge_usd(attempt) != 0
+
+
+def undelivered_attempt(attempts: Sequence[Attempt]) -> Attempt | None:
+    """
+    Find the attempt that a provider has accepted and of which nothing is kept here yet.
+
+    It may be paid for already, so the item goes on with it and with no new one.
+    """
+    last = attempts[-1] if attempts else None
+    return last if last is not None and last.state is AttemptState.ACCEPTED else None
+
+
+def can_be_resubmitted(state: ItemState, attempts: Sequence[Attempt]) -> bool:
+    """
+    Tell whether a person may have an item sent to its provider again, and pay for it again.
+
+    That is an uncertain item, or one that failed although its provider has made it.
+    """
+    return state is ItemState.UNCERTAIN or (
+        state is ItemState.FAILED and undelivered_attempt(attempts) is not None
+    )
+
+
+RESUBMIT_USD = "resubmit_usd"
+"""The detail of a problem that offers to make an item again, for so many US dollars."""
+
+
+def offered_usd(item: Item) -> float | None:
+    """Tell what making *item* again costs where that is offered; None: it is not."""
+    if item.problem is None or not can_be_resubmitted(item.state, item.attempts):
+        return None
+    usd = item.problem.details.get(RESUBMIT_USD)
+    return float(usd) if isinstance(usd, int | float) else None
 
 
 def revives(attempt: Attempt) -> bool:

@@ -45,6 +45,8 @@ class Rules:
         soft_limit_s: The longest a run may work on an item that is under way, in seconds; then the
             item is stopped and fails.
         hard_limit_s: The longest a run may take with stopping it; then another one goes on.
+        collect_s: How long a paid result that cannot be fetched or kept is fetched again by itself,
+            in seconds.
         compute_s: The longest a single computation may take, in seconds.
         incoming: Folder for uploads that are still being checked.
     """
@@ -65,6 +67,7 @@ class Rules:
     attempts: int = 3
     soft_limit_s: float = 1_500.0
     hard_limit_s: float = 1_800.0
+    collect_s: float = 300.0
     compute_s: float = 120.0
     incoming: Path
 

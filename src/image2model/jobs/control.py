@@ -7,6 +7,7 @@ from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job, Problem
 from image2model.core.names import clean_name
+from image2model.core.rules import offered_usd
 from image2model.core.states import ItemState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
@@ -96,7 +97,8 @@ async def retry_items(
     """
     Make failed items again: those named (cancelled ones too), or all failed ones.
 
-    An item whose model was made and paid for but could not be kept is fetched again, not made.
+    An item whose model was made and paid for but could not be fetched or kept is fetched again,
+    never made again: that costs money, and is asked for by `resolve_item` alone.
     One whose picture was refused cannot be made: without being named it stays as it is.
 
     Raises:
@@ -124,11 +126,21 @@ async def resolve_item(
     """
     Settle an item of which nobody knows whether the provider accepted it.
 
+    An item that was paid for and whose provider has it no more, or has something useless, may be
+    submitted again as well, where that is offered (`offered_usd`). It is paid for again.
+
     Raises:
         JobNotFound, ItemNotFound: It is not there, or not this owner's.
-        WrongState: It is not uncertain.
+        WrongState: It is not uncertain, and not offered to be made again.
     """
-    await owned_job(context, owner, ref.job)
+    job = await owned_job(context, owner, ref.job)
+    item = next((item for item in job.items if item.index == ref.index), None)
+    if item is not None and item.state is ItemState.FAILED and offered_usd(item) is None:
+        raise WrongState(
+            what=f"Item {ref.index}",
+            state=item.state,
+            allowed=["uncertain", "failed with an offer to make it again"],
+        )
     problem = Problem(
         code="given_up",
         message="You gave this item up after the provider's answer was lost. "

@@ -16,9 +16,12 @@ from image2model.core.errors import (
     FetchBroken,
     GeneratorRetired,
     Image2ModelError,
+    InvalidPictureError,
     ItemTimedOut,
     LeaseLost,
     ProviderAccountBlocked,
+    ProviderError,
+    ProviderRejected,
     ProviderUnavailable,
     StorageError,
     SubmissionUncertain,
@@ -26,8 +29,18 @@ from image2model.core.errors import (
 from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
+from image2model.core.rules import undelivered_attempt
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.bells import listening
+from image2model.jobs.collecting import (
+    NOT_FOUND,
+    UNEXPECTED,
+    Failure,
+    kept_problem,
+    next_try,
+    our_fault,
+    tries_of,
+)
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.current import working_on
 from image2model.jobs.discard import discard_unnamed
@@ -41,11 +54,15 @@ from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Claim, Step
+from image2model.ports.provider import BillReader, Delivery
 
 _log = logging.getLogger(__name__)
 
 _NOTHING_USD = Decimal(0)
 _CANCEL_SEARCH_S = 15.0
+_EXAMINED_TRIES = 2
+"""After so many, a model that cannot be examined for lack of memory or time is kept as it is."""
+
 _MOST_CLAIMS = 20
 """An item that was claimed this often and never got to its first submission is given up."""
 
@@ -121,6 +138,8 @@ class _Run:
         self._provider = context.catalogue.provider(claim.job.generator)
         self._work = work_of(context, claim)
         self._answer_lost = False
+        self._delivered = False
+        self._cancelling = claim.item.cancel_requested
         self.limits = _Limits(context.rules)
         if claim.item.state is not ItemState.QUEUED:
             self.limits.begin()
@@ -134,6 +153,7 @@ class _Run:
 
     async def cancel(self) -> None:
         """Stop the item; a model that is done already is kept all the same."""
+        self._cancelling = True
         try:
             await self._or_settle(self._cancel)
         except LeaseLost as error:
@@ -184,14 +204,16 @@ class _Run:
             raise  # Nothing can be written now; the item is taken up again when its lease ends.
         except Image2ModelError as error:
             await self._settle(error)
-        except Exception:  # noqa: BLE001  # a bug in a provider must not leave an item hanging
+        except Exception as error:  # noqa: BLE001  # a bug must not leave an item hanging
             _log.exception("item %d of job %s", self._claim.ref.index, self._claim.ref.job)
             if self._state is ItemState.SUBMITTING:
                 # The request may have left before whatever went wrong went wrong.
                 reason = "something unexpected happened while it was being sent"
                 await self._settle(SubmissionUncertain(provider=self._provider.name, reason=reason))
+            elif self._is_paid:
+                await self._collect_later(Failure.of(our_fault(error)))
             else:
-                await self._fail(_UNEXPECTED)
+                await self._fail(UNEXPECTED)
 
     async def _advance(self) -> None:
         if self._state is ItemState.QUEUED:
@@ -204,8 +226,7 @@ class _Run:
             await self._finish()
 
     async def _begin(self) -> None:
-        attempts = self._claim.item.attempts
-        if attempts and attempts[-1].state is AttemptState.ACCEPTED:
+        if undelivered_attempt(self._claim.item.attempts) is not None:
             # Paid for already: what could not be fetched or kept is fetched again.
             await self._step(Step(to=ItemState.GENERATING, progress=Progress(phase="Resuming")))
             return
@@ -270,20 +291,59 @@ class _Run:
         feed, request_id = self._context.feed, self._handle.request_id
         async with listening(feed, self._claim.ref, self._provider, request_id):
             await self._report(pacer)
-        await self._step(
-            Step(to=ItemState.FINISHING, progress=Progress(fraction=0.95, phase="Finishing"))
-        )
+        cost_usd = await self._read_cost_usd()
+        await self._book(Progress(fraction=0.95, phase="Finishing"), cost_usd)
+
+    async def _read_cost_usd(self) -> Decimal | None:
+        """Ask what the work has cost that is done; None: that cannot be found out now."""
+        estimated_usd = self._attempt.submission.estimated_usd
+        if not isinstance(self._provider, BillReader):
+            return estimated_usd
+        try:
+            with self._calling("read_bill"):
+                cost_usd = await self._provider.read_bill(self._handle)
+        except ProviderError as error:
+            ref = self._claim.ref
+            _log.warning("cost of item %d of job %s: %s", ref.index, ref.job, error)
+            return None
+        return estimated_usd if cost_usd is None else cost_usd
+
+    async def _book(self, progress: Progress, cost_usd: Decimal | None) -> None:
+        """Write what the work has cost as soon as it is known, whatever becomes of its files."""
+        change: AttemptChange | None = None
+        if cost_usd is not None:
+            change = AttemptChange(state=self._attempt.state, cost_usd=cost_usd)
+        problem = self._claim.item.problem
+        step = Step(to=ItemState.FINISHING, progress=progress, problem=problem, attempt=change)
+        try:
+            await self._step(step)
+        except LeaseLost:
+            if change is not None:
+                # The ledger must know it even when another worker has the item, or nobody.
+                await self._context.store.book_late_answer(self._attempt.submit_key, change)
+            raise
 
     async def _report(self, pacer: ProgressPacer) -> None:
         with self._calling("follow"):
             async for progress in self._provider.follow(self._work, self._handle):
                 if pacer.worth_writing(progress):
-                    await self._step(Step(to=ItemState.GENERATING, progress=progress))
+                    # What it says of earlier tries counts until the item is there.
+                    problem = self._claim.item.problem
+                    step = Step(to=ItemState.GENERATING, progress=progress, problem=problem)
+                    await self._step(step)
 
     async def _finish(self) -> None:
-        job, item = self._claim.job, self._claim.item
+        if self._attempt.cost_usd is None:
+            cost_usd = await self._read_cost_usd()
+            if cost_usd is not None:
+                await self._book(self._claim.item.progress, cost_usd)
         with self._calling("collect"):
             delivery = await self._provider.collect(self._work, self._handle)
+        self._delivered = True
+        await self._keep(delivery)
+
+    async def _keep(self, delivery: Delivery) -> None:
+        job, item = self._claim.job, self._claim.item
         result = await take_delivery(
             self._context,
             delivery,
@@ -291,8 +351,9 @@ class _Run:
             provider=self._provider.name,
             item_name=item.name,
             draws=self._makes_here and not is_fitted(job, item),
+            insists=tries_of(item) < _EXAMINED_TRIES,
         )
-        cost_usd = delivery.cost_usd
+        cost_usd = self._attempt.cost_usd if delivery.cost_usd is None else delivery.cost_usd
         try:
             result = await fit_result(self._context, job, item, result, draws=self._makes_here)
             await self._step(
@@ -334,10 +395,14 @@ class _Run:
     async def _give_up(self) -> None:
         if self._state is ItemState.SUBMITTING:
             await self._reconcile_soon()
-        if self._state is ItemState.GENERATING and not await self._cancelled_there():
-            await self._advance()
+        error = ItemTimedOut(limit_s=self._context.rules.soft_limit_s)
+        if self._state is ItemState.GENERATING:
+            if await self._cancelled_there():
+                await self._fail(_problem_of(error))
+            else:
+                await self._advance()
         elif self._state in ACTIVE_STATES:
-            raise ItemTimedOut(limit_s=self._context.rules.soft_limit_s)
+            raise error
 
     async def _cancelled_there(self) -> bool:
         with self._calling("cancel"):
@@ -354,7 +419,10 @@ class _Run:
     # --- what may go wrong ------------------------------------------------------------------
 
     async def _settle(self, error: Image2ModelError) -> None:
-        problem = Problem(code=error.code, message=error.message, details=dict(error.details))
+        if self._is_paid and not self._is_verdict(error):
+            await self._collect_later(Failure.of(error))
+            return
+        problem = _problem_of(error)
         match error:
             case SubmissionUncertain():
                 await self._step(
@@ -366,8 +434,7 @@ class _Run:
                 )
             case ProviderAccountBlocked() | GeneratorRetired() | BudgetExceeded():
                 await self._fail(problem, made=True)
-                await self._context.store.stop_job(self._claim.ref.job, problem=problem)
-                await self._context.announce(self._claim.ref.job)
+                await self._stop_job(problem)
             case ProviderUnavailable() | ComputeCrashed() if self._may_try_again():
                 tries = max(len(self._claim.item.attempts), self._claim.fence) - 1
                 retry_after_s = getattr(error, "retry_after_s", None)
@@ -375,6 +442,65 @@ class _Run:
                 await self._requeue(problem, delay_s=delay_s)
             case _:
                 await self._fail(problem, made=_may_be_fetched_again(error))
+
+    @property
+    def _is_paid(self) -> bool:
+        """
+        Whether the provider has accepted the item, and may have charged for it.
+
+        What is computed on this machine for nothing is made again more easily than fetched.
+        """
+        attempt = undelivered_attempt(self._claim.item.attempts)
+        if attempt is None:
+            return False
+        return not self._makes_here or attempt.submission.estimated_usd > 0
+
+    def _is_verdict(self, error: Image2ModelError) -> bool:
+        """Tell whether *error* is the provider's own word that nothing will come of the work."""
+        match error:
+            case ProviderRejected():
+                # What it knows nothing of it may have made.
+                return not self._delivered and error.details["kind"] != NOT_FOUND
+            case InvalidPictureError():
+                return not self._delivered
+            case ProviderUnavailable():
+                return self._state is ItemState.GENERATING
+        return False
+
+    async def _collect_later(self, failure: Failure) -> None:
+        """
+        Go on later with an item that is paid for, or fail it for now.
+
+        Its attempt stays open with its handle either way, so that nothing is submitted anew.
+        """
+        item, now = self._claim.item, self._context.clock.now()
+        problem = kept_problem(item, failure)
+        if self._cancelling:
+            await self._step(Step(to=ItemState.CANCELLED, problem=problem))
+            return
+        if self._state not in ACTIVE_STATES:
+            await self._step(Step(to=ItemState.FAILED, problem=problem))
+            return
+        limit_s = self._context.rules.collect_s
+        then = next_try(item, failure, now=now, limit_s=limit_s)
+        if then.delay_s is None:
+            await self._step(Step(to=ItemState.FAILED, problem=then.problem))
+        else:
+            phase = f"Fetching the paid model again (try {then.tries + 1})"
+            await self._step(
+                Step(
+                    to=self._state,
+                    progress=Progress(fraction=item.progress.fraction, phase=phase),
+                    problem=then.problem,
+                    delay_s=then.delay_s,
+                )
+            )
+        if isinstance(failure.error, ProviderAccountBlocked | GeneratorRetired):
+            await self._stop_job(_problem_of(failure.error))
+
+    async def _stop_job(self, problem: Problem) -> None:
+        await self._context.store.stop_job(self._claim.ref.job, problem=problem)
+        await self._context.announce(self._claim.ref.job)
 
     def _may_try_again(self) -> bool:
         if self._state is ItemState.FINISHING:
@@ -398,6 +524,11 @@ class _Run:
 
     async def _fail(self, problem: Problem, *, made: bool = False) -> None:
         """Fail the item; *made*: the provider has the model still, so its attempt stays open."""
+        if self._cancelling and self._state in {ItemState.GENERATING, ItemState.FINISHING}:
+            # Its end there is what was asked for.
+            change = self._closed(AttemptState.CANCELLED, cost_usd=None)
+            await self._step(Step(to=ItemState.CANCELLED, attempt=change))
+            return
         keep_open = made and self._state is ItemState.FINISHING
         unpaid = _NOTHING_USD if self._state is ItemState.SUBMITTING else None
         await self._step(
@@ -432,16 +563,13 @@ def _may_be_fetched_again(error: Image2ModelError) -> bool:
     )
 
 
+def _problem_of(error: Image2ModelError) -> Problem:
+    return Problem(code=error.code, message=error.message, details=dict(error.details))
+
+
 def _problem_of_lost_worker() -> Problem:
     return Problem(
         code="worker_lost",
         message="The process that worked on this item stopped before it was sent; "
         "it is being sent again.",
     )
-
-
-_UNEXPECTED = Problem(
-    code="internal_error",
-    message="Something unexpected went wrong with this item. Retry it; if it happens again, "
-    "the server's log says what it was.",
-)

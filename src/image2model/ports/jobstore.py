@@ -24,7 +24,7 @@ from image2model.core.job import (
 )
 from image2model.core.output import Output
 from image2model.core.rules import IllegalStep
-from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 
 
@@ -229,7 +229,8 @@ class Step:
         start: A new attempt to write down, with `to` submitting.
         budget: Checked against the job's and the day's costs when *start* is given.
         attempt: What became of the latest attempt; None: unchanged.
-        delay_s: With `to` queued: seconds before the item may be claimed again.
+        delay_s: Seconds before the item may be claimed again; with `to` queued, or where it stays
+            under way. More than 0 ends the lease.
     """
 
     to: ItemState
@@ -246,8 +247,8 @@ class Step:
             raise IllegalStep(f"an attempt cannot start in a step to {self.to}")
         if self.start is not None and self.attempt is not None:
             raise IllegalStep("a step starts an attempt or changes the latest one, not both")
-        if self.delay_s and self.to is not ItemState.QUEUED:
-            raise IllegalStep("only a step to queued can delay the next claim")
+        if self.delay_s and self.to not in {ItemState.QUEUED, *ACTIVE_STATES}:
+            raise IllegalStep(f"nobody claims an item that is {self.to}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +275,7 @@ class Renewed:
 
 
 class Resolution(StrEnum):
-    """What a person decided about an uncertain item."""
+    """What a person decided about an item that may be, or is, paid for and is not there."""
 
     RESUBMIT = "resubmit"
     GIVE_UP = "give_up"
@@ -576,9 +577,12 @@ class JobStore(Protocol):
         """
         Queue an uncertain item again, or fail it with *problem*.
 
+        A failed item whose latest attempt is still accepted can be queued again, too: that
+        attempt then ends as failed, its cost stays, and the next run starts a new one.
+
         Raises:
             JobNotFound, ItemNotFound: It is not there.
-            WrongState: It is not uncertain.
+            WrongState: It is not uncertain, nor failed with an attempt that is accepted.
         """
         ...
 
@@ -635,8 +639,8 @@ class JobStore(Protocol):
         """
         Write *step*, if the lease still holds and the item is in the state the claim says.
 
-        A step to queued, to a final state or to uncertain ends the lease. A lease that ran out
-        but that nobody else took still counts.
+        A step to queued, to a final state or to uncertain ends the lease, and so does one with a
+        delay. A lease that ran out but that nobody else took still counts.
 
         Returns:
             The claim with the item and job as written.

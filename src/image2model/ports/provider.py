@@ -177,11 +177,13 @@ class Provider(Protocol):
         """
         Fetch what the finished work made; may be called again.
 
-        Faults on the way are retried inside for as long as the provider finds sensible.
+        Faults on the way are retried inside for as long as the provider finds sensible. Whatever
+        is raised but `ProviderRejected` leaves the work as it is, made and paid for: it is
+        collected again, and never submitted again by itself.
 
         Raises:
             ProviderRejected: It turns out to have failed.
-            ProviderResultInvalid: There is no mesh in it.
+            ProviderResultInvalid: There is no mesh in it, or the provider has it no more.
             ProviderUnavailable: It cannot be fetched now; the work is not lost.
         """
         ...
@@ -246,6 +248,28 @@ class WebhookReceiver(Protocol):
 
         Returns:
             False: nobody does.
+        """
+        ...
+
+
+@runtime_checkable
+class BillReader(Protocol):
+    """
+    What a provider has besides, if it knows what work cost before its files are fetched.
+
+    The cost is booked as soon as work is done, whatever becomes of its files. A provider without
+    this is taken at its estimate, until `Delivery.cost_usd` says otherwise.
+    """
+
+    async def read_bill(self, handle: Handle) -> Decimal | None:
+        """
+        Tell what work that is done has cost; free, and may be called again.
+
+        Returns:
+            The cost in US dollars, or None: the provider does not say.
+
+        Raises:
+            ProviderError: That cannot be found out now.
         """
         ...
 

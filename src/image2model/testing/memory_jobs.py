@@ -249,9 +249,18 @@ class MemoryJobStore:
         return control.refs(control.queued_items(record))
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
-        record, now = self._find(ref.job), self._clock.now()
-        control.resolve_item(record, ref.index, resolution, problem=problem, now=now)
+        """Queue an item that is or may be paid for again, or fail it."""
+        record, attempts = self._find(ref.job), self._ledger.of_item(ref)
+        closed = control.resolve_item(
+            record,
+            ref.index,
+            resolution,
+            problem=problem,
+            attempts=attempts,
+            now=self._clock.now(),
+        )
+        if closed is not None:
+            self._ledger.change(closed)
 
     async def stop_job(self, job: JobId, *, problem: Problem) -> None:
         """Fail every queued item of a job."""

@@ -27,7 +27,7 @@ from image2model.testing.tiny_model import tiny_glb
 
 SCRIPTED = GeneratorId("scripted/cube")
 
-Stage = Literal["prepare", "submit", "reconcile", "follow", "collect", "cancel"]
+Stage = Literal["prepare", "submit", "reconcile", "follow", "bill", "collect", "cancel"]
 
 _CARD = GeneratorCard(
     id=SCRIPTED,
@@ -91,6 +91,7 @@ class ScriptedProvider:
         latency_s: Seconds from acceptance to the end.
         accepted: Everything accepted, by request id: the far side's truth.
         cancellable: Whether `cancel` can still stop the work.
+        cost_usd: What it says that work has cost; None: it does not say.
         web: Where it publishes what it makes, unless something else is there already.
         expires_at: When it says that this ends; None: it does not say.
     """
@@ -102,6 +103,7 @@ class ScriptedProvider:
     name: str = "scripted"
     accepted: dict[str, Request] = field(default_factory=dict)
     cancellable: bool = True
+    cost_usd: Decimal | None = None
     calls: list[tuple[Stage, str]] = field(default_factory=list)
     _faults: dict[tuple[Stage, str], deque[Exception]] = field(
         default_factory=lambda: defaultdict(deque)
@@ -125,6 +127,10 @@ class ScriptedProvider:
         fault = Hang()
         self._faults[stage, item].append(fault)
         return fault
+
+    def forget_faults(self) -> None:
+        """Fail no more."""
+        self._faults.clear()
 
     def submits_of(self, item: str) -> int:
         """Count how often work on *item* was accepted: what would have been paid for."""
@@ -176,6 +182,12 @@ class ScriptedProvider:
         await self._reach("follow", work.name)
         yield Progress(fraction=0.5, phase="Making")
         del handle
+
+    async def read_bill(self, handle: Handle) -> Decimal | None:
+        """Tell the cost."""
+        request = self.accepted.get(handle.request_id)
+        await self._reach("bill", request.name if request else "")
+        return self.cost_usd
 
     async def collect(self, work: Work, handle: Handle) -> Delivery:
         """Deliver the cube."""

@@ -265,7 +265,8 @@ class ItemOut(ReplyModel):
     views: list[PictureView] = Field(description="Its pictures, the front first.")
     progress: ItemProgress = Field(description="How far it is.")
     error: ErrorBody | None = Field(
-        description="Why it failed or needs a decision, or null.", examples=[None]
+        description="Why it failed, needs a decision or is fetched again, or null.",
+        examples=[None],
     )
     result: ResultOut | None = Field(description="What it became, or null.")
     metadata: dict[str, Any] = Field(
@@ -274,6 +275,17 @@ class ItemOut(ReplyModel):
         examples=[{"picture": "teapot.png", "title": "Teapot", "height_mm": 212.5}],
     )
     attempts: list[AttemptOut] = Field(description="Its attempts, oldest first.")
+
+    @property
+    def resubmit_usd(self) -> float | None:
+        """
+        What making it again would cost, in US dollars, where that is offered; None: it is not.
+
+        It was paid for, and its provider has it no more or delivered something useless. A retry
+        fetches what is paid for; only the resolution `resubmit` makes it again.
+        """
+        usd = self.error.details.get("resubmit_usd") if self.error is not None else None
+        return float(usd) if self.state == "failed" and isinstance(usd, int | float) else None
 
 
 class JobSummary(ReplyModel):
@@ -631,10 +643,11 @@ class MoveIn(WireModel):
 
 
 class ResolveIn(WireModel):
-    """What to do with an uncertain item."""
+    """What to do with an uncertain item, or with one that was paid for and is lost."""
 
     resolution: Literal["resubmit", "give_up"] = Field(
-        description="`resubmit`: send it again (it may be charged twice). `give_up`: fail it.",
+        description="`resubmit`: send it again and pay for it again (an uncertain one may be "
+        "charged twice). `give_up`: fail it; for uncertain items only.",
         examples=["give_up"],
     )
 

@@ -37,6 +37,7 @@ IMPATIENT = Pace(
     list_lag_s=0.05,
     reserved_s=0.2,
     ahead_s=0.1,
+    stop_s=0.3,
     submit_s=0.3,
     answer_s=0.3,
 )

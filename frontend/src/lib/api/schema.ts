@@ -169,6 +169,8 @@ export interface paths {
         /**
          * Make the failed items again
          * @description Queue all failed items again.
+         *
+         *     Items that were made and paid for are fetched, never made and paid for again.
          */
         post: operations["retryJob"];
         delete?: never;
@@ -383,7 +385,9 @@ export interface paths {
         put?: never;
         /**
          * Make one item again
-         * @description Queue a failed or cancelled item again; what was paid for already is not made twice.
+         * @description Queue a failed or cancelled item again.
+         *
+         *     An item that was made and paid for is fetched, never made and paid for again.
          */
         post: operations["retryItem"];
         delete?: never;
@@ -402,8 +406,11 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Decide about an uncertain item
+         * Decide about an uncertain item, or make a lost one again
          * @description Say what to do with an item of which nobody knows whether its provider accepted it.
+         *
+         *     An item that failed with `error.details.resubmit_usd` was paid for and is lost. It can be
+         *     submitted again as well, and is paid for again: about as much as that.
          */
         post: operations["resolveItem"];
         delete?: never;
@@ -1699,7 +1706,7 @@ export interface components {
             /** @description How far it is. */
             progress: components["schemas"]["ItemProgress"];
             /**
-             * @description Why it failed or needs a decision, or null.
+             * @description Why it failed, needs a decision or is fetched again, or null.
              * @example null
              */
             error: components["schemas"]["ErrorBody"] | null;
@@ -2701,12 +2708,12 @@ export interface components {
         };
         /**
          * ResolveIn
-         * @description What to do with an uncertain item.
+         * @description What to do with an uncertain item, or with one that was paid for and is lost.
          */
         ResolveIn: {
             /**
              * Resolution
-             * @description `resubmit`: send it again (it may be charged twice). `give_up`: fail it.
+             * @description `resubmit`: send it again and pay for it again (an uncertain one may be charged twice). `give_up`: fail it; for uncertain items only.
              * @example give_up
              * @enum {string}
              */
@@ -4225,7 +4232,7 @@ export interface operations {
              *
              *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
              *     - `fetch_broken`: The file cannot be read now, or not to its end.
-             *     - `provider_result_invalid`: The provider says it is done, but what it delivered is no 3D model.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
              */
             502: {
                 headers: {
@@ -8547,7 +8554,7 @@ export interface operations {
              *
              *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
              *     - `fetch_broken`: The file cannot be read now, or not to its end.
-             *     - `provider_result_invalid`: The provider says it is done, but what it delivered is no 3D model.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
              */
             502: {
                 headers: {

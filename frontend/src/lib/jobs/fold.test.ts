@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Item, Job, JobSummary } from '../api/types';
 import type { Check } from './checks.svelte';
-import { foldDelta, hasPreview, sortItems, tallyOf } from './fold';
+import { foldDelta, hasPreview, resubmitUsd, sortItems, tallyOf } from './fold';
 
 function item(index: number, over: Partial<Item> = {}): Item {
   return {
@@ -105,5 +105,26 @@ describe('hasPreview', () => {
   it('leaves alone what only the provider has', () => {
     const elsewhere = { ...preview, sha256: null, provider_url: 'https://files.example/p.png' };
     expect(hasPreview(made(elsewhere), true)).toBe(false);
+  });
+});
+
+describe('resubmitUsd', () => {
+  const error = (details: object): Item['error'] => ({
+    code: 'provider_result_invalid',
+    message: 'No.',
+    details: { ...details },
+  });
+
+  it('is the price where a failed item is offered to be made again', () => {
+    expect(resubmitUsd(item(0, { state: 'failed', error: error({ resubmit_usd: 0.3 }) }))).toBe(
+      0.3,
+    );
+  });
+
+  it('is nothing where a retry is free, or while it runs', () => {
+    expect(resubmitUsd(item(0, { state: 'failed', error: error({}) }))).toBeNull();
+    expect(resubmitUsd(item(0, { state: 'failed', error: null }))).toBeNull();
+    const running = item(0, { state: 'finishing', error: error({ resubmit_usd: 0.3 }) });
+    expect(resubmitUsd(running)).toBeNull();
   });
 });

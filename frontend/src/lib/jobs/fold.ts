@@ -21,6 +21,12 @@ export function isWorking(item: Item): boolean {
   return ['submitting', 'generating', 'finishing'].includes(item.state);
 }
 
+/** What making an item again costs that was paid for and is lost; null: that is not offered. */
+export function resubmitUsd(item: Item): number | null {
+  const usd = item.error?.details?.['resubmit_usd'];
+  return item.state === 'failed' && typeof usd === 'number' ? usd : null;
+}
+
 export interface Tally {
   done: number;
   running: number;

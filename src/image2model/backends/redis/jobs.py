@@ -195,12 +195,8 @@ class RedisJobStore:
         return (await editing.edit_job(self._database, job, edit)).answer
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
-
-        def edit(record: JobRecord, now: datetime) -> None:
-            control.resolve_item(record, ref.index, resolution, problem=problem, now=now)
-
-        await editing.edit_job(self._database, ref.job, edit)
+        """Queue an item that is or may be paid for again, or fail it."""
+        await editing.resolve_item(self._database, ref, resolution, problem=problem)
 
     async def stop_job(self, job: JobId, *, problem: Problem) -> None:
         """Fail every queued item of a job."""

@@ -140,7 +140,7 @@ class SqlJobStore:
         return await self._database.write(jobs_control.resume_job, job)
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
+        """Queue an item that is or may be paid for again, or fail it."""
         await self._database.write(jobs_control.resolve_item, ref, resolution, problem=problem)
 
     async def stop_job(self, job: JobId, *, problem: Problem) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from image2model.backends.sql.jobs_ledger import change_attempts, read_attempts
 from image2model.backends.sql.jobs_locked import (
     LockedJob,
     lock_job,
@@ -14,9 +15,10 @@ from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import WrongState
 from image2model.core.ids import JobId
 from image2model.core.job import Job, Problem
-from image2model.core.states import ACTIVE_STATES, ItemState, JobState
+from image2model.core.rules import can_be_resubmitted, undelivered_attempt
+from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import Resolution
+from image2model.ports.jobstore import AttemptChange, Resolution
 
 _RETRIABLE = frozenset({ItemState.FAILED, ItemState.CANCELLED})
 
@@ -67,9 +69,15 @@ def retry_items(tx: Transaction, job: JobId, indexes: Collection[int] | None) ->
             _refuse(row, _RETRIABLE)
     if chosen:
         locked.change(chosen, queued_again_values(tx.now_s))
-        again = {"state": JobState.RUNNING, "finished_at": None, "expires_at": None}
-        locked.touch(**(again if locked.row.state is JobState.FINISHED else {}))
+        locked.touch(**_running_again(locked))
     return _refs(locked, chosen)
+
+
+def _running_again(job: LockedJob) -> Values:
+    """Give the columns of a job of which an item is queued again."""
+    if job.row.state is not JobState.FINISHED:
+        return {}
+    return {"state": JobState.RUNNING, "finished_at": None, "expires_at": None}
 
 
 def pause_job(tx: Transaction, job: JobId) -> None:
@@ -87,16 +95,22 @@ def resume_job(tx: Transaction, job: JobId) -> Sequence[ItemRef]:
 def resolve_item(
     tx: Transaction, ref: ItemRef, resolution: Resolution, *, problem: Problem
 ) -> None:
-    """Queue an uncertain item again, or fail it."""
+    """Queue an item that is or may be paid for again, or fail it."""
     locked = lock_job(tx, ref.job)
     chosen = locked.choose([ref.index])
-    if chosen[0].state is not ItemState.UNCERTAIN:
-        _refuse(chosen[0], [ItemState.UNCERTAIN])
-    if resolution is Resolution.RESUBMIT:
+    (row,) = chosen
+    attempts = read_attempts(tx, row.id)
+    resubmits = resolution is Resolution.RESUBMIT and can_be_resubmitted(row.state, attempts)
+    if not resubmits and row.state is not ItemState.UNCERTAIN:
+        _refuse(row, [ItemState.UNCERTAIN])
+    if resubmits:
+        if (undelivered := undelivered_attempt(attempts)) is not None:
+            change_attempts(tx, [(undelivered, AttemptChange(state=AttemptState.FAILED))])
         locked.change(chosen, queued_again_values(tx.now_s))
+        locked.touch(**_running_again(locked))
     else:
         locked.change(chosen, standing_values(ItemState.FAILED, problem))
-    locked.touch_or_finish()
+        locked.touch_or_finish()
 
 
 def stop_job(tx: Transaction, job: JobId, *, problem: Problem) -> None:

@@ -202,9 +202,9 @@ def _next_values(now_s: float, step: Step, progress: Progress) -> Values:
     }
     if step.result is not None:
         values["facts"] = dict(step.result.facts)
-    if step.to not in ACTIVE_STATES:
+    if step.to not in ACTIVE_STATES or step.delay_s:
         values |= no_lease()
-    if step.to is ItemState.QUEUED:
+    if step.to is ItemState.QUEUED or step.delay_s:
         values["not_before"] = now_s + step.delay_s
     elif step.to in FINAL_STATES or step.to is ItemState.UNCERTAIN:
         values["not_before"] = None

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from image2model.core.errors import WrongState
-from image2model.core.job import Problem, Result
-from image2model.core.states import ACTIVE_STATES, ItemState, JobState
+from image2model.core.job import Attempt, Problem, Result
+from image2model.core.rules import can_be_resubmitted, undelivered_attempt
+from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
 from image2model.jobs.records.document import ItemRecord, JobRecord
+from image2model.jobs.records.steps import changed_attempt
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import Resolution
+from image2model.ports.jobstore import AttemptChange, Resolution
 
 _RETRIABLE = frozenset({ItemState.FAILED, ItemState.CANCELLED})
 
@@ -81,12 +83,15 @@ def retry_items(
     if chosen:
         for found in chosen:
             found.queue_again(now)
-        if record.job.state is JobState.FINISHED:
-            record.job = replace(
-                record.job, state=JobState.RUNNING, finished_at=None, expires_at=None
-            )
+        _run_again(record)
         record.touch(chosen, now)
     return refs(chosen)
+
+
+def _run_again(record: JobRecord) -> None:
+    """Let a finished job run again, for one of its items is queued."""
+    if record.job.state is JobState.FINISHED:
+        record.job = replace(record.job, state=JobState.RUNNING, finished_at=None, expires_at=None)
 
 
 def switch_job(record: JobRecord, to: JobState, *, now: datetime) -> None:
@@ -98,16 +103,33 @@ def switch_job(record: JobRecord, to: JobState, *, now: datetime) -> None:
 
 
 def resolve_item(
-    record: JobRecord, index: int, resolution: Resolution, *, problem: Problem, now: datetime
-) -> None:
-    """Queue an uncertain item again, or fail it."""
+    record: JobRecord,
+    index: int,
+    resolution: Resolution,
+    *,
+    problem: Problem,
+    attempts: Sequence[Attempt],
+    now: datetime,
+) -> Attempt | None:
+    """
+    Queue an item that is or may be paid for again, or fail it.
+
+    Returns:
+        The attempt of *attempts*, the item's, that ends with it, as it is then; None: none does.
+    """
     found = record.record(index)
-    _insist(found, ItemState.UNCERTAIN)
+    if resolution is not Resolution.RESUBMIT or not can_be_resubmitted(found.item.state, attempts):
+        _insist(found, ItemState.UNCERTAIN)
+    closed: Attempt | None = None
     if resolution is Resolution.RESUBMIT:
+        if (undelivered := undelivered_attempt(attempts)) is not None:
+            closed = changed_attempt(undelivered, AttemptChange(state=AttemptState.FAILED), now=now)
         found.queue_again(now)
+        _run_again(record)
     else:
         found.come_to(ItemState.FAILED, problem=problem, now=now)
     record.touch([found], now)
+    return closed
 
 
 def stop_job(record: JobRecord, *, problem: Problem, now: datetime) -> None:

@@ -156,17 +156,22 @@ class FalProvider:
             outcome = await self._recover(handle)
         except (Unread, ProviderAccountBlocked):
             return  # It is made and paid for: collecting tries again, and says what is wrong.
-        if len(self._outcomes) < _MOST_OUTCOMES:
-            self._outcomes[handle.request_id] = outcome
+        self._remember(handle, outcome)
+
+    async def read_bill(self, handle: Handle) -> Decimal | None:
+        """Read what was charged off the outcome, before any file is fetched; see `BillReader`."""
+        return await self._cost(handle, await self._outcome(handle))
 
     async def collect(self, work: Work, handle: Handle) -> Delivery:
         """Download the model and what belongs to it; see `Provider`."""
-        outcome = self._outcomes.pop(handle.request_id, None) or await self._read(handle)
+        outcome = await self._outcome(handle)
         row = _row(work.generator)
         if work.keep is KeepPolicy.LINKS:
             files = self._results.links(row, handle, outcome.data)
         else:
             files = await self._results.files(row, handle, outcome.data)
+        # Kept until here: fal may not have it when the files are fetched again.
+        self._outcomes.pop(handle.request_id, None)
         return Delivery(
             files=files,
             facts=find_facts(outcome.data),
@@ -242,11 +247,21 @@ class FalProvider:
             usual = await self._platform.unit_price_usd(row.endpoint)
         return usual or Decimal(0)
 
-    async def _read(self, handle: Handle) -> Outcome:
+    async def _outcome(self, handle: Handle) -> Outcome:
+        known = self._outcomes.get(handle.request_id)
+        if known is not None:
+            return known
         try:
-            return await self._results.read(handle, patience_s=self._config.pace.patience_s)
+            outcome = await self._results.read(handle, patience_s=self._config.pace.patience_s)
         except Unread as unread:
             raise unread.error from unread
+        self._remember(handle, outcome)
+        return outcome
+
+    def _remember(self, handle: Handle, outcome: Outcome) -> None:
+        if len(self._outcomes) >= _MOST_OUTCOMES:
+            del self._outcomes[next(iter(self._outcomes))]
+        self._outcomes[handle.request_id] = outcome
 
     async def _recover(self, handle: Handle) -> Outcome:
         """Find what became of a request that the queue has forgotten, as after a long downtime."""
@@ -254,9 +269,7 @@ class FalProvider:
             return await self._results.recover(handle)
         except (Unread, ProviderResultInvalid, ProviderAccountBlocked) as error:
             reason = "it knows nothing of this request any more; your account there may"
-            raise ProviderRejected(
-                provider=PROVIDER, reason=f"{reason}. Retry the item", kind="not_found"
-            ) from error
+            raise ProviderRejected(provider=PROVIDER, reason=reason, kind="not_found") from error
 
     async def _cost(self, handle: Handle, outcome: Outcome) -> Decimal | None:
         if outcome.units is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import anyio
@@ -16,7 +17,10 @@ import anyio.to_thread
 from image2model.core.errors import (
     FetchBroken,
     FetchError,
+    FetchGone,
+    FetchRefused,
     JsonValue,
+    ProviderError,
     ProviderResultInvalid,
     ProviderUnavailable,
     StorageError,
@@ -31,7 +35,7 @@ from image2model.providers.fal.http import PROVIDER, Answer
 from image2model.providers.fal.platform import Platform, read_units
 from image2model.providers.fal.queue import FalQueue
 from image2model.providers.fal.sniffing import MESH_FORMATS, PICTURE_FORMATS
-from image2model.providers.fal.spooling import BadContent, Spooled, Spooler
+from image2model.providers.fal.spooling import BadContent, Spooled, Spooler, sha256_of
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +117,7 @@ class Results:
                 raise input_problem(Answer(status=status, headers={}, body=_json(output)))
             return Outcome(data=output, units=None)
         raise ProviderResultInvalid(
-            provider=PROVIDER, reason="it does not keep the result any more"
+            provider=PROVIDER, reason="it does not keep the result any more", cause="gone"
         )
 
     async def files(self, row: Row, handle: Handle, data: JsonValue) -> Sequence[ProvidedFile]:
@@ -169,22 +173,14 @@ class Results:
         )
 
     async def _mesh(self, offers: Offers, handle: Handle) -> Sequence[ProvidedFile]:
-        reasons: list[str] = []
-        broken: FetchBroken | None = None
+        faults: list[BadContent | FetchError] = []
         for offer in offers.meshes:
             try:
                 file = await self._spooler.spool(offer.url, name=offer.name, wanted=_may_be_mesh)
                 return await self._opened(offer, file, handle)
-            except BadContent as error:
-                reasons.append(str(error))
-            except FetchBroken as error:
-                broken = error
-            except FetchError as error:
-                reasons.append(error.message)
-        if broken is not None:
-            raise ProviderUnavailable(provider=PROVIDER, reason=broken.message) from broken
-        reason = "; ".join(reasons[:3]) or "the result names no mesh"
-        raise ProviderResultInvalid(provider=PROVIDER, reason=reason)
+            except (BadContent, FetchError) as error:
+                faults.append(error)
+        raise _no_mesh(faults)
 
     async def _opened(self, offer: Offer, file: Spooled, handle: Handle) -> Sequence[ProvidedFile]:
         if file.format != "zip":
@@ -193,6 +189,9 @@ class Results:
             members = await anyio.to_thread.run_sync(
                 partial(unpack, file.path, file.path.parent, limit_bytes=self._limit_bytes)
             )
+        except BadContent as error:
+            digest = await anyio.to_thread.run_sync(sha256_of, file)
+            raise BadContent(str(error), sha256=digest) from error
         finally:
             await anyio.to_thread.run_sync(_remove, file.path)
         mesh, *rest = [Offer(url=offer.url, key=offer.key, name=member.name) for member in members]
@@ -254,6 +253,33 @@ class Unread(Exception):
     def __init__(self, error: ProviderUnavailable) -> None:
         super().__init__(error.message)
         self.error = error
+
+
+def _no_mesh(faults: Sequence[BadContent | FetchError]) -> ProviderError:
+    """Tell why none of the files that may be the mesh is one."""
+    broken = next((fault for fault in faults if _may_pass(fault)), None)
+    if broken is not None:
+        return ProviderUnavailable(provider=PROVIDER, reason=str(broken))
+    reason = "; ".join(str(fault).rstrip(".") for fault in faults[:3])
+    useless = [fault.sha256 for fault in faults if isinstance(fault, BadContent)]
+    cause = sha = None
+    if any(isinstance(fault, FetchRefused) for fault in faults):
+        cause = "refused"
+    elif faults and not useless:
+        cause = "gone"
+    elif None not in useless:
+        # No mesh is named, or all of what came is of no use: the same again if this is.
+        sha = sha256("".join(map(str, useless)).encode()).hexdigest()
+    return ProviderResultInvalid(
+        provider=PROVIDER, reason=reason or "the result names no mesh", cause=cause, sha256=sha
+    )
+
+
+def _may_pass(fault: BadContent | FetchError) -> bool:
+    if isinstance(fault, FetchGone):
+        # 403 and the like may be said by something on the way there.
+        return fault.details["status"] not in {404, 410}
+    return isinstance(fault, FetchBroken)
 
 
 def _json(value: JsonValue) -> bytes:
