@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -115,6 +115,20 @@ def revives(attempt: Attempt) -> bool:
         AttemptState.ACCEPTED,
         AttemptState.SUCCEEDED,
     }
+
+
+def is_in_doubt(state: ItemState, attempts: Sequence[Attempt]) -> bool:
+    """
+    Tell whether a person may decide what becomes of an item whose provider's answer was lost.
+
+    Args:
+        state: Where the item stands. One that is submitting is in doubt while its lost answer is
+            searched for.
+        attempts: Its attempts, oldest first.
+    """
+    if state is ItemState.SUBMITTING:
+        return bool(attempts) and attempts[-1].state is AttemptState.UNCERTAIN
+    return state is ItemState.UNCERTAIN
 
 
 def is_reusable(result: Result, *, keep: KeepPolicy, now: datetime) -> bool:

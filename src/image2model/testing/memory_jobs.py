@@ -249,13 +249,18 @@ class MemoryJobStore:
         return control.refs(control.queued_items(record))
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
+        """Queue an item in doubt again, or fail it."""
         record, now = self._find(ref.job), self._clock.now()
-        control.resolve_item(record, ref.index, resolution, problem=problem, now=now)
+        attempts = self._ledger.of_item(ref)
+        control.resolve_item(
+            record, ref.index, resolution, attempts=attempts, problem=problem, now=now
+        )
 
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
-        """Fail every queued item of a job."""
-        control.stop_job(self._find(job), problem=problem, now=self._clock.now())
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
+        """Fail queued items of a job."""
+        control.stop_job(self._find(job), indexes, problem=problem, now=self._clock.now())
 
     # --- work -------------------------------------------------------------------------------
 
@@ -323,6 +328,9 @@ class MemoryJobStore:
         if not held or held[0][1].item.state is not claim.item.state:
             raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
         job, record, now = self._find(claim.ref.job), held[0][1], self._clock.now()
+        if not step.may_be_taken(job.job.state):
+            raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
+        step = step.unless_cancelled(cancel_requested=record.item.cancel_requested)
         if step.start is not None:
             self._start_attempt(job, record, step, now)
         if step.attempt is not None:

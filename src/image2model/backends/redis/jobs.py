@@ -195,18 +195,23 @@ class RedisJobStore:
         return (await editing.edit_job(self._database, job, edit)).answer
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
+        """Queue an item in doubt again, or fail it."""
 
         def edit(record: JobRecord, now: datetime) -> None:
-            control.resolve_item(record, ref.index, resolution, problem=problem, now=now)
+            attempts = record.record(ref.index).item.attempts
+            control.resolve_item(
+                record, ref.index, resolution, attempts=attempts, problem=problem, now=now
+            )
 
         await editing.edit_job(self._database, ref.job, edit)
 
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
-        """Fail every queued item of a job."""
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
+        """Fail queued items of a job."""
 
         def edit(record: JobRecord, now: datetime) -> None:
-            control.stop_job(record, problem=problem, now=now)
+            control.stop_job(record, indexes, problem=problem, now=now)
 
         await editing.edit_job(self._database, job, edit)
 

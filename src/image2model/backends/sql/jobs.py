@@ -140,12 +140,14 @@ class SqlJobStore:
         return await self._database.write(jobs_control.resume_job, job)
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
+        """Queue an item in doubt again, or fail it."""
         await self._database.write(jobs_control.resolve_item, ref, resolution, problem=problem)
 
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
-        """Fail every queued item of a job."""
-        await self._database.write(jobs_control.stop_job, job, problem=problem)
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
+        """Fail queued items of a job."""
+        await self._database.write(jobs_control.stop_job, job, indexes, problem=problem)
 
     # --- work -------------------------------------------------------------------------------
 

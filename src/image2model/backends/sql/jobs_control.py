@@ -2,22 +2,33 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+import sqlalchemy as sa
+
+from image2model.backends.sql.jobs_ledger import read_attempts
 from image2model.backends.sql.jobs_locked import (
     LockedJob,
     lock_job,
+    no_lease,
     queued_again_values,
     standing_values,
 )
 from image2model.backends.sql.jobs_read import read_job
 from image2model.backends.sql.rows import Row, Values, expiry_of, name_values
+from image2model.backends.sql.tables import items
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import WrongState
 from image2model.core.ids import JobId
 from image2model.core.job import Job, Problem
+from image2model.core.rules import is_in_doubt
 from image2model.core.states import ACTIVE_STATES, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
 
+_RECALL_QUEUED = (
+    sa.update(items)
+    .where(items.c.job_id == sa.bindparam("of_job"), items.c.state == ItemState.QUEUED)
+    .values(**no_lease())
+)
 _RETRIABLE = frozenset({ItemState.FAILED, ItemState.CANCELLED})
 
 
@@ -73,8 +84,9 @@ def retry_items(tx: Transaction, job: JobId, indexes: Collection[int] | None) ->
 
 
 def pause_job(tx: Transaction, job: JobId) -> None:
-    """Let no further items of a job be claimed."""
+    """Let no further items of a job be claimed, and take queued ones from their workers."""
     _switch(tx, job, JobState.PAUSED)
+    tx.run(_RECALL_QUEUED, {"of_job": job})
 
 
 def resume_job(tx: Transaction, job: JobId) -> Sequence[ItemRef]:
@@ -87,10 +99,10 @@ def resume_job(tx: Transaction, job: JobId) -> Sequence[ItemRef]:
 def resolve_item(
     tx: Transaction, ref: ItemRef, resolution: Resolution, *, problem: Problem
 ) -> None:
-    """Queue an uncertain item again, or fail it."""
+    """Queue an item in doubt again, or fail it."""
     locked = lock_job(tx, ref.job)
     chosen = locked.choose([ref.index])
-    if chosen[0].state is not ItemState.UNCERTAIN:
+    if not is_in_doubt(chosen[0].state, read_attempts(tx, chosen[0].id)):
         _refuse(chosen[0], [ItemState.UNCERTAIN])
     if resolution is Resolution.RESUBMIT:
         locked.change(chosen, queued_again_values(tx.now_s))
@@ -99,10 +111,16 @@ def resolve_item(
     locked.touch_or_finish()
 
 
-def stop_job(tx: Transaction, job: JobId, *, problem: Problem) -> None:
-    """Fail every queued item of a job."""
+def stop_job(
+    tx: Transaction, job: JobId, indexes: Collection[int] | None, *, problem: Problem
+) -> None:
+    """Fail queued items of a job: those at *indexes*, or all."""
     locked = lock_job(tx, job)
-    queued = [row for row in locked.choose(None) if row.state is ItemState.QUEUED]
+    queued = [
+        row
+        for row in locked.choose(None)
+        if row.state is ItemState.QUEUED and (indexes is None or row.place in indexes)
+    ]
     if queued and locked.row.state is not JobState.DRAFT:
         locked.change(queued, standing_values(ItemState.FAILED, problem))
         locked.touch_or_finish()

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from image2model.core.errors import WrongState
-from image2model.core.job import Problem, Result
+from image2model.core.job import Attempt, Problem, Result
+from image2model.core.rules import is_in_doubt
 from image2model.core.states import ACTIVE_STATES, ItemState, JobState
 from image2model.jobs.records.document import ItemRecord, JobRecord
 from image2model.ports.dispatcher import ItemRef
@@ -90,19 +91,29 @@ def retry_items(
 
 
 def switch_job(record: JobRecord, to: JobState, *, now: datetime) -> None:
-    """Pause it, or let it go on."""
+    """Pause it, taking its queued items from their workers, or let it go on."""
     record.insist(JobState.RUNNING, JobState.PAUSED)
     if record.job.state is not to:
         record.job = replace(record.job, state=to)
+        if to is JobState.PAUSED:
+            for found in queued_items(record):
+                found.end_lease()
         record.touch((), now)
 
 
 def resolve_item(
-    record: JobRecord, index: int, resolution: Resolution, *, problem: Problem, now: datetime
+    record: JobRecord,
+    index: int,
+    resolution: Resolution,
+    *,
+    attempts: Sequence[Attempt],
+    problem: Problem,
+    now: datetime,
 ) -> None:
-    """Queue an uncertain item again, or fail it."""
+    """Queue an uncertain item, or one whose lost answer is searched for, again, or fail it."""
     found = record.record(index)
-    _insist(found, ItemState.UNCERTAIN)
+    if not is_in_doubt(found.item.state, attempts):
+        _insist(found, ItemState.UNCERTAIN)
     if resolution is Resolution.RESUBMIT:
         found.queue_again(now)
     else:
@@ -110,9 +121,13 @@ def resolve_item(
     record.touch([found], now)
 
 
-def stop_job(record: JobRecord, *, problem: Problem, now: datetime) -> None:
-    """Fail every queued item."""
-    queued = queued_items(record)
+def stop_job(
+    record: JobRecord, indexes: Collection[int] | None, *, problem: Problem, now: datetime
+) -> None:
+    """Fail queued items: those at *indexes*, or all."""
+    queued = [
+        found for found in queued_items(record) if indexes is None or found.item.index in indexes
+    ]
     if queued and record.job.state is not JobState.DRAFT:
         for found in queued:
             found.come_to(ItemState.FAILED, problem=problem, now=now)
