@@ -2,11 +2,13 @@
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
+from functools import partial
 
 import anyio
+import anyio.lowlevel
 
 from image2model.core.errors import (
     BudgetExceeded,
@@ -41,6 +43,7 @@ from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Claim, Step
+from image2model.ports.provider import PlaceKeeper
 
 _log = logging.getLogger(__name__)
 
@@ -87,8 +90,9 @@ class ItemRunner:
             return
         await settle_life(self._context, run.job)
         if held.lost:
-            self._context.metrics.leases_lost(1)
-            _log.info("another worker has taken over item %d of job %s", ref.index, ref.job)
+            if run.has_begun:
+                self._context.metrics.leases_lost(1)
+            _log.info("item %d of job %s is no longer held here", ref.index, ref.job)
 
 
 class _Limits:
@@ -151,6 +155,11 @@ class _Run:
         """The item's job as last seen, without its items."""
         return self._claim.job
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was sent for it; what only waited is taken away by a pause, too."""
+        return self._state is not ItemState.QUEUED
+
     # --- the way ----------------------------------------------------------------------------
 
     @property
@@ -211,30 +220,47 @@ class _Run:
             return
         with self._calling("prepare"):
             submission = await self._provider.prepare(self._work)
-        # Not to be interrupted: a request whose answer nobody waits for may cost money.
+        with self._releasing(submission):
+            # Whoever was told to stop while it waited for its place must not begin.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        # Not to be interrupted: a request whose answer nobody waits for may cost money. What
+        # came of it is written down here, too, for only here it is certain.
         with anyio.CancelScope(shield=True):
-            try:
-                await self._submit(submission)
-            except SubmissionUncertain as error:
-                ref = self._claim.ref
-                _log.warning("item %d of job %s: %s", ref.index, ref.job, error)
-                self._answer_lost = True
+            await self._or_settle(partial(self._submit, submission))
 
     async def _submit(self, submission: Submission) -> None:
+        """Write the attempt down and send it, with nothing to wait for in between."""
         submit_key = SubmitKey(new_hex_id())
-        await self._step(
-            Step(
-                to=ItemState.SUBMITTING,
-                progress=Progress(phase="Submitting"),
-                start=AttemptStart(
-                    submit_key=submit_key, provider=self._provider.name, submission=submission
-                ),
-                budget=Budget(day_usd=self._context.rules.day_budget_usd),
+        with self._releasing(submission):
+            await self._step(
+                Step(
+                    to=ItemState.SUBMITTING,
+                    progress=Progress(phase="Submitting"),
+                    start=AttemptStart(
+                        submit_key=submit_key, provider=self._provider.name, submission=submission
+                    ),
+                    budget=Budget(day_usd=self._context.rules.day_budget_usd),
+                )
             )
-        )
-        with self._calling("submit"):
-            handle = await self._provider.submit(submission, submit_key=submit_key)
-        await self._accepted(handle)
+        try:
+            with self._calling("submit"):
+                handle = await self._provider.submit(submission, submit_key=submit_key)
+        except SubmissionUncertain as error:
+            ref = self._claim.ref
+            _log.warning("item %d of job %s: %s", ref.index, ref.job, error)
+            self._answer_lost = True
+        else:
+            await self._accepted(handle)
+
+    @contextmanager
+    def _releasing(self, submission: Submission) -> Iterator[None]:
+        """Have the provider give back what it reserved for *submission* if the block fails."""
+        try:
+            yield
+        except BaseException:
+            if isinstance(self._provider, PlaceKeeper):
+                self._provider.release(submission)
+            raise
 
     async def _accepted(self, handle: Handle) -> None:
         change = AttemptChange(state=AttemptState.ACCEPTED, handle=handle)
@@ -367,6 +393,7 @@ class _Run:
             case ProviderAccountBlocked() | GeneratorRetired() | BudgetExceeded():
                 await self._fail(problem, made=True)
                 await self._context.store.stop_job(self._claim.ref.job, problem=problem)
+                await self._context.recall()
                 await self._context.announce(self._claim.ref.job)
             case ProviderUnavailable() | ComputeCrashed() if self._may_try_again():
                 tries = max(len(self._claim.item.attempts), self._claim.fence) - 1

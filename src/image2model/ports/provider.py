@@ -250,6 +250,20 @@ class WebhookReceiver(Protocol):
         ...
 
 
+@runtime_checkable
+class PlaceKeeper(Protocol):
+    """
+    What a provider has besides, if `prepare` reserves something for the submission.
+
+    It is told where a submission that was prepared will not be submitted, because its job was
+    paused or its budget is used up, so that other jobs need not wait for what it reserved.
+    """
+
+    def release(self, submission: Submission) -> None:
+        """Give back what `prepare` has reserved for *submission*; may be called twice."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTools:
     """

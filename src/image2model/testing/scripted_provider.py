@@ -62,10 +62,12 @@ class Hang(Exception):  # scripted like an error, but never raised
     Attributes:
         reached: Set when the call is waiting.
         released: Set it to let the call go on after all.
+        then: What the call raises when it goes on; None: nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, then: Exception | None = None) -> None:
         super().__init__()
+        self.then = then
         self.reached = anyio.Event()
         self.released = anyio.Event()
 
@@ -91,6 +93,7 @@ class ScriptedProvider:
         latency_s: Seconds from acceptance to the end.
         accepted: Everything accepted, by request id: the far side's truth.
         cancellable: Whether `cancel` can still stop the work.
+        reserved: The items that were prepared and neither submitted nor released.
         web: Where it publishes what it makes, unless something else is there already.
         expires_at: When it says that this ends; None: it does not say.
     """
@@ -102,6 +105,7 @@ class ScriptedProvider:
     name: str = "scripted"
     accepted: dict[str, Request] = field(default_factory=dict)
     cancellable: bool = True
+    reserved: set[str] = field(default_factory=set)
     calls: list[tuple[Stage, str]] = field(default_factory=list)
     _faults: dict[tuple[Stage, str], deque[Exception]] = field(
         default_factory=lambda: defaultdict(deque)
@@ -116,13 +120,13 @@ class ScriptedProvider:
         """
         self._faults[stage, item].extend(errors)
 
-    def hang(self, stage: Stage, item: str) -> Hang:
+    def hang(self, stage: Stage, item: str, *, then: Exception | None = None) -> Hang:
         """
-        Hang in *stage* the next time it is reached for *item*.
+        Hang in *stage* the next time it is reached for *item*, and raise *then* when let go on.
 
-        At `submit` that is after the work was accepted.
+        At `submit` that is after the work was accepted, but before it where *then* is given.
         """
-        fault = Hang()
+        fault = Hang(then)
         self._faults[stage, item].append(fault)
         return fault
 
@@ -143,6 +147,7 @@ class ScriptedProvider:
         await self._reach("prepare", work.name)
         for picture in work.pictures:
             await picture.read()
+        self.reserved.add(work.name)
         return Submission(
             endpoint="scripted",
             data={"name": work.name},
@@ -152,13 +157,20 @@ class ScriptedProvider:
     async def submit(self, submission: Submission, *, submit_key: SubmitKey) -> Handle:
         """Accept the work."""
         item = str(submission.data["name"])
+        self.reserved.discard(item)
         fault = self._next_fault("submit", item)
+        if isinstance(fault, Hang) and fault.then is not None:
+            await self._suffer(fault)
         if fault is not None and not isinstance(fault, SubmissionUncertain | Hang):
             raise fault
         request_id = f"request-{len(self.accepted) + 1}"
         self.accepted[request_id] = Request(submit_key=submit_key, name=item)
         await self._suffer(fault)
         return Handle(request_id=request_id, data={"name": item})
+
+    def release(self, submission: Submission) -> None:
+        """Forget what was prepared and will not be submitted."""
+        self.reserved.discard(str(submission.data["name"]))
 
     async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
         """Look the submit key up on the far side."""
@@ -211,6 +223,8 @@ class ScriptedProvider:
         if isinstance(fault, Hang):
             fault.reached.set()
             await fault.released.wait()
+            if fault.then is not None:
+                raise fault.then
         elif fault is not None:
             raise fault
 

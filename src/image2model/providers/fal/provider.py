@@ -132,6 +132,12 @@ class FalProvider:
         self._places.reserve(mark, name=handle.request_id)
         return handle
 
+    def release(self, submission: Submission) -> None:
+        """Give back the place of a submission that will not be submitted; see `PlaceKeeper`."""
+        mark = str(submission.data["mark"])
+        self._gate.withdraw(submission.endpoint, mark)
+        self._places.free(mark)
+
     async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
         """Search fal's list of requests; see `Provider` and `reconcile`."""
         del submit_key
