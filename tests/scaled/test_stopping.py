@@ -60,7 +60,7 @@ async def test_nothing_is_submitted_after_the_answer(
         with anyio.fail_after(PATIENCE_S):
             async with httpx2.AsyncClient(timeout=120.0, trust_env=False) as http:
                 many = await submit(http, url, ITEMS)
-                while not simulator.told("ledger")["submits"]:
+                while not simulator.told("ledger")["submits"]:  # noqa: ASYNC110 - it knows
                     await anyio.sleep(0.05)
                 reply = await http.post(f"{url}/api/v1/jobs/{many}/pause")
                 sent = len(simulator.told("ledger")["submits"])

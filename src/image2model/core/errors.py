@@ -74,6 +74,7 @@ The tree::
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 JsonValue = Any
@@ -88,11 +89,14 @@ class Image2ModelError(Exception):
         code: The stable word a program can branch on.
         message: One sentence for people: what is wrong and what to do.
         details: Further facts, as JSON values.
+        cost_usd: What a provider charged for the work that failed so, in US dollars; None: it
+            does not say, or there was no such work.
     """
 
     code: ClassVar[str]
     message: str
     details: Mapping[str, JsonValue]
+    cost_usd: Decimal | None = None
 
     def __init__(self, message: str, /, **details: JsonValue) -> None:
         super().__init__(message)

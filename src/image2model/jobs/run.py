@@ -399,9 +399,10 @@ class _Run:
                 tries = max(len(self._claim.item.attempts), self._claim.fence) - 1
                 retry_after_s = getattr(error, "retry_after_s", None)
                 delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
-                await self._requeue(problem, delay_s=delay_s)
+                await self._requeue(problem, delay_s=delay_s, cost_usd=error.cost_usd)
             case _:
-                await self._fail(problem, made=_may_be_fetched_again(error))
+                made = _may_be_fetched_again(error)
+                await self._fail(problem, made=made, cost_usd=error.cost_usd)
 
     def _may_try_again(self) -> bool:
         if self._state is ItemState.FINISHING:
@@ -411,27 +412,31 @@ class _Run:
             and self._claim.fence < _MOST_CLAIMS
         )
 
-    async def _requeue(self, problem: Problem, *, delay_s: float) -> None:
-        """Have the item tried again later; an attempt that was open is closed as unpaid."""
+    async def _requeue(
+        self, problem: Problem, *, delay_s: float, cost_usd: Decimal | None = None
+    ) -> None:
+        """Have the item tried again later; an open attempt is closed, unpaid by itself."""
         await self._step(
             Step(
                 to=ItemState.QUEUED,
                 progress=Progress(phase="Waiting for another try"),
                 problem=problem,
-                attempt=self._closed(AttemptState.FAILED, cost_usd=_NOTHING_USD),
+                attempt=self._closed(AttemptState.FAILED, cost_usd=cost_usd or _NOTHING_USD),
                 delay_s=delay_s,
             )
         )
 
-    async def _fail(self, problem: Problem, *, made: bool = False) -> None:
+    async def _fail(
+        self, problem: Problem, *, made: bool = False, cost_usd: Decimal | None = None
+    ) -> None:
         """Fail the item; *made*: the provider has the model still, so its attempt stays open."""
         keep_open = made and self._state is ItemState.FINISHING
-        unpaid = _NOTHING_USD if self._state is ItemState.SUBMITTING else None
+        cost_usd = _NOTHING_USD if self._state is ItemState.SUBMITTING else cost_usd
         await self._step(
             Step(
                 to=ItemState.FAILED,
                 problem=problem,
-                attempt=None if keep_open else self._closed(AttemptState.FAILED, cost_usd=unpaid),
+                attempt=None if keep_open else self._closed(AttemptState.FAILED, cost_usd=cost_usd),
             )
         )
 

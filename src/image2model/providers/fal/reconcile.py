@@ -17,7 +17,7 @@ Until one of them holds the search goes on; it costs nothing and can be broken o
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import anyio
@@ -40,6 +40,9 @@ _log = logging.getLogger(__name__)
 
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """No more than this, we trust."""
+
+_OF_INPUT = ("endpoint", "prepared_at", "file_life_s", "pictures")
+"""What a handle says of the input, and not of the request."""
 
 _MOST_LESSONS = 3
 _TIMES_TYPICAL = 4.0
@@ -106,6 +109,47 @@ class Reconciler:
             if wanted & set(_strings(item.get("json_input"))):
                 found = str(item.get("request_id"))
         return None if found is None else self._queue.handle(submission, found, {})
+
+    async def find_retried(self, handle: Handle, *, known: Collection[str]) -> Handle | None:
+        """
+        Search for a request that fal made of *handle* by itself, after that had broken down.
+
+        Args:
+            handle: As it was accepted.
+            known: The ids of requests that are not meant.
+
+        Returns:
+            The handle of one that runs or has ended well; None: the list shows none for as long
+            as it may be behind, or cannot be read.
+        """
+        wanted = {url for url in handle.data.get("pictures", ()) if isinstance(url, str)}
+        since = datetime.fromisoformat(str(handle.data["prepared_at"])) - _CLOCKS_DIFFER
+        ends_s = anyio.current_time() + self._config.pace.list_lag_s
+        for wait_s in waits_s(self._config.pace):
+            try:
+                found = await self._look_for_retried(handle, wanted, since=since, known=known)
+            except ProviderError as error:
+                _log.warning("cannot see whether fal has tried again by itself: %s", error)
+                return None
+            if found is not None:
+                return found
+            if not wanted or anyio.current_time() + wait_s > ends_s:
+                return None
+            await anyio.sleep(wait_s)
+        return None
+
+    async def _look_for_retried(
+        self, handle: Handle, wanted: set[str], *, since: datetime, known: Collection[str]
+    ) -> Handle | None:
+        async for item in self._platform.requests(str(handle.data["endpoint"]), start=since):
+            request_id, status = str(item.get("request_id")), item.get("status_code")
+            has_failed = isinstance(status, int) and status >= 400
+            if has_failed or request_id in known:
+                continue
+            if wanted & set(_strings(item.get("json_input"))):
+                kept = {name: handle.data[name] for name in _OF_INPUT if name in handle.data}
+                return Handle(request_id=request_id, data=kept)
+        return None
 
     async def learn_from(self, handle: Handle) -> None:
         """
