@@ -16,12 +16,13 @@ from image2model.core.errors import (
     StorageFull,
     SubmissionUncertain,
 )
+from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Item, Job
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.control import cancel_items, resolve_item, retry_items
 from image2model.jobs.recover import Sweeper
-from image2model.jobs.submit import JobRequest
+from image2model.jobs.submit import JobRequest, submit_job
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
 from image2model.testing.memory_artifacts import FailingArtifactStore
@@ -368,3 +369,26 @@ async def test_retrying_makes_failed_items_again(rig: Rig) -> None:
     assert [item.state for item in done.items] == [ItemState.SUCCEEDED] * 2
     assert rig.provider.submits_of("vase") == 1
     assert [a.number for a in done.items[0].attempts] == [1, 2]
+
+
+async def test_what_is_cheaper_may_still_fit_into_a_budget(rig: Rig) -> None:
+    """Only items that cost as much as the one that did not fit are left without a try."""
+    rig.provider.more_views_usd = Decimal("0.20")
+    both = [View.FRONT, View.BACK]
+    items = [
+        await rig.new_item("one"),
+        await rig.new_item("two", views=both),
+        await rig.new_item("three", views=both),
+        await rig.new_item("four"),
+    ]
+    request = JobRequest(budget_usd=Decimal("0.50"))
+    job = await submit_job(rig.context, ANNA, request, items)
+    await rig.run_dispatched()
+    done = await rig.store.get_job(job.id)
+    states = [item.state for item in done.items]
+    made, left = ItemState.SUCCEEDED, ItemState.FAILED
+    assert states == [made, left, left, made]
+    problems = [item.problem for item in done.items if item.problem]
+    assert [problem.code for problem in problems] == ["budget_exceeded"] * 2
+    assert {problem.details["needed_usd"] for problem in problems} == {0.6}
+    assert [name for stage, name in rig.provider.calls if stage == "prepare"].count("three") == 0

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from functools import partial
@@ -27,7 +27,7 @@ from image2model.core.errors import (
 )
 from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
-from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
+from image2model.core.job import Attempt, Handle, Item, Job, Problem, Progress, Submission
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.bells import listening
 from image2model.jobs.context import Context, Rules
@@ -390,11 +390,12 @@ class _Run:
                         attempt=AttemptChange(state=AttemptState.UNCERTAIN),
                     )
                 )
-            case ProviderAccountBlocked() | GeneratorRetired() | BudgetExceeded():
+            case ProviderAccountBlocked() | GeneratorRetired():
                 await self._fail(problem, made=True)
-                await self._context.store.stop_job(self._claim.ref.job, problem=problem)
-                await self._context.recall()
-                await self._context.announce(self._claim.ref.job)
+                await self._stop_others(problem, None)
+            case BudgetExceeded():
+                await self._fail(problem)
+                await self._stop_others(problem, await self._as_expensive())
             case ProviderUnavailable() | ComputeCrashed() if self._may_try_again():
                 tries = max(len(self._claim.item.attempts), self._claim.fence) - 1
                 retry_after_s = getattr(error, "retry_after_s", None)
@@ -403,6 +404,23 @@ class _Run:
             case _:
                 made = _may_be_fetched_again(error)
                 await self._fail(problem, made=made, cost_usd=error.cost_usd)
+
+    async def _stop_others(self, problem: Problem, indexes: Collection[int] | None) -> None:
+        """Fail other items of the job that wait, for they would end as this one did."""
+        await self._context.store.stop_job(self._claim.ref.job, indexes, problem=problem)
+        await self._context.recall()
+        await self._context.announce(self._claim.ref.job)
+
+    async def _as_expensive(self) -> Collection[int]:
+        """List the job's items that cost no less than this one; cheaper ones may still fit."""
+        job = await self._context.store.get_job(self._claim.ref.job)
+        price = self._context.catalogue.card(job.generator).price
+
+        def price_usd(item: Item) -> Decimal:
+            return price.of(job.options, pictures=len(item.pictures))
+
+        own_usd = price_usd(self._claim.item)
+        return [item.index for item in job.items if price_usd(item) >= own_usd]
 
     def _may_try_again(self) -> bool:
         if self._state is ItemState.FINISHING:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -93,6 +93,7 @@ class ScriptedProvider:
         latency_s: Seconds from acceptance to the end.
         accepted: Everything accepted, by request id: the far side's truth.
         cancellable: Whether `cancel` can still stop the work.
+        more_views_usd: What an item of more than one picture costs besides, in US dollars.
         reserved: The items that were prepared and neither submitted nor released.
         web: Where it publishes what it makes, unless something else is there already.
         expires_at: When it says that this ends; None: it does not say.
@@ -105,6 +106,7 @@ class ScriptedProvider:
     name: str = "scripted"
     accepted: dict[str, Request] = field(default_factory=dict)
     cancellable: bool = True
+    more_views_usd: Decimal = Decimal(0)
     reserved: set[str] = field(default_factory=set)
     calls: list[tuple[Stage, str]] = field(default_factory=list)
     _faults: dict[tuple[Stage, str], deque[Exception]] = field(
@@ -136,11 +138,15 @@ class ScriptedProvider:
 
     def cards(self) -> Sequence[GeneratorCard]:
         """List the one card."""
-        return [_CARD]
+        return [self._card]
 
     def card(self, generator: GeneratorId) -> GeneratorCard | None:
         """Describe the one generator."""
-        return _CARD if generator == _CARD.id else None
+        return self._card if generator == _CARD.id else None
+
+    @property
+    def _card(self) -> GeneratorCard:
+        return replace(_CARD, price=replace(_CARD.price, more_views_usd=self.more_views_usd))
 
     async def prepare(self, work: Work) -> Submission:
         """Read the pictures, as an upload would."""
@@ -151,7 +157,7 @@ class ScriptedProvider:
         return Submission(
             endpoint="scripted",
             data={"name": work.name},
-            estimated_usd=_CARD.price.of(work.options),
+            estimated_usd=self._card.price.of(work.options, pictures=len(work.pictures)),
         )
 
     async def submit(self, submission: Submission, *, submit_key: SubmitKey) -> Handle:
