@@ -242,6 +242,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
             incoming=rules.incoming,
             result_bytes=rules.result_bytes,
             compute_limit_s=rules.compute_s,
+            facts=stores.jobs,
         ),
         config_of=settings.provider_config,
     )

@@ -426,3 +426,15 @@ def test_steps_that_contradict_themselves_cannot_be_made() -> None:
         Step(to=ItemState.SUBMITTING, start=start, attempt=change)
     with pytest.raises(IllegalStep):
         Step(to=ItemState.FAILED, delay_s=1)
+
+
+async def test_the_last_fact_counts(job_store: JobStore) -> None:
+    """Facts are small JSON values under names."""
+    assert await job_store.find_fact("fal.list") is None
+    await job_store.keep_fact("fal.list", {"shows": True, "at": "2026-01-02", "of": [1, None]})
+    await job_store.keep_fact("other.list", False)
+    found = await job_store.find_fact("fal.list")
+    assert found == {"shows": True, "at": "2026-01-02", "of": [1, None]}
+    await job_store.keep_fact("fal.list", {"shows": False})
+    assert await job_store.find_fact("fal.list") == {"shows": False}
+    assert await job_store.find_fact("other.list") is False

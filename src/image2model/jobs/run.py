@@ -43,7 +43,7 @@ from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Claim, Step
-from image2model.ports.provider import PlaceKeeper
+from image2model.ports.provider import AnswerSearcher, PlaceKeeper
 
 _log = logging.getLogger(__name__)
 
@@ -277,8 +277,14 @@ class _Run:
         """Find out what became of a submission without an answer, lost now or by a dead worker."""
         attempt = self._attempt
         if attempt.handle is None:
-            phase = Progress(phase="Looking for a lost answer")
-            await self._step(Step(to=ItemState.SUBMITTING, progress=phase))
+            # In doubt from here on, so that a person may decide while the search goes on.
+            await self._step(
+                Step(
+                    to=ItemState.SUBMITTING,
+                    progress=await self._search_progress(attempt.submission),
+                    attempt=AttemptChange(state=AttemptState.UNCERTAIN),
+                )
+            )
         handle = attempt.handle
         if handle is None:
             with self._calling("reconcile"):
@@ -290,6 +296,14 @@ class _Run:
             raise ProviderUnavailable(provider=self._provider.name, reason=reason)
         else:
             await self._requeue(_problem_of_lost_worker(), delay_s=0.0)
+
+    async def _search_progress(self, submission: Submission) -> Progress:
+        if not isinstance(self._provider, AnswerSearcher):
+            return Progress(phase="Looking for a lost answer")
+        limit_s = await self._provider.search_limit_s(submission)
+        told = f"{limit_s:.0f} s" if limit_s < 100.0 else f"{math.ceil(limit_s / 60.0)} min"
+        phase = f"Looking for a lost answer, for at most {told}"
+        return Progress(phase=phase, eta_s=limit_s)
 
     async def _follow(self) -> None:
         pacer = ProgressPacer(self._context.clock)
@@ -460,7 +474,9 @@ class _Run:
 
     def _closed(self, state: AttemptState, *, cost_usd: Decimal | None) -> AttemptChange | None:
         attempts = self._claim.item.attempts
-        if not attempts or attempts[-1].state not in OPEN_ATTEMPTS:
+        # While its answer is searched for, an attempt is in doubt and may still be closed.
+        searched = {AttemptState.UNCERTAIN} if self._state is ItemState.SUBMITTING else set()
+        if not attempts or attempts[-1].state not in OPEN_ATTEMPTS | searched:
             return None
         return AttemptChange(state=state, cost_usd=cost_usd)
 

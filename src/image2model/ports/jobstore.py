@@ -26,6 +26,7 @@ from image2model.core.output import Output
 from image2model.core.rules import IllegalStep
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.facts import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +291,7 @@ class Resolution(StrEnum):
     GIVE_UP = "give_up"
 
 
-class JobStore(Protocol):
+class JobStore(Facts, Protocol):
     """
     Keeps jobs. Every method is atomic, and times are taken from the store's own clock.
 

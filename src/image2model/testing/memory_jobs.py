@@ -11,6 +11,7 @@ from image2model.core.errors import (
     BudgetExceeded,
     IdempotencyKeyReused,
     JobNotFound,
+    JsonValue,
     LeaseLost,
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
@@ -69,6 +70,7 @@ class MemoryJobStore:
         self._jobs: dict[JobId, JobRecord] = {}
         self._derived: dict[ArtifactId, ArtifactId] = {}
         self._ledger = Ledger()
+        self._facts: dict[str, JsonValue] = {}
         self._turns: dict[str, tuple[WorkerId, datetime]] = {}
 
     # --- jobs -------------------------------------------------------------------------------
@@ -451,6 +453,14 @@ class MemoryJobStore:
             return False
         self._turns[duty] = worker, now + timedelta(seconds=lease_s)
         return True
+
+    async def keep_fact(self, name: str, value: JsonValue) -> None:
+        """Keep a small fact in place of what was there."""
+        self._facts[name] = value
+
+    async def find_fact(self, name: str) -> JsonValue | None:
+        """Read a small fact; None: it is not known."""
+        return self._facts.get(name)
 
     async def check(self) -> None:
         """Do nothing: memory works."""

@@ -94,6 +94,7 @@ class ScriptedProvider:
         accepted: Everything accepted, by request id: the far side's truth.
         cancellable: Whether `cancel` can still stop the work.
         more_views_usd: What an item of more than one picture costs besides, in US dollars.
+        search_s: How long it says that `reconcile` takes at most, in seconds.
         reserved: The items that were prepared and neither submitted nor released.
         web: Where it publishes what it makes, unless something else is there already.
         expires_at: When it says that this ends; None: it does not say.
@@ -107,6 +108,7 @@ class ScriptedProvider:
     accepted: dict[str, Request] = field(default_factory=dict)
     cancellable: bool = True
     more_views_usd: Decimal = Decimal(0)
+    search_s: float = 10.0
     reserved: set[str] = field(default_factory=set)
     calls: list[tuple[Stage, str]] = field(default_factory=list)
     _faults: dict[tuple[Stage, str], deque[Exception]] = field(
@@ -186,6 +188,11 @@ class ScriptedProvider:
             if request.submit_key == submit_key:
                 return Handle(request_id=request_id, data={"name": item})
         return None
+
+    async def search_limit_s(self, submission: Submission) -> float:
+        """Tell what the test says."""
+        del submission
+        return self.search_s
 
     async def follow(self, work: Work, handle: Handle) -> AsyncIterator[Progress]:
         """Report a queue place and then half the way, and take `latency_s` in all."""

@@ -7,6 +7,8 @@ from dataclasses import InitVar, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+import anyio
+
 from image2model.core.errors import (
     ProviderAccountBlocked,
     ProviderRejected,
@@ -27,6 +29,7 @@ from image2model.providers.fal.extracting import find_facts
 from image2model.providers.fal.following import Follower, Forgotten
 from image2model.providers.fal.gate import Gate
 from image2model.providers.fal.http import KEY_ADVICE, PROVIDER, FalHttp, no_key
+from image2model.providers.fal.list_lessons import ListLessons
 from image2model.providers.fal.options import build_body, check_order, estimate_usd
 from image2model.providers.fal.places import Places
 from image2model.providers.fal.platform import Platform
@@ -66,7 +69,10 @@ class FalProvider:
         self._uploads = Uploads(self._http, config, tools.clock)
         self._platform = Platform(self._http, config, tools.clock)
         self._queue = FalQueue(self._http, config)
-        self._reconciler = Reconciler(self._queue, self._platform, config, tools.clock)
+        self._lessons = ListLessons(self._platform, tools.facts, config, tools.clock)
+        self._reconciler = Reconciler(
+            self._queue, self._platform, self._lessons, config, tools.clock
+        )
         self._follower = Follower(self._queue, self._places, self._times, config)
         spooler = Spooler(
             tools.fetcher, tools.incoming, config.pace, limit_bytes=tools.result_bytes
@@ -146,9 +152,15 @@ class FalProvider:
     async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
         """Search fal's list of requests; see `Provider` and `reconcile`."""
         del submit_key
+        return await self._reconciler.find(submission, typical_s=self._typical_s(submission))
+
+    async def search_limit_s(self, submission: Submission) -> float:
+        """Tell how long `reconcile` takes at most; see `AnswerSearcher`."""
+        return await self._reconciler.limit_s(submission, typical_s=self._typical_s(submission))
+
+    def _typical_s(self, submission: Submission) -> float:
         generator = GeneratorId(str(submission.data["generator"]))
-        typical_s = self._times.typical_s(generator, otherwise_s=_row(generator).typical_s)
-        return await self._reconciler.find(submission, typical_s=typical_s)
+        return self._times.typical_s(generator, otherwise_s=_row(generator).typical_s)
 
     async def follow(self, work: Work, handle: Handle) -> AsyncIterator[Progress]:
         """Poll until it has ended, and read its outcome; see `Provider`."""
@@ -175,12 +187,13 @@ class FalProvider:
             self._outcomes[handle.request_id] = requests.add_up(outcome)
 
     async def _follow(self, work: Work, handle: Handle) -> AsyncGenerator[Progress, None]:
-        typical_s = _row(work.generator).typical_s
+        typical_s, began_s = _row(work.generator).typical_s, anyio.current_time()
         followed = self._follower.follow(handle, generator=work.generator, typical_s=typical_s)
         async with aclosing(followed):
             async for progress in followed:
                 yield progress
-                await self._reconciler.learn_from(handle)
+                age_s = anyio.current_time() - began_s
+                await self._lessons.ask_about(handle, age_s=age_s)
 
     async def collect(self, work: Work, handle: Handle) -> Delivery:
         """Download the model and what belongs to it; see `Provider`."""
