@@ -88,6 +88,7 @@ class Rig:
         keeper = LeaseKeeper(
             self.store,
             self.clock,
+            feed=self.context.feed,
             worker=WorkerId(name),
             lease_s=self.context.rules.lease_s,
         )

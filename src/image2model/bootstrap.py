@@ -249,6 +249,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
             incoming=rules.incoming,
             result_bytes=rules.result_bytes,
             compute_limit_s=rules.compute_s,
+            facts=stores.jobs,
         ),
         config_of=settings.provider_config,
     )
@@ -276,7 +277,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         metrics=metrics,
         rules=rules,
     )
-    keeper = LeaseKeeper(context.store, clock, worker=_worker_id(), lease_s=rules.lease_s)
+    keeper = LeaseKeeper(
+        context.store, clock, feed=context.feed, worker=_worker_id(), lease_s=rules.lease_s
+    )
     runner = ItemRunner(context, keeper)
     return _Parts(context=context, compute=compute, keeper=keeper, runner=runner, lanes=lanes)
 

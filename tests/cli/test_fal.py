@@ -198,7 +198,10 @@ def test_budgets_are_kept(
 ) -> None:
     command = ("generate", "examples", "-o", "out", "-g", TRIPO)
     assert here(*command, "--budget", "0.5").code == 6
-    assert simulator.calls == {}
-    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.5")
-    assert here(*command).code == 1
     assert len(simulator.ledger()["submits"]) == 1
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.5")
+    assert here(*command).code == 6
+    assert len(simulator.ledger()["submits"]) == 1
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.6")
+    assert here(*command).code == 0
+    assert set(simulator.ledger()["accepted_per_picture"].values()) == {1}

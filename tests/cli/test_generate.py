@@ -193,12 +193,64 @@ def test_dry_run_prints_the_price(here: Here) -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_what_costs_more_than_the_budget_is_not_begun(here: Here) -> None:
-    ended = here("generate", "pictures", "-o", "out", "--budget", "0.89", *PAID)
+def test_what_fits_into_the_budget_is_made(here: Here) -> None:
+    """The rest is left with its reason, and a higher budget makes it; nothing is paid twice."""
+    command = ("generate", "pictures", "-o", "out", *PAID)
+    ended = here(*command, "--budget", "0.89")
     assert ended.code == 6
-    assert "This needs $0.90 but the job budget is $0.89." in ended.err
-    assert here("jobs", "list", "--json").json == {"jobs": []}
-    assert here("generate", "pictures", "-o", "out", "--budget", "0.9", *PAID).code == 0
+    assert "Made 2 of 3" in ended.out
+    assert "1 left for the budget" in ended.out
+    assert "The job budget of $0.89 does not pay for 1 more." in ended.out
+    assert "With this model the job would cost $0.90, but its budget is $0.89." in ended.out
+    again = here(*command, "--budget", "0.89")
+    assert again.code == 6
+    raised = here(*command, "--budget", "0.9", "--json")
+    assert raised.code == 0
+    assert [item["state"] for item in raised.json["items"]] == ["succeeded"] * 3
+    ledger = here("ledger", "--json").json["entries"]
+    paid = sorted((entry["item"], entry["cost_usd"]) for entry in ledger)
+    assert paid == [("cup10", 0.3), ("cup2", 0.3), ("mug", 0.3)]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_what_failed_for_another_reason_is_no_matter_of_the_budget(
+    here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "pictures" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    ended = here("generate", "pictures", "-o", "out", "--budget", "0.61", *PAID)
+    assert ended.code == 1
+    assert "1 failed; 1 left for the budget" in ended.out
+
+
+@pytest.mark.usefixtures("plugin")
+def test_dry_run_says_how_many_fit(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ("generate", "pictures", "-o", "out", "--dry-run", *PAID)
+    ended = here(*command, "--budget", "0.89")
+    assert ended.code == 0
+    assert "Budget: $0.89\nThe budget pays for 2 of 3; 1 would be left." in ended.out
+    told = here(*command, "--budget", "0.89", "--json").json
+    assert (told["items_that_fit"], told["budget_usd"]) == (2, 0.89)
+    assert here(*command, "--json").json["items_that_fit"] == 3
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.30")
+    ended = here(*command, "--budget", "0.89")
+    assert "Left of the budget of a day: $0.30\nThe budget pays for 1 of 3" in ended.out
+    assert here("generate", "pictures/mug.png", "-o", "out", *PAID).code == 0
+    assert here(*command, "--json").json["items_that_fit"] == 0
+
+
+@pytest.mark.usefixtures("plugin")
+def test_the_budget_of_a_day_is_kept_in_the_same_way(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("generate", "pictures", "-o", "out", *PAID)
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.65")
+    ended = here(*command)
+    assert ended.code == 6
+    assert "The day budget of $0.65 does not pay for 1 more." in ended.out
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.90")
+    again = here(*command, "--json")
+    assert again.code == 0
+    assert attempts_of(again.json) == [1, 1, 1]
 
 
 @pytest.mark.usefixtures("plugin")

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Literal
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from image2model.core.errors import ItemNotFound, JobNotFound, LeaseLost, WrongState
@@ -39,6 +42,8 @@ pytestmark = pytest.mark.anyio
 
 NOWHERE = JobId("0" * 32)
 BLOCKED = Problem(code="provider_account_blocked", message="No credit.")
+
+Stop = Literal["pause", "cancel", "delete", "stop"]
 
 
 # --- cancel -----------------------------------------------------------------------------------
@@ -240,6 +245,91 @@ async def test_active_items_of_a_paused_job_go_on(
     assert (await job_store.get_job(job.id)).state is JobState.FINISHED
 
 
+async def test_pause_takes_queued_items_from_their_workers(job_store: JobStore) -> None:
+    """Nothing starts for an item claimed before the pause, nor by that claim after a resume."""
+    job = await job_store.add_job(make_job(count=2))
+    held, active = refs(job)
+    under_way = await generate(job_store, active)
+    claim = await take(job_store, held)
+    await job_store.pause_job(job.id)
+    kept = await job_store.renew_leases(
+        WORKER, [(held, claim.fence), (active, under_way.fence)], lease_s=LEASE_S
+    )
+    assert [lease.ref for lease in kept] == [active]
+    with pytest.raises(LeaseLost):
+        await job_store.step(claim, new_start())
+    assert (await job_store.get_item(held)).attempts == ()
+    await job_store.resume_job(job.id)
+    assert await job_store.due_items(limit=9) == [held]
+    with pytest.raises(LeaseLost):
+        await job_store.step(claim, new_start())
+    claim = await take(job_store, held, worker=RIVAL)
+    await job_store.step(claim, new_start())
+
+
+async def _stop(store: JobStore, job: JobId, how: Stop) -> None:
+    match how:
+        case "pause":
+            await store.pause_job(job)
+        case "cancel":
+            await store.cancel_items(job)
+        case "delete":
+            await store.delete_job(job)
+        case "stop":
+            await store.stop_job(job, problem=BLOCKED)
+
+
+@pytest.mark.parametrize("stop", ["pause", "cancel", "delete", "stop"])
+async def test_no_attempt_starts_once_a_job_was_stopped(job_store: JobStore, stop: Stop) -> None:
+    """Whatever starts at the same moment has started before the answer, or does not start."""
+    job = await job_store.add_job(make_job(count=12))
+    claims = [await take(job_store, ref) for ref in refs(job)]
+    stopped = anyio.Event()
+    late: list[int] = []
+
+    async def start(number: int, claim: Claim) -> None:
+        for _ in range(number % 5):
+            await anyio.lowlevel.checkpoint()
+        asked_after = stopped.is_set()
+        try:
+            await job_store.step(claim, new_start())
+        except LeaseLost:
+            return
+        if asked_after:
+            late.append(number)
+
+    async def end() -> None:
+        await _stop(job_store, job.id, stop)
+        stopped.set()
+
+    async with anyio.create_task_group() as group:
+        for number, claim in enumerate(claims):
+            if number == 6:
+                group.start_soon(end)
+            group.start_soon(start, number, claim)
+    assert late == []
+    for claim in claims:
+        with pytest.raises(LeaseLost):
+            await job_store.step(claim, new_start())
+
+
+async def test_what_was_cancelled_is_not_queued_again(job_store: JobStore) -> None:
+    """Even in a paused job, where nobody would claim it to find out."""
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    claim = await job_store.step(await take(job_store, ref), new_start())
+    await job_store.pause_job(job.id)
+    await job_store.cancel_items(job.id)
+    unpaid = AttemptChange(state=AttemptState.FAILED, cost_usd=Decimal(0))
+    again = Step(to=ItemState.QUEUED, problem=PROBLEM, attempt=unpaid, delay_s=60.0)
+    claim = await job_store.step(claim, again)
+    assert (claim.item.state, claim.item.problem) == (ItemState.CANCELLED, None)
+    assert claim.job.state is JobState.FINISHED
+    after = await job_store.get_job(job.id)
+    assert (after.state, after.items[0].state) == (JobState.FINISHED, ItemState.CANCELLED)
+    assert [a.cost_usd for a in after.items[0].attempts] == [Decimal(0)]
+
+
 async def test_pause_and_resume_need_a_running_job(job_store: JobStore) -> None:
     job = await job_store.add_job(make_job(count=1))
     await fail(job_store, refs(job)[0])
@@ -356,6 +446,43 @@ async def test_failed_item_without_an_accepted_attempt_is_not_resolved(
     with pytest.raises(WrongState):
         await job_store.resolve_item(second, Resolution.GIVE_UP, problem=PROBLEM)
     assert await job_store.get_job(job.id) == before
+
+
+@pytest.mark.parametrize("resolution", Resolution)
+async def test_a_search_for_a_lost_answer_may_be_decided(
+    job_store: JobStore, resolution: Resolution
+) -> None:
+    """Whoever searches has lost the item; its attempt stays in doubt."""
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    claim = await job_store.step(await take(job_store, ref), new_start())
+    with pytest.raises(WrongState):
+        await job_store.resolve_item(ref, resolution, problem=PROBLEM)
+    doubt = AttemptChange(state=AttemptState.UNCERTAIN)
+    claim = await job_store.step(claim, Step(to=ItemState.SUBMITTING, attempt=doubt))
+    await job_store.resolve_item(ref, resolution, problem=PROBLEM)
+    after = await job_store.get_job(job.id)
+    (item,) = after.items
+    assert [attempt.state for attempt in item.attempts] == [AttemptState.UNCERTAIN]
+    with pytest.raises(LeaseLost):
+        await job_store.step(claim, accept())
+    if resolution is Resolution.RESUBMIT:
+        assert await job_store.due_items(limit=9) == [ref]
+    else:
+        assert (item.state, item.problem) == (ItemState.FAILED, PROBLEM)
+        assert after.state is JobState.FINISHED
+
+
+async def test_some_queued_items_are_stopped(job_store: JobStore) -> None:
+    """Those that are not named, or not queued, stay as they are."""
+    job = await job_store.add_job(make_job(count=3))
+    active, _, queued = refs(job)
+    await generate(job_store, active)
+    await job_store.stop_job(job.id, [0, 1, 7], problem=BLOCKED)
+    after = await job_store.get_job(job.id)
+    assert [item.problem for item in after.items] == [None, BLOCKED, None]
+    assert after.state is JobState.RUNNING
+    assert await job_store.due_items(limit=9) == [queued]
 
 
 async def test_stopped_job_fails_what_is_queued(job_store: JobStore) -> None:

@@ -449,3 +449,15 @@ async def test_item_under_way_that_is_delayed_is_due_later(
     again = await take(job_store, ref, worker=RIVAL)
     assert (again.item.state, again.item.problem) == (ItemState.FINISHING, PROBLEM)
     assert again.item.attempts[-1].state is AttemptState.ACCEPTED
+
+
+async def test_the_last_fact_counts(job_store: JobStore) -> None:
+    """Facts are small JSON values under names."""
+    assert await job_store.find_fact("fal.list") is None
+    await job_store.keep_fact("fal.list", {"shows": True, "at": "2026-01-02", "of": [1, None]})
+    await job_store.keep_fact("other.list", False)
+    found = await job_store.find_fact("fal.list")
+    assert found == {"shows": True, "at": "2026-01-02", "of": [1, None]}
+    await job_store.keep_fact("fal.list", {"shows": False})
+    assert await job_store.find_fact("fal.list") == {"shows": False}
+    assert await job_store.find_fact("other.list") is False

@@ -1,7 +1,8 @@
 """`image2model generate`: pictures in, models out."""
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +24,7 @@ from image2model.cli.adjusting import (
 )
 from image2model.cli.bars import open_display
 from image2model.cli.desk import Desk, Order
-from image2model.cli.errors import SOME_FAILED
+from image2model.cli.errors import SOME_FAILED, exit_code_of
 from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
 from image2model.cli.making import follow, offered_items, take_in
@@ -33,10 +34,16 @@ from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
 from image2model.cli.pictures import find_pictures
-from image2model.cli.saving import Saver
+from image2model.cli.saving import Outcome, Saver
 from image2model.cli.sheets import SourceSheet, open_sheet
 from image2model.cli.subjects import Subject, group_pictures
-from image2model.cli.tables import duration, outcomes_table, output_console, plan_lines
+from image2model.cli.tables import (
+    count_fitting,
+    duration,
+    outcomes_table,
+    output_console,
+    plan_lines,
+)
 from image2model.core.errors import BudgetExceeded, TooManyItems
 from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.hashing import hash_of
@@ -127,7 +134,12 @@ def generate(
     name: Annotated[str, typer.Option(help="The job's name.")] = "",
     budget: Annotated[
         float | None,
-        typer.Option(metavar="USD", min=0, help="The most all of it may cost, in US dollars."),
+        typer.Option(
+            metavar="USD",
+            min=0,
+            help="The most that all of it may cost, in US dollars. What fits is made; the rest "
+            "is left, and made by the same command with a higher budget.",
+        ),
     ] = None,
     keep: Annotated[
         bool | None,
@@ -196,9 +208,9 @@ def generate(
             items=len(subjects),
             items_with_views=sum(len(subject.pictures) > 1 for subject in subjects),
         )
-        _check_budget(estimate, budget)
         if dry_run:
-            _print_plan(estimate, subjects, as_json=as_json)
+            limits = _limits(budget, desk)
+            _print_plan(estimate, subjects, limits, as_json=as_json)
             return
         # What a generator delivers by itself, as it is, need not be asked for.
         plain = not adjust and set(wanted) <= set(card.output_formats)
@@ -216,20 +228,30 @@ def generate(
         raise typer.Exit(run.make(order, resubmit=resubmit))
 
 
-def _check_budget(estimate: EstimateOut, budget: float | None) -> None:
-    if budget is not None and estimate.total_usd > budget:
-        raise BudgetExceeded(budget_usd=budget, needed_usd=estimate.total_usd, period="job")
+def _limits(budget: float | None, desk: Desk) -> Mapping[str, float]:
+    """Tell what may be spent, in US dollars, by what limits it."""
+    limits = {"budget_usd": budget, "day_left_usd": desk.day_left_usd()}
+    return {name: usd for name, usd in limits.items() if usd is not None}
 
 
-def _print_plan(estimate: EstimateOut, subjects: Sequence[Subject], *, as_json: bool) -> None:
+def _print_plan(
+    estimate: EstimateOut,
+    subjects: Sequence[Subject],
+    limits: Mapping[str, float],
+    *,
+    as_json: bool,
+) -> None:
+    counts = [len(subject.pictures) for subject in subjects]
+    fit = count_fitting(estimate, counts, min(limits.values(), default=None))
     if as_json:
-        typer.echo(estimate.model_dump_json(indent=2))
+        plan = {**estimate.model_dump(mode="json"), **limits}
+        typer.echo(json.dumps({**plan, "items_that_fit": fit}, indent=2))
         return
     names = [
         f"{subject.name}: {', '.join(str(one.path) for one in subject.pictures.values())}"
         for subject in subjects
     ]
-    for line in plan_lines(estimate, names):
+    for line in plan_lines(estimate, names, limits, fit=fit):
         typer.echo(line)
     typer.echo("Nothing was made.")
 
@@ -328,6 +350,8 @@ class _Run:
         else:
             self._print_summary(job, saver, time.monotonic() - began_s)
         troubles = [outcome for outcome in saver.outcomes.values() if outcome.trouble]
+        if troubles and all(map(_is_over_budget, troubles)):
+            return exit_code_of(BudgetExceeded)
         return SOME_FAILED if troubles else 0
 
     def _farewell(self) -> str:
@@ -341,9 +365,11 @@ class _Run:
         if table.row_count:
             console.print(table)
         made = sum(not outcome.trouble for outcome in saver.outcomes.values())
-        failed = len(saver.outcomes) - made
+        left = [outcome for outcome in saver.outcomes.values() if _is_over_budget(outcome)]
+        failed = len(saver.outcomes) - made - len(left)
         told = f"Made {made} of {len(job.items)} in {duration(took_s)}"
         told += f"; {failed} failed" if failed else ""
+        told += f"; {len(left)} left for the budget" if left else ""
         if made and not saver.written:
             told += "; all files were there already"
         console.print(f"{told}. The files are in {self._folder.path}", soft_wrap=True, markup=False)
@@ -354,9 +380,29 @@ class _Run:
                 f"fetched, free; with --resubmit it makes them again for about ${usd:,.2f}.",
                 markup=False,
             )
+        if left:
+            console.print(_budget_advice(left), soft_wrap=True, markup=False)
         if job.counts.uncertain:
             console.print(
                 f"{job.counts.uncertain} may have been charged without an answer: see "
                 f"`image2model jobs show {job.id[:8]}`.",
                 markup=False,
             )
+
+
+def _is_over_budget(outcome: Outcome) -> bool:
+    error = outcome.item.error
+    return error is not None and error.code == BudgetExceeded.code and not outcome.files
+
+
+def _budget_advice(left: Sequence[Outcome]) -> str:
+    """Say how to have made what the budget did not pay for."""
+    details = [outcome.item.error.details for outcome in left if outcome.item.error]
+    of_day = any(detail.get("period") == "day" for detail in details)
+    limit_usd = details[0].get("budget_usd", 0.0)
+    raised = "a higher IMAGE2MODEL_BUDGET__DAY_USD, or tomorrow" if of_day else "a higher --budget"
+    return (
+        f"The {'day' if of_day else 'job'} budget of ${limit_usd:,.2f} does not pay for "
+        f"{len(left)} more. Run the same command again with {raised}: what is made already is not "
+        "paid for again."
+    )

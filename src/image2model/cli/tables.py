@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from rich import box
 from rich.console import Console
@@ -83,8 +84,41 @@ def dollars(usd: float) -> str:
     return f"${usd:,.2f}" if usd else "free"
 
 
-def plan_lines(estimate: EstimateOut, names: Iterable[str]) -> Iterable[str]:
-    """Tell what an order would make, cost and take."""
+def count_fitting(estimate: EstimateOut, pictures: Sequence[int], limit_usd: float | None) -> int:
+    """
+    Count the items that a budget pays for, one after the other.
+
+    Args:
+        estimate: What all of them cost.
+        pictures: How many pictures each has.
+        limit_usd: The budget, in US dollars; None: there is none.
+    """
+    if limit_usd is None:
+        return len(pictures)
+    several = sum(count > 1 for count in pictures)
+    item_usd, total_usd = (Decimal(str(usd)) for usd in (estimate.item_usd, estimate.total_usd))
+    more_usd = (total_usd - item_usd * len(pictures)) / several if several else Decimal(0)
+    left_usd, fit = Decimal(str(limit_usd)), 0
+    for count in pictures:
+        price_usd = item_usd + (more_usd if count > 1 else 0)
+        if price_usd <= left_usd:
+            left_usd -= price_usd
+            fit += 1
+    return fit
+
+
+def plan_lines(
+    estimate: EstimateOut, names: Iterable[str], limits: Mapping[str, float], *, fit: int
+) -> Iterable[str]:
+    """
+    Tell what an order would make, cost and take.
+
+    Args:
+        estimate: The forecast.
+        names: What it is made of.
+        limits: What may be spent, in US dollars: `budget_usd`, `day_left_usd`.
+        fit: How many items that pays for.
+    """
     for name in names:
         yield f"  {name}"
     options = ", ".join(f"{name}={value}" for name, value in estimate.options.items())
@@ -96,6 +130,12 @@ def plan_lines(estimate: EstimateOut, names: Iterable[str]) -> Iterable[str]:
             "before is not paid again"
         )
     yield f"Price: {price}"
+    for name, usd in limits.items():
+        what = "Budget" if name == "budget_usd" else "Left of the budget of a day"
+        yield f"{what}: ${usd:,.2f}"
+    if limits and fit < estimate.items:
+        left = estimate.items - fit
+        yield f"The budget pays for {fit} of {estimate.items}; {left} would be left."
     if estimate.note:
         yield f"Note: {estimate.note}"
     yield f"Time: about {duration(estimate.typical_s)} for one"

@@ -15,6 +15,7 @@ from image2model.client.events import Event
 from image2model.core.errors import NoPictures, ServerUnreachable
 from image2model.wire.inspection import InspectionOut
 from image2model.wire.models import (
+    AccountOut,
     EstimateIn,
     EstimateOut,
     FidelityOut,
@@ -421,6 +422,10 @@ class Client:
             if page.next is None:
                 return
             query["cursor"] = page.next
+
+    def account(self) -> AccountOut:
+        """Tell who this client is to the server, and what is left of the budget of a day."""
+        return self._server.ask(AccountOut, "GET", "/account")
 
     # --- the wire ---------------------------------------------------------------------------
 

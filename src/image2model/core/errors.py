@@ -74,6 +74,7 @@ The tree::
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 JsonValue = Any
@@ -88,11 +89,14 @@ class Image2ModelError(Exception):
         code: The stable word a program can branch on.
         message: One sentence for people: what is wrong and what to do.
         details: Further facts, as JSON values.
+        cost_usd: What a provider charged for the work that failed so, in US dollars; None: it
+            does not say, or there was no such work.
     """
 
     code: ClassVar[str]
     message: str
     details: Mapping[str, JsonValue]
+    cost_usd: Decimal | None = None
 
     def __init__(self, message: str, /, **details: JsonValue) -> None:
         super().__init__(message)
@@ -579,9 +583,13 @@ class BudgetExceeded(LimitError):
     code = "budget_exceeded"
 
     def __init__(self, *, budget_usd: float, needed_usd: float, period: str) -> None:
+        spent = "the last 24 hours" if period == "day" else "the job"
+        whose = "the budget of a day" if period == "day" else "its budget"
+        raised = "Wait or raise IMAGE2MODEL_BUDGET__DAY_USD" if period == "day" else "Raise it"
         super().__init__(
-            f"This needs ${needed_usd:.2f} but the {period} budget is ${budget_usd:.2f}. "
-            "Raise the budget or choose a cheaper generator.",
+            f"With this model {spent} would cost ${needed_usd:.2f}, but {whose} is "
+            f"${budget_usd:.2f}. {raised}, then make the model again, or choose a cheaper "
+            "generator; what is made already is not paid for again.",
             budget_usd=budget_usd,
             needed_usd=needed_usd,
             period=period,

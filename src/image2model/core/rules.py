@@ -132,9 +132,9 @@ def can_be_resubmitted(state: ItemState, attempts: Sequence[Attempt]) -> bool:
     """
     Tell whether a person may have an item sent to its provider again, and pay for it again.
 
-    That is an uncertain item, or one that failed although its provider has made it.
+    That is an item in doubt, or one that failed although its provider has made it.
     """
-    return state is ItemState.UNCERTAIN or (
+    return is_in_doubt(state, attempts) or (
         state is ItemState.FAILED and undelivered_attempt(attempts) is not None
     )
 
@@ -157,6 +157,20 @@ def revives(attempt: Attempt) -> bool:
         AttemptState.ACCEPTED,
         AttemptState.SUCCEEDED,
     }
+
+
+def is_in_doubt(state: ItemState, attempts: Sequence[Attempt]) -> bool:
+    """
+    Tell whether a person may decide what becomes of an item whose provider's answer was lost.
+
+    Args:
+        state: Where the item stands. One that is submitting is in doubt while its lost answer is
+            searched for.
+        attempts: Its attempts, oldest first.
+    """
+    if state is ItemState.SUBMITTING:
+        return bool(attempts) and attempts[-1].state is AttemptState.UNCERTAIN
+    return state is ItemState.UNCERTAIN
 
 
 def is_reusable(result: Result, *, keep: KeepPolicy, now: datetime) -> bool:

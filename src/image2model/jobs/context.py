@@ -7,6 +7,7 @@ from pathlib import Path
 from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.bells import RECALLS
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.drawing import Drawing
 from image2model.jobs.links import Links
@@ -105,3 +106,7 @@ class Context:
     async def announce(self, job: JobId) -> None:
         """Wake the watchers of *job*; call it after the change is written."""
         await self.feed.publish(job)
+
+    async def recall(self) -> None:
+        """Have all workers see at once which items they were told to stop; call it after that."""
+        await self.feed.publish(RECALLS)

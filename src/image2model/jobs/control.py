@@ -3,12 +3,14 @@
 import contextlib
 from collections.abc import Collection
 
+import anyio
+
 from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
-from image2model.core.job import Job, Problem
+from image2model.core.job import Item, Job, Problem
 from image2model.core.names import clean_name
 from image2model.core.rules import offered_usd
-from image2model.core.states import ItemState
+from image2model.core.states import AttemptState, ItemState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
@@ -17,6 +19,16 @@ from image2model.jobs.linked import settle_life
 from image2model.jobs.submit import dispatch_queued
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
+
+_BEING_SENT_S = 3.0
+"""
+How long pausing and cancelling wait for the answers to submissions that were already written down.
+
+Each is sent right after it was written down; the wait is there so that none of them leaves after
+people were told that nothing does.
+"""
+
+_LOOK_EVERY_S = 0.25
 
 
 async def update_job(
@@ -62,12 +74,15 @@ async def cancel_items(
     """
     await owned_job(context, owner, job_id)
     await context.store.cancel_items(job_id, indexes)
-    return await _changed(context, job_id)
+    return await _stopped(context, job_id)
 
 
 async def pause_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     """
     Start no further items of a job; those under way go on.
+
+    Items that wait for a place at their provider give it up. Nothing of the job is submitted
+    after this has returned.
 
     Raises:
         JobNotFound: The owner has no such job.
@@ -75,7 +90,7 @@ async def pause_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     """
     await owned_job(context, owner, job_id)
     await context.store.pause_job(job_id)
-    return await _changed(context, job_id)
+    return await _stopped(context, job_id)
 
 
 async def resume_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
@@ -126,12 +141,13 @@ async def resolve_item(
     """
     Settle an item of which nobody knows whether the provider accepted it.
 
-    An item that was paid for and whose provider has it no more, or has something useless, may be
+    It may be settled while the lost answer is still searched for; the search then ends. An item
+    that was paid for and whose provider has it no more, or has something useless, may be
     submitted again as well, where that is offered (`offered_usd`). It is paid for again.
 
     Raises:
         JobNotFound, ItemNotFound: It is not there, or not this owner's.
-        WrongState: It is not uncertain, and not offered to be made again.
+        WrongState: There is no doubt about it, and it is not offered to be made again.
     """
     job = await owned_job(context, owner, ref.job)
     item = next((item for item in job.items if item.index == ref.index), None)
@@ -147,6 +163,7 @@ async def resolve_item(
         "It may still appear on the provider's bill.",
     )
     await context.store.resolve_item(ref, resolution, problem=problem)
+    await context.recall()
     return await _changed(context, ref.job)
 
 
@@ -158,8 +175,26 @@ async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
         JobNotFound: The owner has no such job.
     """
     await owned_job(context, owner, job_id)
-    await discard_artifacts(context, await context.store.delete_job(job_id))
+    files = await context.store.delete_job(job_id)
+    await context.recall()
+    await discard_artifacts(context, files)
     await context.announce(job_id)
+
+
+async def _stopped(context: Context, job_id: JobId) -> Job:
+    """Have workers hear of it at once, and let what was being sent at that moment be sent."""
+    await context.recall()
+    await context.announce(job_id)
+    with anyio.move_on_after(_BEING_SENT_S):
+        async with context.feed.watch(job_id) as watch:
+            while any(map(_is_being_sent, (await context.store.get_job(job_id)).items)):
+                await watch.changed(timeout_s=_LOOK_EVERY_S)
+    return await _changed(context, job_id)
+
+
+def _is_being_sent(item: Item) -> bool:
+    is_open = bool(item.attempts) and item.attempts[-1].state is AttemptState.SUBMITTING
+    return item.state is ItemState.SUBMITTING and is_open
 
 
 async def _changed(context: Context, job_id: JobId) -> Job:

@@ -2,11 +2,13 @@
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
+from functools import partial
 
 import anyio
+import anyio.lowlevel
 
 from image2model.core.errors import (
     BudgetExceeded,
@@ -28,7 +30,7 @@ from image2model.core.errors import (
 )
 from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
-from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
+from image2model.core.job import Attempt, Handle, Item, Job, Problem, Progress, Submission
 from image2model.core.rules import undelivered_attempt
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.bells import listening
@@ -54,7 +56,7 @@ from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Claim, Step
-from image2model.ports.provider import BillReader, Delivery
+from image2model.ports.provider import AnswerSearcher, BillReader, Delivery, PlaceKeeper
 
 _log = logging.getLogger(__name__)
 
@@ -104,8 +106,9 @@ class ItemRunner:
             return
         await settle_life(self._context, run.job)
         if held.lost:
-            self._context.metrics.leases_lost(1)
-            _log.info("another worker has taken over item %d of job %s", ref.index, ref.job)
+            if run.has_begun:
+                self._context.metrics.leases_lost(1)
+            _log.info("item %d of job %s is no longer held here", ref.index, ref.job)
 
 
 class _Limits:
@@ -171,6 +174,11 @@ class _Run:
         """The item's job as last seen, without its items."""
         return self._claim.job
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was sent for it; what only waited is taken away by a pause, too."""
+        return self._state is not ItemState.QUEUED
+
     # --- the way ----------------------------------------------------------------------------
 
     @property
@@ -232,30 +240,47 @@ class _Run:
             return
         with self._calling("prepare"):
             submission = await self._provider.prepare(self._work)
-        # Not to be interrupted: a request whose answer nobody waits for may cost money.
+        with self._releasing(submission):
+            # Whoever was told to stop while it waited for its place must not begin.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        # Not to be interrupted: a request whose answer nobody waits for may cost money. What
+        # came of it is written down here, too, for only here it is certain.
         with anyio.CancelScope(shield=True):
-            try:
-                await self._submit(submission)
-            except SubmissionUncertain as error:
-                ref = self._claim.ref
-                _log.warning("item %d of job %s: %s", ref.index, ref.job, error)
-                self._answer_lost = True
+            await self._or_settle(partial(self._submit, submission))
 
     async def _submit(self, submission: Submission) -> None:
+        """Write the attempt down and send it, with nothing to wait for in between."""
         submit_key = SubmitKey(new_hex_id())
-        await self._step(
-            Step(
-                to=ItemState.SUBMITTING,
-                progress=Progress(phase="Submitting"),
-                start=AttemptStart(
-                    submit_key=submit_key, provider=self._provider.name, submission=submission
-                ),
-                budget=Budget(day_usd=self._context.rules.day_budget_usd),
+        with self._releasing(submission):
+            await self._step(
+                Step(
+                    to=ItemState.SUBMITTING,
+                    progress=Progress(phase="Submitting"),
+                    start=AttemptStart(
+                        submit_key=submit_key, provider=self._provider.name, submission=submission
+                    ),
+                    budget=Budget(day_usd=self._context.rules.day_budget_usd),
+                )
             )
-        )
-        with self._calling("submit"):
-            handle = await self._provider.submit(submission, submit_key=submit_key)
-        await self._accepted(handle)
+        try:
+            with self._calling("submit"):
+                handle = await self._provider.submit(submission, submit_key=submit_key)
+        except SubmissionUncertain as error:
+            ref = self._claim.ref
+            _log.warning("item %d of job %s: %s", ref.index, ref.job, error)
+            self._answer_lost = True
+        else:
+            await self._accepted(handle)
+
+    @contextmanager
+    def _releasing(self, submission: Submission) -> Iterator[None]:
+        """Have the provider give back what it reserved for *submission* if the block fails."""
+        try:
+            yield
+        except BaseException:
+            if isinstance(self._provider, PlaceKeeper):
+                self._provider.release(submission)
+            raise
 
     async def _accepted(self, handle: Handle) -> None:
         change = AttemptChange(state=AttemptState.ACCEPTED, handle=handle)
@@ -272,8 +297,14 @@ class _Run:
         """Find out what became of a submission without an answer, lost now or by a dead worker."""
         attempt = self._attempt
         if attempt.handle is None:
-            phase = Progress(phase="Looking for a lost answer")
-            await self._step(Step(to=ItemState.SUBMITTING, progress=phase))
+            # In doubt from here on, so that a person may decide while the search goes on.
+            await self._step(
+                Step(
+                    to=ItemState.SUBMITTING,
+                    progress=await self._search_progress(attempt.submission),
+                    attempt=AttemptChange(state=AttemptState.UNCERTAIN),
+                )
+            )
         handle = attempt.handle
         if handle is None:
             with self._calling("reconcile"):
@@ -285,6 +316,14 @@ class _Run:
             raise ProviderUnavailable(provider=self._provider.name, reason=reason)
         else:
             await self._requeue(_problem_of_lost_worker(), delay_s=0.0)
+
+    async def _search_progress(self, submission: Submission) -> Progress:
+        if not isinstance(self._provider, AnswerSearcher):
+            return Progress(phase="Looking for a lost answer")
+        limit_s = await self._provider.search_limit_s(submission)
+        told = f"{limit_s:.0f} s" if limit_s < 100.0 else f"{math.ceil(limit_s / 60.0)} min"
+        phase = f"Looking for a lost answer, for at most {told}"
+        return Progress(phase=phase, eta_s=limit_s)
 
     async def _follow(self) -> None:
         pacer = ProgressPacer(self._context.clock)
@@ -432,16 +471,37 @@ class _Run:
                         attempt=AttemptChange(state=AttemptState.UNCERTAIN),
                     )
                 )
-            case ProviderAccountBlocked() | GeneratorRetired() | BudgetExceeded():
+            case ProviderAccountBlocked() | GeneratorRetired():
                 await self._fail(problem, made=True)
-                await self._stop_job(problem)
+                await self._stop_others(problem, None)
+            case BudgetExceeded():
+                await self._fail(problem)
+                await self._stop_others(problem, await self._as_expensive())
             case ProviderUnavailable() | ComputeCrashed() if self._may_try_again():
                 tries = max(len(self._claim.item.attempts), self._claim.fence) - 1
                 retry_after_s = getattr(error, "retry_after_s", None)
                 delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
-                await self._requeue(problem, delay_s=delay_s)
+                await self._requeue(problem, delay_s=delay_s, cost_usd=error.cost_usd)
             case _:
-                await self._fail(problem, made=_may_be_fetched_again(error))
+                made = _may_be_fetched_again(error)
+                await self._fail(problem, made=made, cost_usd=error.cost_usd)
+
+    async def _stop_others(self, problem: Problem, indexes: Collection[int] | None) -> None:
+        """Fail other items of the job that wait, for they would end as this one did."""
+        await self._context.store.stop_job(self._claim.ref.job, indexes, problem=problem)
+        await self._context.recall()
+        await self._context.announce(self._claim.ref.job)
+
+    async def _as_expensive(self) -> Collection[int]:
+        """List the job's items that cost no less than this one; cheaper ones may still fit."""
+        job = await self._context.store.get_job(self._claim.ref.job)
+        price = self._context.catalogue.card(job.generator).price
+
+        def price_usd(item: Item) -> Decimal:
+            return price.of(job.options, pictures=len(item.pictures))
+
+        own_usd = price_usd(self._claim.item)
+        return [item.index for item in job.items if price_usd(item) >= own_usd]
 
     @property
     def _is_paid(self) -> bool:
@@ -496,11 +556,7 @@ class _Run:
                 )
             )
         if isinstance(failure.error, ProviderAccountBlocked | GeneratorRetired):
-            await self._stop_job(_problem_of(failure.error))
-
-    async def _stop_job(self, problem: Problem) -> None:
-        await self._context.store.stop_job(self._claim.ref.job, problem=problem)
-        await self._context.announce(self._claim.ref.job)
+            await self._stop_others(_problem_of(failure.error), None)
 
     def _may_try_again(self) -> bool:
         if self._state is ItemState.FINISHING:
@@ -510,38 +566,44 @@ class _Run:
             and self._claim.fence < _MOST_CLAIMS
         )
 
-    async def _requeue(self, problem: Problem, *, delay_s: float) -> None:
-        """Have the item tried again later; an attempt that was open is closed as unpaid."""
+    async def _requeue(
+        self, problem: Problem, *, delay_s: float, cost_usd: Decimal | None = None
+    ) -> None:
+        """Have the item tried again later; an open attempt is closed, unpaid by itself."""
         await self._step(
             Step(
                 to=ItemState.QUEUED,
                 progress=Progress(phase="Waiting for another try"),
                 problem=problem,
-                attempt=self._closed(AttemptState.FAILED, cost_usd=_NOTHING_USD),
+                attempt=self._closed(AttemptState.FAILED, cost_usd=cost_usd or _NOTHING_USD),
                 delay_s=delay_s,
             )
         )
 
-    async def _fail(self, problem: Problem, *, made: bool = False) -> None:
+    async def _fail(
+        self, problem: Problem, *, made: bool = False, cost_usd: Decimal | None = None
+    ) -> None:
         """Fail the item; *made*: the provider has the model still, so its attempt stays open."""
         if self._cancelling and self._state in {ItemState.GENERATING, ItemState.FINISHING}:
             # Its end there is what was asked for.
-            change = self._closed(AttemptState.CANCELLED, cost_usd=None)
+            change = self._closed(AttemptState.CANCELLED, cost_usd=cost_usd)
             await self._step(Step(to=ItemState.CANCELLED, attempt=change))
             return
         keep_open = made and self._state is ItemState.FINISHING
-        unpaid = _NOTHING_USD if self._state is ItemState.SUBMITTING else None
+        cost_usd = _NOTHING_USD if self._state is ItemState.SUBMITTING else cost_usd
         await self._step(
             Step(
                 to=ItemState.FAILED,
                 problem=problem,
-                attempt=None if keep_open else self._closed(AttemptState.FAILED, cost_usd=unpaid),
+                attempt=None if keep_open else self._closed(AttemptState.FAILED, cost_usd=cost_usd),
             )
         )
 
     def _closed(self, state: AttemptState, *, cost_usd: Decimal | None) -> AttemptChange | None:
         attempts = self._claim.item.attempts
-        if not attempts or attempts[-1].state not in OPEN_ATTEMPTS:
+        # While its answer is searched for, an attempt is in doubt and may still be closed.
+        searched = {AttemptState.UNCERTAIN} if self._state is ItemState.SUBMITTING else set()
+        if not attempts or attempts[-1].state not in OPEN_ATTEMPTS | searched:
             return None
         return AttemptChange(state=state, cost_usd=cost_usd)
 

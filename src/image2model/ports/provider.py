@@ -14,6 +14,7 @@ from image2model.core.job import FileRole, Handle, KeepPolicy, Progress, Submiss
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
+from image2model.ports.facts import Facts
 from image2model.ports.fetcher import Fetcher
 
 
@@ -274,6 +275,29 @@ class BillReader(Protocol):
         ...
 
 
+@runtime_checkable
+class AnswerSearcher(Protocol):
+    """What a provider has besides, if it can say how long `reconcile` may take."""
+
+    async def search_limit_s(self, submission: Submission) -> float:
+        """Tell how long the search for *submission* takes at most from now on, in seconds."""
+        ...
+
+
+@runtime_checkable
+class PlaceKeeper(Protocol):
+    """
+    What a provider has besides, if `prepare` reserves something for the submission.
+
+    It is told where a submission that was prepared will not be submitted, because its job was
+    paused or its budget is used up, so that other jobs need not wait for what it reserved.
+    """
+
+    def release(self, submission: Submission) -> None:
+        """Give back what `prepare` has reserved for *submission*; may be called twice."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTools:
     """
@@ -287,6 +311,8 @@ class ProviderTools:
         incoming: Folder for files on their way; each named `*.part`, removed when old.
         result_bytes: The largest file of a result that is kept, in bytes.
         compute_limit_s: The longest a single computation may take, in seconds.
+        facts: Keeps what the provider has learnt for all processes and beyond restarts; None:
+            there is no such place, and it learns for itself.
         config: The provider's own settings, by lower-case name without any prefix: the variable
             `IMAGE2MODEL_ACME__API_KEY` is `api_key` for the provider `acme`. May hold secrets,
             and is therefore left out of the representation.
@@ -299,6 +325,7 @@ class ProviderTools:
     incoming: Path
     result_bytes: int
     compute_limit_s: float
+    facts: Facts | None = None
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

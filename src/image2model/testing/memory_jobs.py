@@ -11,6 +11,7 @@ from image2model.core.errors import (
     BudgetExceeded,
     IdempotencyKeyReused,
     JobNotFound,
+    JsonValue,
     LeaseLost,
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
@@ -69,6 +70,7 @@ class MemoryJobStore:
         self._jobs: dict[JobId, JobRecord] = {}
         self._derived: dict[ArtifactId, ArtifactId] = {}
         self._ledger = Ledger()
+        self._facts: dict[str, JsonValue] = {}
         self._turns: dict[str, tuple[WorkerId, datetime]] = {}
 
     # --- jobs -------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ class MemoryJobStore:
         return control.refs(control.queued_items(record))
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an item that is or may be paid for again, or fail it."""
+        """Queue an item in doubt, or one to be paid for again, or fail it."""
         record, attempts = self._find(ref.job), self._ledger.of_item(ref)
         closed = control.resolve_item(
             record,
@@ -262,9 +264,11 @@ class MemoryJobStore:
         if closed is not None:
             self._ledger.change(closed)
 
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
-        """Fail every queued item of a job."""
-        control.stop_job(self._find(job), problem=problem, now=self._clock.now())
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
+        """Fail queued items of a job."""
+        control.stop_job(self._find(job), indexes, problem=problem, now=self._clock.now())
 
     # --- work -------------------------------------------------------------------------------
 
@@ -332,6 +336,9 @@ class MemoryJobStore:
         if not held or held[0][1].item.state is not claim.item.state:
             raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
         job, record, now = self._find(claim.ref.job), held[0][1], self._clock.now()
+        if not step.may_be_taken(job.job.state):
+            raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
+        step = step.unless_cancelled(cancel_requested=record.item.cancel_requested)
         if step.start is not None:
             self._start_attempt(job, record, step, now)
         if step.attempt is not None:
@@ -452,6 +459,14 @@ class MemoryJobStore:
             return False
         self._turns[duty] = worker, now + timedelta(seconds=lease_s)
         return True
+
+    async def keep_fact(self, name: str, value: JsonValue) -> None:
+        """Keep a small fact in place of what was there."""
+        self._facts[name] = value
+
+    async def find_fact(self, name: str) -> JsonValue | None:
+        """Read a small fact; None: it is not known."""
+        return self._facts.get(name)
 
     async def check(self) -> None:
         """Do nothing: memory works."""

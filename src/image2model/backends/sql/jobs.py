@@ -14,6 +14,7 @@ from image2model.backends.sql import (
     jobs_step,
 )
 from image2model.backends.sql.transaction import Database
+from image2model.core.errors import JsonValue
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
 from image2model.ports.dispatcher import ItemRef
@@ -140,12 +141,14 @@ class SqlJobStore:
         return await self._database.write(jobs_control.resume_job, job)
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an item that is or may be paid for again, or fail it."""
+        """Queue an item in doubt, or one to be paid for again, or fail it."""
         await self._database.write(jobs_control.resolve_item, ref, resolution, problem=problem)
 
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
-        """Fail every queued item of a job."""
-        await self._database.write(jobs_control.stop_job, job, problem=problem)
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
+        """Fail queued items of a job."""
+        await self._database.write(jobs_control.stop_job, job, indexes, problem=problem)
 
     # --- work -------------------------------------------------------------------------------
 
@@ -220,6 +223,14 @@ class SqlJobStore:
         return await self._database.write(
             jobs_leases.take_turn, duty, worker=worker, lease_s=lease_s
         )
+
+    async def keep_fact(self, name: str, value: JsonValue) -> None:
+        """Keep a small fact in place of what was there."""
+        await self._database.write(jobs_keep.keep_fact, name, value)
+
+    async def find_fact(self, name: str) -> JsonValue | None:
+        """Read a small fact; None: it is not known."""
+        return await self._database.read(jobs_keep.find_fact, name)
 
     async def check(self) -> None:
         """Write and read, to say whether the store works."""

@@ -2,24 +2,33 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+import sqlalchemy as sa
+
 from image2model.backends.sql.jobs_ledger import change_attempts, read_attempts
 from image2model.backends.sql.jobs_locked import (
     LockedJob,
     lock_job,
+    no_lease,
     queued_again_values,
     standing_values,
 )
 from image2model.backends.sql.jobs_read import read_job
 from image2model.backends.sql.rows import Row, Values, expiry_of, name_values
+from image2model.backends.sql.tables import items
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import WrongState
 from image2model.core.ids import JobId
 from image2model.core.job import Job, Problem
-from image2model.core.rules import can_be_resubmitted, undelivered_attempt
+from image2model.core.rules import can_be_resubmitted, is_in_doubt, undelivered_attempt
 from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, Resolution
 
+_RECALL_QUEUED = (
+    sa.update(items)
+    .where(items.c.job_id == sa.bindparam("of_job"), items.c.state == ItemState.QUEUED)
+    .values(**no_lease())
+)
 _RETRIABLE = frozenset({ItemState.FAILED, ItemState.CANCELLED})
 
 
@@ -81,8 +90,9 @@ def _running_again(job: LockedJob) -> Values:
 
 
 def pause_job(tx: Transaction, job: JobId) -> None:
-    """Let no further items of a job be claimed."""
+    """Let no further items of a job be claimed, and take queued ones from their workers."""
     _switch(tx, job, JobState.PAUSED)
+    tx.run(_RECALL_QUEUED, {"of_job": job})
 
 
 def resume_job(tx: Transaction, job: JobId) -> Sequence[ItemRef]:
@@ -95,13 +105,13 @@ def resume_job(tx: Transaction, job: JobId) -> Sequence[ItemRef]:
 def resolve_item(
     tx: Transaction, ref: ItemRef, resolution: Resolution, *, problem: Problem
 ) -> None:
-    """Queue an item that is or may be paid for again, or fail it."""
+    """Queue an item in doubt, or one to be paid for again, or fail it."""
     locked = lock_job(tx, ref.job)
     chosen = locked.choose([ref.index])
     (row,) = chosen
     attempts = read_attempts(tx, row.id)
     resubmits = resolution is Resolution.RESUBMIT and can_be_resubmitted(row.state, attempts)
-    if not resubmits and row.state is not ItemState.UNCERTAIN:
+    if not resubmits and not is_in_doubt(row.state, attempts):
         _refuse(row, [ItemState.UNCERTAIN])
     if resubmits:
         if (undelivered := undelivered_attempt(attempts)) is not None:
@@ -113,10 +123,16 @@ def resolve_item(
         locked.touch_or_finish()
 
 
-def stop_job(tx: Transaction, job: JobId, *, problem: Problem) -> None:
-    """Fail every queued item of a job."""
+def stop_job(
+    tx: Transaction, job: JobId, indexes: Collection[int] | None, *, problem: Problem
+) -> None:
+    """Fail queued items of a job: those at *indexes*, or all."""
     locked = lock_job(tx, job)
-    queued = [row for row in locked.choose(None) if row.state is ItemState.QUEUED]
+    queued = [
+        row
+        for row in locked.choose(None)
+        if row.state is ItemState.QUEUED and (indexes is None or row.place in indexes)
+    ]
     if queued and locked.row.state is not JobState.DRAFT:
         locked.change(queued, standing_values(ItemState.FAILED, problem))
         locked.touch_or_finish()

@@ -5,20 +5,21 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import lock_owner, lock_rows
+from image2model.backends.sql.dialect import add_if_absent, lock_owner, lock_rows
 from image2model.backends.sql.jobs_locked import lock_job, try_lock_job
 from image2model.backends.sql.jobs_step import replace_files
 from image2model.backends.sql.rows import to_seconds
 from image2model.backends.sql.tables import (
     attempts,
     derived_files,
+    facts,
     items,
     jobs,
     pictures,
     result_files,
 )
 from image2model.backends.sql.transaction import Transaction
-from image2model.core.errors import WrongState
+from image2model.core.errors import JsonValue, WrongState
 from image2model.core.ids import ArtifactId, JobId
 from image2model.core.job import Result
 from image2model.core.rules import ENDED_ATTEMPTS
@@ -136,3 +137,17 @@ def _with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[Artif
 def write_check(tx: Transaction) -> None:
     """Write something, to say whether the database can be written."""
     tx.run(_CHECK, {"now_s": tx.now_s})
+
+
+def keep_fact(tx: Transaction, name: str, value: JsonValue) -> None:
+    """Keep a value under a name in place of what was there."""
+    add_if_absent(tx.connection, facts, {"name": name, "value": value})
+    tx.run(sa.update(facts).where(facts.c.name == name).values(value=value))
+
+
+def find_fact(tx: Transaction, name: str) -> JsonValue | None:
+    """Read what is kept under a name; None: nothing."""
+    found: JsonValue | None = tx.run(
+        sa.select(facts.c.value).where(facts.c.name == name)
+    ).scalar_one_or_none()
+    return found

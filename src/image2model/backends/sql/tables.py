@@ -8,7 +8,7 @@ from image2model.core.generator import View
 from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -196,6 +196,14 @@ turns = sa.Table(
     sa.Column("duty", sa.String(32), primary_key=True),
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("until", Seconds, nullable=False),
+)
+
+# What was learnt about providers.
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", Json, nullable=False),
 )
 
 # One row, written to say whether the database can be written.

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from image2model.core.errors import WrongState
 from image2model.core.job import Attempt, Problem, Result
-from image2model.core.rules import can_be_resubmitted, undelivered_attempt
+from image2model.core.rules import can_be_resubmitted, is_in_doubt, undelivered_attempt
 from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
 from image2model.jobs.records.document import ItemRecord, JobRecord
 from image2model.jobs.records.steps import changed_attempt
@@ -95,10 +95,13 @@ def _run_again(record: JobRecord) -> None:
 
 
 def switch_job(record: JobRecord, to: JobState, *, now: datetime) -> None:
-    """Pause it, or let it go on."""
+    """Pause it, taking its queued items from their workers, or let it go on."""
     record.insist(JobState.RUNNING, JobState.PAUSED)
     if record.job.state is not to:
         record.job = replace(record.job, state=to)
+        if to is JobState.PAUSED:
+            for found in queued_items(record):
+                found.end_lease()
         record.touch((), now)
 
 
@@ -107,18 +110,19 @@ def resolve_item(
     index: int,
     resolution: Resolution,
     *,
-    problem: Problem,
     attempts: Sequence[Attempt],
+    problem: Problem,
     now: datetime,
 ) -> Attempt | None:
     """
-    Queue an item that is or may be paid for again, or fail it.
+    Queue an item in doubt, or one to be paid for again, or fail it.
 
     Returns:
         The attempt of *attempts*, the item's, that ends with it, as it is then; None: none does.
     """
     found = record.record(index)
-    if resolution is not Resolution.RESUBMIT or not can_be_resubmitted(found.item.state, attempts):
+    resubmits = resolution is Resolution.RESUBMIT and can_be_resubmitted(found.item.state, attempts)
+    if not resubmits and not is_in_doubt(found.item.state, attempts):
         _insist(found, ItemState.UNCERTAIN)
     closed: Attempt | None = None
     if resolution is Resolution.RESUBMIT:
@@ -132,9 +136,13 @@ def resolve_item(
     return closed
 
 
-def stop_job(record: JobRecord, *, problem: Problem, now: datetime) -> None:
-    """Fail every queued item."""
-    queued = queued_items(record)
+def stop_job(
+    record: JobRecord, indexes: Collection[int] | None, *, problem: Problem, now: datetime
+) -> None:
+    """Fail queued items: those at *indexes*, or all."""
+    queued = [
+        found for found in queued_items(record) if indexes is None or found.item.index in indexes
+    ]
     if queued and record.job.state is not JobState.DRAFT:
         for found in queued:
             found.come_to(ItemState.FAILED, problem=problem, now=now)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import anyio
 
@@ -15,7 +16,7 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId
 from image2model.core.job import Handle, Progress
 from image2model.providers.fal.config import FalConfig, Pace
-from image2model.providers.fal.errors import INFRASTRUCTURE, infrastructure_failure
+from image2model.providers.fal.errors import INFRASTRUCTURE, charged, infrastructure_failure
 from image2model.providers.fal.http import PROVIDER, Answer, AnswerLost, NotSent
 from image2model.providers.fal.places import Places
 from image2model.providers.fal.progress import Meter, RunTimes, inference_s
@@ -92,7 +93,8 @@ class Follower:
         Raises:
             ProviderRejected: It failed for good, or took too long and was stopped.
             ItemTimedOut: It took too long and cannot be stopped.
-            ProviderUnavailable: It was lost at fal and nothing was charged.
+            ProviderUnavailable: It did not start, was withdrawn, and nothing was charged.
+            BrokeDown: It was lost at fal and nothing was charged.
             Forgotten: The queue does not know it.
         """
         request_id = handle.request_id
@@ -167,7 +169,8 @@ class Follower:
         if watch.waits and age_s > start_limit_s + _GRACE_S:
             if await self._withdraw(handle):
                 reason = f"the request did not start within {start_limit_s:g} s and was withdrawn"
-                raise ProviderUnavailable(provider=PROVIDER, reason=reason)
+                unpaid = ProviderUnavailable(provider=PROVIDER, reason=reason)
+                raise charged(unpaid, Decimal(0))
         elif age_s > limit_s:
             if await self._withdraw(handle):
                 reason = f"it took longer than {limit_s:g} s and was cancelled"

@@ -99,6 +99,7 @@ class FalQueue:
             "endpoint": submission.endpoint,
             "prepared_at": submission.data["prepared_at"],
             "file_life_s": self._config.file_life_s,
+            "pictures": submission.data["pictures"],
         }
         return Handle(request_id=request_id, data={**about, **urls})
 

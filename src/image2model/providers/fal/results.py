@@ -29,7 +29,12 @@ from image2model.core.job import FileRole, Handle
 from image2model.ports.provider import ProvidedFile
 from image2model.providers.fal.archives import unpack
 from image2model.providers.fal.catalogue.row import Row
-from image2model.providers.fal.errors import account_problem, failure_of, input_problem
+from image2model.providers.fal.errors import (
+    BrokeDown,
+    account_problem,
+    failure_of,
+    input_problem,
+)
 from image2model.providers.fal.extracting import Offer, Offers, find_offers
 from image2model.providers.fal.http import PROVIDER, Answer
 from image2model.providers.fal.platform import Platform, read_units
@@ -52,10 +57,13 @@ class Outcome:
     Attributes:
         data: The model's output.
         units: What was charged, in the endpoint's units; None: not said.
+        earlier_usd: What was charged for requests that fal ran in vain before it, in US dollars;
+            None: not known.
     """
 
     data: JsonValue
     units: Decimal | None
+    earlier_usd: Decimal | None = Decimal(0)
 
 
 class Results:
@@ -76,10 +84,9 @@ class Results:
         fal keeps a result for an hour at most; after that it is read from the list of requests.
 
         Raises:
-            ProviderRejected, InvalidPictureError: The model refused.
-            ProviderUnavailable: The model broke down, and nothing was charged.
+            ProviderRejected, InvalidPictureError: The model refused; the error says at what cost.
+            BrokeDown: The model broke down, or nobody has the result any more.
             ProviderAccountBlocked: The account cannot be used now.
-            ProviderResultInvalid: Nobody has the result any more.
             Unread: It cannot be read now; it is not lost.
         """
         try:
@@ -87,17 +94,31 @@ class Results:
         except ProviderUnavailable as error:
             raise Unread(error) from error
         if answer.status == 404:
-            return await self.recover(handle)
-        if not answer.ok:
-            raise account_problem(answer) or failure_of(answer)
+            try:
+                return await self.recover(handle)
+            except ProviderResultInvalid as error:
+                raise BrokeDown(error) from error
         units = read_units(answer.headers.get("x-fal-billable-units"))
-        return Outcome(data=answer.data, units=units)
+        if answer.ok:
+            return Outcome(data=answer.data, units=units)
+        blocked = account_problem(answer)
+        if blocked is not None:
+            raise blocked
+        # Booked at once: a refusal that costs nothing must not use up a budget.
+        cost_usd = await self._platform.cost_usd(str(handle.data["endpoint"]), units)
+        raise failure_of(answer, units=units, cost_usd=cost_usd)
 
     async def recover(self, handle: Handle) -> Outcome:
         """
-        Read the outcome of a request from the list of requests; raises what `read` does.
+        Read the outcome of a request from the list of requests.
 
         fal keeps it there for a month.
+
+        Raises:
+            ProviderRejected, InvalidPictureError: The model refused.
+            ProviderAccountBlocked: The account cannot be used now.
+            ProviderResultInvalid: Nobody has the result any more.
+            Unread: It cannot be read now; it is not lost.
         """
         try:
             return await self._read_from_list(handle)
