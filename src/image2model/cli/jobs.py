@@ -125,7 +125,7 @@ def pause(
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Start no further items of a job; those under way go on."""
+    """Start no further items of a job; those that were sent to their provider go on."""
     with open_desk(server=server, api_key=api_key) as desk:
         changed = desk.pause(find_job(desk, job))
     _print_job(changed, as_json=as_json)
@@ -177,7 +177,11 @@ def resolve(
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Decide about an item of which nobody knows whether the provider accepted it."""
+    """
+    Decide about an item of which nobody knows whether the provider accepted it.
+
+    An item may be decided while its lost answer is still searched for.
+    """
 
     def decide(desk: Desk, job_id: str) -> JobOut:
         wanted: Resolution = "resubmit" if decision is Decision.RESUBMIT else "give_up"

@@ -404,6 +404,9 @@ export interface paths {
         /**
          * Decide about an uncertain item
          * @description Say what to do with an item of which nobody knows whether its provider accepted it.
+         *
+         *     It is uncertain; or its lost answer is still searched for: then it is submitting, and its
+         *     latest attempt is uncertain.
          */
         post: operations["resolveItem"];
         delete?: never;

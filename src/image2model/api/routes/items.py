@@ -53,6 +53,11 @@ async def retry_item(job: JobParam, n: ItemParam, context: ContextIn, owner: Own
 async def resolve_item(
     job: JobParam, n: ItemParam, wanted: ResolveIn, context: ContextIn, owner: OwnerIn
 ) -> JobOut:
-    """Say what to do with an item of which nobody knows whether its provider accepted it."""
+    """
+    Say what to do with an item of which nobody knows whether its provider accepted it.
+
+    It is uncertain; or its lost answer is still searched for: then it is submitting, and its
+    latest attempt is uncertain.
+    """
     ref, resolution = ItemRef(JobId(job), n), Resolution(wanted.resolution)
     return job_out(context, await control.resolve_item(context, owner, ref, resolution))
