@@ -274,6 +274,8 @@ def test_uncertain_items_are_never_tried_again_by_themselves(here: Here, faults:
     first = here("generate", "pictures", "-o", "out", *PAID)
     assert first.code == 1
     assert "1 may have been charged without an answer: see `image2model jobs show " in first.out
+    shown = here("jobs", "show", "last").out
+    assert "2 resubmit` (it may be charged twice) or `give-up`." in shown
     faults.write_text("{}")
     again = here("generate", "pictures", "-o", "out", "--json", *PAID)
     assert again.code == 1

@@ -125,7 +125,7 @@ def pause(
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Start no further items of a job; those under way go on."""
+    """Start no further items of a job; those that were sent to their provider go on."""
     with open_desk(server=server, api_key=api_key) as desk:
         changed = desk.pause(find_job(desk, job))
     _print_job(changed, as_json=as_json)
@@ -201,7 +201,8 @@ def resolve(
     """
     Decide about an item of which nobody knows whether the provider accepted it.
 
-    `resubmit` also makes an item again, and pays for it again, that was paid for and is lost.
+    An item may be decided while its lost answer is still searched for. `resubmit` also makes an
+    item again, and pays for it again, that was paid for and is lost.
     """
 
     def decide(desk: Desk, job_id: str) -> JobOut:

@@ -203,6 +203,20 @@ def job_lines(job: JobOut) -> Iterable[str]:
         yield f"Finished: {_local(job.finished_at)}"
     if job.expires_at is not None:
         yield f"Deleted: {_local(job.expires_at)}"
+    for item in job.items:
+        if _is_in_doubt(item):
+            yield (
+                f"Item {item.index} ({item.name}) may have been accepted by the provider, whose "
+                f"answer was lost. Decide: `image2model jobs resolve {job.id[:8]} {item.index} "
+                "resubmit` (it may be charged twice) or `give-up`."
+            )
+
+
+def _is_in_doubt(item: ItemOut) -> bool:
+    """Tell whether a person may decide about it; also while its lost answer is searched for."""
+    if item.state == "submitting":
+        return bool(item.attempts) and item.attempts[-1].state == "uncertain"
+    return item.state == "uncertain"
 
 
 def items_table(job: JobOut) -> Table:

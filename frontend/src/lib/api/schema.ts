@@ -409,8 +409,9 @@ export interface paths {
          * Decide about an uncertain item, or make a lost one again
          * @description Say what to do with an item of which nobody knows whether its provider accepted it.
          *
-         *     An item that failed with `error.details.resubmit_usd` was paid for and is lost. It can be
-         *     submitted again as well, and is paid for again: about as much as that.
+         *     It is uncertain; or its lost answer is still searched for: then it is submitting, and its
+         *     latest attempt is uncertain. An item that failed with `error.details.resubmit_usd` was paid for
+         *     and is lost. It can be submitted again as well, and is paid for again: about as much as that.
          */
         post: operations["resolveItem"];
         delete?: never;

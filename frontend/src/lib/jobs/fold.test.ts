@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Item, Job, JobSummary } from '../api/types';
 import type { Check } from './checks.svelte';
-import { foldDelta, hasPreview, resubmitUsd, sortItems, tallyOf } from './fold';
+import { foldDelta, hasPreview, isInDoubt, resubmitUsd, sortItems, tallyOf } from './fold';
 
 function item(index: number, over: Partial<Item> = {}): Item {
   return {
@@ -53,6 +53,15 @@ describe('foldDelta', () => {
 
 it('counts everything between the queue and the end as running', () => {
   expect(tallyOf(COUNTS)).toMatchObject({ done: 3, running: 3, waiting: 2, total: 3 });
+});
+
+it('offers a decision while a lost answer is searched for, and not while something is sent', () => {
+  const tried = (state: 'submitting' | 'uncertain'): Item['attempts'] =>
+    [{ state }] as Item['attempts'];
+  expect(isInDoubt(item(0, { state: 'submitting', attempts: tried('submitting') }))).toBe(false);
+  expect(isInDoubt(item(0, { state: 'submitting', attempts: tried('uncertain') }))).toBe(true);
+  expect(isInDoubt(item(0, { state: 'uncertain', attempts: tried('uncertain') }))).toBe(true);
+  expect(isInDoubt(item(0, { state: 'generating', attempts: tried('uncertain') }))).toBe(false);
 });
 
 const unchecked = (): undefined => undefined;

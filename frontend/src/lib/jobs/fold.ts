@@ -12,6 +12,12 @@ export function foldDelta(known: Job, summary: JobSummary, changed: readonly Ite
 
 export const FINAL_STATES = ['succeeded', 'failed', 'cancelled'] as const;
 
+/** Whether a person may decide about it; also while its lost answer is searched for. */
+export function isInDoubt(item: Item): boolean {
+  if (item.state === 'submitting') return item.attempts.at(-1)?.state === 'uncertain';
+  return item.state === 'uncertain';
+}
+
 export function isFinal(item: Item): boolean {
   return (FINAL_STATES as readonly string[]).includes(item.state);
 }
