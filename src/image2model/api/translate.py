@@ -10,7 +10,7 @@ from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
 from image2model.core.sheet import SheetRow
 from image2model.core.states import AttemptState, ItemState, JobState
-from image2model.geometry.picture_types import readable_types
+from image2model.geometry.picture_types import PictureType
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.estimate import Estimate
 from image2model.jobs.progress import job_eta_s, job_fraction
@@ -184,7 +184,7 @@ def limits_out(rules: Rules) -> LimitsOut:
         picture_pixels=rules.picture.max_pixels,
         picture_min_px=rules.picture.min_side_px,
         picture_max_px=rules.picture.max_side_px,
-        picture_types=[kind.value for kind in readable_types()],
+        picture_types=[kind.value for kind in PictureType],
         sheet_bytes=SHEET_BYTES,
         unfinished_jobs=rules.unfinished_jobs_per_owner,
         keep=rules.keep.value,
