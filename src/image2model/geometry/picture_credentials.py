@@ -93,7 +93,10 @@ def _in_jpeg(data: bytes) -> Iterator[tuple[bool, bytes]]:
         stop = position + 2 + int.from_bytes(head[2:], "big")
         body = data[position + 4 : stop]
         if head[1] == 0xEB and body.startswith(b"JP"):
-            manifest.append(body)
+            # Behind eight bytes of numbering, each part repeats the header of the first.
+            part = body[8:]
+            repeats = bool(manifest) and part[:8] == manifest[0][:8]
+            manifest.append(part[8:] if repeats else part)
         elif head[1] == 0xE1 and body.startswith((_XMP_LEAD, _XMP_EXTENSION_LEAD)):
             yield False, body
         if head[1] == 0xDA or stop < position + 4:

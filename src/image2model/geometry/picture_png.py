@@ -72,7 +72,8 @@ def strip_png(data: bytes) -> StrippedPicture:
         orientation=read_orientation(facts.get(b"eXIf", b"")),
         icc_profile=_profile(facts),
         gamma=_read_gamma(facts),
-        browser_ready=depth <= 8,
+        # Pillow, which providers use, takes a transparent grey of fewer than 8 bits for another.
+        browser_ready=depth == 8 or (depth < 8 and not keyed),
         lossless=True,
         libpng_only=keyed or depth == 16,
         key=_read_key(facts[b"tRNS"], _KEY_SAMPLES[color_type]) if keyed else None,

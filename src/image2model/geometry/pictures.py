@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image2model.core.errors import PictureEmpty, PictureTooManyPixels, PictureTooSmall
-from image2model.geometry.picture_color import apply_gamma, convert_profile
+from image2model.geometry.picture_color import apply_gamma, convert_profile, srgb_of_light
 from image2model.geometry.picture_credentials import Credentials, read_credentials
 from image2model.geometry.picture_decoders import decode_heif, decode_stripped
 from image2model.geometry.picture_header import StrippedPicture
@@ -261,29 +261,29 @@ def _check_size(width_px: int, height_px: int, limits: PictureLimits) -> None:
 
 def _show(image: Image.Image, header: StrippedPicture) -> Image.Image:
     """Bring a decoded picture to upright sRGB; the very same object when it already is."""
-    image = _to_srgb(image, header)
-    turn = _UPRIGHT.get(header.orientation)
-    return image if turn is None else image.transpose(turn)
-
-
-def _to_srgb(image: Image.Image, header: StrippedPicture) -> Image.Image:
     if header.icc_profile is not None:
         image = convert_profile(image, header.icc_profile) or image
     elif header.gamma is not None:
         image = apply_gamma(image, header.gamma)
-    return image.convert("RGB") if image.mode == "CMYK" else image
+    if image.mode == "CMYK":
+        image = image.convert("RGB")
+    turn = _UPRIGHT.get(header.orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _show_deep(found: _Found) -> NDArray[np.uint16] | None:
     """Do to the grey of 16 bits what `_show` does to that of 8."""
     if found.deep is None:
         return None
-    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    shown = _to_srgb(ramp, found.header)
-    deep = found.deep
-    if shown is not ramp:
-        tones = np.asarray(shown.convert("L"), np.float64)[0] * 257
-        deep = np.rint(np.interp(deep, np.arange(256) * 257, tones)).astype(np.uint16)
+    deep, header = found.deep, found.header
+    if header.icc_profile is not None:
+        ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+        if (shown := convert_profile(ramp, header.icc_profile)) is not None:
+            tones = np.asarray(shown.convert("L"), np.float64)[0] * 257
+            deep = np.rint(np.interp(deep, np.arange(256) * 257, tones)).astype(np.uint16)
+    elif header.gamma is not None:
+        levels = srgb_of_light((np.arange(65_536) / 65_535) ** header.gamma)
+        deep = np.rint(65_535 * levels).astype(np.uint16)[deep]
     turn = _UPRIGHT.get(found.header.orientation)
     if turn is None:
         return deep
