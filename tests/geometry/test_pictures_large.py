@@ -77,4 +77,4 @@ def test_a_refusal_says_the_size_that_works(
     assert found in caught.value.message
     assert fitting in caught.value.message
     width, height = (caught.value.details[f"fitting_{side}_px"] for side in ("width", "height"))
-    assert width * height <= LIMITS.max_pixels  # type: ignore[operator]
+    assert width * height <= LIMITS.max_pixels

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -199,7 +200,7 @@ def _decode_with_libpng(header: StrippedPicture) -> tuple[Image.Image, NDArray[n
     return image, grey
 
 
-def _opacity(samples: NDArray[np.uint16 | np.uint8], header: StrippedPicture) -> NDArray[np.uint8]:
+def _opacity(samples: NDArray[Any], header: StrippedPicture) -> NDArray[np.uint8]:
     """Make transparent what has exactly the declared colour."""
     assert header.key is not None
     # libpng has widened samples of fewer than 8 bits.
