@@ -286,6 +286,9 @@ def _view_out(picture: Picture, url: str) -> PictureView:
         file_name=picture.file_name,
         width_px=picture.width_px,
         height_px=picture.height_px,
+        notes=list(picture.notes),
+        credentials=list(picture.credentials),
+        source_type=picture.source_type,
     )
 
 

@@ -51,7 +51,7 @@ class Background:
     purity: float
 
 
-def cut_by_background(view: MaskView) -> Candidate:
+def cut_by_background(view: MaskView, background: Background) -> Candidate:
     """
     Take for object what differs from a smooth background seen along the borders.
 
@@ -62,14 +62,14 @@ def cut_by_background(view: MaskView) -> Candidate:
 
     Args:
         view: The reduced picture.
+        background: From `fit_background`.
 
     Returns:
         The better of the cuts with and without growing, with its confidence.
     """
-    background = _fit_background(view)
     passable = _find_passable(view, background)
-    alike = _find_alike(background)
-    plain = _flow_in(view, alike)
+    alike = find_alike(background)
+    plain = flow_in(view, alike)
     grown = _grow(view, background, passable, plain)
     holes = _find_holes(background, alike & ~plain, _grow(view, background, passable, alike))
     without_growth = _propose(view, background, plain | holes)
@@ -80,7 +80,8 @@ def cut_by_background(view: MaskView) -> Candidate:
     return max(trusted, without_growth, key=lambda candidate: candidate.confidence)
 
 
-def _fit_background(view: MaskView) -> Background:
+def fit_background(view: MaskView) -> Background:
+    """Fit the background to what is seen along the borders, see `cut_by_background`."""
     lab = _fit_surface(view)
     difference = view.lab - lab
     distance = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
@@ -117,14 +118,14 @@ def _fit_surface(view: MaskView) -> NDArray[np.float32]:
     return np.asarray(surface, np.float32)
 
 
-def _find_alike(background: Background) -> NDArray[np.bool_]:
+def find_alike(background: Background) -> NDArray[np.bool_]:
     """Find what looks like background, where JPEG's ripples around strong edges still do."""
     strongest = np.asarray(cv2.dilate(background.distance, np.ones((11, 11), np.uint8)))
     ripple = np.minimum(_RIPPLE_SHARE * strongest, _LARGEST_RIPPLE)
     return np.asarray(background.distance < np.maximum(background.threshold, ripple), bool)
 
 
-def _flow_in(view: MaskView, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def flow_in(view: MaskView, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Keep what of *alike* is reached from the border without crossing even a faint line."""
     at_border = view.slope[view.ring & alike]
     grain = float(np.percentile(at_border, 95)) if at_border.size else 0.0
@@ -151,7 +152,7 @@ def _find_passable(view: MaskView, background: Background) -> NDArray[np.bool_]:
         view.lab[..., channel] - background.lab[..., channel] * light for channel in (1, 2)
     )
     hue_error = np.hypot(a_error, b_error)
-    gentle = view.slope < _least_edge(background)
+    gentle = view.slope < least_edge(background)
     shadowed = (light > 0.25) & (light < 1.05) & (hue_error < max(4.0, background.threshold))
     # A gap in an outline is narrow, a shadow is not: growing does not squeeze through.
     round_7 = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
@@ -159,7 +160,7 @@ def _find_passable(view: MaskView, background: Background) -> NDArray[np.bool_]:
     return np.asarray(wide, bool)
 
 
-def _least_edge(background: Background) -> float:
+def least_edge(background: Background) -> float:
     """Give the slope, in L*a*b* units per pixel, from which on it is an object's edge."""
     return max(1.6, 0.5 * background.threshold)
 
@@ -193,7 +194,7 @@ def _without_sharp_parts(
     line = _widen(start.view(np.uint8), 1) & added
     outer = np.asarray(labels)[line]
     steepest = np.asarray(cv2.dilate(view.slope, np.ones((5, 5), np.uint8)))
-    sharp = steepest[line] > _least_edge(background)
+    sharp = steepest[line] > least_edge(background)
     met = np.bincount(outer, minlength=count)
     met_sharply = np.bincount(outer[sharp], minlength=count)
     soft = met_sharply < _SHARP_SHARE * np.maximum(met, 1)

@@ -8,7 +8,7 @@ from image2model.core.generator import View
 from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -117,6 +117,8 @@ pictures = sa.Table(
     sa.Column("width_px", sa.Integer, nullable=False),
     sa.Column("height_px", sa.Integer, nullable=False),
     sa.Column("file_name", sa.Text, nullable=False),
+    # Notes, credentials and source type; NULL where there are none, as for most.
+    sa.Column("said", Json),
 )
 
 result_files = sa.Table(
