@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from image2model.geometry.picture_png import drop_deep
 from image2model.geometry.pictures import check_picture, decode_picture
 from tests.geometry.picture_files import (
     LIMITS,
@@ -115,6 +116,11 @@ def test_grey_of_16_bits_is_kept_for_heights(gamma: int | None, turn: int) -> No
         assert deep is not None
         assert np.abs(deep - expected).max() <= (40 if gamma else 0)
     assert check_picture(checked.data, limits=LIMITS).data == checked.data
+    sent = drop_deep(checked.data)
+    assert len(sent) < len(checked.data)
+    assert decode(sent).tobytes() == shown.tobytes()
+    assert decode_picture(sent, limits=LIMITS).deep_grey is None
+    assert drop_deep(sent) == sent
 
 
 def test_deep_colors_say_that_half_of_their_bits_are_used() -> None:

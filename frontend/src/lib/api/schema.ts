@@ -2552,6 +2552,25 @@ export interface components {
              * @example 768
              */
             height_px: number;
+            /**
+             * Notes
+             * @description What there is to say of it before it is made: that it was scaled down, that the object may be cut out wrongly, that there seem to be several.
+             * @example []
+             */
+            notes?: string[];
+            /**
+             * Credentials
+             * @description What of its origin the upload carried: `C2PA`, `XMP`; nothing is verified.
+             * @example []
+             */
+            credentials?: string[];
+            /**
+             * Source Type
+             * @description The IPTC digital source type that these name, such as `trainedAlgorithmicMedia`; empty: none.
+             * @default
+             * @example
+             */
+            source_type: string;
         };
         /**
          * PriceOut
@@ -3248,7 +3267,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -3366,7 +3388,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -3663,7 +3688,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4029,7 +4057,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4437,7 +4468,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4673,7 +4707,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4922,7 +4959,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5171,7 +5211,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5574,7 +5617,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5848,7 +5894,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6109,7 +6158,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6364,7 +6416,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6616,7 +6671,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7271,7 +7329,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7523,7 +7584,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7784,7 +7848,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
