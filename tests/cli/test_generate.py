@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.glb_reader import read_glb
@@ -45,6 +46,22 @@ def test_progress_is_told_line_by_line_where_there_is_no_terminal(here: Here) ->
     assert [line.split()[0] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
     assert sum("made mug.glb, mug.preview.webp" in line for line in lines)
     assert "Made 3 of 3 in " in ended.out
+
+
+def test_what_may_go_wrong_with_a_picture_is_said_before_and_after(
+    here: Here, tmp_path: Path
+) -> None:
+    image = Image.new("RGB", (300, 100), "white")
+    for left in (10, 110, 210):
+        ImageDraw.Draw(image).ellipse((left, 10, left + 80, 90), fill=(170, 40, 30))
+    image.save(tmp_path / "sheet.png")
+    planned = here("generate", "sheet.png", "pictures/mug.png", "--dry-run")
+    assert "sheet.png: there seem to be 3 objects in this picture" in planned.out
+    assert "mug.png: there" not in planned.out
+    ended = here("generate", "sheet.png", "-o", "out", "--generator", "local/puff")
+    assert "sheet: there seem to be 3 objects in this picture" in ended.out
+    assert "sheet: it consists of 3 loose bodies" in ended.out
+    assert ended.out.count("there seem to be") == 1
 
 
 def test_json_is_that_of_the_api(here: Here) -> None:

@@ -8,7 +8,7 @@ from image2model.core.generator import GeneratorCard, Price, View
 from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
 from image2model.core.states import AttemptState, ItemState, JobState
-from image2model.geometry.picture_types import readable_types
+from image2model.geometry.picture_types import PictureType
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.estimate import Estimate
 from image2model.jobs.progress import job_eta_s, job_fraction
@@ -182,7 +182,7 @@ def limits_out(rules: Rules) -> LimitsOut:
         picture_pixels=rules.picture.max_pixels,
         picture_min_px=rules.picture.min_side_px,
         picture_max_px=rules.picture.max_side_px,
-        picture_types=[kind.value for kind in readable_types()],
+        picture_types=[kind.value for kind in PictureType],
         sheet_bytes=SHEET_BYTES,
         unfinished_jobs=rules.unfinished_jobs_per_owner,
         keep=rules.keep.value,
@@ -286,6 +286,9 @@ def _view_out(picture: Picture, url: str) -> PictureView:
         file_name=picture.file_name,
         width_px=picture.width_px,
         height_px=picture.height_px,
+        notes=list(picture.notes),
+        credentials=list(picture.credentials),
+        source_type=picture.source_type,
     )
 
 

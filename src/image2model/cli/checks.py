@@ -8,7 +8,6 @@ import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from image2model.backends.sql.tables import REVISION
@@ -36,7 +35,6 @@ def check_installation() -> Iterator[Finding]:
         return
     yield from _check_folder(settings.data_dir)
     yield from _check_product(settings)
-    yield from _check_extras()
     yield _check_port(settings.serve.host, settings.serve.port)
     if settings.server_url:
         yield _check_server(settings, settings.server_url)
@@ -163,18 +161,6 @@ def _check_provider(desk: EmbeddedDesk, provider: Provider) -> Finding:
 
 def _ids(provider: Provider) -> str:
     return ", ".join(card.id for card in provider.cards())
-
-
-def _check_extras() -> Iterator[Finding]:
-    if find_spec("pi_heif"):
-        yield _ok("HEIC pictures", "are read")
-    else:
-        yield Finding(
-            what="HEIC pictures",
-            level=Level.NOTE,
-            found="are not read",
-            advice="For pictures of iPhones: pip install 'image2model[heic]'",
-        )
 
 
 def _check_port(host: str, port: int) -> Finding:

@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import typer
@@ -40,21 +41,25 @@ from image2model.cli.subjects import Subject, group_pictures
 from image2model.cli.tables import (
     count_fitting,
     duration,
+    note_lines,
     outcomes_table,
     output_console,
     plan_lines,
 )
-from image2model.core.errors import BudgetExceeded, TooManyItems
+from image2model.core.errors import BudgetExceeded, InvalidPictureError, TooManyItems
 from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.hashing import hash_of
 from image2model.core.ids import new_hex_id
 from image2model.core.output import Output
 from image2model.geometry.conversion import FORMATS, Conversion
+from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.computations import check_picture_file
 from image2model.wire.models import EstimateOut, JobOut
 
 app = typer.Typer(**STYLE)
 
 _MOST_NAMED = 10
+_MOST_LOOKED_AT = 100
 
 
 @app.command()
@@ -253,7 +258,24 @@ def _print_plan(
     ]
     for line in plan_lines(estimate, names, limits, fit=fit):
         typer.echo(line)
+    for line in _foreseen(subjects):
+        typer.echo(line)
     typer.echo("Nothing was made.")
+
+
+def _foreseen(subjects: Sequence[Subject]) -> Iterator[str]:
+    """Look at the pictures as a job does, and say what speaks against them before it is paid."""
+    pictures = [one for subject in subjects for one in subject.pictures.values()]
+    with TemporaryDirectory() as folder:
+        target = str(Path(folder) / "checked")
+        for one in pictures[:_MOST_LOOKED_AT]:
+            try:
+                notes = check_picture_file(str(one.path), target, PictureLimits()).notes
+            except InvalidPictureError as error:
+                notes = (error.message.rstrip("."),)
+            yield from (f"{one.path}: {note}." for note in notes)
+    if len(pictures) > _MOST_LOOKED_AT:
+        yield f"Only the first {_MOST_LOOKED_AT} pictures were looked at."
 
 
 def _say_unnamed(sheet: SourceSheet | None, subjects: Sequence[Subject]) -> None:
@@ -382,6 +404,8 @@ class _Run:
             )
         if left:
             console.print(_budget_advice(left), soft_wrap=True, markup=False)
+        for line in note_lines(job):
+            console.print(line, soft_wrap=True, markup=False)
         if job.counts.uncertain:
             console.print(
                 f"{job.counts.uncertain} may have been charged without an answer: see "

@@ -1,6 +1,6 @@
 """What people see of jobs and generators: tables on standard output."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -320,3 +320,14 @@ def keys_table(keys: Sequence[ApiKey]) -> Table:
 
 def _local(moment: datetime) -> str:
     return f"{moment.replace(tzinfo=moment.tzinfo or UTC).astimezone():%Y-%m-%d %H:%M}"
+
+
+def note_lines(job: JobOut) -> Iterator[str]:
+    """Say of each item what there is to say of its pictures and its model, each once."""
+    for item in job.items:
+        facts = item.result.facts if item.result else {}
+        about_model = facts.get("notes")
+        notes = [note for view in item.views for note in view.notes]
+        notes += about_model if isinstance(about_model, list) else []
+        for note in dict.fromkeys(notes):
+            yield f"{item.name}: {note}."

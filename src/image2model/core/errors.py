@@ -211,15 +211,32 @@ class PictureTooManyPixels(InvalidPictureError):
         self, *, width_px: int, height_px: int, limit_px: int, limit_side_px: int | None = None
     ) -> None:
         side = "" if limit_side_px is None else f" and {limit_side_px} pixels a side"
+        found, limit = _megapixels(width_px * height_px, limit_px)
+        scale = min(
+            (limit_px / max(1, width_px * height_px)) ** 0.5,
+            1.0 if limit_side_px is None else limit_side_px / max(width_px, height_px, 1),
+        )
+        fitting = [max(1, int(scale * length_px)) for length_px in (width_px, height_px)]
         super().__init__(
-            f"The picture is {width_px} × {height_px} pixels "
-            f"({width_px * height_px / 1e6:.0f} megapixels); the limit is "
-            f"{limit_px / 1e6:.0f} megapixels{side}. Scale it down and send it again.",
+            f"The picture is {width_px} × {height_px} pixels ({found} megapixels); the limit is "
+            f"{limit} megapixels{side}. Scale it down to {fitting[0]} × {fitting[1]} pixels or "
+            "fewer and send it again.",
             width_px=width_px,
             height_px=height_px,
             limit_px=limit_px,
             limit_side_px=limit_side_px,
+            fitting_width_px=fitting[0],
+            fitting_height_px=fitting[1],
         )
+
+
+def _megapixels(found_px: int, limit_px: int) -> tuple[str, str]:
+    """Write both with as many digits as tell them apart."""
+    for digits in range(7):
+        found, limit = (f"{px / 1e6:.{digits}f}" for px in (found_px, limit_px))
+        if found != limit or found_px == limit_px:
+            break
+    return found, limit
 
 
 class PictureEmpty(InvalidPictureError):

@@ -13,6 +13,10 @@ from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
 _GLB = Conversion(format="glb")
 
 
+MAKER = "generator"
+"""Under this, files of any format that can say anything name what made the model."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """
@@ -49,12 +53,14 @@ def make_file(data: bytes, conversion: Conversion, about: Description) -> Made:
     if about.has_measures and not _is_glb(data):
         whole = convert_file(data, _GLB, name=about.name)
         data, notes = whole.content, [*whole.notes]
+    maker = {MAKER: about.generator} if about.generator else {}
     if about.metadata and _is_glb(data):
-        described = describe_glb(data, _counting(about, conversion), name=about.name)
+        said = {**_counting(about, conversion), **maker}
+        described = describe_glb(data, said, name=about.name)
         data, facts, notes = described.glb, described.facts, [*notes, *described.notes]
         if conversion == _GLB:
             return Made(content=data, notes=notes, facts=facts)
-    texts = {key: f"{value}" for key, value in about.metadata.items()}
+    texts = {key: f"{value}" for key, value in about.metadata.items()} | maker
     made = convert_file(data, conversion, name=about.name, metadata=texts)
     return Made(content=made.content, notes=[*notes, *made.notes], facts=facts)
 

@@ -34,6 +34,9 @@ class PictureFacts:
     height_px: int
     size_bytes: int
     rewritten: bool
+    notes: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    source_type: str = ""
 
 
 def check_picture_file(source: str, target: str, limits: PictureLimits) -> PictureFacts:
@@ -46,10 +49,12 @@ def check_picture_file(source: str, target: str, limits: PictureLimits) -> Pictu
     Raises:
         InvalidPictureError: It cannot be used.
     """
-    from image2model.geometry.pictures import check_picture
+    from image2model.geometry.picture_outlook import foresee_cut
+    from image2model.geometry.pictures import check_and_decode
 
     data = Path(source).read_bytes()
-    checked = check_picture(data, limits=limits)
+    checked, image = check_and_decode(data, limits=limits)
+    credentials = checked.credentials
     rewritten = checked.data != data
     if rewritten:
         Path(target).write_bytes(checked.data)
@@ -59,6 +64,9 @@ def check_picture_file(source: str, target: str, limits: PictureLimits) -> Pictu
         height_px=checked.height_px,
         size_bytes=len(checked.data),
         rewritten=rewritten,
+        notes=(*checked.notes, *foresee_cut(image)),
+        credentials=credentials.kinds if credentials else (),
+        source_type=credentials.source_type if credentials else "",
     )
 
 

@@ -124,6 +124,23 @@ class PictureView(ReplyModel):
     )
     width_px: int = Field(description="Width in pixels, upright.", examples=[1024])
     height_px: int = Field(description="Height in pixels, upright.", examples=[768])
+    notes: list[str] = Field(
+        default_factory=list,
+        description="What there is to say of it before it is made: that it was scaled down, that "
+        "the object may be cut out wrongly, that there seem to be several.",
+        examples=[[]],
+    )
+    credentials: list[str] = Field(
+        default_factory=list,
+        description="What of its origin the upload carried: `C2PA`, `XMP`; nothing is verified.",
+        examples=[[]],
+    )
+    source_type: str = Field(
+        "",
+        description="The IPTC digital source type that these name, such as "
+        "`trainedAlgorithmicMedia`; empty: none.",
+        examples=[""],
+    )
 
 
 class ItemProgress(ReplyModel):

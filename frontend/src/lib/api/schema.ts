@@ -2560,6 +2560,25 @@ export interface components {
              * @example 768
              */
             height_px: number;
+            /**
+             * Notes
+             * @description What there is to say of it before it is made: that it was scaled down, that the object may be cut out wrongly, that there seem to be several.
+             * @example []
+             */
+            notes?: string[];
+            /**
+             * Credentials
+             * @description What of its origin the upload carried: `C2PA`, `XMP`; nothing is verified.
+             * @example []
+             */
+            credentials?: string[];
+            /**
+             * Source Type
+             * @description The IPTC digital source type that these name, such as `trainedAlgorithmicMedia`; empty: none.
+             * @default
+             * @example
+             */
+            source_type: string;
         };
         /**
          * PriceOut
@@ -3270,7 +3289,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -3388,7 +3410,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -3685,7 +3710,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4051,7 +4079,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4459,7 +4490,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4695,7 +4729,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4944,7 +4981,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5193,7 +5233,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5596,7 +5639,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5870,7 +5916,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6131,7 +6180,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6386,7 +6438,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6638,7 +6693,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7297,7 +7355,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7549,7 +7610,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7810,7 +7874,10 @@ export interface operations {
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {

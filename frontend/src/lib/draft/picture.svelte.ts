@@ -1,5 +1,6 @@
 import type { Limits, ViewName } from '../api/types';
 import { type Hint, LOOK_PX, findHints } from './hints';
+import { jpegPixels } from './jpeg';
 import { type Refusal, pictureType, refusalOf } from './limits';
 
 export type Sending =
@@ -41,8 +42,10 @@ export class DraftPicture {
     try {
       full = await createImageBitmap(this.file);
     } catch {
-      // HEIC is read by the server though hardly any browser shows it.
-      this.#unreadable = pictureType(this.file) !== 'image/heic';
+      // Hardly any browser shows HEIC, and none a JPEG of hundreds of megapixels: the server
+      // reads both.
+      const huge = (await jpegPixels(this.file)) > this.#limits().picture_pixels;
+      this.#unreadable = pictureType(this.file) !== 'image/heic' && !huge;
       return;
     }
     this.size = { widthPx: full.width, heightPx: full.height };

@@ -117,6 +117,8 @@ pictures = sa.Table(
     sa.Column("width_px", sa.Integer, nullable=False),
     sa.Column("height_px", sa.Integer, nullable=False),
     sa.Column("file_name", sa.Text, nullable=False),
+    # Notes, credentials and source type; NULL where there are none, as for most.
+    sa.Column("said", Json),
 )
 
 result_files = sa.Table(

@@ -56,8 +56,8 @@ export const upload = {
       `Not a picture we can read. Use ${anyOf(picture_types.map(typeName))}.`,
     large: ({ picture_bytes }) => `Too large: ${picture_bytes / 1e6} MB is the limit.`,
     empty: () => 'The file is empty.',
-    pixels: ({ picture_pixels }) =>
-      `Too many pixels: ${picture_pixels / 1e6} megapixels is the limit.`,
+    pixels: ({ picture_pixels, picture_max_px }) =>
+      `Too many pixels: the limit is ${picture_pixels / 1e6} megapixels and ${picture_max_px} pixels a side. Save it smaller.`,
     tiny: ({ picture_min_px }) => `Too small: it needs ${picture_min_px} pixels each way.`,
     unreadable: () => 'The picture is damaged.',
   } satisfies Record<Refusal, (limits: Limits) => string>,
@@ -66,6 +66,8 @@ export const upload = {
     blurred: 'Looks blurred: details get lost',
     cut: 'The object is cut off at the edge',
     busy: 'No plain background: the outline is guessed',
+    pale: 'Parts as bright as the background may be missing: check the outline',
+    several: 'Several objects in one picture: one model is made of all of them',
   } satisfies Record<Hint, string>,
   misfits: {
     'needs-views': 'Needs more views of this object',
