@@ -10,7 +10,7 @@ from image2model.core.errors import JsonValue
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.inspect import MeshFacts, inspect_meshes
 from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 from image2model.geometry.print_check import PRINTER_MIN_MM, check_print
 from image2model.geometry.texture import texture_size_px
 
@@ -35,7 +35,7 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
     facts = inspect_meshes(model.meshes)
     printing = check_print(model.meshes, printer_min_mm=printer_min_mm)
     return {
-        "format": mesh_format(data[:HEAD_BYTES], size_bytes=len(data)),
+        "format": file_format(data),
         "size_bytes": len(data),
         **_shape(facts),
         "materials": [_material(one) for one in _unique([m.material for m in model.meshes])],

@@ -9,7 +9,7 @@ from image2model.geometry.conversion import LEAST_FACES, Conversion
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.formats.writing import beyond_format, write_model
 from image2model.geometry.mesh import EncodedImage, Mesh
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 from image2model.geometry.repair import repair
 from image2model.geometry.simplify import simplify
 from image2model.geometry.texture import check_texture_load, texture_size_px
@@ -92,7 +92,7 @@ def count_faces(meshes: Sequence[Mesh]) -> int:
 
 
 def _is(data: bytes, format_name: str) -> bool:
-    return mesh_format(data[:HEAD_BYTES], size_bytes=len(data)) == format_name
+    return file_format(data) == format_name
 
 
 def _adjusted(

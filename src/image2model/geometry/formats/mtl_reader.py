@@ -1,14 +1,11 @@
 """Read Wavefront MTL materials and the textures they name."""
 
-import posixpath
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from image2model.core.errors import InvalidMesh
-from image2model.geometry.gltf_materials import media_type
-from image2model.geometry.mesh import EncodedImage, Material
+from image2model.geometry.formats.files_beside import FilesBeside, decode_name, readable_name
+from image2model.geometry.mesh import Material
 from image2model.geometry.shading import to_linear
 from image2model.geometry.texture_coding import join_metallic_roughness
 
@@ -28,47 +25,6 @@ _MAPS = {
 }
 
 
-class FilesBeside:
-    """
-    The files beside a model, found as forgivingly as other programs find them.
-
-    Attributes:
-        left_out: What was named and could not be used, in plain words.
-    """
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = dict(files)
-        self._by_name = {posixpath.basename(path).lower(): path for path in files}
-        self._images: dict[str, EncodedImage | None] = {}
-        self.left_out: set[str] = set()
-
-    def content(self, path: str) -> bytes | None:
-        """Return the file at *path*, or else one of that name anywhere."""
-        plain = posixpath.normpath(path.replace("\\", "/"))
-        if plain in self._files:
-            return self._files[plain]
-        known = self._by_name.get(posixpath.basename(plain).lower())
-        return None if known is None else self._files[known]
-
-    def image(self, path: str) -> EncodedImage | None:
-        """Return a texture; None: it is not there, or of a kind that cannot be read."""
-        if path not in self._images:
-            self._images[path] = self._image(path)
-        return self._images[path]
-
-    def _image(self, path: str) -> EncodedImage | None:
-        shown = posixpath.basename(path.replace("\\", "/"))[:60]
-        found = self.content(path)
-        if found is None:
-            self.left_out.add(f"the texture '{shown}' is not there")
-            return None
-        try:
-            return EncodedImage(data=found, media_type=media_type(found))
-        except InvalidMesh:
-            self.left_out.add(f"the texture '{shown}' is no JPEG, PNG or WebP and was left out")
-            return None
-
-
 @dataclass(slots=True)
 class _Draft:
     """A material as its lines are read."""
@@ -82,13 +38,13 @@ class _Draft:
     maps: dict[str, str] = field(default_factory=dict)
 
 
-def read_mtl(path: str, beside: FilesBeside) -> dict[str, Material]:
+def read_mtl(content: bytes, beside: FilesBeside) -> dict[str, Material]:
     """
     Read a library of materials.
 
     Args:
-        path: As the OBJ file names it; if there is no such file, everything is left grey.
-        beside: Where it and its textures are.
+        content: The whole file.
+        beside: Where its textures are.
 
     Returns:
         The materials by name.
@@ -96,14 +52,10 @@ def read_mtl(path: str, beside: FilesBeside) -> dict[str, Material]:
     Raises:
         InvalidMesh: A texture that must be recoded cannot be decoded.
     """
-    content = beside.content(path)
-    if content is None:
-        beside.left_out.add(f"the materials '{posixpath.basename(path)[:60]}' are not there")
-        return {}
     drafts: dict[str, _Draft] = {}
     draft = _Draft()
-    for line in content.decode("utf-8", "replace").splitlines():
-        key, _, rest = line.strip().partition(" ")
+    for line in content.removeprefix(b"\xef\xbb\xbf").splitlines():
+        key, _, rest = decode_name(line.strip().replace(b"\t", b" ")).partition(" ")
         if key == "newmtl":
             draft = drafts[rest.strip()] = _Draft()
         elif key and not key.startswith("#"):
@@ -182,7 +134,7 @@ def _material(name: str, draft: _Draft, beside: FilesBeside) -> Material:
     bright = _linear(draft.emissive)
     transparent = draft.alpha < 1 or "alpha" in images
     made = Material(
-        name=name,
+        name=readable_name(name),
         # White where a file forgets that the colour multiplies its texture.
         base_color=(
             (1.0, 1.0, 1.0, draft.alpha)

@@ -9,7 +9,7 @@ from image2model.geometry.glb_container import GlbContainer, parse_glb, parse_gl
 from image2model.geometry.glb_reader import read_gltf
 from image2model.geometry.gltf_accessors import GltfData
 from image2model.geometry.mesh import Mesh, Model
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 
 MOST_FACES = 3_000_000
 """More would take over ten seconds and over 1.5 GB to convert."""
@@ -28,7 +28,7 @@ def read_model(data: bytes) -> Model:
     Raises:
         InvalidMesh: It is damaged, too large, or of a kind that cannot be read.
     """
-    model = _read(data, mesh_format(data[:HEAD_BYTES], size_bytes=len(data)))
+    model = _read(data, file_format(data))
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if faces > MOST_FACES:
         raise InvalidMesh(reason=f"it has {faces:,} faces; {MOST_FACES:,} is the most")
@@ -44,7 +44,7 @@ def _read(data: bytes, found: str | None) -> Model:
         case "obj":
             return read_obj(data)
         case "ply":
-            return _alone(read_ply(data))
+            return read_ply(data)
         case "stl":
             return _alone(read_stl(data))
         case "gltf":
@@ -61,6 +61,8 @@ def _read_unpacked(unpacked: Unpacked) -> Model:
     match unpacked.format:
         case "obj":
             return read_obj(unpacked.content, unpacked.files)
+        case "ply":
+            return read_ply(unpacked.content, unpacked.files)
         case "gltf":
             return _read_gltf_file(unpacked.content, dict(unpacked.files))
         case kind:
