@@ -140,9 +140,7 @@ def test_only_some_vertices_are_coloured() -> None:
     assert shown(plain_first.meshes[0]) == [WHITE, RED, WHITE]
 
 
-@pytest.mark.parametrize(
-    "numbers", [b"64 128 32", b"0.25098 0.50196 0.12549", b"16448 32896 8224"]
-)
+@pytest.mark.parametrize("numbers", [b"64 128 32", b"0.25098 0.50196 0.12549", b"16448 32896 8224"])
 def test_colours_in_every_range(numbers: bytes) -> None:
     lines = [b"v 0 0 0 " + numbers, b"v 1 0 0 " + numbers, b"v 0 1 0 " + numbers, b"f 1 2 3"]
     found = shown(read_model(b"\n".join(lines)).meshes[0])

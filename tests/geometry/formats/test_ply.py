@@ -149,9 +149,7 @@ def test_texture_that_is_not_there_is_named() -> None:
 def test_texture_without_coordinates_is_told() -> None:
     data = ply("ascii", [VERTICES, faces((CORNERS,))], comments=["TextureFile t.png"])
     model = read_ply(data, {"t.png": PICTURE.data})
-    assert model.left_out == [
-        "its texture was left out: there are no texture coordinates for it"
-    ]
+    assert model.left_out == ["its texture was left out: there are no texture coordinates for it"]
     assert model.meshes[0].material.base_color_texture is None
 
 

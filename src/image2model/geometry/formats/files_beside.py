@@ -9,7 +9,7 @@ from image2model.core.names import same_file
 from image2model.geometry.gltf_materials import media_type
 from image2model.geometry.mesh import EncodedImage
 
-LEGACY_ENCODINGS = ("utf-8", "cp932", "gbk", "cp949", "big5", "cp437", "cp1252", "cp1251")
+_ENCODINGS = ("utf-8", "cp932", "gbk", "cp949", "big5", "cp437", "cp1252", "cp1251")
 """How names may be written where nothing says it, the least ambiguous first."""
 
 _SHOWN_CHARACTERS = 60
@@ -108,18 +108,19 @@ def shown_name(name: str) -> str:
     return posixpath.basename(plain)[:_SHOWN_CHARACTERS]
 
 
-def legacy_spellings(raw: bytes) -> Iterator[str]:
-    """Read a name in every encoding in which it can be read."""
-    for encoding in LEGACY_ENCODINGS:
+def legacy_spellings(raw: bytes) -> Iterator[tuple[str, str]]:
+    """Read a name in every encoding in which it can be read; yields encoding and name."""
+    for encoding in _ENCODINGS:
         try:
-            yield raw.decode(encoding)
+            yield encoding, raw.decode(encoding)
         except UnicodeDecodeError:
             continue
 
 
 def _spellings(name: str) -> Iterator[str]:
     name = name.strip().strip('"').strip()
-    yield from legacy_spellings(name.encode("utf-8", "surrogateescape"))
+    raw = name.encode("utf-8", "surrogateescape")
+    yield from (spelling for _, spelling in legacy_spellings(raw))
     if "%" in name:
         yield unquote(name)
 

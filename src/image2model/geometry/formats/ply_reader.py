@@ -79,6 +79,8 @@ def read_ply(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     key = _list_of_corners(faces)
     corners = faces.lists[key]
     cut = triangulate(positions, corners.values.astype(np.int64), corners.counts)
+    if not len(cut.corners):
+        raise InvalidMesh(reason="it has no faces")
     surface = _Surface(
         vertices=corners.values.astype(np.int64)[cut.corners],
         faces=cut.polygon,
@@ -176,8 +178,6 @@ class _Meshes:
         meshes = []
         for image, some in self._by_texture(surface):
             meshes.append(self._mesh(surface, some, image if has_uvs else None))
-        if not meshes:
-            raise InvalidMesh(reason="it has no faces")
         return meshes, self._notes
 
     def _choose_colors(self, *, textured: bool) -> None:
