@@ -17,13 +17,19 @@ from image2model.geometry.texture import texture_size_px
 _MM = 1000.0
 
 
-def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mapping[str, JsonValue]:
+def report_file(
+    data: bytes,
+    *,
+    printer_min_mm: float = PRINTER_MIN_MM,
+    files: Mapping[str, bytes] | None = None,
+) -> Mapping[str, JsonValue]:
     """
     Inspect a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
 
     Args:
         data: The whole file.
         printer_min_mm: The thinnest wall a printer makes, in millimetres.
+        files: Those beside it; see `read_model`.
 
     Returns:
         JSON values, as `InspectionOut` of `wire` describes them.
@@ -31,7 +37,7 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
     Raises:
         InvalidMesh: It cannot be read.
     """
-    model = read_model(data)
+    model = read_model(data, files)
     facts = inspect_meshes(model.meshes)
     printing = check_print(model.meshes, printer_min_mm=printer_min_mm)
     return {

@@ -34,8 +34,9 @@ def ply(kind: str, elements: Sequence[Kind], *, comments: Sequence[str] = ()) ->
     order = ">" if kind == "binary_big_endian" else "<"
     for element in elements:
         lines.append(f"element {element.name} {len(element.rows)}")
-        for one in element.properties:
-            lines.append(f"property {'list ' if one.count(' ') == 2 else ''}{one}")
+        lines += [
+            f"property {'list ' if one.count(' ') == 2 else ''}{one}" for one in element.properties
+        ]
         for row in element.rows:
             words: list[str] = []
             for one, value in zip(element.properties, row, strict=True):

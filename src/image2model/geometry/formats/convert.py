@@ -44,7 +44,12 @@ class Converted:
 
 
 def convert_file(
-    data: bytes, conversion: Conversion, *, name: str, metadata: Mapping[str, str] | None = None
+    data: bytes,
+    conversion: Conversion,
+    *,
+    name: str,
+    metadata: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Converted:
     """
     Convert a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
@@ -56,6 +61,7 @@ def convert_file(
         conversion: What it is to become.
         name: Of the files within an archive; safe as a file name.
         metadata: Texts about the model by name, for the formats that hold such.
+        files: Those beside it; see `read_model`.
 
     Returns:
         The file made.
@@ -64,7 +70,7 @@ def convert_file(
         InvalidMesh: It cannot be read.
         InvalidRequest: It cannot become as small as `max_bytes`.
     """
-    model = read_model(data)
+    model = read_model(data, files)
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if conversion.changes_nothing and not metadata and _is(data, conversion.format):
         return Converted(content=data, faces=faces, notes=[])
