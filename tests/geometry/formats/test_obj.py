@@ -255,3 +255,66 @@ def test_lines_may_end_in_any_way() -> None:
     for end in (b"\r\n", b"\r"):
         model = read_model(data.replace(b"\n", end))
         assert [len(mesh.faces) for mesh in model.meshes] == [1, 1]
+
+
+def look(lines: str, **files: bytes) -> Model:
+    """Read a triangle with texture coordinates and a material of *lines*."""
+    data = b"mtllib look.mtl\n" + TEXTURED + b"usemtl a\nf 1/1 2/2 3/3\n"
+    pictures = {f"{name}.jpg": content for name, content in files.items()}
+    return read_obj(data, {"look.mtl": f"newmtl a\n{lines}\n".encode(), **pictures})
+
+
+WOOD, OTHER = picture(size_px=8).data, picture(size_px=8, seed=1).data
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", UVS),
+        ("-s 2 3 1", [[0, 1], [2, 1], [0, -2]]),
+        ("-s 2", [[0, 1], [2, 1], [0, 0]]),
+        ("-o 0.5 0.25 0 -s 2 2 2", [[0.5, 0.75], [2.5, 0.75], [0.5, -1.25]]),
+        ("-clamp on  -s  1 2", [[0, 1], [1, 1], [0, -1]]),
+        ("-mm 0 1 -blendu on -S 2 2", [[0, 1], [2, 1], [0, -1]]),
+    ],
+)
+def test_textures_lie_as_their_options_say(options: str, expected: list[list[float]]) -> None:
+    model = look(f"map_Kd {options} wood.jpg", wood=WOOD)
+    [mesh] = model.meshes
+    assert np.array(corner_uvs(mesh)) == pytest.approx(np.array(expected))
+    assert mesh.material.base_color_texture is not None
+    assert mesh.material.wrap[0] == ("clamp" if "clamp" in options else "repeat")
+    assert model.left_out == []
+
+
+def test_textures_that_lie_differently_are_told() -> None:
+    model = look("map_Kd wood.jpg\nnorm -s 2 2 other.jpg", wood=WOOD, other=OTHER)
+    assert model.left_out == ["its textures are scaled differently; all lie as the first one now"]
+
+
+def test_maps_that_are_not_used_are_told() -> None:
+    same = look("map_Kd wood.jpg\nmap_d wood.jpg\nmap_Ka wood.jpg", wood=WOOD)
+    assert same.left_out == []
+    others = look("map_Kd wood.jpg\nmap_d other.jpg\nmap_Ka other.jpg", wood=WOOD, other=OTHER)
+    assert others.left_out == [
+        "the ambient map was left out",
+        "the transparency map was left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "rgba"),
+    [
+        ("Kd 1 0 0", (1, 0, 0, 1)),
+        ("Kd 255 0 0", (1, 0, 0, 1)),
+        ("Kd 1", (1, 1, 1, 1)),
+        ("kd\t0 1.5 0", (0, 1, 0, 1)),
+        ("Kd 1 0 0\nd 0.25\nTr 1", (1, 0, 0, 0.25)),
+        ("Kd 1 0 0\nTr 1\nd 1", (1, 0, 0, 1)),
+        ("Kd 1 0 0\nTr 0.75", (1, 0, 0, 0.25)),
+        ("Kd 1 0 0\nd -halo 0.5", (1, 0, 0, 0.5)),
+        ("Kd 1 0 0\nKd nan inf x\nd nan\nTr inf", (1, 0, 0, 1)),
+    ],
+)
+def test_colours_of_materials(lines: str, rgba: tuple[float, ...]) -> None:
+    assert look(lines).meshes[0].material.base_color == rgba

@@ -19,12 +19,14 @@ from image2model.geometry.formats.files_beside import (
     readable_name,
     shown_name,
 )
-from image2model.geometry.formats.mtl_reader import read_mtl
+from image2model.geometry.formats.mtl_reader import MtlMaterial, read_mtl
 from image2model.geometry.formats.vertex_colors import shown_colors
 from image2model.geometry.mesh import Material, Mesh, Model
 from image2model.geometry.polygons import Triangles, triangulate
 
-_PLAIN = Material(name="surface", base_color=(0.8, 0.8, 0.8, 1.0), double_sided=True)
+_PLAIN = MtlMaterial(
+    material=Material(name="surface", base_color=(0.8, 0.8, 0.8, 1.0), double_sided=True)
+)
 _BAD_NUMBER = "a number in it cannot be read"
 _NOT_THERE = "a face refers to what is not there"
 _TOO_FEW_NUMBERS = "a vertex has too few coordinates"
@@ -275,13 +277,13 @@ def _colors(
     return colors, colored
 
 
-def _materials(tables: _Tables, beside: FilesBeside) -> Mapping[str, Material]:
+def _materials(tables: _Tables, beside: FilesBeside) -> Mapping[str, MtlMaterial]:
     libraries = list(chain.from_iterable(_libraries(one, beside) for one in tables.libraries))
     if not tables.libraries and any(tables.faces):
         # Some programs name none and mean the one that is there.
         there = [name for name in beside if name.lower().endswith(".mtl")]
         libraries = there if len(there) == 1 else []
-    materials: dict[str, Material] = {}
+    materials: dict[str, MtlMaterial] = {}
     for library in dict.fromkeys(libraries):
         content = beside.get(library)
         if content is None:
@@ -312,7 +314,7 @@ def _libraries(text: str, beside: FilesBeside) -> list[str]:
     return [name for name in (*found, *missing) if name.strip()]
 
 
-def _mesh(name: str, corners: _Indices, vertices: _Vertices, material: Material) -> Mesh:
+def _mesh(name: str, corners: _Indices, vertices: _Vertices, look: MtlMaterial) -> Mesh:
     first, faces = distinct_rows(corners)
     place, coordinate, normal = corners[first].T
     colors = vertices.colors if vertices.colored[place].any() else None
@@ -321,16 +323,17 @@ def _mesh(name: str, corners: _Indices, vertices: _Vertices, material: Material)
         positions=vertices.positions[place],
         faces=faces.reshape(-1, 3),
         normals=vertices.normals[normal] if (normal >= 0).all() else None,
-        uvs=_upside_down(vertices.uvs, coordinate),
+        uvs=_upside_down(vertices.uvs, coordinate, look),
         colors=None if colors is None else colors[place],
-        material=material,
+        material=look.material,
     )
 
 
-def _upside_down(uvs: _Floats, coordinate: _Indices) -> NDArray[Any] | None:
+def _upside_down(uvs: _Floats, coordinate: _Indices, look: MtlMaterial) -> NDArray[Any] | None:
     """Return texture coordinates from the top left; 0 where a corner has none."""
     if not len(uvs) or not (coordinate >= 0).any():
         return None
-    found: _Floats = uvs[coordinate, :2] * np.array([1, -1]) + np.array([0, 1])
+    placed = uvs[coordinate, :2] * np.array(look.scale) + np.array(look.offset)
+    found: _Floats = placed * np.array([1, -1]) + np.array([0, 1])
     found[coordinate < 0] = 0
     return found
