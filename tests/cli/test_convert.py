@@ -95,7 +95,7 @@ def test_file_of_the_user_is_never_replaced(here: Here, cube: Path, tmp_path: Pa
     out.mkdir()
     (out / "cube.stl").write_bytes(b"mine")
     (out / "cube.ply").mkdir()
-    command = ["convert", cube, "-o", out, "-f", "stl,ply,3mf", "--json"]
+    command: list[str | Path] = ["convert", cube, "-o", out, "-f", "stl,ply,3mf", "--json"]
     for limits in ([], ["--height-mm", "5"]):
         [told] = here(*command, *limits).json
         assert [one["name"] for one in told["files"]] == ["cube-2.stl", "cube-2.ply", "cube.3mf"]
@@ -153,8 +153,11 @@ def test_bad_files_do_not_keep_the_others_from_being_made(
 def test_mistake_of_ours_in_one_file_does_not_stop_the_others(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with one_of_several(Path("a.glb"), aloud=True) as failure:
+    def mistake() -> None:
         raise ZeroDivisionError
+
+    with one_of_several(Path("a.glb"), aloud=True) as failure:
+        mistake()
     assert failure.error is not None
     assert failure.error["code"] == "internal_error"
     assert capsys.readouterr().err.startswith("a.glb: Something unexpected went wrong")

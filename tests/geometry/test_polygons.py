@@ -12,21 +12,23 @@ from numpy.typing import NDArray
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.polygons import Triangles, triangulate
 
-DART = [(0.5, 0.5), (0, 2), (0, 0), (2, 0)]
-ARROW = [(0, 0), (4, 0), (4, 4), (2, 1), (0, 4)]
-ELL = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
-CROSS = [
+Ring = list[tuple[float, float]]
+
+DART: Ring = [(0.5, 0.5), (0, 2), (0, 0), (2, 0)]
+ARROW: Ring = [(0, 0), (4, 0), (4, 4), (2, 1), (0, 4)]
+ELL: Ring = [(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]
+CROSS: Ring = [
     (1, 0), (2, 0), (2, 1), (3, 1), (3, 2), (2, 2), (2, 3), (1, 3), (1, 2), (0, 2), (0, 1), (1, 1)
 ]  # fmt: skip
-COMB = [(0, 0), (7, 0), (7, 5), (6, 1), (5, 5), (4, 1), (3, 5), (2, 1), (1, 5), (0, 1)]
-FRAME = [(0, 0), (4, 0), (4, 4), (0, 4), (0, 0), (1, 1), (1, 3), (3, 3), (3, 1), (1, 1)]
+COMB: Ring = [(0, 0), (7, 0), (7, 5), (6, 1), (5, 5), (4, 1), (3, 5), (2, 1), (1, 5), (0, 1)]
+FRAME: Ring = [(0, 0), (4, 0), (4, 4), (0, 4), (0, 0), (1, 1), (1, 3), (3, 3), (3, 1), (1, 1)]
 """With a hole that a seam joins to the border."""
 
-TOUCHING = [(0, 0), (1, 1), (2, 0), (2, 2), (1, 1), (0, 2)]
-PANE = [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (1, 2), (0, 2), (0, 1)]
+TOUCHING: Ring = [(0, 0), (1, 1), (2, 0), (2, 2), (1, 1), (0, 2)]
+PANE: Ring = [(0, 0), (1, 0), (2, 0), (2, 1), (2, 2), (1, 2), (0, 2), (0, 1)]
 """A square with a corner in the middle of each side."""
 
-AREAS = {
+AREAS: dict[str, tuple[Ring, float]] = {
     "dart": (DART, 1.0),
     "arrow": (ARROW, 10.0),
     "L": (ELL, 3.0),
@@ -64,7 +66,8 @@ def area(positions: NDArray[np.float64], found: Triangles) -> float:
 def test_area(name: str, backwards: bool) -> None:
     """From whatever corner it begins, and the front stays the front."""
     ring, expected = AREAS[name]
-    ring = ring[::-1] if backwards else ring
+    if backwards:
+        ring = ring[::-1]
     for start in range(len(ring)):
         positions, found = cut([*ring[start:], *ring[:start]])
         assert area(positions, found) == pytest.approx(expected, rel=0.01)

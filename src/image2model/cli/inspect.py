@@ -44,8 +44,8 @@ def inspect(
     failed = False
     for path in files:
         with one_of_several(path, aloud=not as_json) as failure:
-            data, files = read_file(path), files_beside(path)
-            report = report_file(data, printer_min_mm=printer_min_mm, files=files)
+            data, beside = read_file(path), files_beside(path)
+            report = report_file(data, printer_min_mm=printer_min_mm, files=beside)
             found = InspectionOut.model_validate(report)
             told.append({"source": str(path), **found.model_dump(mode="json")})
             if not as_json:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.reading import read_model
-from tests.geometry.formats.test_ply import FACES, ORDERS, VERTICES, Kind, faces, ply
+from tests.geometry.formats.test_ply import FACES, ORDERS, VERTICES, Kind, Value, faces, ply
 from tests.geometry.shapes import picture
 
 OBJ = b"""# a remark
@@ -39,7 +39,7 @@ p 1
 """
 MTL = b"newmtl wood\nKd 1 0 0\nmap_Kd -s 2 2 tex/wood.png\nbump -bm 0.5 b.png\nd 0.5\n"
 PICTURE = picture(kind="png", size_px=4).data
-MIXED = [*FACES, {**FACES[0], ORDERS[0][0]: [0, 1, 2, 3], ORDERS[0][2]: []}]
+MIXED: list[dict[str, Value]] = [*FACES, {**FACES[0], ORDERS[0][0]: [0, 1, 2, 3], ORDERS[0][2]: []}]
 TEXT_STL = b"solid x\nfacet normal 0 0 1\nouter loop\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\n"
 TEXT_STL += b"endloop\nendfacet\nendsolid x\n"
 COLORED = Kind(

@@ -57,7 +57,7 @@ SQUARE = [(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (1.0, 1.0, 0.0), (0.0, 1.0, 0.0)]
 PLACES = ("float x", "float y", "float z")
 VERTICES = Kind(name="vertex", properties=PLACES, rows=SQUARE)
 CORNERS, WEDGES, FLAGS = "uchar int vertex_indices", "uchar float t", "int flags"
-FACES = [
+FACES: list[dict[str, Value]] = [
     {CORNERS: [0, 1, 2], WEDGES: [0, 0, 1, 0, 1, 1], FLAGS: 5},
     {CORNERS: [0, 2, 3], WEDGES: [0, 0, 1, 1, 0.25, 1], FLAGS: 7},
 ]

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -153,3 +153,32 @@ def test_archive_in_the_archive_is_not_opened() -> None:
     inner = packed({"a.obj": obj("a.mtl").encode()})
     with pytest.raises(InvalidMesh):
         read_model(packed({"a.obj": inner}))
+
+
+def test_of_a_lone_gltf_only_what_it_names_is_read() -> None:
+    """A folder may hold anything, and much of it."""
+
+    class Folder(Mapping[str, bytes]):
+        def __getitem__(self, name: str) -> bytes:
+            assert name == "a.bin"
+            return bytes(36)
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(["a.bin", "my film.mp4"])
+
+        def __len__(self) -> int:
+            return 2
+
+    document = {
+        "asset": {"version": "2.0"},
+        "buffers": [{"uri": "a.bin", "byteLength": 36}],
+        "bufferViews": [{"buffer": 0, "byteLength": 36}],
+        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
+        "nodes": [{"mesh": 0}],
+        "scenes": [{"nodes": [0]}],
+    }
+    data = json.dumps(document).encode()
+    assert len(read_model(data, Folder()).meshes[0].faces) == 1
+    with pytest.raises(InvalidMesh, match="put the model and all its files into one ZIP"):
+        read_model(data)

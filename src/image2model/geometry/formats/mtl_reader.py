@@ -126,7 +126,7 @@ def _read_line(draft: _Draft, key: str, rest: str) -> None:
 
 def _color(numbers: Sequence[float]) -> tuple[float, ...]:
     """Return red, green and blue; one number stands for all, and some write them up to 255."""
-    rgb = numbers[:3] if len(numbers) >= 3 else numbers[:1] * 3
+    rgb = numbers[:3] if len(numbers) >= 3 else [numbers[0]] * 3
     most = 255 if max(rgb) > 2 else 1
     return tuple(_fraction(number / most) for number in rgb)
 
@@ -152,8 +152,10 @@ def _map(rest: str) -> _Map:
     """Read the file that a map names, and the options before it."""
     words = rest.split(" ")
     found = _Map()
-    while len(words) > 1 and words[0].startswith("-"):
+    while len(words) > 1 and (not words[0] or words[0].startswith("-")):
         option = words.pop(0).lower()
+        if not option:
+            continue
         arguments: list[str] = []
         # These take one number and up to two more.
         while len(arguments) < _OPTION_ARGUMENTS.get(option, 1) and len(words) > 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import unquote
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.files_beside import FilesBeside
@@ -12,6 +13,7 @@ from image2model.geometry.formats.zip_reader import unpack_model
 from image2model.geometry.glb_container import GlbContainer, parse_glb, parse_gltf_json
 from image2model.geometry.glb_reader import read_gltf
 from image2model.geometry.gltf_accessors import GltfData
+from image2model.geometry.gltf_json import Object, children, text
 from image2model.geometry.mesh import Mesh, Model
 from image2model.geometry.mesh_types import file_format
 
@@ -59,14 +61,28 @@ def _read(data: bytes, found: str | None, files: Mapping[str, bytes] | None) -> 
         case "stl":
             return _alone(read_stl(data))
         case "gltf":
-            container = GlbContainer(document=parse_gltf_json(data), binary=memoryview(b""))
-            return read_gltf(GltfData(container=container, files=FilesBeside(files)))
+            document = parse_gltf_json(data)
+            container = GlbContainer(document=document, binary=memoryview(b""))
+            named = _files_of_gltf(document, FilesBeside(files))
+            return read_gltf(GltfData(container=container, files=named))
         case None:
             raise InvalidMesh(reason="it is no GLB, OBJ, PLY, STL or ZIP file")
         case other:
             raise InvalidMesh(
                 reason=f"it is {other.upper()}, which can be kept but not converted here"
             )
+
+
+def _files_of_gltf(document: Object, beside: FilesBeside) -> Mapping[str, bytes]:
+    """Return the files that a document refers to: of all beside it, only those are read."""
+    uris = {
+        unquote(uri)
+        for key in ("buffers", "images")
+        for source in children(document, key)
+        if (uri := text(source, "uri", "")) and not uri.startswith("data:")
+    }
+    found = {uri: beside.get(uri) for uri in uris}
+    return {uri: content for uri, content in found.items() if content is not None}
 
 
 def _alone(mesh: Mesh) -> Model:
