@@ -30,7 +30,7 @@ _PLAIN = MtlMaterial(
 _BAD_NUMBER = "a number in it cannot be read"
 _NOT_THERE = "a face refers to what is not there"
 _TOO_FEW_NUMBERS = "a vertex has too few coordinates"
-_SLASH_AT_END = re.compile(rb"/+(?=[ \t]|$)")
+_SLASH_AT_END = re.compile(rb"/+(?= |$)")
 _NOT_SURFACES = {
     b"l": "lines",
     b"p": "points",
@@ -147,11 +147,11 @@ def _parse(data: bytes) -> _Tables:
     tables = _Tables()
     material = ""
     waiting: list[bytes] = []
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\t", b" ")
     for end in (b"\r\n", b"\n", b"\r"):
         data = data.replace(b"\\" + end, b" ")
     for line in data.splitlines():
-        key, _, rest = line.strip().replace(b"\t", b" ").partition(b" ")
+        key, _, rest = line.strip().partition(b" ")
         if key == b"f":
             waiting.append(rest)
             continue
@@ -174,7 +174,9 @@ def _parse(data: bytes) -> _Tables:
 
 
 def _faces(lines: Sequence[bytes], counts: tuple[int, int, int]) -> _Faces:
-    rows = [_words(line) for line in lines]
+    whole = b" \n".join(lines)
+    is_plain = b"#" not in whole and b"/ " not in whole and not whole.endswith(b"/")
+    rows = [line.split() if is_plain else _words(line) for line in lines]
     words = list(chain.from_iterable(rows))
     joined = b" ".join(words)
     first = words[0].count(b"/") if words else 0
@@ -224,15 +226,21 @@ def _numbers(lines: Sequence[bytes], *, least: int) -> tuple[_Floats, _Indices]:
     """Return the numbers of each line, with 0 where others have more, and how many it has."""
     if not lines:
         return np.zeros((0, max(least, 2))), np.zeros(0, np.int64)
-    words = b" ".join(lines)
-    if b"#" in words:
+    if any(b"#" in line for line in lines):
         lines = [b" ".join(_words(line)) for line in lines]
-        words = b" ".join(lines)
-    widths = np.fromiter((len(line.split()) for line in lines), np.int64, len(lines))
+    width = len(lines[0].split())
+    # With a mark between the lines one split tells all their numbers, and whether each has as many.
+    words = b" ; ".join(lines).split()
+    marks = words[width :: width + 1]
+    if len(words) == (width + 1) * len(lines) - 1 and marks.count(b";") == len(lines) - 1:
+        del words[width :: width + 1]
+        widths = np.full(len(lines), width)
+    else:
+        widths = np.fromiter((len(line.split()) for line in lines), np.int64, len(lines))
     if widths.min() < least:
         raise InvalidMesh(reason=_TOO_FEW_NUMBERS)
-    if (widths == widths[0]).all():
-        table = _floats(words.split()).reshape(len(lines), -1)
+    if (widths == width).all():
+        table = _floats(words).reshape(len(lines), width)
     else:
         table = np.zeros((len(lines), min(int(widths.max()), _MOST_NUMBERS)))
         for width in np.unique(widths).tolist():
