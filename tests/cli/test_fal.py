@@ -146,6 +146,11 @@ def test_the_ledger_is_listed_and_exported(
     assert here("ledger", "--csv", "spent.csv").out == ""
     exported = (tmp_path / "spent.csv").read_text(encoding="utf-8")
     assert here("ledger", "--csv", "-").out.splitlines() == exported.splitlines()
+    (tmp_path / "mine.csv").write_bytes(b"mine")
+    assert here("ledger", "--csv", "spent.csv").err == ""
+    assert "this one is mine-2.csv" in here("ledger", "--csv", "mine.csv").err
+    assert (tmp_path / "mine.csv").read_bytes() == b"mine"
+    assert (tmp_path / "mine-2.csv").read_text(encoding="utf-8") == exported
     rows = list(csv.DictReader(io.StringIO(exported)))
     assert [float(row["cost_usd"]) for row in rows] == [0.3, 0.3]
     assert {row["request_id"] for row in rows} == {entry["request_id"] for entry in entries}

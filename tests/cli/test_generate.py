@@ -140,6 +140,48 @@ def test_missing_and_changed_files_are_written_again(here: Here, tmp_path: Path)
     assert attempts_of(here("jobs", "show", "last", "--json").json) == [1, 1, 1]
 
 
+def test_files_of_the_user_stay(here: Here, tmp_path: Path) -> None:
+    """A file and a folder of the same name: the model gets a number, and keeps it."""
+    out = tmp_path / "out"
+    (out / "mug.preview.webp").mkdir(parents=True)
+    (out / "mug.glb").write_bytes(b"mine")
+    first = here("generate", "pictures", "-o", "out")
+    assert first.code == 0
+    for told in (
+        "mug.glb was there already and is kept; the new file is mug-2.glb",
+        "mug.preview.webp was there already and is kept; the new file is mug-2.preview.webp",
+    ):
+        assert told in first.out
+    again = here("generate", "pictures", "-o", "out", "--json")
+    assert again.json["moved"] == {
+        "mug.glb": "mug-2.glb",
+        "mug.preview.webp": "mug-2.preview.webp",
+    }
+    assert (out / "mug.glb").read_bytes() == b"mine"
+    assert read_glb((out / "mug-2.glb").read_bytes())
+    assert len(names_in(out)) == 8
+    assert here("generate", "pictures", "-o", "out", "--overwrite").code == 0
+    assert read_glb((out / "mug.glb").read_bytes())
+    assert (out / "mug.preview.webp").is_dir()
+
+
+def test_model_made_before_with_other_options_is_replaced(here: Here, tmp_path: Path) -> None:
+    here("generate", "pictures/mug.png", "-o", "out")
+    before = (tmp_path / "out" / "mug.glb").read_bytes()
+    ended = here("generate", "pictures/mug.png", "-o", "out", "--height-mm", "5")
+    assert (tmp_path / "out" / "mug.glb").read_bytes() != before
+    assert "is kept" not in ended.out
+
+
+def test_model_of_another_picture_with_the_same_name_stays(here: Here, tmp_path: Path) -> None:
+    here("generate", "pictures/mug.png", "-o", "out")
+    before = (tmp_path / "out" / "mug.glb").read_bytes()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "pictures" / "cup2.png").rename(tmp_path / "other" / "mug.png")
+    assert "the new file is mug-2.glb" in here("generate", "other", "-o", "out").out
+    assert (tmp_path / "out" / "mug.glb").read_bytes() == before
+
+
 def test_only_new_pictures_are_made(here: Here, tmp_path: Path) -> None:
     here("generate", "pictures", "-o", "out")
     (tmp_path / "pictures" / "pot.png").write_bytes(draw_discs(tmp_path, *"abcde")[4].read_bytes())

@@ -29,14 +29,21 @@ from image2model.cli.errors import SOME_FAILED, exit_code_of
 from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
 from image2model.cli.making import follow, offered_items, take_in
-from image2model.cli.opening import open_desk
+from image2model.cli.opening import folder_of_records, open_desk
 from image2model.cli.options import parse_options
 from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
-from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.parameters import (
+    STYLE,
+    ApiKeyOption,
+    JsonOption,
+    OverwriteOption,
+    ServerOption,
+)
 from image2model.cli.pictures import find_pictures
 from image2model.cli.saving import Outcome, Saver
 from image2model.cli.sheets import SourceSheet, open_sheet
+from image2model.cli.skipped import Skipped, find_skipped, skipped_json, skipped_lines
 from image2model.cli.subjects import Subject, group_pictures
 from image2model.cli.tables import (
     count_fitting,
@@ -46,7 +53,12 @@ from image2model.cli.tables import (
     output_console,
     plan_lines,
 )
-from image2model.core.errors import BudgetExceeded, InvalidPictureError, TooManyItems
+from image2model.core.errors import (
+    BudgetExceeded,
+    InvalidPictureError,
+    NoPictures,
+    TooManyItems,
+)
 from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.hashing import hash_of
 from image2model.core.ids import new_hex_id
@@ -171,6 +183,7 @@ def generate(
             "has lost. Without it such items are fetched again only, which is free.",
         ),
     ] = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
@@ -197,7 +210,12 @@ def generate(
     )
     Conversion(format=FORMATS[0], **adjust)
     said = open_sheet(sheet) if sheet else None
-    found = find_pictures(pictures, recursive=recursive)
+    try:
+        found = find_pictures(pictures, recursive=recursive)
+    except NoPictures:
+        for line in skipped_lines(find_skipped(pictures, [])):
+            typer.echo(line, err=True)
+        raise
     with open_desk(server=server, api_key=api_key, works=not dry_run) as desk:
         card = desk.generator(said.generator(generator) if said else generator)
         subjects = group_pictures(found, card, views=views)
@@ -207,6 +225,7 @@ def generate(
             raise TooManyItems(limit=desk.item_limit)
         wanted = parse_formats(formats, desk, delivered=card.output_formats)
         _say_unnamed(said, subjects)
+        skipped = find_skipped(pictures, found)
         estimate = desk.estimate(
             card.id,
             parse_options(option or [], card),
@@ -215,7 +234,7 @@ def generate(
         )
         if dry_run:
             limits = _limits(budget, desk)
-            _print_plan(estimate, subjects, limits, as_json=as_json)
+            _print_plan(estimate, subjects, skipped, limits, as_json=as_json)
             return
         # What a generator delivers by itself, as it is, need not be asked for.
         plain = not adjust and set(wanted) <= set(card.output_formats)
@@ -229,7 +248,8 @@ def generate(
             keep=keep,
             force=force,
         )
-        run = _Run(desk, OutputFolder(output), template, wanted, as_json=as_json)
+        folder = OutputFolder(output, overwrite=overwrite, records=folder_of_records())
+        run = _Run(desk, folder, template, wanted, skipped, as_json=as_json)
         raise typer.Exit(run.make(order, resubmit=resubmit))
 
 
@@ -242,6 +262,7 @@ def _limits(budget: float | None, desk: Desk) -> Mapping[str, float]:
 def _print_plan(
     estimate: EstimateOut,
     subjects: Sequence[Subject],
+    skipped: Sequence[Skipped],
     limits: Mapping[str, float],
     *,
     as_json: bool,
@@ -249,14 +270,15 @@ def _print_plan(
     counts = [len(subject.pictures) for subject in subjects]
     fit = count_fitting(estimate, counts, min(limits.values(), default=None))
     if as_json:
-        plan = {**estimate.model_dump(mode="json"), **limits}
-        typer.echo(json.dumps({**plan, "items_that_fit": fit}, indent=2))
+        plan = {**estimate.model_dump(mode="json"), **limits, "items_that_fit": fit}
+        plan |= {"skipped": skipped_json(skipped)} if skipped else {}
+        typer.echo(json.dumps(plan, indent=2))
         return
     names = [
         f"{subject.name}: {', '.join(str(one.path) for one in subject.pictures.values())}"
         for subject in subjects
     ]
-    for line in plan_lines(estimate, names, limits, fit=fit):
+    for line in (*plan_lines(estimate, names, limits, fit=fit), *skipped_lines(skipped)):
         typer.echo(line)
     for line in _foreseen(subjects):
         typer.echo(line)
@@ -331,6 +353,16 @@ def _order(
     )
 
 
+def _moved(saver: Saver) -> dict[str, str]:
+    """Return the names of files instead of which others stayed, by the names asked for."""
+    outcomes = saver.outcomes.values()
+    return {name: instead for one in outcomes for name, instead in one.moved.items()}
+
+
+def _source_of(subject: Subject) -> str:
+    return hash_of([[view, one.sha256] for view, one in subject.pictures.items()])
+
+
 class _Run:
     """One run of the command, once it is clear what is to be made and where it goes."""
 
@@ -340,9 +372,11 @@ class _Run:
         folder: OutputFolder,
         template: NameTemplate,
         formats: Sequence[str],
+        skipped: Sequence[Skipped],
         *,
         as_json: bool,
     ) -> None:
+        self._skipped = skipped
         self._desk = desk
         self._folder = folder
         self._template = template
@@ -361,6 +395,7 @@ class _Run:
                     display,
                     template=self._template,
                     formats=self._formats,
+                    sources=[_source_of(subject) for subject in order.subjects],
                 )
                 job = take_in(self._desk, order, display, resubmit=resubmit)
                 job = follow(self._desk, job, [display.update, saver.watch])
@@ -368,7 +403,10 @@ class _Run:
             self._messages.print(self._farewell(), soft_wrap=True)
             return stop.exit_code
         if self._as_json:
-            typer.echo(self._desk.job(job.id).model_dump_json(indent=2))
+            shown = self._desk.job(job.id).model_dump(mode="json")
+            told = {"skipped": skipped_json(self._skipped), "moved": _moved(saver)}
+            shown |= {name: value for name, value in told.items() if value}
+            typer.echo(json.dumps(shown, indent=2))
         else:
             self._print_summary(job, saver, time.monotonic() - began_s)
         troubles = [outcome for outcome in saver.outcomes.values() if outcome.trouble]
@@ -404,7 +442,10 @@ class _Run:
             )
         if left:
             console.print(_budget_advice(left), soft_wrap=True, markup=False)
-        for line in note_lines(job):
+        for name, instead in _moved(saver).items():
+            told = f"{name} was there already and is kept; the new file is {instead}"
+            console.print(told, soft_wrap=True, markup=False)
+        for line in (*note_lines(job), *skipped_lines(self._skipped)):
             console.print(line, soft_wrap=True, markup=False)
         if job.counts.uncertain:
             console.print(

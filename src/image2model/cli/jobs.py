@@ -30,10 +30,16 @@ from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
 from image2model.cli.making import follow, offered_items, resubmit_items
-from image2model.cli.opening import open_desk
+from image2model.cli.opening import folder_of_records, open_desk
 from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
-from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.parameters import (
+    STYLE,
+    ApiKeyOption,
+    JsonOption,
+    OverwriteOption,
+    ServerOption,
+)
 from image2model.cli.saving import Saver
 from image2model.cli.tables import items_table, job_lines, jobs_table, output_console, scores_table
 from image2model.core.errors import InvalidRequest, JobNotFound
@@ -284,6 +290,7 @@ def download(
             help="Compare models with their photos first, for the manifests in the ZIP file.",
         ),
     ] = False,
+    overwrite: OverwriteOption = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
@@ -304,7 +311,9 @@ def download(
         repair=repair,
     )
     as_archive = output.suffix.lower() == ".zip" and not output.is_dir()
-    folder = OutputFolder(output.parent if as_archive else output)
+    folder = OutputFolder(
+        output.parent if as_archive else output, overwrite=overwrite, records=folder_of_records()
+    )
     with (
         open_desk(server=server, api_key=api_key) as desk,
         open_display(Console(stderr=True, highlight=False)) as display,
@@ -320,7 +329,11 @@ def download(
                 pictures=pictures,
                 scores=scores,
             )
-            folder.keep(output.name, partial(desk.save_archive, found.id, wanted), sha256=None)
+            save = partial(desk.save_archive, found.id, wanted)
+            kept = folder.keep(output.name, save, sha256=None, of=found.id)
+            if kept.note:
+                typer.echo(f"{kept.note}.", err=True)
+            output = output.with_name(kept.name)
             troubles = bool(found.counts.failed)
         else:
             template = NameTemplate(name_template)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from image2model.cli.desk import Desk
 from image2model.cli.logs import configure_logging
@@ -18,6 +19,11 @@ def open_settings() -> Settings:
     settings = load_settings()
     configure_logging(settings)
     return settings
+
+
+def folder_of_records() -> Path:
+    """Tell where it is recorded which files this program has written; see `OwnFiles`."""
+    return load_settings().data_dir / "written"
 
 
 @contextmanager

@@ -277,14 +277,14 @@ class Client:
 
     # --- files ------------------------------------------------------------------------------
 
-    def download(self, file: FileOut, folder: str | Path) -> Path:
+    def download(self, file: FileOut, folder: str | Path, *, overwrite: bool = False) -> Path:
         """
         Download a file of a result into *folder*, whole or not at all.
 
         Returns:
-            The file's path.
+            The file's path; see `save`.
         """
-        return self.save(file.url, Path(folder) / file.name)
+        return self.save(file.url, Path(folder) / file.name, overwrite=overwrite)
 
     def download_model(
         self,
@@ -294,6 +294,7 @@ class Client:
         format: str,  # noqa: A002
         *,
         adjust: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
     ) -> Path:
         """
         Download an item's model in *format* (`glb`, `stl`, …) into *folder*.
@@ -305,12 +306,14 @@ class Client:
             format: The format.
             adjust: What it shall be adjusted to, such as `{"height_mm": 80}`; None: as was wished
                 when the job was made.
+            overwrite: Replace a file that is there already.
 
         Returns:
-            The file's path: the item's name with the format's extension.
+            The file's path: the item's name with the format's extension; see `save`.
         """
         path = Path(folder) / f"{item.name}.{format}"
-        return self.save(model_url(job.id, item.index, format, adjust=adjust), path)
+        url = model_url(job.id, item.index, format, adjust=adjust)
+        return self.save(url, path, overwrite=overwrite)
 
     def download_archive(
         self,
@@ -323,6 +326,7 @@ class Client:
         previews: bool = True,
         pictures: bool = False,
         scores: bool = False,
+        overwrite: bool = False,
     ) -> Path:
         """
         Download all that a job has made as one ZIP file to *path*.
@@ -336,9 +340,10 @@ class Client:
             previews: Add pictures of the models.
             pictures: Add the pictures they were made of.
             scores: Compare models with their photos first, so that the manifests have every score.
+            overwrite: Replace a file that is there already.
 
         Returns:
-            *path*.
+            *path*, or another one; see `save`.
         """
         url = archive_url(
             job_id,
@@ -349,20 +354,26 @@ class Client:
             pictures=pictures,
             scores=scores,
         )
-        return self.save(url, Path(path))
+        return self.save(url, Path(path), overwrite=overwrite)
 
-    def save(self, url: str, path: Path) -> Path:
+    def save(self, url: str, path: Path, *, overwrite: bool = False) -> Path:
         """
         Download what is at *url* on the server to the file *path*, whole or not at all.
 
+        Args:
+            url: Of the server, as its answers name it.
+            path: Where the file goes.
+            overwrite: Replace a file that is there already. Otherwise it stays, and the new one
+                gets a number, as in `mug-2.glb`, unless it has the same content.
+
         Returns:
-            The path.
+            Where the file is.
 
         Raises:
             NotFoundError: It is not there.
             OSError: It cannot be written.
         """
-        return self._server.save(url, path)
+        return self._server.save(url, path, overwrite=overwrite)
 
     # --- generators -------------------------------------------------------------------------
 

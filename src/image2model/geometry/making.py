@@ -8,7 +8,7 @@ from image2model.core.job import Description
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.describe import describe_glb
 from image2model.geometry.formats.convert import convert_file
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 
 _GLB = Conversion(format="glb")
 
@@ -66,7 +66,7 @@ def make_file(data: bytes, conversion: Conversion, about: Description) -> Made:
 
 
 def _is_glb(data: bytes) -> bool:
-    return mesh_format(data[:HEAD_BYTES], size_bytes=len(data)) == "glb"
+    return file_format(data) == "glb"
 
 
 def _counting(about: Description, conversion: Conversion) -> Mapping[str, JsonValue]:

@@ -9,7 +9,7 @@ from image2model.geometry.conversion import LEAST_FACES, Conversion
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.formats.writing import beyond_format, write_model
 from image2model.geometry.mesh import EncodedImage, Mesh
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 from image2model.geometry.repair import repair
 from image2model.geometry.simplify import simplify
 from image2model.geometry.texture import check_texture_load, texture_size_px
@@ -44,7 +44,12 @@ class Converted:
 
 
 def convert_file(
-    data: bytes, conversion: Conversion, *, name: str, metadata: Mapping[str, str] | None = None
+    data: bytes,
+    conversion: Conversion,
+    *,
+    name: str,
+    metadata: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Converted:
     """
     Convert a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
@@ -56,6 +61,7 @@ def convert_file(
         conversion: What it is to become.
         name: Of the files within an archive; safe as a file name.
         metadata: Texts about the model by name, for the formats that hold such.
+        files: Those beside it; see `read_model`.
 
     Returns:
         The file made.
@@ -64,7 +70,7 @@ def convert_file(
         InvalidMesh: It cannot be read.
         InvalidRequest: It cannot become as small as `max_bytes`.
     """
-    model = read_model(data)
+    model = read_model(data, files)
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if conversion.changes_nothing and not metadata and _is(data, conversion.format):
         return Converted(content=data, faces=faces, notes=[])
@@ -92,7 +98,7 @@ def count_faces(meshes: Sequence[Mesh]) -> int:
 
 
 def _is(data: bytes, format_name: str) -> bool:
-    return mesh_format(data[:HEAD_BYTES], size_bytes=len(data)) == format_name
+    return file_format(data) == format_name
 
 
 def _adjusted(

@@ -1,26 +1,34 @@
 """Read a model whatever its format."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import unquote
+
 from image2model.core.errors import InvalidMesh
+from image2model.geometry.formats.files_beside import FilesBeside
 from image2model.geometry.formats.obj_reader import read_obj
 from image2model.geometry.formats.ply_reader import read_ply
 from image2model.geometry.formats.stl_reader import read_stl
-from image2model.geometry.formats.zip_reader import Unpacked, unpack_model
+from image2model.geometry.formats.zip_reader import unpack_model
 from image2model.geometry.glb_container import GlbContainer, parse_glb, parse_gltf_json
 from image2model.geometry.glb_reader import read_gltf
 from image2model.geometry.gltf_accessors import GltfData
+from image2model.geometry.gltf_json import Object, children, text
 from image2model.geometry.mesh import Mesh, Model
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 
 MOST_FACES = 3_000_000
 """More would take over ten seconds and over 1.5 GB to convert."""
 
 
-def read_model(data: bytes) -> Model:
+def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     """
     Read a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
 
     Args:
         data: The whole file; what it is, is told by its bytes.
+        files: Those beside it, by their path from its folder: of OBJ, PLY and glTF. None: nobody
+            knows where it came from.
 
     Returns:
         The meshes, and what the file has besides.
@@ -28,27 +36,35 @@ def read_model(data: bytes) -> Model:
     Raises:
         InvalidMesh: It is damaged, too large, or of a kind that cannot be read.
     """
-    model = _read(data, mesh_format(data[:HEAD_BYTES], size_bytes=len(data)))
+    model = _read(data, file_format(data), files)
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if faces > MOST_FACES:
         raise InvalidMesh(reason=f"it has {faces:,} faces; {MOST_FACES:,} is the most")
     return model
 
 
-def _read(data: bytes, found: str | None) -> Model:
+def _read(data: bytes, found: str | None, files: Mapping[str, bytes] | None) -> Model:
     match found:
         case "glb":
             return read_gltf(GltfData(container=parse_glb(data)))
         case "zip":
-            return _read_unpacked(unpack_model(data))
+            unpacked = unpack_model(data)
+            kind = file_format(unpacked.content) or unpacked.format
+            if kind == "zip":
+                raise InvalidMesh(reason="its ZIP archive holds another one; unpack it first")
+            model = _read(unpacked.content, kind, unpacked.files)
+            return replace(model, left_out=[*model.left_out, *unpacked.left_out])
         case "obj":
-            return read_obj(data)
+            return read_obj(data, files)
         case "ply":
-            return _alone(read_ply(data))
+            return read_ply(data, files)
         case "stl":
             return _alone(read_stl(data))
         case "gltf":
-            return _read_gltf_file(data, {})
+            document = parse_gltf_json(data)
+            container = GlbContainer(document=document, binary=memoryview(b""))
+            named = _files_of_gltf(document, FilesBeside(files))
+            return read_gltf(GltfData(container=container, files=named))
         case None:
             raise InvalidMesh(reason="it is no GLB, OBJ, PLY, STL or ZIP file")
         case other:
@@ -57,19 +73,16 @@ def _read(data: bytes, found: str | None) -> Model:
             )
 
 
-def _read_unpacked(unpacked: Unpacked) -> Model:
-    match unpacked.format:
-        case "obj":
-            return read_obj(unpacked.content, unpacked.files)
-        case "gltf":
-            return _read_gltf_file(unpacked.content, dict(unpacked.files))
-        case kind:
-            return _read(unpacked.content, kind)
-
-
-def _read_gltf_file(data: bytes, files: dict[str, bytes]) -> Model:
-    container = GlbContainer(document=parse_gltf_json(data), binary=memoryview(b""))
-    return read_gltf(GltfData(container=container, files=files))
+def _files_of_gltf(document: Object, beside: FilesBeside) -> Mapping[str, bytes]:
+    """Return the files that a document refers to: of all beside it, only those are read."""
+    uris = {
+        unquote(uri)
+        for key in ("buffers", "images")
+        for source in children(document, key)
+        if (uri := text(source, "uri", "")) and not uri.startswith("data:")
+    }
+    found = {uri: beside.get(uri) for uri in uris}
+    return {uri: content for uri, content in found.items() if content is not None}
 
 
 def _alone(mesh: Mesh) -> Model:
