@@ -74,7 +74,7 @@ class GltfData:
         """
         accessor = entry(self.container.document, "accessors", index)
         count = integer(accessor, "count")
-        dtype = _component(accessor)
+        dtype = component_type(accessor)
         width = _WIDTHS.get(text(accessor, "type", ""))
         if width is None:
             raise InvalidMesh(reason=f"accessor {index} has an unknown type")
@@ -143,7 +143,9 @@ class GltfData:
             child(sparse, "values"),
         )
         self.spend(count)
-        places = self._elements(where, integer(where, "bufferView"), (count, 1), _component(where))
+        places = self._elements(
+            where, integer(where, "bufferView"), (count, 1), component_type(where)
+        )
         if places.dtype.kind != "u" or (count and int(places.max()) >= len(values)):
             raise InvalidMesh(reason="a sparse accessor has indices out of range")
         given = self._elements(
@@ -197,7 +199,13 @@ def decode_data_uri(uri: str) -> bytes:
         raise InvalidMesh(reason="embedded base64 data is damaged") from error
 
 
-def _component(source: Object) -> np.dtype[Any]:
+def component_type(source: Object) -> np.dtype[Any]:
+    """
+    Return of which type an accessor's numbers are.
+
+    Raises:
+        InvalidMesh: It says nothing, or something unknown.
+    """
     kind = _COMPONENTS.get(integer(source, "componentType"))
     if kind is None:
         raise InvalidMesh(reason="an accessor has an unknown component type")

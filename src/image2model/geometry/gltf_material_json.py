@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from image2model.geometry.mesh import EncodedImage, Material, Wrap
+from image2model.geometry.texture import KTX2
 
 _LINEAR, _LINEAR_MIPMAP_LINEAR = 9729, 9987
 _WRAPS: Mapping[Wrap, int] = {"clamp": 33071, "mirror": 33648, "repeat": 10497}
 _WEBP = "EXT_texture_webp"
+_BASISU = "KHR_texture_basisu"
+_IN_EXTENSIONS: Mapping[str, str] = {"image/webp": _WEBP, KTX2: _BASISU}
 _UNLIT = "KHR_materials_unlit"
 _EMISSIVE_STRENGTH = "KHR_materials_emissive_strength"
 
@@ -72,8 +75,8 @@ class MaterialBuilder:
             document["samplers"] = self._samplers
         if self._used:
             document["extensionsUsed"] = sorted(self._used)
-        if _WEBP in self._used:
-            document["extensionsRequired"] = [_WEBP]
+        if required := sorted(self._used & {_WEBP, _BASISU}):
+            document["extensionsRequired"] = required
         return document
 
     def _emission(self, material: Material) -> dict[str, Any]:
@@ -95,9 +98,9 @@ class MaterialBuilder:
             self._images[id(image)] = self._add_image(image, name)
         source = self._images[id(image)]
         texture: dict[str, Any] = {"sampler": self._sampler(material)}
-        if image.media_type == "image/webp":
-            self._used.add(_WEBP)
-            texture["extensions"] = {_WEBP: {"source": source}}
+        if extension := _IN_EXTENSIONS.get(image.media_type):
+            self._used.add(extension)
+            texture["extensions"] = {extension: {"source": source}}
         else:
             texture["source"] = source
         if texture not in self._textures:

@@ -20,9 +20,11 @@ from image2model.geometry.gltf_json import (
     text,
 )
 from image2model.geometry.mesh import AlphaMode, EncodedImage, Material, Wrap
+from image2model.geometry.texture import KTX2, KTX2_MAGIC, texture_size_px
 
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 _WRAPS: Mapping[int, Wrap] = {33071: "clamp", 33648: "mirror", 10497: "repeat"}
+_KTX2 = "KHR_texture_basisu"
 _SPECULAR = "KHR_materials_pbrSpecularGlossiness"
 _EXPRESSED = frozenset({_SPECULAR, "KHR_materials_emissive_strength", "KHR_materials_unlit"})
 
@@ -78,8 +80,7 @@ class MaterialReader:
             How the surface looks.
 
         Raises:
-            InvalidMesh: It is malformed, refers to what is not there, or has textures in a
-                format that cannot be read here (KTX2).
+            InvalidMesh: It is malformed, or refers to what is not there.
         """
         if index is None:
             return Look(material=Material())
@@ -164,18 +165,24 @@ class MaterialReader:
     def _texture(self, reference: Object) -> EncodedImage | None:
         texture = entry(self._document, "textures", integer(reference, "index"))
         extensions = child(texture, "extensions")
-        webp = child(extensions, "EXT_texture_webp")
-        source = optional_integer(webp or texture, "source")
+        offered = [
+            child(extensions, "EXT_texture_webp"),
+            texture,
+            child(extensions, _KTX2),
+        ]
+        sources = (optional_integer(one, "source") for one in offered)
+        source = next((one for one in sources if one is not None), None)
         if source is None:
-            if "KHR_texture_basisu" in extensions:
-                raise InvalidMesh(reason="its textures are KTX2 (Basis), which is not supported")
+            others = ", ".join(sorted(extensions))[:80]
+            if others:
+                self.left_out.add(f"a texture was left out: it is in a format of {others} only")
             return None
         if source not in self._images:
             self._images[source] = self._image(entry(self._document, "images", source))
         return self._images[source]
 
     def _image(self, source: Object) -> EncodedImage | None:
-        """Return a picture that lies in the file; None for one that lies elsewhere."""
+        """Return a picture that lies in the file; None for one that lies elsewhere or is none."""
         view = optional_integer(source, "bufferView")
         if view is not None:
             content = bytes(self._data.view(view)[0])
@@ -185,7 +192,14 @@ class MaterialReader:
                 self.left_out.add("a texture that lies in another file was left out")
                 return None
             content = found
-        return EncodedImage(data=content, media_type=media_type(content))
+        try:
+            image = EncodedImage(data=content, media_type=media_type(content))
+            texture_size_px(image)
+        except InvalidMesh as error:
+            # The shape is worth more than one of its textures.
+            self.left_out.add(f"a texture was left out: {error.details['reason']}")
+            return None
+        return image
 
 
 def _references(source: Object) -> dict[str, Object]:
@@ -219,7 +233,7 @@ def media_type(content: bytes) -> str:
     Tell a texture's type by its bytes.
 
     Raises:
-        InvalidMesh: It is no JPEG, PNG or WebP picture.
+        InvalidMesh: It is no JPEG, PNG, WebP or KTX2 picture.
     """
     if content.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
@@ -227,6 +241,8 @@ def media_type(content: bytes) -> str:
         return "image/png"
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
+    if content.startswith(KTX2_MAGIC):
+        return KTX2
     raise InvalidMesh(reason="a texture is no JPEG, PNG or WebP picture")
 
 

@@ -19,7 +19,7 @@ class EncodedImage:
 
     Attributes:
         data: The encoded bytes.
-        media_type: `image/jpeg`, `image/png` or `image/webp`.
+        media_type: `image/jpeg`, `image/png`, `image/webp`, or `image/ktx2`, which only glTF holds.
     """
 
     data: bytes

@@ -6,13 +6,13 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.core.errors import JsonValue
+from image2model.core.errors import InvalidMesh, JsonValue
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.inspect import MeshFacts, inspect_meshes
 from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
 from image2model.geometry.print_check import PRINTER_MIN_MM, check_print
-from image2model.geometry.texture import texture_size_px
+from image2model.geometry.texture import texture_size_px, without_unreadable
 
 _MM = 1000.0
 
@@ -41,13 +41,21 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
         "materials": [_material(one) for one in _unique([m.material for m in model.meshes])],
         "textures": _textures(model.meshes),
         "texels_per_mm": _texel_density(model.meshes),
-        "left_out": list(model.left_out),
+        "left_out": [*model.left_out, *_unreadable(model.meshes)],
         "print": {
             "printer_min_mm": printer_min_mm,
             "manifold": printing.edges.manifold,
             **_rounded(asdict(printing)),
         },
     }
+
+
+def _unreadable(meshes: Sequence[Mesh]) -> Sequence[str]:
+    """Say which textures cannot be decoded; those of a model with far too many are not tried."""
+    try:
+        return without_unreadable(meshes)[1]
+    except InvalidMesh as error:
+        return [f"its textures were not looked into: {error.details['reason']}"]
 
 
 def _shape(facts: MeshFacts) -> dict[str, JsonValue]:

@@ -54,7 +54,7 @@ def prepare_scene(meshes: Sequence[Mesh], *, texture_px: int = 1024) -> Scene:
         The scene.
 
     Raises:
-        InvalidMesh: There is no triangle, or a texture cannot be decoded.
+        InvalidMesh: There is no triangle, or the textures are too many together.
     """
     ready = [_with_normals(mesh) for mesh in meshes if len(mesh.faces)]
     if not ready:
@@ -114,14 +114,18 @@ def _colors(meshes: Sequence[Mesh]) -> NDArray[np.float32] | None:
 
 
 def _textures(meshes: Sequence[Mesh], texture_px: int) -> list[NDArray[np.uint8] | None]:
-    """Decode every picture once, though meshes may share it; many ones coarser than few."""
+    """
+    Decode every picture once, though meshes may share it; many ones coarser than few.
+
+    One that cannot be decoded is left out: who sees the shape in plain colours sees the most.
+    """
     shown = [mesh.material.base_color_texture for mesh in meshes if mesh.uvs is not None]
     images = {id(image): image for image in shown if image is not None}
     check_texture_load(images.values())
     # Decoded they may be twice as long, and as wide.
     share_px = math.isqrt(_MOST_DECODED_PX // (4 * max(1, len(images))))
     texture_px = max(1, min(texture_px, share_px))
-    decoded: dict[int, NDArray[np.uint8]] = {}
+    decoded: dict[int, NDArray[np.uint8] | None] = {}
     found: list[NDArray[np.uint8] | None] = []
     for mesh in meshes:
         image = mesh.material.base_color_texture
@@ -129,6 +133,9 @@ def _textures(meshes: Sequence[Mesh], texture_px: int) -> list[NDArray[np.uint8]
             found.append(None)
             continue
         if id(image) not in decoded:
-            decoded[id(image)] = decode_texture(image, longest_px=texture_px)
+            try:
+                decoded[id(image)] = decode_texture(image, longest_px=texture_px)
+            except InvalidMesh:
+                decoded[id(image)] = None
         found.append(decoded[id(image)])
     return found

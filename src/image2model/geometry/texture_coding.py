@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 
 from image2model.geometry.mesh import EncodedImage
 from image2model.geometry.shading import to_linear, to_srgb
-from image2model.geometry.texture import decode_texture, texture_size_px
+from image2model.geometry.texture import KTX2, decode_texture, texture_size_px
 
 _JPEG_QUALITY = 92
 _PNG_COMPRESSION = 3
 _ANY_PX = 16_384
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", KTX2: "ktx2"}
 
 
 def extension_of(image: EncodedImage) -> str:

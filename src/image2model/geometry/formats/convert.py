@@ -12,7 +12,10 @@ from image2model.geometry.mesh import EncodedImage, Mesh
 from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
 from image2model.geometry.repair import repair
 from image2model.geometry.simplify import simplify
-from image2model.geometry.texture import check_texture_load, texture_size_px
+from image2model.geometry.texture import (
+    texture_size_px,
+    without_unreadable,
+)
 
 _MOST_ROUNDS = 14
 _LEAST_TEXTURE_PX = 64
@@ -70,7 +73,8 @@ def convert_file(
         return Converted(content=data, faces=faces, notes=[])
     meshes, notes = list(model.meshes), list(model.left_out)
     if _decodes(conversion):
-        check_texture_load(unique_textures(meshes))
+        meshes, unreadable = without_unreadable(meshes)
+        notes += unreadable
     meshes, notes = _adjusted(meshes, notes, conversion)
     meshes = list(place(meshes, conversion))
     smaller = _Smaller(meshes, conversion, name=name, metadata=metadata or {})
