@@ -25,8 +25,11 @@ from image2model.geometry.gltf_json import (
 
 _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
-_MOST_ELEMENTS = 24_000_000
-"""Elements read from one file in all: over ten times what generators make, under 1 GB."""
+_MOST_ELEMENTS = 36_000_000
+"""Elements that any file may ask for in all: over ten times what generators make, about 1 GB."""
+
+_BYTES_PER_ELEMENT = 4
+"""A file may ask for one more for so many of its bytes: no element that it holds is smaller."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +49,10 @@ class GltfData:
     elements_left: int = _MOST_ELEMENTS
     _decoded: dict[int, memoryview] = field(default_factory=dict)
     _unpacked: dict[int, memoryview] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        size_bytes = len(self.container.binary) + sum(map(len, self.files.values()))
+        self.elements_left += size_bytes // _BYTES_PER_ELEMENT
 
     def spend(self, elements: int) -> None:
         """

@@ -13,8 +13,11 @@ from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
 from image2model.geometry.print_check import PRINTER_MIN_MM, check_print
 from image2model.geometry.texture import texture_size_px, without_unreadable
+from image2model.geometry.thinning import thin
 
 _MM = 1000.0
+_MANY_FACES, _MOST_CHECKED = 4_000_000, 1_000_000
+"""A print check of more than the first takes more memory than a process has: the second is left."""
 
 
 def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mapping[str, JsonValue]:
@@ -33,7 +36,12 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
     """
     model = read_model(data)
     facts = inspect_meshes(model.meshes)
-    printing = check_print(model.meshes, printer_min_mm=printer_min_mm)
+    left_out = [*model.left_out, *_unreadable(model.meshes)]
+    checked = thin(model.meshes, faces=_MOST_CHECKED) if facts.faces > _MANY_FACES else model.meshes
+    if checked is not model.meshes:
+        faces = sum(len(mesh.faces) for mesh in checked)
+        left_out.append(f"its print check is of a copy with {faces:,} faces: it has too many")
+    printing = check_print(checked, printer_min_mm=printer_min_mm)
     return {
         "format": mesh_format(data[:HEAD_BYTES], size_bytes=len(data)),
         "size_bytes": len(data),
@@ -41,7 +49,7 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
         "materials": [_material(one) for one in _unique([m.material for m in model.meshes])],
         "textures": _textures(model.meshes),
         "texels_per_mm": _texel_density(model.meshes),
-        "left_out": [*model.left_out, *_unreadable(model.meshes)],
+        "left_out": left_out,
         "print": {
             "printer_min_mm": printer_min_mm,
             "manifold": printing.edges.manifold,

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.texture import check_texture_load, decode_texture
+from image2model.geometry.thinning import thin
+
+_MOST_FACES = 2_000_000
+"""More are smaller than a pixel, each, and take memory by the gigabyte."""
 
 _MOST_DECODED_PX = 64_000_000
 """Of all textures of a scene together, as they are held to be drawn: 256 MB."""
@@ -43,7 +47,7 @@ class Scene:
 
 def prepare_scene(meshes: Sequence[Mesh], *, texture_px: int = 1024) -> Scene:
     """
-    Join *meshes* and decode their textures.
+    Join *meshes* and decode their textures; of millions of faces so many as can be seen.
 
     Args:
         meshes: What to draw. A mesh without normals is drawn with flat faces, as glTF asks.
@@ -56,7 +60,8 @@ def prepare_scene(meshes: Sequence[Mesh], *, texture_px: int = 1024) -> Scene:
     Raises:
         InvalidMesh: There is no triangle, or the textures are too many together.
     """
-    ready = [_with_normals(mesh) for mesh in meshes if len(mesh.faces)]
+    shown = thin([mesh for mesh in meshes if len(mesh.faces)], faces=_MOST_FACES)
+    ready = [_with_normals(mesh) for mesh in shown]
     if not ready:
         raise InvalidMesh(reason="it has no triangles")
     first_vertex = np.cumsum([0, *(len(mesh.positions) for mesh in ready)])

@@ -16,11 +16,18 @@ from image2model.geometry.texture import (
     texture_size_px,
     without_unreadable,
 )
+from image2model.geometry.thinning import thin
 
 _MOST_ROUNDS = 14
 _LEAST_TEXTURE_PX = 64
 _LEAST_SHARE, _MOST_SHARE = 0.2, 0.9
 """Of the faces that may remain after one round."""
+
+_MOST_SIMPLIFIED = 4_000_000
+"""Faces whose edges are collapsed one by one; more would take minutes."""
+
+_MOST_WRITTEN = 3_000_000
+"""Faces in one file: as text they take a gigabyte, and hardly a program opens more."""
 
 _MARGIN = 0.97
 _WELL_USED = 0.8
@@ -106,7 +113,13 @@ def _adjusted(
         meshes, steps = _repaired(meshes)
         notes = [*notes, *steps]
     faces = count_faces(meshes)
+    if conversion.faces is None and faces > _MOST_WRITTEN:
+        meshes = list(thin(meshes, faces=_MOST_WRITTEN))
+        note = f"simplified from {faces:,} to {count_faces(meshes):,} faces: more are not written"
+        notes = [*notes, note]
     if conversion.faces is not None and faces > conversion.faces:
+        if faces > _MOST_SIMPLIFIED:
+            meshes = list(thin(meshes, faces=max(_MOST_SIMPLIFIED // 2, conversion.faces)))
         meshes = list(simplify(meshes, faces=conversion.faces))
         left = count_faces(meshes)
         notes = [*notes, f"simplified from {faces:,} to {left:,} faces"]

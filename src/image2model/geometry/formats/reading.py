@@ -11,8 +11,8 @@ from image2model.geometry.gltf_accessors import GltfData
 from image2model.geometry.mesh import Mesh, Model
 from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
 
-MOST_FACES = 3_000_000
-"""More would take over ten seconds and over 1.5 GB to convert."""
+MOST_FACES = 12_000_000
+"""More would take over 4 GB to look at, which is what a process may have."""
 
 
 def read_model(data: bytes) -> Model:
@@ -31,7 +31,10 @@ def read_model(data: bytes) -> Model:
     model = _read(data, mesh_format(data[:HEAD_BYTES], size_bytes=len(data)))
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if faces > MOST_FACES:
-        raise InvalidMesh(reason=f"it has {faces:,} faces; {MOST_FACES:,} is the most")
+        raise InvalidMesh(
+            reason=f"it has {faces:,} faces, and {MOST_FACES:,} is the most that can be read here; "
+            "reduce it first, in the program that made it"
+        )
     return model
 
 
@@ -50,6 +53,9 @@ def _read(data: bytes, found: str | None) -> Model:
         case "gltf":
             return _read_gltf_file(data, {})
         case None:
+            if data.startswith(b"glTF"):
+                # Nobody can read it, but what is wrong with it can be said.
+                parse_glb(data)
             raise InvalidMesh(reason="it is no GLB, OBJ, PLY, STL or ZIP file")
         case other:
             raise InvalidMesh(
