@@ -1,6 +1,6 @@
 """What gives a 3MF object its colours: textures, colours of vertices, base materials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
@@ -57,7 +57,15 @@ class Resources:
         """The content of the textures by their path."""
         return self._textures.files
 
-    def add(self, mesh: Mesh) -> Coloring | None:
+    def add_all(self, meshes: Sequence[Mesh]) -> Sequence[Coloring | None]:
+        """Add what *meshes* need; None for all of them: everything is white."""
+        found = [self._add(mesh) for mesh in meshes]
+        if None not in found or not any(found):
+            return found
+        white = self._add_base(Material(name="white"))
+        return [one or white for one in found]
+
+    def _add(self, mesh: Mesh) -> Coloring | None:
         """Add what *mesh* needs; None: it is white."""
         texture = mesh.material.base_color_texture
         if texture is not None and mesh.uvs is not None and mesh.colors is None:
