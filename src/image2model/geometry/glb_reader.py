@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,8 @@ from image2model.geometry.gltf_json import (
 from image2model.geometry.gltf_materials import Look, MaterialReader
 from image2model.geometry.gltf_nodes import Placement, placements, world_matrices
 from image2model.geometry.gltf_skins import joint_matrices, vertex_matrices
-from image2model.geometry.mesh import Mesh, Model
+from image2model.geometry.mesh import Mesh, Model, transformed
 
-_Number = TypeVar("_Number", bound=np.generic)
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _MOST_MESHES = 20_000
 _MOST_MORPH_TARGETS = 1_000
@@ -235,21 +234,42 @@ class _MeshReader:
         if look.material.normal_texture and "TANGENT" in child(primitive, "attributes"):
             self._left_out.add("its tangents were left out: programs work them out themselves")
         copies = len(surface.positions) // max(len(arrays.positions), 1)
+        colors = _colors(arrays.attribute("COLOR_0", (3, 4)))
+        uvs = [np.tile(one, (copies, 1)) for one in self._uvs(arrays, look)]
         return Mesh(
             name=name,
             positions=surface.positions,
             faces=surface.faces,
             normals=surface.normals,
-            uvs=_repeated(_uvs(arrays, look), copies),
-            colors=_repeated(_colors(arrays.attribute("COLOR_0", (3, 4))), copies),
+            uvs=uvs[0] if uvs else None,
+            more_uvs=uvs[1:],
+            colors=None if colors is None else np.tile(colors, (copies, 1)),
             material=look.material,
         )
 
     def _kept_attributes(self, look: Look, place: Placement) -> set[str]:
-        kept = {"POSITION", "NORMAL", "COLOR_0", f"TEXCOORD_{look.texture_coordinates}"}
+        kept = {"POSITION", "NORMAL", "COLOR_0"}
+        kept |= {f"TEXCOORD_{one.number}" for one in look.uv_sets}
         if place.skin is not None:
             kept |= {f"{kind}_{number}" for kind in ("JOINTS", "WEIGHTS") for number in range(8)}
         return kept
+
+    def _uvs(self, arrays: "_Arrays", look: Look) -> list[NDArray[np.float32]]:
+        """Return the texture coordinates that a material wants; none if none of them is there."""
+        found = [arrays.attribute(f"TEXCOORD_{one.number}", (2,)) for one in look.uv_sets]
+        if all(values is None for values in found):
+            return []
+        if any(values is None for values in found):
+            self._left_out.add("some of its textures have no texture coordinates: they show a dot")
+        nothing = np.zeros((len(arrays.positions), 2), np.float32)
+        uvs = []
+        for wanted, given in zip(look.uv_sets, found, strict=True):
+            values = nothing if given is None else given
+            if wanted.transform is not None:
+                values = transformed(values, wanted.transform)
+            # A texture coordinate that is no number spoils one triangle, not the model.
+            uvs.append(np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0))
+        return uvs
 
     def _surface(
         self, primitive: Object, arrays: "_Arrays", place: Placement, weights: Sequence[float]
@@ -385,17 +405,6 @@ class _Arrays:
         return None if accessor is None else self._source.read(accessor)
 
 
-def _uvs(arrays: _Arrays, look: Look) -> NDArray[np.float32] | None:
-    values = arrays.attribute(f"TEXCOORD_{look.texture_coordinates}", (2,))
-    if values is None:
-        return None
-    if look.transform is not None:
-        values = values @ look.transform[:, :2].T + look.transform[:, 2]
-    # A texture coordinate that is no number spoils one triangle, not the model.
-    uvs: NDArray[np.float32] = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    return uvs
-
-
 def _moved_each(positions: NDArray[Any], matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     world = np.einsum("kij,kj->ki", matrices[:, :3, :3], positions.astype(np.float64))
     moved: NDArray[np.float64] = world + matrices[:, :3, 3]
@@ -442,10 +451,6 @@ def _shifted(
 def _wound(faces: NDArray[np.int64], *, flipped: bool) -> NDArray[np.uint32]:
     """Return the faces as they turn outwards: a mirrored surface turns the other way."""
     return np.ascontiguousarray(faces[:, ::-1] if flipped else faces, np.uint32)
-
-
-def _repeated(values: NDArray[_Number] | None, copies: int) -> NDArray[_Number] | None:
-    return values if values is None or copies == 1 else np.tile(values, (copies, 1))
 
 
 def _turned(normals: NDArray[Any], matrices: NDArray[np.float64]) -> NDArray[np.float32]:

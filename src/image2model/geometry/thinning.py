@@ -1,7 +1,6 @@
 """Bring models of millions of faces down to what can be worked on, fast and in little memory."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,11 +99,9 @@ def _part(mesh: Mesh, cell_of: NDArray[np.int64], middles: NDArray[np.float64]) 
         size = np.linalg.norm(sums, axis=1, keepdims=True)
         normals = np.where(size > 1e-6, sums / np.maximum(size, 1e-6), mesh.normals[kept])
         normals = normals.astype(np.float32)
-    return replace(
-        mesh,
+    return mesh.select(
+        kept,
+        corners.reshape(-1, 3).astype(np.uint32),
         positions=middles[cell_of[kept]].astype(np.float32),
-        faces=corners.reshape(-1, 3).astype(np.uint32),
         normals=normals,
-        uvs=None if mesh.uvs is None else mesh.uvs[kept],
-        colors=None if mesh.colors is None else mesh.colors[kept],
     )
