@@ -3,7 +3,7 @@
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.obj_reader import read_obj
 from image2model.geometry.formats.ply_reader import read_ply
-from image2model.geometry.formats.stl_reader import read_stl
+from image2model.geometry.formats.stl_reader import read_stl, stl_left_out
 from image2model.geometry.formats.zip_reader import Unpacked, unpack_model
 from image2model.geometry.glb_container import GlbContainer, parse_glb, parse_gltf_json
 from image2model.geometry.glb_reader import read_gltf
@@ -49,7 +49,7 @@ def _read(data: bytes, found: str | None) -> Model:
         case "ply":
             return _alone(read_ply(data))
         case "stl":
-            return _alone(read_stl(data))
+            return Model(meshes=[read_stl(data)], left_out=stl_left_out(data))
         case "gltf":
             return _read_gltf_file(data, {})
         case None:

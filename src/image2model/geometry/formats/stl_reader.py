@@ -41,6 +41,17 @@ def read_stl(data: bytes) -> Mesh:
     )
 
 
+def stl_left_out(data: bytes) -> list[str]:
+    """Say what an STL file has besides its triangles: colours, as some programs put them in."""
+    if _binary(data) is None:
+        return []
+    words = np.frombuffer(data, _TRIANGLE, offset=_HEADER_BYTES)["attribute"]
+    # VisCAM sets the highest bit, Magics names a colour in the header.
+    if bool((words & 0x8000).any()) or b"COLOR=" in data[:_HEADER_BYTES]:
+        return ["its colours were left out: of STL only the shape is read"]
+    return []
+
+
 def _binary(data: bytes) -> NDArray[np.float32] | None:
     if len(data) < _HEADER_BYTES:
         return None

@@ -100,7 +100,7 @@ def _mesh(mesh: Mesh, name: str, materials: UsdMaterials) -> UsdPrim:
             moved = uvs if transform is None else transformed(uvs, transform)
             upwards = moved * np.array([1, -1], np.float32) + np.array([0, 1], np.float32)
             properties.append(_primvar(f"primvars:{primvar_of(layout)}", "texCoord2f[]", upwards))
-    if mesh.colors is not None and (colors := surface_colors(mesh)) is not None:
+    if mesh.colors is not None and (colors := surface_colors(mesh, glow=False)) is not None:
         light = to_linear(colors[:, :3])
         properties.append(_primvar("primvars:displayColor", "color3f[]", light))
     return UsdPrim(
