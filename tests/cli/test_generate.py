@@ -102,6 +102,26 @@ def test_models_come_in_the_size_and_weight_asked_for(here: Here, tmp_path: Path
     assert np.ptp(mesh.positions[:, 1]) == pytest.approx(0.05, rel=1e-3)
 
 
+def test_a_model_that_cannot_be_as_asked_for_is_there_as_it_was_delivered(
+    here: Here, tmp_path: Path
+) -> None:
+    """In the folder and in the archive, and it is said why: somebody may have paid for it."""
+    ended = here("generate", "pictures/mug.png", "-o", "out", "--max-bytes", "1kB")
+    assert ended.code != 0
+    assert "cannot be met" in ended.err
+    assert "saved as it was delivered: mug.original.glb" in ended.err
+    assert names_in(tmp_path / "out") == ["mug.original.glb", "mug.preview.webp"]
+    whole = (tmp_path / "out" / "mug.original.glb").read_bytes()
+    assert read_glb(whole)
+    assert here("jobs", "download", "last", "-o", "all.zip").code == 0
+    with zipfile.ZipFile(tmp_path / "all.zip") as files:
+        assert files.read("mug.original.glb") == whole
+        (item,) = json.loads(files.read("manifest.json"))["items"]
+    (model,) = (file for file in item["files"] if file["role"] == "model")
+    assert "cannot be met" in model["notes"][0]
+    assert here("verify", "all.zip").code == 0
+
+
 def test_archive_is_as_asked_for_when_it_was_made(here: Here, tmp_path: Path) -> None:
     here("generate", "pictures/mug.png", "-o", "out", "-f", "stl", "--height-mm", "80")
     here("jobs", "download", "last", "-o", "all.zip")

@@ -279,7 +279,7 @@ def test_textures_in_data_uris_and_shared() -> None:
     """A picture may stand in the JSON; two parts that share it share one object."""
     builder = square(material=0)
     builder.primitive(POSITION=SQUARE, material=0, mode=5)
-    uri = "data:image/png;base64,iVBORw0KGgo="
+    uri = f"data:image/png;base64,{base64.b64encode(png((1, 2, 3))).decode()}"
     builder.document.update(
         images=[{"uri": uri}],
         textures=[{"extensions": {"EXT_texture_webp": {"source": 0}}}],
@@ -287,7 +287,7 @@ def test_textures_in_data_uris_and_shared() -> None:
     )
     first, second = read_glb(builder.glb())
     assert first.material.base_color_texture is not None
-    assert first.material.base_color_texture.data == b"\x89PNG\r\n\x1a\n"
+    assert first.material.base_color_texture.data == png((1, 2, 3))
     assert first.material.base_color_texture is second.material.base_color_texture
 
 

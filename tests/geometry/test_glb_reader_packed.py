@@ -63,6 +63,76 @@ def packed_torus() -> tuple[Mesh, bytes, dict[str, int]]:
     return mesh, packed, {"POSITION": ids["POSITION"], "TEXCOORD_0": ids["TEX_COORD"]}
 
 
+WHOLE_NUMBERS = {"BYTE": (5120, 127), "SHORT": (5122, 32767)} | {
+    "UNSIGNED_BYTE": (5121, 255),
+    "UNSIGNED_SHORT": (5123, 65535),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE_NUMBERS)
+@pytest.mark.parametrize("normalized", [True, False])
+def test_draco_of_whole_numbers_has_the_size_that_its_accessors_say(
+    kind: str, normalized: bool
+) -> None:
+    """The decoder returns floats or wider numbers, whatever the accessor names."""
+    component, largest = WHOLE_NUMBERS[kind]
+    signed = not kind.startswith("UNSIGNED")
+    low = -largest if signed else 0
+    corners = [(low, 0, 0), (largest, 0, 0), (largest, largest, 0), (low, largest, 0)]
+    packed = DracoPy.encode(
+        np.array(corners, np.int32 if signed else np.uint32),
+        np.array([(0, 1, 2), (0, 2, 3)], np.uint32),
+        preserve_order=True,
+    )
+    builder = draco_file(Mesh(name="", positions=SQUARE, faces=SQUARE), packed, {"POSITION": 0})
+    builder.document["accessors"][0].update(componentType=component, normalized=normalized)
+    builder.document["extensionsRequired"] += ["KHR_mesh_quantization"]
+    (found,) = read_glb(builder.glb())
+    unit = 1 if normalized else largest
+    assert found.positions.min(axis=0).tolist() == [-unit if signed else 0, 0, 0]
+    assert found.positions.max(axis=0).tolist() == [unit, unit, 0]
+
+
+def test_draco_of_normalised_colours_coordinates_and_joints() -> None:
+    """Every attribute goes by the type of its accessor; joints stay whole."""
+    shares = np.array([(0, 65535), (65535, 65535), (32768, 0), (0, 0)], np.uint32)
+    joints = np.tile(np.array([1, 0, 0, 0], np.uint32), (4, 1))
+    weights = np.tile(np.array([255, 0, 0, 0], np.uint32), (4, 1))
+    colors = np.tile(np.array([255, 128, 0, 255], np.uint8), (4, 1))
+    attributes = {"TEXCOORD_0": 11, "JOINTS_0": 12, "WEIGHTS_0": 13, "COLOR_0": 14}
+    packed = DracoPy.encode(
+        SQUARE,
+        np.array([(0, 1, 2), (0, 2, 3)], np.uint32),
+        preserve_order=True,
+        generic_attributes={11: shares, 12: joints, 13: weights, 14: colors},
+    )
+    found = DracoPy.decode(packed)
+    ids = {one["attribute_type"]: one["unique_id"] for one in found.attributes}
+    builder = draco_file(
+        Mesh(name="", positions=SQUARE, faces=SQUARE), packed, {"POSITION": ids[0]}
+    )
+    primitive = builder.document["meshes"][0]["primitives"][0]
+    for name, kind in (
+        ("TEXCOORD_0", {"componentType": 5123, "type": "VEC2", "normalized": True}),
+        ("JOINTS_0", {"componentType": 5121, "type": "VEC4"}),
+        ("WEIGHTS_0", {"componentType": 5121, "type": "VEC4", "normalized": True}),
+        ("COLOR_0", {"componentType": 5121, "type": "VEC4", "normalized": True}),
+    ):
+        primitive["attributes"][name] = len(builder.document["accessors"])
+        packing = primitive["extensions"]["KHR_draco_mesh_compression"]
+        packing["attributes"] = {**packing["attributes"], name: attributes[name]}
+        builder.document["accessors"].append({"count": 4, **kind})
+    builder.document["nodes"] = [{"mesh": 0, "skin": 0}, {}, {"translation": [4, 0, 0]}]
+    builder.document["scenes"] = [{"nodes": [0, 1, 2]}]
+    builder.document["skins"] = [{"joints": [1, 2]}]
+    (mesh,) = read_glb(builder.glb())
+    assert mesh.uvs is not None
+    assert mesh.uvs == pytest.approx(shares / 65535)
+    assert mesh.colors is not None
+    assert mesh.colors[0].tolist() == [255, 128, 0, 255]
+    assert mesh.positions[:, 0] == pytest.approx(SQUARE[:, 0] + 4, abs=1e-3)
+
+
 def test_draco_reads_as_what_was_packed() -> None:
     mesh, packed, names = packed_torus()
     (found,) = read_glb(draco_file(mesh, packed, names).glb())

@@ -231,19 +231,18 @@ def test_a_mesh_without_normals_has_flat_faces() -> None:
 
 
 @pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0 no jpeg"])
-def test_damaged_textures_are_refused(data: bytes) -> None:
-    """One kind of error for a file that cannot be shown."""
+def test_damaged_textures_are_left_out(data: bytes) -> None:
+    """The shape can be shown without them."""
     broken = EncodedImage(data=data, media_type="image/png")
-    with pytest.raises(InvalidMesh, match="texture"):
-        prepare_scene([panel(broken)])
+    assert prepare_scene([panel(broken)]).textures == [None]
 
 
-def test_a_texture_of_too_many_pixels_is_refused_before_decoding() -> None:
+def test_a_texture_of_too_many_pixels_is_left_out_before_decoding() -> None:
     """The header alone tells; nothing of that size is allocated."""
     honest = encoded(np.zeros((8, 8, 3), np.uint8)).data
     header = honest[:16] + (60_000).to_bytes(4, "big") * 2 + honest[24:]
-    with pytest.raises(InvalidMesh):
-        prepare_scene([panel(EncodedImage(data=header, media_type="image/png"))])
+    scene = prepare_scene([panel(EncodedImage(data=header, media_type="image/png"))])
+    assert scene.textures == [None]
 
 
 def test_nothing_to_show_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Results that are no GLB: drawn, inspected and converted as well, or handed through."""
 
 import io
+import json
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from image2model.core.rules import offered_usd
 from image2model.core.states import AttemptState, ItemState
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.formats.convert import convert_file
+from image2model.jobs.archive import open_archive
+from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.download import find_model, make_model
 from image2model.jobs.report import report_item
@@ -90,6 +93,31 @@ async def test_fbx_is_handed_through(rig: Rig) -> None:
         await report_item(rig.context, ANNA, ref, printer_min_mm=0.8)
     with pytest.raises(FileNotInResult):
         await find_sprite(rig.context, ANNA, ref)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.fbx", FBX),
+        ("model.obj", b"v 0 0 0\nf 1 2 9\n"),
+        ("model.zip", b"PK\3\4" + bytes(60)),
+    ],
+)
+async def test_what_cannot_be_converted_is_in_the_archive_as_it_was_delivered(
+    rig: Rig, name: str, content: bytes
+) -> None:
+    item = await delivered(rig, name, content)
+    archive = await open_archive(
+        rig.context, ANNA, item.job, ArchiveRequest(formats=["stl", "usdz"])
+    )
+    data = b"".join([chunk async for chunk in archive.read()])
+    assert archive.size_bytes in {len(data), None}
+    kind = name.rpartition(".")[2]
+    with zipfile.ZipFile(io.BytesIO(data)) as files:
+        assert files.read(f"mug.original.{kind}") == content
+        (told,) = json.loads(files.read("manifest.json"))["items"]
+    assert {one["format"] for one in told["missing"]} == {"stl", "usdz"}
+    assert "as it was delivered, in place of what was asked for" in told["files"][0]["notes"][0]
 
 
 @pytest.mark.parametrize(

@@ -420,6 +420,10 @@ async def test_a_conversion_that_dies_fails_no_item_and_no_archive(rig: Rig) -> 
         assert "mug.glb" in files.namelist()
         (missing,) = json.loads(files.read("manifest.json"))["items"][0]["missing"]
     assert missing["format"] == "stl"
+    archive = await open_archive(rig.context, ANNA, job.id, ArchiveRequest(formats=["stl"]))
+    content = b"".join([chunk async for chunk in archive.read()])
+    with zipfile.ZipFile(io.BytesIO(content)) as files:
+        assert files.read("mug.original.glb") == tiny_glb("mug")
 
 
 def test_whatever_goes_wrong_in_a_conversion_is_the_files_fault() -> None:

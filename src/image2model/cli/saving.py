@@ -125,9 +125,24 @@ class Saver:
                 else partial(self._desk.save_model, job.id, index, format_name, self._adjust)
             )
             self._keep(outcome, f"{stem}.{format_name}", save, mesh)
+        if not outcome.files:
+            self._keep_as_it_is(job, outcome, files, stem)
         for preview in (file for file in files if file.role == "preview"):
             save = partial(self._desk.save_file, job.id, index, preview)
             self._keep(outcome, f"{stem}.{PREVIEW}", save, preview)
+
+    def _keep_as_it_is(
+        self, job: JobOut, outcome: Outcome, files: Sequence[FileOut], stem: str
+    ) -> None:
+        """Save the model as it is where nothing could be made of it: it may have been paid for."""
+        mesh = next((file for file in files if file.role == "mesh"), None)
+        if mesh is None:
+            return
+        name = f"{stem}.original.{mesh.format}"
+        save = partial(self._desk.save_file, job.id, outcome.item.index, mesh)
+        self._keep(outcome, name, save, mesh)
+        if outcome.files:
+            outcome.trouble += f" The model is saved as it was delivered: {name}."
 
     def _mesh(
         self, job: JobOut, item: ItemOut, files: Sequence[FileOut], format_name: str

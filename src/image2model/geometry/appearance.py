@@ -34,8 +34,26 @@ def appearance(
     owner = scene.material_of_face[fragments.faces]
     color = _base_color(scene, fragments, owner)
     _apply_alpha_modes(scene, color, owner)
-    color[:3] *= _illumination(scene, fragments, camera, points, lighting) * color[3]
+    color[:3] *= _illumination(scene, fragments, camera, points, lighting)
+    if scene.glow.any():
+        color[:3] += _glow(scene, fragments, owner)
+    color[:3] *= color[3]
     return color
+
+
+def _glow(scene: Scene, fragments: Fragments, owner: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the light that each fragment sends out by itself, shape (3, n)."""
+    light = np.ascontiguousarray(scene.glow[owner].T)
+    if any(texture is not None for texture in scene.glow_textures):
+        uvs = scene.uvs if scene.glow_uvs is None else scene.glow_uvs
+        u, v = fragments.interpolate(uvs, scene.faces)
+        for index, texture in enumerate(scene.glow_textures):
+            if texture is not None:
+                whose = np.flatnonzero(owner == index)
+                texels = sample_texture(texture, u[whose], v[whose])
+                for channel in range(3):
+                    light[channel, whose] *= to_linear(texels[:, channel])
+    return light
 
 
 def _base_color(

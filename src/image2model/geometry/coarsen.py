@@ -50,6 +50,7 @@ def coarsen(scene: Scene, *, cell: float) -> Scene:
         positions=middles[cell_of[first]],
         normals=sums,
         uvs=scene.uvs[first],
+        glow_uvs=None if scene.glow_uvs is None else scene.glow_uvs[first],
         colors=None if scene.colors is None else scene.colors[first],
         faces=corners[left],
         material_of_face=scene.material_of_face[left],

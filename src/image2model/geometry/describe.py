@@ -55,16 +55,17 @@ def describe_glb(glb: bytes, metadata: Mapping[str, JsonValue], *, name: str) ->
         InvalidMesh: It is no GLB file.
     """
     facts: dict[str, JsonValue] = {}
-    notes: Sequence[str] = ()
+    notes: list[str] = []
     limit = metadata.get("face_limit")
     side = next((side for side in _SIDES if metadata.get(side)), None)
-    found = _look(glb) if limit or side else []
+    found = _look(glb, notes) if limit or side else []
     faces = count_faces(found)
     if limit and faces > limit:
         made = convert_file(glb, Conversion(format="glb", faces=int(limit)), name=name)
-        glb, notes, facts["simplified_from"] = made.content, made.notes, faces
+        glb, facts["simplified_from"] = made.content, faces
+        notes += made.notes
         # The corners that went may have been those that it was measured by.
-        found = _look(glb)
+        found = _look(glb, notes)
     scale = 1.0
     if found and side:
         low, high = bounds(found)
@@ -74,10 +75,13 @@ def describe_glb(glb: bytes, metadata: Mapping[str, JsonValue], *, name: str) ->
     return Described(glb=_hung_up(glb, metadata, name=name, scale=scale), facts=facts, notes=notes)
 
 
-def _look(glb: bytes) -> Sequence[Mesh]:
+def _look(glb: bytes, notes: list[str]) -> Sequence[Mesh]:
     try:
         return read_glb(glb)
-    except InvalidMesh:
+    except InvalidMesh as error:
+        notes.append(
+            f"its size and number of faces were left as they are: {error.details['reason']}"
+        )
         return []
 
 

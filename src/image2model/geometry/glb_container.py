@@ -47,7 +47,7 @@ def parse_glb(data: bytes) -> GlbContainer:
         raise InvalidMesh(reason="it ends within its header")
     _, version, size_bytes = _HEADER.unpack_from(data)
     if version != 2:
-        raise InvalidMesh(reason=f"it is GLB version {version}, not 2")
+        raise InvalidMesh(reason=f"it is GLB version {version}, not 2; export it as glTF 2.0")
     if size_bytes != len(data):
         raise InvalidMesh(
             reason=f"its header promises {size_bytes} bytes, the file has {len(data)}"
@@ -98,7 +98,9 @@ def parse_gltf_json(content: memoryview | bytes) -> Object:
         raise InvalidMesh(reason="its JSON is no object")
     version = text(child(document, "asset"), "version", "")
     if not version.startswith("2."):
-        raise InvalidMesh(reason=f"it is glTF version '{version[:16]}', not 2")
+        raise InvalidMesh(
+            reason=f"it is glTF version '{version[:16]}', not 2; export it as glTF 2.0"
+        )
     return document
 
 

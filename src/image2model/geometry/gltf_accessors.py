@@ -26,8 +26,11 @@ from image2model.geometry.gltf_json import (
 _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _ELSEWHERE = "a part of it lies in another file; put the model and all its files into one ZIP"
-_MOST_ELEMENTS = 24_000_000
-"""Elements read from one file in all: over ten times what generators make, under 1 GB."""
+_MOST_ELEMENTS = 36_000_000
+"""Elements that any file may ask for in all: over ten times what generators make, about 1 GB."""
+
+_BYTES_PER_ELEMENT = 4
+"""A file may ask for one more for so many of its bytes: no element that it holds is smaller."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +50,10 @@ class GltfData:
     elements_left: int = _MOST_ELEMENTS
     _decoded: dict[int, memoryview] = field(default_factory=dict)
     _unpacked: dict[int, memoryview] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        size_bytes = len(self.container.binary) + sum(map(len, self.files.values()))
+        self.elements_left += size_bytes // _BYTES_PER_ELEMENT
 
     def spend(self, elements: int) -> None:
         """
@@ -75,7 +82,7 @@ class GltfData:
         """
         accessor = entry(self.container.document, "accessors", index)
         count = integer(accessor, "count")
-        dtype = _component(accessor)
+        dtype = component_type(accessor)
         width = _WIDTHS.get(text(accessor, "type", ""))
         if width is None:
             raise InvalidMesh(reason=f"accessor {index} has an unknown type")
@@ -144,7 +151,9 @@ class GltfData:
             child(sparse, "values"),
         )
         self.spend(count)
-        places = self._elements(where, integer(where, "bufferView"), (count, 1), _component(where))
+        places = self._elements(
+            where, integer(where, "bufferView"), (count, 1), component_type(where)
+        )
         if places.dtype.kind != "u" or (count and int(places.max()) >= len(values)):
             raise InvalidMesh(reason="a sparse accessor has indices out of range")
         given = self._elements(
@@ -198,7 +207,13 @@ def decode_data_uri(uri: str) -> bytes:
         raise InvalidMesh(reason="embedded base64 data is damaged") from error
 
 
-def _component(source: Object) -> np.dtype[Any]:
+def component_type(source: Object) -> np.dtype[Any]:
+    """
+    Return of which type an accessor's numbers are.
+
+    Raises:
+        InvalidMesh: It says nothing, or something unknown.
+    """
     kind = _COMPONENTS.get(integer(source, "componentType"))
     if kind is None:
         raise InvalidMesh(reason="an accessor has an unknown component type")

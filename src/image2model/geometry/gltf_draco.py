@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.draco_header import read_draco_counts
-from image2model.geometry.gltf_accessors import GltfData, normalised
+from image2model.geometry.gltf_accessors import GltfData, component_type, normalised
 from image2model.geometry.gltf_json import Object, child, entry, integer
 
 EXTENSION = "KHR_draco_mesh_compression"
+_WHOLE_NUMBERS = frozenset(range(1, 9))
+"""The types of numbers that are signed or unsigned integers (Draco's `DataType`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,10 +75,16 @@ def _attribute(
     attribute = found.get_attribute_by_unique_id(number)
     if attribute is None:
         raise InvalidMesh(reason=f"its Draco data has no {name}")
-    values = np.asarray(attribute["data"])
-    values = values.reshape(len(found.points), -1)
+    values = np.asarray(attribute["data"]).reshape(len(found.points), -1)
     accessor = _accessor(source, integer(accessors, name))
-    return normalised(values) if accessor.get("normalized") is True else values
+    meant = component_type(accessor)
+    if attribute["data_type"] not in _WHOLE_NUMBERS or meant.kind == "f":
+        return values
+    # The decoder widens whole numbers, or makes floats of them; how they count depends on the type
+    # that the accessor names.
+    limits = np.iinfo(meant)
+    whole = np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max).astype(meant)
+    return normalised(whole) if accessor.get("normalized") is True else whole
 
 
 def _accessor(source: GltfData, index: int) -> Object:

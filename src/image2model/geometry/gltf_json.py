@@ -137,6 +137,21 @@ def numbers(parent: Object, key: str, default: Sequence[float]) -> list[float]:
     return [number({key: 0 if value is None else value}, key, 0.0) for value in found]
 
 
+def list_of_numbers(parent: Object, key: str) -> list[float] | None:
+    """
+    Return the list of finite numbers under *key*, however long, or None if there is nothing.
+
+    Raises:
+        InvalidMesh: Something else is there.
+    """
+    found = parent.get(key)
+    if found is None:
+        return None
+    if not isinstance(found, list):
+        raise InvalidMesh(reason=f"'{key}' is no list")
+    return numbers(parent, key, [0.0] * len(found))
+
+
 def text(parent: Object, key: str, default: str) -> str:
     """
     Return the string under *key*, or *default* if there is nothing.

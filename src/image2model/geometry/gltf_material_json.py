@@ -1,13 +1,18 @@
 """Materials as glTF writes them, with their textures, samplers and extensions."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from image2model.geometry.mesh import EncodedImage, Material, Wrap
+from image2model.geometry.mesh import Affine, EncodedImage, Material, Placement, Wrap
+from image2model.geometry.texture import KTX2
 
-_LINEAR, _LINEAR_MIPMAP_LINEAR = 9729, 9987
+_NEAREST, _LINEAR, _LINEAR_MIPMAP_LINEAR = 9728, 9729, 9987
+_TRANSFORM = "KHR_texture_transform"
 _WRAPS: Mapping[Wrap, int] = {"clamp": 33071, "mirror": 33648, "repeat": 10497}
 _WEBP = "EXT_texture_webp"
+_BASISU = "KHR_texture_basisu"
+_IN_EXTENSIONS: Mapping[str, str] = {"image/webp": _WEBP, KTX2: _BASISU}
 _UNLIT = "KHR_materials_unlit"
 _EMISSIVE_STRENGTH = "KHR_materials_emissive_strength"
 
@@ -32,7 +37,7 @@ class MaterialBuilder:
     def add(self, material: Material, *, name: str) -> int:
         """Add *material*, its textures named after *name*; returns its index."""
         refer = {
-            slot: {"index": self._texture(image, material, f"{name} {slot}")}
+            slot: self._reference(image, material, slot, f"{name} {slot}")
             for slot, image in material.textures().items()
         }
         surface: dict[str, Any] = {
@@ -72,8 +77,8 @@ class MaterialBuilder:
             document["samplers"] = self._samplers
         if self._used:
             document["extensionsUsed"] = sorted(self._used)
-        if _WEBP in self._used:
-            document["extensionsRequired"] = [_WEBP]
+        if required := sorted(self._used & {_WEBP, _BASISU}):
+            document["extensionsRequired"] = required
         return document
 
     def _emission(self, material: Material) -> dict[str, Any]:
@@ -88,26 +93,38 @@ class MaterialBuilder:
             "extensions": {_EMISSIVE_STRENGTH: {"emissiveStrength": brightest}},
         }
 
-    def _texture(self, image: EncodedImage, material: Material, name: str) -> int:
+    def _reference(
+        self, image: EncodedImage, material: Material, slot: str, name: str
+    ) -> dict[str, Any]:
+        how = material.placement(slot)
+        refer: dict[str, Any] = {"index": self._texture(image, material, how, name)}
+        if how.uv_set:
+            refer["texCoord"] = how.uv_set
+        if how.transform is not None:
+            self._used.add(_TRANSFORM)
+            refer["extensions"] = {_TRANSFORM: _transform_json(how.transform)}
+        return refer
+
+    def _texture(self, image: EncodedImage, material: Material, how: Placement, name: str) -> int:
         if id(image) not in self._images:
             # Kept, so that no other picture gets the same id.
             self._kept.append(image)
             self._images[id(image)] = self._add_image(image, name)
         source = self._images[id(image)]
-        texture: dict[str, Any] = {"sampler": self._sampler(material)}
-        if image.media_type == "image/webp":
-            self._used.add(_WEBP)
-            texture["extensions"] = {_WEBP: {"source": source}}
+        texture: dict[str, Any] = {"sampler": self._sampler(material, how)}
+        if extension := _IN_EXTENSIONS.get(image.media_type):
+            self._used.add(extension)
+            texture["extensions"] = {extension: {"source": source}}
         else:
             texture["source"] = source
         if texture not in self._textures:
             self._textures.append(texture)
         return self._textures.index(texture)
 
-    def _sampler(self, material: Material) -> int:
-        along_u, along_v = material.wrap
+    def _sampler(self, material: Material, how: Placement) -> int:
+        along_u, along_v = how.wrap
         sampler = {
-            "magFilter": _LINEAR,
+            "magFilter": _NEAREST if material.pixelated else _LINEAR,
             "minFilter": _LINEAR_MIPMAP_LINEAR,
             "wrapS": _WRAPS[along_u],
             "wrapT": _WRAPS[along_v],
@@ -115,3 +132,15 @@ class MaterialBuilder:
         if sampler not in self._samplers:
             self._samplers.append(sampler)
         return self._samplers.index(sampler)
+
+
+def _transform_json(transform: Affine) -> dict[str, Any]:
+    """Take a matrix apart into offset, rotation and scale, as KHR_texture_transform has them."""
+    (a, b, u), (d, e, v) = transform
+    angle = math.atan2(-d, a) if (a, d) != (0.0, 0.0) else math.atan2(b, e)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return {
+        "offset": [u, v],
+        "rotation": angle,
+        "scale": [a * cosine - d * sine, b * sine + e * cosine],
+    }

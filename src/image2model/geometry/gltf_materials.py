@@ -1,7 +1,7 @@
 """Materials of a glTF file: factors, textures, and how those lie on the mesh."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +19,21 @@ from image2model.geometry.gltf_json import (
     optional_integer,
     text,
 )
-from image2model.geometry.mesh import AlphaMode, EncodedImage, Material, Wrap
+from image2model.geometry.mesh import (
+    Affine,
+    AlphaMode,
+    EncodedImage,
+    Material,
+    Placement,
+    Wrap,
+)
+from image2model.geometry.texture import KTX2, KTX2_MAGIC, texture_size_px
 
 _WHITE = (1.0, 1.0, 1.0, 1.0)
 _WRAPS: Mapping[int, Wrap] = {33071: "clamp", 33648: "mirror", 10497: "repeat"}
+_NEAREST = 9728
+_LEAST_SCALE = 1e-6
+_KTX2 = "KHR_texture_basisu"
 _SPECULAR = "KHR_materials_pbrSpecularGlossiness"
 _EXPRESSED = frozenset({_SPECULAR, "KHR_materials_emissive_strength", "KHR_materials_unlit"})
 
@@ -34,22 +45,34 @@ class Look:
 
     Attributes:
         material: The material.
-        texture_coordinates: The number in TEXCOORD_n.
-        transform: Matrix for homogeneous u, v (KHR_texture_transform), or None.
+        uv_sets: What `Mesh.uvs` and each of `Mesh.more_uvs` are made of.
     """
 
     material: Material
-    texture_coordinates: int = 0
-    transform: NDArray[np.float64] | None = None
+    uv_sets: Sequence["UvSet"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UvSet:
+    """
+    Texture coordinates as a material wants them.
+
+    Attributes:
+        number: That in TEXCOORD_n.
+        transform: What moves them (KHR_texture_transform); None: nothing.
+    """
+
+    number: int = 0
+    transform: Affine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lie:
-    """How a texture lies on the mesh: which coordinates, moved, turned, scaled; how it repeats."""
+    """How a texture lies on the mesh: by which coordinates, and how it repeats and is enlarged."""
 
-    coordinates: int
-    transform: tuple[tuple[float, ...], ...] | None
+    uv_set: UvSet
     wrap: tuple[Wrap, Wrap]
+    pixelated: bool = False
 
 
 class MaterialReader:
@@ -78,11 +101,10 @@ class MaterialReader:
             How the surface looks.
 
         Raises:
-            InvalidMesh: It is malformed, refers to what is not there, or has textures in a
-                format that cannot be read here (KTX2).
+            InvalidMesh: It is malformed, or refers to what is not there.
         """
         if index is None:
-            return Look(material=Material())
+            return Look(material=Material(), uv_sets=[UvSet()])
         if index not in self._looks:
             self._looks[index] = self._look(entry(self._document, "materials", index))
         return self._looks[index]
@@ -98,7 +120,8 @@ class MaterialReader:
         red, green, blue = (
             part * strength for part in numbers(source, "emissiveFactor", (0.0, 0.0, 0.0))
         )
-        textures, lie = self._textures(_references(source))
+        textures = self._textures(_references(source))
+        layout = _Layout([lie for _, lie in textures.values()])
         material = Material(
             name=text(source, "name", "material"),
             base_color=tint,
@@ -107,16 +130,17 @@ class MaterialReader:
             normal_scale=number(child(source, "normalTexture"), "scale", 1.0),
             occlusion_strength=number(child(source, "occlusionTexture"), "strength", 1.0),
             emissive=(red, green, blue),
-            wrap=lie.wrap,
+            wrap=layout.wrap,
+            pixelated=layout.pixelated,
+            placements=layout.placements({slot: lie for slot, (_, lie) in textures.items()}),
             double_sided=source.get("doubleSided") is True,
             alpha_mode=_alpha_mode(source),
             alpha_cutoff=number(source, "alphaCutoff", 0.5),
             unlit="KHR_materials_unlit" in extensions,
         )
         return Look(
-            material=material.with_textures(textures),
-            texture_coordinates=lie.coordinates,
-            transform=None if lie.transform is None else np.array(lie.transform),
+            material=material.with_textures({slot: one for slot, (one, _) in textures.items()}),
+            uv_sets=layout.uv_sets,
         )
 
     def _note_extensions(self, extensions: Object) -> None:
@@ -127,24 +151,14 @@ class MaterialReader:
         if "specularGlossinessTexture" in child(extensions, _SPECULAR):
             self.left_out.add("the material's specular texture was left out")
 
-    def _textures(self, references: Mapping[str, Object]) -> tuple[dict[str, EncodedImage], _Lie]:
-        """Return the textures that lie on the mesh like the first one of them, and how."""
-        found: dict[str, EncodedImage] = {}
-        leading: _Lie | None = None
+    def _textures(self, references: Mapping[str, Object]) -> dict[str, tuple[EncodedImage, _Lie]]:
+        """Return the textures there are by what they are for, and how each lies on the mesh."""
+        found: dict[str, tuple[EncodedImage, _Lie]] = {}
         for slot, reference in references.items():
             image = self._texture(reference) if reference else None
-            if image is None:
-                continue
-            lie = self._lie(reference)
-            leading = leading or lie
-            if lie == leading:
-                found[slot] = image
-            else:
-                what = slot.replace("_", " ")
-                self.left_out.add(
-                    f"the {what} texture was left out: it lies on other texture coordinates"
-                )
-        return found, leading or _Lie(coordinates=0, transform=None, wrap=("repeat", "repeat"))
+            if image is not None:
+                found[slot] = (image, self._lie(reference))
+        return found
 
     def _lie(self, reference: Object) -> _Lie:
         moved = child(child(reference, "extensions"), "KHR_texture_transform")
@@ -155,27 +169,34 @@ class MaterialReader:
         wraps = [_WRAPS.get(integer(how, key, 10497)) for key in ("wrapS", "wrapT")]
         if wraps[0] is None or wraps[1] is None:
             raise InvalidMesh(reason="a sampler wraps in an unknown way")
-        return _Lie(
-            coordinates=integer(moved, "texCoord", coordinates),
+        uv_set = UvSet(
+            number=integer(moved, "texCoord", coordinates),
             transform=_transform(moved) if moved else None,
-            wrap=(wraps[0], wraps[1]),
         )
+        pixelated = optional_integer(how, "magFilter") == _NEAREST
+        return _Lie(uv_set=uv_set, wrap=(wraps[0], wraps[1]), pixelated=pixelated)
 
     def _texture(self, reference: Object) -> EncodedImage | None:
         texture = entry(self._document, "textures", integer(reference, "index"))
         extensions = child(texture, "extensions")
-        webp = child(extensions, "EXT_texture_webp")
-        source = optional_integer(webp or texture, "source")
+        offered = [
+            child(extensions, "EXT_texture_webp"),
+            texture,
+            child(extensions, _KTX2),
+        ]
+        sources = (optional_integer(one, "source") for one in offered)
+        source = next((one for one in sources if one is not None), None)
         if source is None:
-            if "KHR_texture_basisu" in extensions:
-                raise InvalidMesh(reason="its textures are KTX2 (Basis), which is not supported")
+            others = ", ".join(sorted(extensions))[:80]
+            if others:
+                self.left_out.add(f"a texture was left out: it is in a format of {others} only")
             return None
         if source not in self._images:
             self._images[source] = self._image(entry(self._document, "images", source))
         return self._images[source]
 
     def _image(self, source: Object) -> EncodedImage | None:
-        """Return a picture that lies in the file; None for one that lies elsewhere."""
+        """Return a picture that lies in the file; None for one that lies elsewhere or is none."""
         view = optional_integer(source, "bufferView")
         if view is not None:
             content = bytes(self._data.view(view)[0])
@@ -188,7 +209,65 @@ class MaterialReader:
                 )
                 return None
             content = found
-        return EncodedImage(data=content, media_type=media_type(content))
+        try:
+            image = EncodedImage(data=content, media_type=media_type(content))
+            texture_size_px(image)
+        except InvalidMesh as error:
+            # The shape is worth more than one of its textures.
+            self.left_out.add(f"a texture was left out: {error.details['reason']}")
+            return None
+        return image
+
+
+class _Layout:
+    """
+    How the textures of a material lie on a mesh, with as few texture coordinates as need be.
+
+    Attributes:
+        uv_sets: The texture coordinates that meshes with the material have.
+        wrap: How the first texture repeats.
+        pixelated: Whether its enlarged texels stay squares.
+    """
+
+    def __init__(self, lies: Sequence[_Lie]) -> None:
+        leading = lies[0] if lies else _Lie(uv_set=UvSet(), wrap=("repeat", "repeat"))
+        self.uv_sets = [leading.uv_set]
+        self.wrap = leading.wrap
+        self.pixelated = leading.pixelated
+
+    def placements(self, lies: Mapping[str, _Lie]) -> dict[str, Placement]:
+        """Return the placements of those that do not lie like the first; extends `uv_sets`."""
+        found = {slot: self._placement(lie) for slot, lie in lies.items()}
+        return {slot: how for slot, how in found.items() if how != Placement(wrap=self.wrap)}
+
+    def _placement(self, lie: _Lie) -> Placement:
+        leading = self.uv_sets[0]
+        if lie.uv_set not in self.uv_sets:
+            if lie.uv_set.number == leading.number:
+                between = _between(leading.transform, lie.uv_set.transform)
+                if between is not None:
+                    return Placement(transform=between, wrap=lie.wrap)
+            self.uv_sets.append(lie.uv_set)
+        return Placement(uv_set=self.uv_sets.index(lie.uv_set), wrap=lie.wrap)
+
+
+def _between(before: Affine | None, after: Affine | None) -> Affine | None:
+    """Return what leads from the one to the other; None: glTF's transforms cannot say it."""
+    first, second = (np.eye(3) if one is None else _matrix(one) for one in (before, after))
+    if abs(np.linalg.det(first)) < _LEAST_SCALE:
+        return None
+    matrix = second @ np.linalg.inv(first)
+    along_u, along_v = matrix[:2, 0], matrix[:2, 1]
+    # A turn and two scales leave the axes at right angles.
+    skew = abs(float(along_u @ along_v))
+    if skew > _LEAST_SCALE * float(np.linalg.norm(along_u) * np.linalg.norm(along_v)):
+        return None
+    (a, b, c), (d, e, f) = matrix[:2].tolist()
+    return (a, b, c), (d, e, f)
+
+
+def _matrix(transform: Affine) -> NDArray[np.float64]:
+    return np.array([*transform, (0.0, 0.0, 1.0)])
 
 
 def _references(source: Object) -> dict[str, Object]:
@@ -222,7 +301,7 @@ def media_type(content: bytes) -> str:
     Tell a texture's type by its bytes.
 
     Raises:
-        InvalidMesh: It is no JPEG, PNG or WebP picture.
+        InvalidMesh: It is no JPEG, PNG, WebP or KTX2 picture.
     """
     if content.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
@@ -230,6 +309,8 @@ def media_type(content: bytes) -> str:
         return "image/png"
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
+    if content.startswith(KTX2_MAGIC):
+        return KTX2
     raise InvalidMesh(reason="a texture is no JPEG, PNG or WebP picture")
 
 
@@ -241,7 +322,7 @@ def _alpha_mode(source: Object) -> AlphaMode:
             raise InvalidMesh(reason="a material has an unknown alpha mode")
 
 
-def _transform(source: Object) -> tuple[tuple[float, ...], ...]:
+def _transform(source: Object) -> Affine:
     """Return offset × rotation × scale, as KHR_texture_transform defines them."""
     angle = number(source, "rotation", 0.0)
     scale_u, scale_v = numbers(source, "scale", (1.0, 1.0))

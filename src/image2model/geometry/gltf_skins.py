@@ -53,8 +53,8 @@ def vertex_matrices(
 
     Args:
         matrices: Of the joints.
-        joints: Which four move each vertex, shape (n, 4).
-        weights: And how much, shape (n, 4).
+        joints: Which move each vertex, shape (n, any).
+        weights: And how much, of the same shape.
 
     Returns:
         float64, shape (n, 4, 4).
@@ -69,6 +69,6 @@ def vertex_matrices(
     shares = np.divide(total, size, out=np.zeros_like(total), where=size > 0)
     shares[size[:, 0] <= 0, 0] = 1
     blended: NDArray[np.float64] = np.zeros((len(joints), 4, 4))
-    for column in range(4):
+    for column in range(joints.shape[1]):
         blended += shares[:, column, None, None] * matrices[joints[:, column].astype(np.int64)]
     return blended

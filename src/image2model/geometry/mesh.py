@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +19,37 @@ class EncodedImage:
 
     Attributes:
         data: The encoded bytes.
-        media_type: `image/jpeg`, `image/png` or `image/webp`.
+        media_type: `image/jpeg`, `image/png`, `image/webp`, or `image/ktx2`, which only glTF holds.
     """
 
     data: bytes
     media_type: str
 
 
+Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""The rows of a matrix that moves, turns and scales homogeneous u, v."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """
+    How a texture lies on a mesh.
+
+    Attributes:
+        uv_set: Which texture coordinates it goes by: 0 `Mesh.uvs`, n `Mesh.more_uvs[n - 1]`.
+        transform: What moves them for this texture (KHR_texture_transform); None: nothing.
+        wrap: What lies beyond its borders, along u and along v.
+    """
+
+    uv_set: int = 0
+    transform: Affine | None = None
+    wrap: tuple[Wrap, Wrap]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Material:
     """
-    A glTF metallic-roughness material; all its textures lie on the mesh in the same way.
+    A glTF metallic-roughness material; its textures lie on the mesh in the same way by default.
 
     Attributes:
         name: Shown by 3D programs.
@@ -45,6 +65,8 @@ class Material:
         emissive: Linear RGB of the light sent out; beyond 1.0 it outshines its surroundings.
         emissive_texture: sRGB texture that multiplies *emissive*, or None.
         wrap: What lies beyond the textures' borders, along u and along v.
+        placements: By what they are for, the textures that lie otherwise; never the base colour's.
+        pixelated: Whether enlarged texels stay sharp squares.
         double_sided: Whether back faces are drawn.
         alpha_mode: What alpha means, as in glTF: nothing (`OPAQUE`), a cut at *alpha_cutoff*
             (`MASK`), or transparency (`BLEND`).
@@ -65,6 +87,8 @@ class Material:
     emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
     emissive_texture: EncodedImage | None = None
     wrap: tuple[Wrap, Wrap] = ("clamp", "clamp")
+    placements: Mapping[str, Placement] = field(default_factory=dict)
+    pixelated: bool = False
     double_sided: bool = False
     alpha_mode: AlphaMode = "OPAQUE"
     alpha_cutoff: float = 0.5
@@ -81,10 +105,15 @@ class Material:
         }
         return {slot: image for slot, image in slots.items() if image is not None}
 
+    def placement(self, slot: str) -> Placement:
+        """Return how the texture for *slot* lies on the mesh."""
+        return self.placements.get(slot) or Placement(wrap=self.wrap)
+
     def with_textures(self, textures: Mapping[str, EncodedImage]) -> "Material":
         """Return this material with *textures*, as `textures` names them, instead of its own."""
         return replace(
             self,
+            placements={slot: how for slot, how in self.placements.items() if slot in textures},
             base_color_texture=textures.get("base_color"),
             metallic_roughness_texture=textures.get("metallic_roughness"),
             normal_texture=textures.get("normal"),
@@ -104,6 +133,8 @@ class Mesh:
         faces: uint32, shape (faces, 3).
         normals: float32 unit vectors, shape (vertices, 3), or None.
         uvs: float32, shape (vertices, 2), origin at the texture's top left (as glTF), or None.
+        more_uvs: Further texture coordinates, as *uvs*, for textures that do not lie like the
+            others; only where *uvs* is there.
         colors: uint8 linear RGBA (as glTF COLOR_0), shape (vertices, 4), or None.
         material: How the surface looks.
     """
@@ -113,8 +144,43 @@ class Mesh:
     faces: NDArray[np.uint32]
     normals: NDArray[np.float32] | None = None
     uvs: NDArray[np.float32] | None = None
+    more_uvs: Sequence[NDArray[np.float32]] = ()
     colors: NDArray[np.uint8] | None = None
     material: Material = field(default_factory=Material)
+
+    def select(
+        self, vertices: NDArray[np.integer], faces: NDArray[np.uint32], **changes: Any
+    ) -> "Mesh":
+        """
+        Return this mesh with some of its vertices, in another order or several times.
+
+        Args:
+            vertices: The index that each vertex of the new mesh has in this one.
+            faces: Of the new mesh.
+            changes: Other fields that are to be different.
+        """
+        fields = {
+            "positions": self.positions[vertices],
+            "normals": None if self.normals is None else self.normals[vertices],
+            "uvs": None if self.uvs is None else self.uvs[vertices],
+            "more_uvs": [more[vertices] for more in self.more_uvs],
+            "colors": None if self.colors is None else self.colors[vertices],
+        }
+        return replace(self, faces=faces, **{**fields, **changes})
+
+    def coordinates(self, slot: str) -> NDArray[np.float32] | None:
+        """Return the texture coordinates for the texture *slot* of the material; None: none."""
+        if self.uvs is None:
+            return None
+        how = self.material.placement(slot)
+        found = self.uvs if how.uv_set == 0 else self.more_uvs[how.uv_set - 1]
+        return found if how.transform is None else transformed(found, how.transform)
+
+
+def transformed(uvs: NDArray[np.floating], transform: Affine) -> NDArray[np.float32]:
+    """Return *uvs* as *transform* moves them."""
+    matrix = np.array(transform, np.float64)
+    return np.asarray(uvs @ matrix[:, :2].T + matrix[:, 2], np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

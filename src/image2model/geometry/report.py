@@ -6,15 +6,18 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.core.errors import JsonValue
+from image2model.core.errors import InvalidMesh, JsonValue
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.inspect import MeshFacts, inspect_meshes
 from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.mesh_types import file_format
 from image2model.geometry.print_check import PRINTER_MIN_MM, check_print
-from image2model.geometry.texture import texture_size_px
+from image2model.geometry.texture import texture_size_px, without_unreadable
+from image2model.geometry.thinning import thin
 
 _MM = 1000.0
+_MANY_FACES, _MOST_CHECKED = 4_000_000, 1_000_000
+"""A print check of more than the first takes more memory than a process has: the second is left."""
 
 
 def report_file(
@@ -39,7 +42,12 @@ def report_file(
     """
     model = read_model(data, files)
     facts = inspect_meshes(model.meshes)
-    printing = check_print(model.meshes, printer_min_mm=printer_min_mm)
+    left_out = [*model.left_out, *_unreadable(model.meshes)]
+    checked = thin(model.meshes, faces=_MOST_CHECKED) if facts.faces > _MANY_FACES else model.meshes
+    if checked is not model.meshes:
+        faces = sum(len(mesh.faces) for mesh in checked)
+        left_out.append(f"its print check is of a copy with {faces:,} faces: it has too many")
+    printing = check_print(checked, printer_min_mm=printer_min_mm)
     return {
         "format": file_format(data),
         "size_bytes": len(data),
@@ -47,13 +55,21 @@ def report_file(
         "materials": [_material(one) for one in _unique([m.material for m in model.meshes])],
         "textures": _textures(model.meshes),
         "texels_per_mm": _texel_density(model.meshes),
-        "left_out": list(model.left_out),
+        "left_out": left_out,
         "print": {
             "printer_min_mm": printer_min_mm,
             "manifold": printing.edges.manifold,
             **_rounded(asdict(printing)),
         },
     }
+
+
+def _unreadable(meshes: Sequence[Mesh]) -> Sequence[str]:
+    """Say which textures cannot be decoded; those of a model with far too many are not tried."""
+    try:
+        return without_unreadable(meshes)[1]
+    except InvalidMesh as error:
+        return [f"its textures were not looked into: {error.details['reason']}"]
 
 
 def _shape(facts: MeshFacts) -> dict[str, JsonValue]:

@@ -2,7 +2,10 @@
 
 import contextlib
 import io
-from collections.abc import Iterable
+import struct
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,7 +13,13 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
-from image2model.geometry.mesh import EncodedImage
+from image2model.geometry.mesh import EncodedImage, Material, Mesh
+
+KTX2 = "image/ktx2"
+KTX2_MAGIC = b"\xabKTX 20\xbb\r\n\x1a\n"
+_KTX2_SIZE = struct.Struct("<II")
+_KTX2_SIZE_AT = 20
+"""Where its header has width and height (KTX File Format Specification 2.0, section 3)."""
 
 _LARGEST_PX = 8192 * 8192
 """More pixels than any generator's texture has; refused before decoding."""
@@ -27,6 +36,7 @@ _UNREADABLE = (
 )
 """All that Pillow raises on a malformed header; the warning only where warnings are errors."""
 
+_TRIAL_PX = 64
 _COLUMNS = 1024
 _SLACK = 1e-3
 """How far blending may push a coordinate over the border, in shares of the texture."""
@@ -51,6 +61,11 @@ def texture_size_px(image: EncodedImage) -> tuple[int, int]:
     Raises:
         InvalidMesh: The bytes are no picture that can be read.
     """
+    if image.media_type == KTX2:
+        if len(image.data) < _KTX2_SIZE_AT + _KTX2_SIZE.size:
+            raise InvalidMesh(reason="a texture is damaged")
+        width_px, height_px = _KTX2_SIZE.unpack_from(image.data, _KTX2_SIZE_AT)
+        return width_px, max(height_px, 1)
     try:
         with PIL.Image.open(io.BytesIO(image.data), formats=["JPEG", "PNG", "WEBP"]) as opened:
             return opened.size
@@ -101,6 +116,8 @@ def decode_texture(image: EncodedImage, *, longest_px: int) -> NDArray[np.uint8]
     Raises:
         InvalidMesh: The bytes are no picture that can be read, or it is too large.
     """
+    if image.media_type == KTX2:
+        raise InvalidMesh(reason="a texture is KTX2 (Basis Universal), which is not decoded here")
     width_px, height_px = texture_size_px(image)
     if width_px * height_px > _LARGEST_PX:
         raise InvalidMesh(reason=f"a texture of {width_px} × {height_px} pixels is too large")
@@ -128,6 +145,43 @@ def _as_rgba(found: NDArray[np.integer]) -> NDArray[np.uint8]:
         gray, alpha = found[..., 0], found[..., 1]
         return np.stack([gray, gray, gray, alpha], axis=-1).astype(np.uint8)
     return np.asarray(cv2.cvtColor(found, convert[channels]), np.uint8)
+
+
+def without_unreadable(meshes: Sequence[Mesh]) -> tuple[list[Mesh], list[str]]:
+    """
+    Take away the textures that cannot be decoded: a shape is worth more than they are.
+
+    Args:
+        meshes: Any number.
+
+    Returns:
+        The meshes, themselves where nothing is taken away, and what was, one sentence each.
+
+    Raises:
+        InvalidMesh: They have too many pixels in all to be looked at.
+    """
+    images = {id(one): one for mesh in meshes for one in mesh.material.textures().values()}
+    check_texture_load(images.values())
+    broken: dict[int, str] = {}
+    for key, image in images.items():
+        try:
+            decode_texture(image, longest_px=_TRIAL_PX)
+        except InvalidMesh as error:
+            broken[key] = str(error.details["reason"])
+    if not broken:
+        return list(meshes), []
+    changed: dict[int, Material] = {}
+    for material in {id(mesh.material): mesh.material for mesh in meshes}.values():
+        kept = {
+            slot: image for slot, image in material.textures().items() if id(image) not in broken
+        }
+        changed[id(material)] = material.with_textures(kept)
+    counts = Counter(broken.values())
+    notes = [
+        f"{count} of its textures {'was' if count == 1 else 'were'} left out: {reason}"
+        for reason, count in counts.items()
+    ]
+    return [replace(mesh, material=changed[id(mesh.material)]) for mesh in meshes], notes
 
 
 def sample_texture(

@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 
 from image2model.geometry.mesh import EncodedImage
 from image2model.geometry.shading import to_linear, to_srgb
-from image2model.geometry.texture import decode_texture, texture_size_px
+from image2model.geometry.texture import KTX2, decode_texture, texture_size_px
 
 _JPEG_QUALITY = 92
 _PNG_COMPRESSION = 3
 _ANY_PX = 16_384
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", KTX2: "ktx2"}
 
 
 def extension_of(image: EncodedImage) -> str:
@@ -67,6 +67,41 @@ def tinted(image: EncodedImage, factor: tuple[float, float, float, float]) -> En
         rgba[..., channel] = to_srgb(light)[rgba[..., channel]]
     rgba[..., 3] = np.clip(rgba[..., 3] * factor[3] + 0.5, 0, 255).astype(np.uint8)
     return encode_rgba(rgba)
+
+
+def lit_up(
+    image: EncodedImage | None,
+    factor: tuple[float, float, float, float],
+    glow_image: EncodedImage | None,
+    glow: tuple[float, float, float],
+) -> EncodedImage:
+    """
+    Add light that a surface sends out to its colours, for formats that know of none.
+
+    Args:
+        image: sRGB texture of the colours; None: white.
+        factor: Linear RGBA that multiplies it.
+        glow_image: sRGB texture of the light; None: white. Not both are None.
+        glow: Linear RGB that multiplies it.
+
+    Raises:
+        InvalidMesh: One cannot be decoded.
+    """
+    given = [
+        np.full((1, 1, 4), 255, np.uint8)
+        if one is None
+        else decode_texture(one, longest_px=_ANY_PX)
+        for one in (image, glow_image)
+    ]
+    height_px, width_px = (max(one.shape[axis] for one in given) for axis in range(2))
+    colors, shine = (
+        np.asarray(cv2.resize(one, (width_px, height_px)), np.uint8).reshape(height_px, width_px, 4)
+        for one in given
+    )
+    light = to_linear(colors[..., :3]) * np.array(factor[:3], np.float32)
+    light += to_linear(shine[..., :3]) * np.array(glow, np.float32)
+    alpha = np.clip(colors[..., 3:] * factor[3] + 0.5, 0, 255).astype(np.uint8)
+    return encode_rgba(np.concatenate([to_srgb(light), alpha], axis=-1))
 
 
 def bent(image: EncodedImage, *, strength: float) -> EncodedImage:

@@ -86,3 +86,26 @@ def _mixed(keys: NDArray[np.uint64], more: NDArray[np.uint64]) -> NDArray[np.uin
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
+
+
+def same_vertices(mesh: Mesh, source: Mesh) -> NDArray[np.int64] | None:
+    """
+    Find for each vertex of *mesh* the one of *source* that it was.
+
+    Args:
+        mesh: Made of *source* by leaving vertices out.
+        source: At least one vertex.
+
+    Returns:
+        Indices into the vertices of *source*; None: some of them were not there.
+    """
+    keys, wanted = _vertex_keys(source), _vertex_keys(mesh)
+    order = np.argsort(keys, kind="stable")
+    at = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+    found: NDArray[np.int64] = order[at]
+    return found if (keys[found] == wanted).all() else None
+
+
+def _vertex_keys(mesh: Mesh) -> NDArray[np.uint64]:
+    keys = place_keys(mesh.positions)
+    return keys if mesh.uvs is None else _mixed(keys, _row_keys(mesh.uvs))

@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 
 import anyio.to_thread
 
-from image2model.core.errors import Image2ModelError, StorageUnavailable
+from image2model.core.errors import ArtifactNotFound, Image2ModelError, StorageUnavailable
 from image2model.core.ids import ArtifactId, JobId, OwnerId
 from image2model.core.names import clean_name
 from image2model.jobs.access import owned_job
 from image2model.jobs.archive_names import MANIFEST_CSV, MANIFEST_JSON
 from image2model.jobs.archive_plan import (
+    MODEL,
     ArchivePlan,
     ArchiveRequest,
     Entry,
     Kept,
     missing_of,
+    note_of_spare,
     plan_archive,
 )
 from image2model.jobs.context import Context
@@ -151,12 +153,30 @@ class _Building:
         for entry in self._plan.entries:
             async for part in self._entry(entry, entry.source):
                 yield part
+        async for part in self._spares():
+            yield part
         manifest = Manifest(self._context, self._plan.job, self._written, self._missing)
         table = manifest.to_csv()
         texts = {MANIFEST_CSV: table, MANIFEST_JSON: manifest.to_json(table=table)}
         for path, text in texts.items():
             yield self._zip.begin(path, _packed(text)) + text
         yield self._zip.finish()
+
+    async def _spares(self) -> AsyncIterator["bytes | _Stored"]:
+        """Yield a model as it was delivered of every item of which none could be made."""
+        made = {one.entry.index for one in self._written if one.entry.role == MODEL}
+        for index in sorted(self._plan.spares.keys() - made):
+            spare = self._plan.spares[index]
+            reasons = [one.reason for one in self._missing if one.index == index]
+            entry = replace(spare, notes=[note_of_spare(*reasons)])
+            if isinstance(entry.source, Kept):
+                try:
+                    await self._context.artifacts.stat(entry.source.artifact)
+                except ArtifactNotFound as error:
+                    self._missing.append(missing_of(entry, error))
+                    continue
+            async for part in self._entry(entry, entry.source):
+                yield part
 
     def _entry(
         self, entry: Entry, source: Kept | Offer | Model
@@ -210,7 +230,12 @@ class _Building:
         yield deflater.finish()
         packed = deflater.packed
         yield self._zip.end_unknown(packed)
-        written = Written(entry=entry, size_bytes=packed.size_bytes, sha256=digest.hexdigest())
+        written = Written(
+            entry=entry,
+            size_bytes=packed.size_bytes,
+            sha256=digest.hexdigest(),
+            notes=entry.notes,
+        )
         self._written.append(written)
 
 

@@ -109,11 +109,13 @@ class ArchivePlan:
         job: The job.
         entries: The files, in order.
         missing: What is known to be missing beforehand.
+        spares: By the item, the model that stands in if none that was asked for can be made of it.
     """
 
     job: Job
     entries: Sequence[Entry]
     missing: Sequence[Missing]
+    spares: Mapping[int, Entry] = field(default_factory=dict)
 
     @property
     def is_fixed(self) -> bool:
@@ -133,21 +135,34 @@ async def plan_archive(context: Context, job: Job, request: ArchiveRequest) -> A
     _check(job, formats, request)
     names = ArchiveNames(job, FileTemplate(request.template, field="template", folders=True))
     wanted: list[Entry | Missing] = []
+    spares: dict[int, Entry] = {}
     for item in job.items:
         if item.state is ItemState.SUCCEEDED and item.mesh is not None:
             each = formats or [item.mesh.format]
-            wanted += [_model(job, item, name, request, names) for name in each]
+            models = [_model(job, item, name, request, names) for name in each]
+            wanted += models
+            if not any(_is_there(one) for one in models) and (spare := _spare(job, item, names)):
+                spares[item.index] = spare
             wanted += _previews(job, item, names) if request.previews else ()
         if request.pictures:
             wanted += [_picture(item, picture, names) for picture in item.pictures]
     found = await _look(context, [one for one in wanted if isinstance(one, Entry)])
     entries = [one for one in found if isinstance(one, Entry)]
+    missing = [one for one in (*wanted, *found) if isinstance(one, Missing)]
+    # Where nothing can even be tried, what stands in has its place from the beginning.
+    tried = {one.index for one in entries if one.role == MODEL}
+    sure = [spares.pop(index) for index in sorted(spares.keys() - tried)]
+    for there in await _look(context, sure):
+        if isinstance(there, Entry):
+            reasons = [one.reason for one in missing if one.index == there.index]
+            entries.append(replace(there, notes=[note_of_spare(*reasons)]))
     # What is there already can be sent while the rest is being made.
     entries.sort(key=lambda one: not isinstance(one.source, Kept))
     return ArchivePlan(
         job=job,
         entries=entries,
-        missing=[one for one in (*wanted, *found) if isinstance(one, Missing)],
+        missing=missing,
+        spares=spares,
     )
 
 
@@ -180,6 +195,31 @@ def _model(
         source=source,
         notes=model.source.file.notes if model.convert is None else (),
     )
+
+
+def _is_there(model: Entry | Missing) -> bool:
+    return isinstance(model, Entry) and isinstance(model.source, Kept)
+
+
+def _spare(job: Job, item: Item, names: ArchiveNames) -> Entry | None:
+    """Offer the model that stands first as it is: what was paid for must not be missing."""
+    mesh = item.mesh
+    source = _source(job, item, mesh) if mesh is not None else None
+    if mesh is None or source is None:
+        return None
+    return Entry(
+        path=names.path(item, f"original.{mesh.format}", kind=mesh.format.partition(".")[0]),
+        index=item.index,
+        role=MODEL,
+        format=mesh.format,
+        source=source,
+    )
+
+
+def note_of_spare(*reasons: str) -> str:
+    """Say why a model is there as it is, though something else was asked for."""
+    why = " ".join(dict.fromkeys(reasons))
+    return f"it is as it was delivered, in place of what was asked for: {why}".rstrip(" .:")
 
 
 def _source(job: Job, item: Item, file: ResultFile) -> Kept | Offer | None:

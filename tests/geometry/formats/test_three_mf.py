@@ -51,6 +51,45 @@ def test_parts_become_one_object() -> None:
     assert model.GetBaseMaterialGroups().Count() == 1
 
 
+def quad(material: Material, *, at: float, **changes: object) -> Mesh:
+    corners = np.array([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], np.float32)
+    corners[:, 0] += np.float32(at)
+    faces = np.array([(0, 1, 2), (0, 2, 3)], np.uint32)
+    mesh = Mesh(name="quad", positions=corners, faces=faces, material=material)
+    return replace(mesh, **changes)  # type: ignore[arg-type]
+
+
+RED = quad(Material(name="red", base_color=(1, 0, 0, 1)), at=0)
+PAINTED = quad(Material(), at=0, colors=np.full((4, 4), (255, 0, 0, 255), np.uint8))
+TEXTURED = quad(Material(base_color_texture=picture()), at=0, uvs=np.zeros((4, 2), np.float32))
+
+
+@pytest.mark.parametrize("first", [RED, PAINTED, TEXTURED], ids=["red", "painted", "textured"])
+@pytest.mark.parametrize("white_first", [True, False])
+def test_what_is_white_stays_white_beside_colours(first: Mesh, white_first: bool) -> None:
+    """A triangle without properties would take those of its object."""
+    white = quad(Material(), at=3)
+    meshes = [white, first] if white_first else [first, white]
+    model = read_3mf(write_3mf(meshes))
+    mesh = only_mesh(model)
+    colors = {}
+    groups = model.GetBaseMaterialGroups()
+    while groups.MoveNext():
+        group = groups.GetCurrentBaseMaterialGroup()
+        for entry in group.GetAllPropertyIDs():
+            color = group.GetDisplayColor(entry)
+            colors[group.GetResourceID()] = (color.Red, color.Green, color.Blue)
+    shown = []
+    for at in range(mesh.GetTriangleCount()):
+        properties = mesh.GetTriangleProperties(at)
+        x = mesh.GetVertex(mesh.GetTriangle(at).Indices[0]).Coordinates[0]
+        if x >= 3000:
+            shown.append(colors[properties.ResourceID])
+        else:
+            assert colors.get(properties.ResourceID) != (255, 255, 255)
+    assert shown == [(255, 255, 255)] * 2
+
+
 def test_texture_and_its_coordinates_read_back() -> None:
     mesh = torus()
     model = read_3mf(write_3mf([mesh]))

@@ -1,7 +1,7 @@
 """Convert a file: read it, adjust what it holds, write it, within a budget of bytes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from image2model.core.errors import InvalidRequest
 from image2model.geometry.adjust import place, shrink_textures
@@ -12,18 +12,33 @@ from image2model.geometry.mesh import EncodedImage, Mesh
 from image2model.geometry.mesh_types import file_format
 from image2model.geometry.repair import repair
 from image2model.geometry.simplify import simplify
-from image2model.geometry.texture import check_texture_load, texture_size_px
+from image2model.geometry.texture import (
+    texture_size_px,
+    without_unreadable,
+)
+from image2model.geometry.texture_layout import lay_alike, on_one_set
+from image2model.geometry.thinning import thin
+from image2model.geometry.welding import same_vertices
 
 _MOST_ROUNDS = 14
 _LEAST_TEXTURE_PX = 64
 _LEAST_SHARE, _MOST_SHARE = 0.2, 0.9
 """Of the faces that may remain after one round."""
 
+_MOST_SIMPLIFIED = 4_000_000
+"""Faces whose edges are collapsed one by one; more would take minutes."""
+
+_MOST_WRITTEN = 3_000_000
+"""Faces in one file: as text they take a gigabyte, and hardly a program opens more."""
+
 _MARGIN = 0.97
 _WELL_USED = 0.8
 """Of a byte budget; who leaves less unused is content."""
 
 _WITHOUT_TEXTURES = frozenset({"stl", "ply"})
+_WITH_ONE_LAYOUT = frozenset({"obj.zip", "usdz"})
+"""Where all textures lie alike: OBJ says no more, and iPhones look at the base colour's only."""
+
 _WITH_TEXTURES_AS_THEY_ARE = frozenset({"glb", "gltf.zip"})
 
 
@@ -76,12 +91,19 @@ def convert_file(
         return Converted(content=data, faces=faces, notes=[])
     meshes, notes = list(model.meshes), list(model.left_out)
     if _decodes(conversion):
-        check_texture_load(unique_textures(meshes))
+        meshes, unreadable = without_unreadable(meshes)
+        notes += unreadable
+    if conversion.format in _WITH_ONE_LAYOUT:
+        one_set = conversion.format != "usdz"
+        meshes, drawn = lay_alike(meshes, one_set=one_set)
+        notes += drawn
     meshes, notes = _adjusted(meshes, notes, conversion)
     meshes = list(place(meshes, conversion))
     smaller = _Smaller(meshes, conversion, name=name, metadata=metadata or {})
     smaller.meet_budget()
     notes += smaller.notes() + beyond_format(smaller.meshes, conversion.format)
+    if any(mesh.more_uvs for mesh in meshes) and not any(m.more_uvs for m in smaller.meshes):
+        notes.append("textures on further texture coordinates were left out for fewer faces")
     return Converted(content=smaller.content, faces=count_faces(smaller.meshes), notes=notes)
 
 
@@ -108,8 +130,14 @@ def _adjusted(
         meshes, steps = _repaired(meshes)
         notes = [*notes, *steps]
     faces = count_faces(meshes)
+    if conversion.faces is None and faces > _MOST_WRITTEN:
+        meshes = list(thin(meshes, faces=_MOST_WRITTEN))
+        note = f"simplified from {faces:,} to {count_faces(meshes):,} faces: more are not written"
+        notes = [*notes, note]
     if conversion.faces is not None and faces > conversion.faces:
-        meshes = list(simplify(meshes, faces=conversion.faces))
+        if faces > _MOST_SIMPLIFIED:
+            meshes = list(thin(meshes, faces=max(_MOST_SIMPLIFIED // 2, conversion.faces)))
+        meshes = _simplified(meshes, conversion.faces)
         left = count_faces(meshes)
         notes = [*notes, f"simplified from {faces:,} to {left:,} faces"]
         if left > conversion.faces:
@@ -123,10 +151,26 @@ def _adjusted(
     return meshes, notes
 
 
+def _simplified(meshes: Sequence[Mesh], faces: int) -> list[Mesh]:
+    """Simplify, and bring further texture coordinates along where that was not done."""
+    return [_with_all_coordinates(mesh, meshes) for mesh in simplify(meshes, faces=faces)]
+
+
+def _with_all_coordinates(mesh: Mesh, before: Sequence[Mesh]) -> Mesh:
+    if all(len(uvs) == len(mesh.positions) for uvs in mesh.more_uvs):
+        return mesh
+    source = next(one for one in before if one.more_uvs is mesh.more_uvs)
+    vertices = same_vertices(mesh, source)
+    if vertices is None:
+        return on_one_set([mesh])[0][0]
+    return replace(mesh, more_uvs=[uvs[vertices] for uvs in source.more_uvs])
+
+
 def _repaired(meshes: list[Mesh]) -> tuple[list[Mesh], Sequence[str]]:
-    made = repair(meshes)
+    plain, notes = on_one_set(meshes)
+    made = repair(plain)
     if made.solid:
-        return list(made.meshes), made.steps
+        return list(made.meshes), [*made.steps, *notes]
     steps = [f"tried: {step}" for step in made.steps]
     return meshes, [*steps, "it could not be made a closed solid, and was left as it is"]
 
@@ -244,7 +288,7 @@ class _Smaller:
 
     def _simplified(self, meshes: Sequence[Mesh], faces: int) -> list[Mesh]:
         """Simplify, and give back the size that was asked for: its ends may be among what goes."""
-        return list(place(simplify(meshes, faces=faces), self._conversion))
+        return list(place(_simplified(meshes, faces), self._conversion))
 
     def _texture_bytes(self) -> int:
         if self._conversion.format in _WITHOUT_TEXTURES:

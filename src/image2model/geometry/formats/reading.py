@@ -17,8 +17,8 @@ from image2model.geometry.gltf_json import Object, children, text
 from image2model.geometry.mesh import Mesh, Model
 from image2model.geometry.mesh_types import file_format
 
-MOST_FACES = 3_000_000
-"""More would take over ten seconds and over 1.5 GB to convert."""
+MOST_FACES = 12_000_000
+"""More would take over 4 GB to look at, which is what a process may have."""
 
 
 def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
@@ -39,7 +39,10 @@ def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     model = _read(data, file_format(data), files)
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if faces > MOST_FACES:
-        raise InvalidMesh(reason=f"it has {faces:,} faces; {MOST_FACES:,} is the most")
+        raise InvalidMesh(
+            reason=f"it has {faces:,} faces, and {MOST_FACES:,} is the most that can be read here; "
+            "reduce it first, in the program that made it"
+        )
     return model
 
 
@@ -66,6 +69,9 @@ def _read(data: bytes, found: str | None, files: Mapping[str, bytes] | None) -> 
             named = _files_of_gltf(document, FilesBeside(files))
             return read_gltf(GltfData(container=container, files=named))
         case None:
+            if data.startswith(b"glTF"):
+                # Nobody can read it, but what is wrong with it can be said.
+                parse_glb(data)
             raise InvalidMesh(reason="it is no GLB, OBJ, PLY, STL or ZIP file")
         case other:
             raise InvalidMesh(

@@ -59,7 +59,7 @@ def write_3mf(
         InvalidMesh: A texture that must be recoded cannot be decoded.
     """
     resources = Resources(_TEXTURES)
-    colorings = [resources.add(mesh) for mesh in meshes]
+    colorings = resources.add_all(meshes)
     text = "".join(
         [
             _head(metadata or {}),
@@ -107,7 +107,8 @@ def _object(
     scale_to_mm: float,
     turn: bool,
 ) -> Iterator[str]:
-    default = next((one for one in colorings if one is not None), None)
+    # All or none: a triangle without a colour of its own would take that of the object.
+    default = colorings[0]
     looks = f' pid="{default.group}" pindex="{default.first}"' if default else ""
     yield f'<object id="{object_id}" type="model"{looks}><mesh>\n<vertices>\n'
     welded = weld(meshes)

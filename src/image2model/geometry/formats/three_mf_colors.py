@@ -1,6 +1,6 @@
 """What gives a 3MF object its colours: textures, colours of vertices, base materials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
@@ -12,7 +12,7 @@ from image2model.geometry.formats.texture_files import TextureFiles
 from image2model.geometry.mesh import EncodedImage, Material, Mesh, Wrap
 from image2model.geometry.shading import to_srgb
 from image2model.geometry.surface_colors import surface_colors
-from image2model.geometry.texture_coding import tinted, without_webp
+from image2model.geometry.texture_coding import lit_up, tinted, without_webp
 
 _TILES: Mapping[Wrap, str] = {"clamp": "clamp", "mirror": "mirror", "repeat": "wrap"}
 _WHITE = (1.0, 1.0, 1.0, 1.0)
@@ -34,6 +34,17 @@ class Coloring:
     of_vertex: NDArray[np.int64] | None = None
 
 
+def glow_of(material: Material) -> tuple[float, float, float]:
+    """Return the light that a material sends out."""
+    return (0.0, 0.0, 0.0) if material.unlit else material.emissive
+
+
+def lies_alike(material: Material) -> bool:
+    """Tell whether the texture of the glow lies as that of the base colour does."""
+    how = material.placement("emissive")
+    return how.uv_set == 0 and how.transform is None
+
+
 class Resources:
     """
     Collects groups of properties.
@@ -48,7 +59,7 @@ class Resources:
 
     def __init__(self, folder: str) -> None:
         self._textures = TextureFiles(folder)
-        self._recoded: dict[tuple[int, tuple[float, ...]], EncodedImage] = {}
+        self._recoded: dict[tuple[int, int, tuple[float, ...]], EncodedImage] = {}
         self.elements: list[str] = []
         self.next_id = 1
 
@@ -57,13 +68,21 @@ class Resources:
         """The content of the textures by their path."""
         return self._textures.files
 
-    def add(self, mesh: Mesh) -> Coloring | None:
+    def add_all(self, meshes: Sequence[Mesh]) -> Sequence[Coloring | None]:
+        """Add what *meshes* need; None for all of them: everything is white."""
+        found = [self._add(mesh) for mesh in meshes]
+        if None not in found or not any(found):
+            return found
+        white = self._add_base(Material(name="white"))
+        return [one or white for one in found]
+
+    def _add(self, mesh: Mesh) -> Coloring | None:
         """Add what *mesh* needs; None: it is white."""
-        texture = mesh.material.base_color_texture
-        if texture is not None and mesh.uvs is not None and mesh.colors is None:
-            return self._add_texture(texture, mesh.uvs, mesh.material)
         if mesh.colors is not None:
             return self._add_colors(mesh)
+        image = None if mesh.uvs is None else self._picture(mesh.material)
+        if image is not None and mesh.uvs is not None:
+            return self._add_texture(image, mesh.uvs, mesh.material)
         if mesh.material.base_color != _WHITE:
             return self._add_base(mesh.material)
         return None
@@ -71,7 +90,7 @@ class Resources:
     def _add_texture(
         self, image: EncodedImage, uvs: NDArray[np.float32], material: Material
     ) -> Coloring:
-        path = self._textures.add(self._fit(image, material.base_color), "base_color")
+        path = self._textures.add(image, "base_color")
         texture_id, group_id = self._take_id(), self._take_id()
         kind = "image/png" if path.endswith(".png") else "image/jpeg"
         along_u, along_v = (_TILES[wrap] for wrap in material.wrap)
@@ -85,13 +104,20 @@ class Resources:
         )
         return Coloring(group=group_id, of_vertex=np.arange(len(uvs)))
 
-    def _fit(self, image: EncodedImage, factor: tuple[float, float, float, float]) -> EncodedImage:
-        """Return the texture as the format holds it: no WebP, and no factor beside it."""
-        key = (id(image), factor)
+    def _picture(self, material: Material) -> EncodedImage | None:
+        """Return what a material looks like as one picture, without WebP; None: it has none."""
+        image, factor, glow = material.base_color_texture, material.base_color, glow_of(material)
+        shine = material.emissive_texture if any(glow) and lies_alike(material) else None
+        if image is None and shine is None:
+            return None
+        key = (id(image), id(shine), (*factor, *glow))
         if key not in self._recoded:
-            plain = factor == _WHITE
-            self._recoded[key] = without_webp(image) if plain else tinted(image, factor)
-        return self._recoded[key]
+            if any(glow) and (shine is not None or material.emissive_texture is None):
+                self._recoded[key] = lit_up(image, factor, shine, glow)
+            elif image is not None:
+                plain = factor == _WHITE
+                self._recoded[key] = without_webp(image) if plain else tinted(image, factor)
+        return self._recoded.get(key)
 
     def _add_colors(self, mesh: Mesh) -> Coloring:
         colors = surface_colors(mesh)
@@ -107,7 +133,10 @@ class Resources:
         return Coloring(group=group_id, of_vertex=entries)
 
     def _add_base(self, material: Material) -> Coloring:
-        red, green, blue = to_srgb(np.array(material.base_color[:3], np.float32)).tolist()
+        # A texture of the glow that lies otherwise is not one light for all of the surface.
+        glow = glow_of(material) if material.emissive_texture is None else (0.0, 0.0, 0.0)
+        light = np.array(material.base_color[:3], np.float32) + np.array(glow, np.float32)
+        red, green, blue = to_srgb(light).tolist()
         alpha = 255 if material.alpha_mode == "OPAQUE" else round(material.base_color[3] * 255)
         group_id = self._take_id()
         self.elements.append(

@@ -4,13 +4,24 @@ from collections.abc import Mapping, Sequence
 
 from image2model.geometry.formats.texture_files import TextureFiles
 from image2model.geometry.formats.usd_tree import UsdAttribute, UsdPrim
-from image2model.geometry.mesh import EncodedImage, Material, Mesh, Wrap
+from image2model.geometry.mesh import Affine, EncodedImage, Material, Mesh, Wrap
 from image2model.geometry.texture_coding import bent, without_webp
 
 MATERIALS = "Materials"
 _WRAPS: Mapping[Wrap, str] = {"clamp": "clamp", "mirror": "mirror", "repeat": "repeat"}
 _Quad = tuple[float, float, float, float]
 _NOTHING: _Quad = (0.0, 0.0, 0.0, 0.0)
+
+
+def uv_layouts(material: Material) -> Sequence[tuple[int, Affine | None]]:
+    """List the different ways in which the textures of *material* lie: uv set and transform."""
+    hows = [material.placement(slot) for slot in material.textures()]
+    return list(dict.fromkeys([(0, None), *((how.uv_set, how.transform) for how in hows)]))
+
+
+def primvar_of(layout: int) -> str:
+    """Name the texture coordinates for the way number *layout*: `st`, `st1`, …."""
+    return f"st{layout or ''}"
 
 
 class UsdMaterials:
@@ -39,6 +50,7 @@ class UsdMaterials:
     def _material(self, mesh: Mesh, name: str, path: str) -> UsdPrim:
         images = mesh.material.textures() if mesh.uvs is not None else {}
         network = _Network(path, mesh.material)
+        layouts = uv_layouts(mesh.material)
         for slot, image in images.items():
             bend = mesh.material.normal_scale if slot == "normal" else 1.0
             recoded = self._recoded.get((id(image), bend))
@@ -46,7 +58,9 @@ class UsdMaterials:
                 # The format knows no strength of normal maps, so it goes into the picture.
                 recoded = without_webp(image) if bend == 1.0 else bent(image, strength=bend)
                 self._recoded[id(image), bend] = recoded
-            network.add_texture(slot, self._textures.add(recoded, slot))
+            how = mesh.material.placement(slot)
+            layout = layouts.index((how.uv_set, how.transform))
+            network.add_texture(slot, self._textures.add(recoded, slot), layout=layout)
         if mesh.colors is not None and "base_color" not in images:
             network.follow_vertex_colors()
         return UsdPrim(
@@ -70,6 +84,8 @@ class _Network:
         self._path = path
         self._material = material
         self._feeders: list[UsdPrim] = []
+        self._layouts = {0}
+        self._layout = 0
         red, green, blue, alpha = material.base_color
         self._inputs: dict[str, UsdAttribute] = {}
         self._set("diffuseColor", "color3f", (red, green, blue))
@@ -81,9 +97,11 @@ class _Network:
         if material.alpha_mode == "MASK":
             self._set("opacityThreshold", "float", material.alpha_cutoff)
 
-    def add_texture(self, slot: str, file: str) -> None:
-        """Feed the inputs that the texture for *slot* is for."""
+    def add_texture(self, slot: str, file: str, *, layout: int) -> None:
+        """Feed the inputs that the texture for *slot* is for; it lies in the way *layout*."""
         material = self._material
+        self._layout = layout
+        self._layouts.add(layout)
         match slot:
             case "base_color":
                 outputs = {"diffuseColor": "rgb"}
@@ -142,16 +160,21 @@ class _Network:
                 UsdAttribute(name="outputs:surface", type_name="token"),
             ],
         )
-        coordinates = UsdPrim(
-            name="Coordinates",
-            type_name="Shader",
-            properties=[
-                _identity("UsdPrimvarReader_float2"),
-                UsdAttribute(name="inputs:varname", type_name="string", value="st"),
-                UsdAttribute(name="outputs:result", type_name="float2"),
-            ],
-        )
-        return [surface, coordinates, *self._feeders]
+        coordinates = [
+            UsdPrim(
+                name=f"Coordinates{layout or ''}",
+                type_name="Shader",
+                properties=[
+                    _identity("UsdPrimvarReader_float2"),
+                    UsdAttribute(
+                        name="inputs:varname", type_name="string", value=primvar_of(layout)
+                    ),
+                    UsdAttribute(name="outputs:result", type_name="float2"),
+                ],
+            )
+            for layout in sorted(self._layouts)
+        ]
+        return [surface, *coordinates, *self._feeders]
 
     def _set(self, name: str, type_name: str, value: object) -> None:
         self._inputs[name] = UsdAttribute(name=f"inputs:{name}", type_name=type_name, value=value)
@@ -173,7 +196,7 @@ class _Network:
         raw: bool = False,
     ) -> None:
         name = "".join(part.capitalize() for part in slot.split("_"))
-        along_u, along_v = self._material.wrap
+        along_u, along_v = self._material.placement(slot).wrap
         properties = [
             _identity("UsdUVTexture"),
             UsdAttribute(name="inputs:bias", type_name="float4", value=bias),
@@ -185,7 +208,7 @@ class _Network:
             UsdAttribute(
                 name="inputs:st",
                 type_name="float2",
-                source=f"{self._path}/Coordinates.outputs:result",
+                source=f"{self._path}/Coordinates{self._layout or ''}.outputs:result",
             ),
             UsdAttribute(name="inputs:wrapS", type_name="token", value=_WRAPS[along_u]),
             UsdAttribute(name="inputs:wrapT", type_name="token", value=_WRAPS[along_v]),

@@ -10,14 +10,19 @@ from numpy.typing import NDArray
 
 from image2model.geometry.formats.texture_files import TextureFiles
 from image2model.geometry.formats.usd_crate import write_crate
-from image2model.geometry.formats.usd_materials import MATERIALS, UsdMaterials
+from image2model.geometry.formats.usd_materials import (
+    MATERIALS,
+    UsdMaterials,
+    primvar_of,
+    uv_layouts,
+)
 from image2model.geometry.formats.usd_tree import (
     UsdAttribute,
     UsdLayer,
     UsdPrim,
     UsdRelationship,
 )
-from image2model.geometry.mesh import Mesh
+from image2model.geometry.mesh import Mesh, transformed
 from image2model.geometry.shading import to_linear
 from image2model.geometry.surface_colors import surface_colors
 
@@ -90,9 +95,12 @@ def _mesh(mesh: Mesh, name: str, materials: UsdMaterials) -> UsdPrim:
     if mesh.normals is not None:
         properties.append(_primvar("normals", "normal3f[]", mesh.normals))
     if mesh.uvs is not None:
-        upwards = mesh.uvs * np.array([1, -1], np.float32) + np.array([0, 1], np.float32)
-        properties.append(_primvar("primvars:st", "texCoord2f[]", upwards))
-    if mesh.colors is not None and (colors := surface_colors(mesh)) is not None:
+        for layout, (uv_set, transform) in enumerate(uv_layouts(mesh.material)):
+            uvs = mesh.uvs if uv_set == 0 else mesh.more_uvs[uv_set - 1]
+            moved = uvs if transform is None else transformed(uvs, transform)
+            upwards = moved * np.array([1, -1], np.float32) + np.array([0, 1], np.float32)
+            properties.append(_primvar(f"primvars:{primvar_of(layout)}", "texCoord2f[]", upwards))
+    if mesh.colors is not None and (colors := surface_colors(mesh, glow=False)) is not None:
         light = to_linear(colors[:, :3])
         properties.append(_primvar("primvars:displayColor", "color3f[]", light))
     return UsdPrim(

@@ -8,9 +8,10 @@ from image2model.geometry.formats.gltf_zip import write_gltf_zip
 from image2model.geometry.formats.obj_writer import write_obj_zip
 from image2model.geometry.formats.ply_writer import write_ply
 from image2model.geometry.formats.three_mf import write_3mf
+from image2model.geometry.formats.three_mf_colors import glow_of, lies_alike
 from image2model.geometry.formats.usdz_writer import write_usdz
 from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.mesh import Mesh
+from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.stl import write_stl
 
 
@@ -56,32 +57,56 @@ def beyond_format(meshes: Sequence[Mesh], format_name: str) -> list[str]:
         meshes: What is written.
         format_name: The format.
     """
-    slots = {slot for mesh in meshes for slot in mesh.material.textures()}
-    colored = any(mesh.colors is not None for mesh in meshes)
+    materials = list({id(mesh.material): mesh.material for mesh in meshes}.values())
+    slots = {slot for material in materials for slot in material.textures()}
     both = any(mesh.colors is not None and mesh.material.base_color_texture for mesh in meshes)
-    unlit = any(mesh.material.unlit for mesh in meshes)
-    lost: list[str] = []
+    colored = any(mesh.colors is not None for mesh in meshes)
+    unlit = any(material.unlit for material in materials)
+    lost = _look_lost(materials, format_name)
     match format_name:
         case "stl":
-            if slots or colored:
+            if slots or colored or _has_colors(materials):
                 lost.append("STL holds no colours: textures and colours were left out")
         case "ply":
             if "base_color" in slots:
                 lost.append("PLY holds no textures: their colours went to the vertices, coarser")
-            lost += _named(slots - {"base_color"}, "PLY")
+            lost += _named(slots - {"base_color", "emissive"}, "PLY")
         case "3mf":
-            lost += _named(slots - {"base_color"}, "3MF")
+            lost += _named(slots - {"base_color", "emissive"}, "3MF")
             if both:
                 lost.append("3MF takes colours of vertices or a texture: colours were taken")
         case "obj.zip":
             lost += _named(slots & {"occlusion"}, "OBJ")
-            if unlit:
-                lost.append("OBJ knows no unlit material: it will be lit")
+            lost += ["OBJ knows no unlit material: it will be lit"] if unlit else []
         case "usdz":
             if both:
                 lost.append("USDZ takes colours of vertices or a texture: the texture was taken")
-            if unlit:
-                lost.append("USDZ knows no unlit material: it will be lit")
+            lost += ["USDZ knows no unlit material: it will be lit"] if unlit else []
+    return lost
+
+
+def _has_colors(materials: Sequence[Material]) -> bool:
+    """Tell whether plain materials are more than one shade of grey, which nobody misses."""
+    shades = {one.base_color[:3] for one in materials}
+    return len(shades) > 1 or any(len(set(shade)) > 1 for shade in shades)
+
+
+def _look_lost(materials: Sequence[Material], format_name: str) -> list[str]:
+    """Say what of light and transparency a format does not hold."""
+    lost: list[str] = []
+    name = format_name.partition(".")[0].upper()
+    glowing = [one for one in materials if any(glow_of(one))]
+    if glowing and format_name in {"ply", "3mf"}:
+        lost.append(f"{name} knows no light: what glows has its colour instead")
+    if format_name == "3mf" and any(
+        one.emissive_texture and not lies_alike(one) for one in glowing
+    ):
+        lost.append("the emissive texture was left out: it lies on other coordinates")
+    if format_name in {"stl", "ply", "3mf"} and any(m.alpha_mode != "OPAQUE" for m in materials):
+        lost.append(f"{name} knows no transparency: what is transparent or cut out is solid")
+    sharp = any(one.pixelated and one.textures() for one in materials)
+    if sharp and format_name in {"obj.zip", "usdz", "3mf"}:
+        lost.append(f"{name} does not say that texels stay sharp: enlarged textures look soft")
     return lost
 
 
