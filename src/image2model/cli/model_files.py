@@ -27,7 +27,9 @@ FilesArgument = Annotated[
     typer.Argument(
         metavar="FILES",
         show_default=False,
-        help="3D files: GLB, OBJ, PLY, STL, or a ZIP with one of them or glTF in it.",
+        help="3D files: GLB, glTF, OBJ, PLY, STL, 3MF, or a ZIP with one of them in it. Materials, "
+        "textures and other files that OBJ, PLY and glTF refer to are taken from the file's folder "
+        "and the folders in it.",
     ),
 ]
 

@@ -11,7 +11,7 @@ Pivot = Literal["keep", "base", "centre"]
 FORMATS = ("glb", "gltf.zip", "obj.zip", "stl", "ply", "usdz", "3mf")
 """What models can be turned into."""
 
-SOURCES = ("glb", "obj", "ply", "stl", "zip", "gltf.zip", "obj.zip")
+SOURCES = ("glb", "obj", "ply", "stl", "3mf", "zip", "gltf.zip", "obj.zip")
 """What models can be read from; a ZIP holds one of them, or glTF, with its textures."""
 
 LEAST_FACES = 12

@@ -27,7 +27,7 @@ def report_file(
     files: Mapping[str, bytes] | None = None,
 ) -> Mapping[str, JsonValue]:
     """
-    Inspect a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+    Inspect a GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
 
     Args:
         data: The whole file.

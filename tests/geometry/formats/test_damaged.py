@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.reading import read_model
 from tests.geometry.formats.test_ply import FACES, ORDERS, VERTICES, Kind, Value, faces, ply
+from tests.geometry.formats.test_three_mf_reader import BASES, package, part, wedge
 from tests.geometry.shapes import picture
 
 OBJ = b"""# a remark
@@ -73,6 +74,8 @@ def seeds() -> dict[str, bytes]:
         found[f"coloured ply {kind}"] = ply(kind, [VERTICES, COLORED], comments=comments)
     found["zip of obj"] = packed({"a.obj": OBJ, "look.mtl": MTL, "tex/wood.png": PICTURE})
     found["zip of ply"] = packed({"a\\m.ply": found["ply ascii"], "a\\T.PNG": PICTURE})
+    look = BASES + wedge(1, ' pid="5" p1="1"')
+    found["3mf"] = package(part(look, '<item objectid="1" transform="1 0 0 0 1 0 0 0 1 0 0 1"/>'))
     return found
 
 

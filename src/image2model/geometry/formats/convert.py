@@ -67,7 +67,7 @@ def convert_file(
     files: Mapping[str, bytes] | None = None,
 ) -> Converted:
     """
-    Convert a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+    Convert a GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
 
     A file that has the format already and is to stay as it is comes back byte for byte.
 

@@ -9,7 +9,8 @@ from image2model.geometry.formats.files_beside import FilesBeside
 from image2model.geometry.formats.obj_reader import read_obj
 from image2model.geometry.formats.ply_reader import read_ply
 from image2model.geometry.formats.stl_reader import read_stl
-from image2model.geometry.formats.zip_reader import unpack_model
+from image2model.geometry.formats.three_mf_reader import read_3mf
+from image2model.geometry.formats.zip_reader import Unpacked, unpack_model
 from image2model.geometry.glb_container import GlbContainer, parse_glb, parse_gltf_json
 from image2model.geometry.glb_reader import read_gltf
 from image2model.geometry.gltf_accessors import GltfData
@@ -23,7 +24,7 @@ MOST_FACES = 12_000_000
 
 def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     """
-    Read a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+    Read a GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
 
     Args:
         data: The whole file; what it is, is told by its bytes.
@@ -51,12 +52,7 @@ def _read(data: bytes, found: str | None, files: Mapping[str, bytes] | None) -> 
         case "glb":
             return read_gltf(GltfData(container=parse_glb(data)))
         case "zip":
-            unpacked = unpack_model(data)
-            kind = file_format(unpacked.content) or unpacked.format
-            if kind == "zip":
-                raise InvalidMesh(reason="its ZIP archive holds another one; unpack it first")
-            model = _read(unpacked.content, kind, unpacked.files)
-            return replace(model, left_out=[*model.left_out, *unpacked.left_out])
+            return _read_zip(unpack_model(data))
         case "obj":
             return read_obj(data, files)
         case "ply":
@@ -72,11 +68,32 @@ def _read(data: bytes, found: str | None, files: Mapping[str, bytes] | None) -> 
             if data.startswith(b"glTF"):
                 # Nobody can read it, but what is wrong with it can be said.
                 parse_glb(data)
-            raise InvalidMesh(reason="it is no GLB, OBJ, PLY, STL or ZIP file")
+            raise InvalidMesh(reason="it is no GLB, glTF, OBJ, PLY, STL, 3MF or ZIP file")
         case other:
             raise InvalidMesh(
                 reason=f"it is {other.upper()}, which can be kept but not converted here"
             )
+
+
+def _read_zip(unpacked: Unpacked) -> Model:
+    if unpacked.format == "3mf":
+        return _read_3mf(unpacked)
+    kind = file_format(unpacked.content) or unpacked.format
+    if kind == "zip":
+        raise InvalidMesh(reason="its ZIP archive holds another one; unpack it first")
+    model = _read(unpacked.content, kind, unpacked.files)
+    return replace(model, left_out=[*model.left_out, *unpacked.left_out])
+
+
+def _read_3mf(unpacked: Unpacked) -> Model:
+    if not unpacked.content:
+        return read_3mf(unpacked.files)
+    # One that lies in an archive is an archive itself.
+    inner = unpack_model(unpacked.content)
+    if inner.format != "3mf" or inner.content:
+        raise InvalidMesh(reason="the 3MF file in its ZIP archive is none")
+    model = read_3mf(inner.files)
+    return replace(model, left_out=[*model.left_out, *unpacked.left_out])
 
 
 def _files_of_gltf(document: Object, beside: FilesBeside) -> Mapping[str, bytes]:

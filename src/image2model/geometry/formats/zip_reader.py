@@ -10,8 +10,10 @@ from image2model.core.errors import InvalidMesh
 from image2model.core.zip_damage import ZIP_DAMAGE
 from image2model.geometry.formats.files_beside import legacy_spellings
 
-_MAIN_FORMATS = ("glb", "gltf", "obj", "ply", "stl")
+_MAIN_FORMATS = ("glb", "gltf", "obj", "3mf", "ply", "stl")
 """What is taken for the model, the most faithful first."""
+
+_PARTS_OF_3MF = frozenset({"model", "rels", "png", "jpg", "jpeg"})
 
 _MOST_ENTRIES = 2_000
 _MOST_BYTES = 600_000_000
@@ -25,7 +27,7 @@ class Unpacked:
 
     Attributes:
         format: Its format, by its name.
-        content: Its bytes.
+        content: Its bytes; none where the archive itself is the model, as of 3MF.
         files: The other files, by their path from its folder; one whose name can be read in
             several ways is there under each of them.
         left_out: What else is in the archive and was not read, in plain words.
@@ -69,13 +71,15 @@ def _unpack(archive: zipfile.ZipFile) -> Unpacked:
     ]
     if len(entries) > _MOST_ENTRIES or sum(entry.file_size for entry in entries) > _MOST_BYTES:
         raise InvalidMesh(reason="its ZIP archive holds too much")
+    if _is_3mf(entries):
+        parts = [entry for entry in entries if _format_of(entry) in _PARTS_OF_3MF]
+        files = {_path(entry): archive.read(entry) for entry in parts}
+        return Unpacked(format="3mf", content=b"", files=files)
     models = sorted(
         (entry for entry in entries if _format_of(entry) in _MAIN_FORMATS),
         key=lambda entry: (_MAIN_FORMATS.index(_format_of(entry)), -entry.file_size),
     )
     if not models:
-        if any(_format_of(entry) == "model" for entry in entries):
-            raise InvalidMesh(reason="it is 3MF, which can be written but not read here")
         raise InvalidMesh(reason=f"its ZIP archive holds none of {', '.join(_MAIN_FORMATS)}")
     main = models[0]
     return Unpacked(
@@ -132,6 +136,12 @@ def _path(entry: zipfile.ZipInfo) -> str:
 
 def _with_slashes(path: str) -> str:
     return posixpath.normpath(path.replace("\\", "/"))
+
+
+def _is_3mf(entries: Sequence[zipfile.ZipInfo]) -> bool:
+    """Tell whether it is an OPC package with a model in it."""
+    names = {_path(entry).lower() for entry in entries}
+    return "[content_types].xml" in names and any(name.endswith(".model") for name in names)
 
 
 def _stem(entry: zipfile.ZipInfo) -> str:
