@@ -8,7 +8,7 @@ import pytest
 from image2model.api.app import create_api
 from image2model.bootstrap import open_app
 from image2model.core.errors import InvalidSetting
-from image2model.settings import Settings
+from image2model.settings import Settings, load_settings
 from tests.api.asking import make_job
 from tests.api.serving import EventReader, serving
 from tests.servers.s3 import BUCKET, S3Server
@@ -60,8 +60,7 @@ async def test_folders_send_files_themselves(tmp_path: Path) -> None:
         assert reply.content.startswith(b"glTF")
 
 
-async def test_unknown_storage_is_refused(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, storage_url="ftp://host/models")
+def test_unknown_storage_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_STORAGE_URL", "ftp://host/models")
     with pytest.raises(InvalidSetting, match="s3://BUCKET/PREFIX"):
-        async with open_app(settings):
-            pass
+        load_settings()

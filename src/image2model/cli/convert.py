@@ -23,6 +23,7 @@ from image2model.cli.adjusting import (
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_names
 from image2model.cli.model_files import FilesArgument, read_file
+from image2model.cli.opening import open_settings
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, JsonOption
 from image2model.core.errors import Image2ModelError, InvalidRequest
@@ -73,6 +74,7 @@ def convert(
     Works here, without a server. What a format does not hold, and what was given up for the
     limits, is told file by file.
     """
+    open_settings()
     asked = adjustments(
         faces=faces,
         height_mm=height_mm,

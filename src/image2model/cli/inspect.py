@@ -8,6 +8,7 @@ import typer
 
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.model_files import FilesArgument, read_file
+from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE, JsonOption
 from image2model.core.errors import Image2ModelError
 from image2model.geometry.report import report_file
@@ -41,6 +42,7 @@ def inspect(
 
     Works here, without a server.
     """
+    open_settings()
     told: list[dict[str, Any]] = []
     failed = False
     for path in files:

@@ -62,7 +62,7 @@ def worker(
     """
     if until_input_ends:
         threading.Thread(target=_end_with_input, name="parent", daemon=True).start()
-    settings = open_settings()
+    settings = open_settings(warns=not until_input_ends)
     queues = _read_queues(queue or [])
     if len(queues) == 1:
         raise typer.Exit(_work(settings, queues[0], concurrency))

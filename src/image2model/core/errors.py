@@ -76,6 +76,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+from image2model.core.close_names import did_you_mean
+
 JsonValue = Any
 """A value that `json.dumps` accepts."""
 
@@ -357,7 +359,8 @@ class FormatUnsupported(InvalidInputError):
 
     def __init__(self, *, format_name: str, supported: Sequence[str]) -> None:
         super().__init__(
-            f"The format '{format_name}' is not available; choose from {', '.join(supported)}.",
+            f"The format '{format_name}' is not available."
+            f"{did_you_mean(format_name, supported)} Choose from {', '.join(supported)}.",
             format_name=format_name,
             supported=list(supported),
         )
@@ -424,9 +427,13 @@ class GeneratorNotFound(NotFoundError):
 
     code = "generator_not_found"
 
-    def __init__(self, *, generator: str, known: Sequence[str]) -> None:
+    def __init__(self, *, generator: str, known: Sequence[str], left_out: str = "") -> None:
+        # Of a provider that is left out another generator is no good guess.
+        hint = (
+            f" It is not there because {left_out}." if left_out else did_you_mean(generator, known)
+        )
         super().__init__(
-            f"There is no generator '{generator}'. Available: {', '.join(known) or 'none'}.",
+            f"There is no generator '{generator}'.{hint} Available: {', '.join(known) or 'none'}.",
             generator=generator,
             known=list(known),
         )
@@ -765,10 +772,23 @@ class DatabaseUnavailable(StorageError):
 
     code = "database_unavailable"
 
-    def __init__(self, *, reason: str) -> None:
+    def __init__(self, *, reason: str, wrong: str = "", advice: str = "") -> None:
+        """
+        Say what is wrong.
+
+        Args:
+            reason: What the database, or what reaches it, says.
+            wrong: The part of its URL that may be wrong, such as `host or port`; "": not known.
+            advice: What to do, as a sentence; "": what follows from *wrong*.
+        """
+        if not advice:
+            advice = "Nothing is lost; try again."
+        if wrong:
+            advice = f"Check the {wrong} in IMAGE2MODEL_DATABASE_URL; nothing is lost."
         super().__init__(
-            f"The database cannot be used now: {reason}. Nothing is lost; try again.",
+            f"The database of IMAGE2MODEL_DATABASE_URL cannot be used now: {reason}. {advice}",
             reason=reason,
+            wrong=wrong,
         )
 
 

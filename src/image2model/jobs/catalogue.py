@@ -16,11 +16,25 @@ from image2model.ports.provider import Provider
 
 
 class Catalogue:
-    """The generators of all *providers*, by id."""
+    """
+    The generators of all *providers*, by id.
 
-    def __init__(self, providers: Sequence[Provider], *, default: GeneratorId) -> None:
+    Args:
+        providers: Who makes models.
+        default: The generator of jobs that name none.
+        left_out: Why providers that are installed are not among them, by name.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[Provider],
+        *,
+        default: GeneratorId,
+        left_out: Mapping[str, str] | None = None,
+    ) -> None:
         self._providers = {provider.name: provider for provider in providers}
         self.default = default
+        self.left_out = dict(left_out or {})
 
     @property
     def providers(self) -> Sequence[Provider]:
@@ -42,7 +56,11 @@ class Catalogue:
         provider = self._providers.get(provider_name(generator))
         card = provider.card(generator) if provider else None
         if card is None:
-            raise GeneratorNotFound(generator=generator, known=[c.id for c in self.cards()])
+            raise GeneratorNotFound(
+                generator=generator,
+                known=[c.id for c in self.cards()],
+                left_out=self.left_out.get(provider_name(generator), ""),
+            )
         return card
 
     def provider(self, generator: GeneratorId) -> Provider:

@@ -3,8 +3,9 @@
 import json
 import logging
 import random
+import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -221,9 +222,9 @@ class RedisDatabase:
                     answer = await send()
             except _PASSING as error:
                 if isinstance(error, AuthenticationError) or not self._may_wait(error):
-                    raise DatabaseUnavailable(reason=_reason(error)) from error
+                    raise _unavailable(error) from error
             except RedisError as error:
-                raise DatabaseUnavailable(reason=_reason(error)) from error
+                raise _unavailable(error) from error
             else:
                 if self._away_since_s is not None:
                     _log.warning("the database answers again")
@@ -263,5 +264,17 @@ def pairs(flat: Sequence[str]) -> dict[str, int]:
     return {flat[place]: int(flat[place + 1]) for place in range(0, len(flat), 2)}
 
 
-def _reason(error: RedisError) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+_PARTS: Mapping[str, str] = {
+    r"username-password|password|WRONGPASS|NOAUTH|Authentication": "user and password",
+    r"DB index": "number of the database",
+    r"Name or service|getaddrinfo|nodename|not known": "host",
+    r"connecting to|timeout|refused|closed by server": "host and port",
+    r"SSL|TLS|certificate": "scheme (redis or rediss)",
+}
+"""Which part of the URL is wrong, by what the server or the library says."""
+
+
+def _unavailable(error: RedisError) -> DatabaseUnavailable:
+    reason = str(error).rstrip(".") or type(error).__name__
+    found = (part for words, part in _PARTS.items() if re.search(words, reason, re.IGNORECASE))
+    return DatabaseUnavailable(reason=reason, wrong=next(found, ""))
