@@ -112,6 +112,8 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         DatabaseUnavailable: It cannot be opened.
     """
     url = settings.effective_database_url
+    if settings.database_url is None:
+        await anyio.to_thread.run_sync(_make_folders, settings.data_dir)
     match urlsplit(url).scheme.partition("+")[0]:
         case "sqlite":
             stores = _sql_stores(await open_sqlite(url))

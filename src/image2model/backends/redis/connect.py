@@ -40,6 +40,12 @@ def connect(url: str, *, setting: str, connections: int, texts: bool = False) ->
             # The third one answers some commands in other shapes; nothing here needs them.
             protocol=2,
         )
+        # Makes no connection yet, but meets the parameters that it does not know.
+        pool.connection_class(**pool.connection_kwargs)
+    except TypeError as error:
+        raise InvalidSetting(
+            setting=setting, reason="has a parameter after the question mark that is not known."
+        ) from error
     except ValueError as error:
-        raise InvalidSetting(setting=setting, reason=f"is no URL of a Redis: {error}") from error
+        raise InvalidSetting(setting=setting, reason=f"is no URL of a Redis: {error}.") from error
     return Redis.from_pool(pool)

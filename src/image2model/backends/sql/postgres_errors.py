@@ -53,6 +53,7 @@ def reason_of(error: sa.exc.DBAPIError) -> str:
 
 
 _PARTS: Mapping[str, str] = {
+    r"invalid connection option": "parameters after the question mark",
     r"password authentication failed|authentication failed": "user and password",
     r"no password supplied": "password",
     r"role .* does not exist|no such user": "user",
@@ -61,7 +62,6 @@ _PARTS: Mapping[str, str] = {
     r"refused|timeout|timed out|unreachable|no route|no such file": "host and port",
     r"SSL|TLS|certificate": "parameter sslmode",
     r"no pg_hba.conf entry": "user, database name and sslmode",
-    r"invalid connection option": "parameters after the question mark",
 }
 """Which part of the URL is wrong, by what libpq or the server says where nobody can connect."""
 
