@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import anyio
 import anyio.to_thread
@@ -417,7 +418,7 @@ def open_artifacts(settings: Settings) -> ArtifactStore:
     if url.scheme != "file":
         place = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
         return _bucket_store(settings, where=f"{place} ({setting})")
-    folder = Path(unquote(url.path))
+    folder = Path(url2pathname(url.path))
     _make_folders(folder, setting=setting)
     return FolderArtifactStore(folder, where=f"{folder} ({setting})")
 

@@ -31,6 +31,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from image2model.core.close_names import closest_name
 from image2model.core.errors import InvalidSetting
 from image2model.core.hosts import is_loopback, read_host, read_host_and_port
+from image2model.core.platform import usable_cores
 from image2model.ports.provider import PROVIDER_GROUP
 
 PREFIX = "IMAGE2MODEL_"
@@ -70,6 +71,12 @@ def _is_set(value: object) -> object:
     if isinstance(value, str) and not value.strip():
         raise ValueError("is empty; unset the variable to have the default")
     return value
+
+
+def _whole_path(path: Path) -> Path:
+    if "?" in str(path):
+        raise ValueError("must not contain a question mark")  # It would end the database's URL.
+    return path.expanduser().absolute()
 
 
 def _split(url: str) -> SplitResult:
@@ -277,14 +284,7 @@ class ComputeSettings(_Group):
     @property
     def processes(self) -> int:
         """How many processes, with the default filled in."""
-        return self.workers or _usable_cores()
-
-
-def _usable_cores() -> int:
-    # Not on macOS and Windows, where a process is bound to no cores.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return self.workers or usable_cores()
 
 
 class RetentionSettings(_Group):
@@ -397,7 +397,7 @@ class Settings(BaseSettings):
         del env_settings, dotenv_settings, file_secret_settings
         return init_settings, _Environment(settings_cls)
 
-    data_dir: Annotated[Path, BeforeValidator(_is_set), AfterValidator(Path.expanduser)] = Field(
+    data_dir: Annotated[Path, BeforeValidator(_is_set), AfterValidator(_whole_path)] = Field(
         default_factory=default_data_dir,
         examples=["/srv/image2model"],
         description="Folder of everything that is kept; nothing is written elsewhere. By default "
@@ -407,7 +407,7 @@ class Settings(BaseSettings):
         None,
         examples=["postgresql://image2model:PASSWORD@db.example:5432/image2model"],
         description="Jobs and the ledger: a SQLite file; for more than one process "
-        "(`image2model[scaled]`) `postgresql://USER:PASSWORD@HOST/NAME`, or "
+        "(the extra `scaled`) `postgresql://USER:PASSWORD@HOST/NAME`, or "
         "`redis://:PASSWORD@HOST/NUMBER`, which keeps finished jobs for a time only. None: "
         "`sqlite:///<data_dir>/image2model.db`.",
     )
@@ -415,7 +415,7 @@ class Settings(BaseSettings):
         "inprocess://",
         description="How items reach their workers: `redis://[:PASSWORD@]HOST:PORT/NUMBER`, or "
         "another broker of Celery's, with `image2model worker` processes "
-        "(`image2model[scaled]`); `inprocess://`: no queue, one process does everything.",
+        "(the extra `scaled`); `inprocess://`: no queue, one process does everything.",
     )
     storage_url: Annotated[str, AfterValidator(_storage_address)] | None = Field(
         None,
@@ -478,7 +478,7 @@ class Settings(BaseSettings):
         None,
         examples=["http://collector:4318/v1/traces"],
         description="Where traces go by OpenTelemetry's protocol over HTTP, such as "
-        "`http://collector:4318/v1/traces` (`image2model[telemetry]`). None: nowhere.",
+        "`http://collector:4318/v1/traces` (the extra `telemetry`). None: nowhere.",
     )
     public_url: str | None = Field(
         None,
@@ -569,7 +569,7 @@ class Settings(BaseSettings):
     @property
     def effective_storage_url(self) -> str:
         """The storage's URL with the default filled in."""
-        return self.storage_url or f"file://{self.data_dir / 'artifacts'}"
+        return self.storage_url or (self.data_dir / "artifacts").as_uri()
 
     @property
     def effective_default_generator(self) -> str:

@@ -23,7 +23,7 @@ from image2model.cli.findings import Finding, Level
 from image2model.cli.places import without_secrets
 from image2model.cli.queue_checks import check_queue
 from image2model.cli.remote import open_remote
-from image2model.core.errors import Image2ModelError, InvalidSetting
+from image2model.core.errors import Image2ModelError, InvalidSetting, how_to_install
 from image2model.jobs.health import OK, QUEUE, check_parts
 from image2model.ports.provider import Provider
 from image2model.settings import (
@@ -183,7 +183,7 @@ def _check_extras() -> Iterator[Finding]:
             what="HEIC pictures",
             level=Level.NOTE,
             found="are not read",
-            advice="For pictures of iPhones: pip install 'image2model[heic]'",
+            advice=f"They are what iPhones make. {how_to_install('heic')}",
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from image2model.core.errors import StorageFull, StorageUnavailable
+from image2model.core.platform import process_lives
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -72,12 +73,8 @@ def _remove_leftovers(folder: Path) -> None:
     """Remove what processes of this machine that were killed left half-written."""
     for path in folder.glob(f"{_prefix('*')}*.part"):
         process = path.name.split("-")[1]
-        try:
-            os.kill(int(process), 0)
-        except (ValueError, ProcessLookupError):
+        if not (process.isdecimal() and process_lives(int(process))):
             path.unlink(missing_ok=True)
-        except PermissionError:
-            continue  # It lives, and is another user's.
 
 
 def _hash_of(path: Path) -> str | None:

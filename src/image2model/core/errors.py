@@ -133,6 +133,14 @@ def read_error(
     return _rebuild(kind, {**details, "message": message, "details": details})
 
 
+def how_to_install(extra: str) -> str:
+    """Say how the optional part *extra* is installed."""
+    return (
+        f"Install it: make extra EXTRA={extra} in a source checkout, or pip install "
+        f"'WHEEL[{extra}]' with image2model's wheel file."
+    )
+
+
 def _below(kind: type[Image2ModelError]) -> Iterator[type[Image2ModelError]]:
     for subclass in kind.__subclasses__():
         yield subclass
@@ -885,9 +893,7 @@ class ExtraMissing(ConfigurationError):
 
     def __init__(self, *, feature: str, extra: str) -> None:
         super().__init__(
-            f"{feature} needs an extra part. Install it: pip install 'image2model[{extra}]'",
-            feature=feature,
-            extra=extra,
+            f"{feature} needs an extra part. {how_to_install(extra)}", feature=feature, extra=extra
         )
 
 

@@ -141,7 +141,8 @@ def _open_heic(data: bytes) -> Image.Image:
         raise PictureTypeUnsupported(
             type_name="HEIC",
             advice="Export it as JPEG (on an iPhone: Settings, Camera, Formats, Most "
-            "Compatible), or have the operator run: pip install 'image2model[heic]'",
+            "Compatible). The operator can have HEIC read by installing an extra part: "
+            "make extra EXTRA=heic in a source checkout, else pip install 'WHEEL[heic]'.",
         )
     # Loaded on demand: an extra that most deployments do without. Damaged metadata can crash
     # version 1.4 of it, process and all, so untrusted HEIC belongs in a worker process.

@@ -312,10 +312,16 @@ def _refuse_dead(
     connection: DBAPIConnection, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
 ) -> None:
     """Have the pool connect anew where the server has ended connections: it said so to them."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
+    if _has_input(connection.fileno()):
         raise sa.exc.InvalidatePoolError
+
+
+def _has_input(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):  # Not on Windows, whose select knows no limit of numbers.
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _begin(connection: sa.Connection) -> None:
