@@ -73,6 +73,7 @@ The tree::
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
@@ -80,6 +81,23 @@ from image2model.core.close_names import did_you_mean
 
 JsonValue = Any
 """A value that `json.dumps` accepts."""
+
+
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`'])")
+_MARKS_TWICE = re.compile(r"(?<=[^\s./])(?:\.\.|([?!])\.|\.([:;,]))(?=\s|$)|\.(?=\)\.?(?:\s|$))")
+"""Where a sentence that was put into another one has brought its full stop along."""
+
+
+def _tidied(message: str) -> str:
+    """Write a message that was put together of others as sentences with one mark each."""
+    line = " ".join(message.split())
+    marked = _MARKS_TWICE.sub(lambda match: match[1] or match[2] or _only_stop(match), line)
+    needs_stop = marked[-1:].isalnum() or marked[-1:] in {"'", '"', ")", "]", "`", "%"}
+    return f"{marked}." if needs_stop and "Example: " not in marked else marked
+
+
+def _only_stop(match: re.Match[str]) -> str:
+    return "." if match[0] == ".." else ""
 
 
 class Image2ModelError(Exception):
@@ -97,9 +115,15 @@ class Image2ModelError(Exception):
     details: Mapping[str, JsonValue]
 
     def __init__(self, message: str, /, **details: JsonValue) -> None:
+        message = _tidied(message)
         super().__init__(message)
         self.message = message
         self.details = details
+
+    @property
+    def clause(self) -> str:
+        """What is wrong without what to do, to be said within another sentence."""
+        return _SENTENCES.split(self.message, maxsplit=1)[0].rstrip(".")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Constructors take keywords only, which the default pickling of
@@ -796,7 +820,7 @@ class DatabaseUnavailable(StorageError):
         super().__init__(
             f"The database of IMAGE2MODEL_DATABASE_URL cannot be used now: {reason}. {advice}",
             reason=reason,
-            wrong=wrong,
+            **({"wrong": wrong} if wrong else {}),
         )
 
 
@@ -853,7 +877,7 @@ class ComputeCrashed(ComputeError):
 
     def __init__(self, *, function: str) -> None:
         super().__init__(
-            f"The process that ran '{function}' died, most likely for lack of memory. "
+            "The computation broke off, most likely for lack of memory. "
             "Try a smaller picture or fewer faces.",
             function=function,
         )
@@ -866,7 +890,7 @@ class ComputeTimedOut(ComputeError):
 
     def __init__(self, *, function: str, limit_s: float) -> None:
         super().__init__(
-            f"'{function}' took longer than {limit_s:g} s and was stopped. "
+            f"The computation took longer than {limit_s:g} s and was stopped. "
             "Try a smaller picture or fewer faces.",
             function=function,
             limit_s=limit_s,

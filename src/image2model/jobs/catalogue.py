@@ -1,10 +1,12 @@
 """Every generator on offer, and whether options and pictures fit it."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from image2model.core.close_names import closest_name
 from image2model.core.errors import (
     GeneratorNotFound,
     InvalidOptions,
@@ -85,6 +87,10 @@ def fill_options(card: GeneratorCard, options: Options) -> Options:
     Raises:
         InvalidOptions: Some are unknown, of the wrong type or out of range; all are named.
     """
+    # JSON Schema compares, and nothing is less or more than what is no number.
+    for name, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidOptions(generator=card.id, problems=[f"{name}: {value} is no number"])
     validator = Draft202012Validator(card.options_schema)
     errors = sorted(validator.iter_errors(dict(options)), key=lambda error: list(error.path))
     if errors:
@@ -100,9 +106,17 @@ def _explain(error: ValidationError) -> str:
         schema = error.schema if isinstance(error.schema, Mapping) else {}
         known = sorted(schema.get("properties", {}))
         given = error.instance if isinstance(error.instance, Mapping) else {}
-        extra = ", ".join(repr(name) for name in given if name not in known)
+        extra = ", ".join(_with_hint(name, known) for name in given if name not in known)
         return f"there is no option {extra}; the options are {', '.join(known) or 'none'}"
+    if error.validator == "enum":
+        known = [str(value) for value in error.validator_value]
+        return f"{where}: {_with_hint(error.instance, known)} is not one of {', '.join(known)}"
     return f"{where}: {error.message}" if where else error.message
+
+
+def _with_hint(given: object, known: Sequence[str]) -> str:
+    close = closest_name(given, known) if isinstance(given, str) else None
+    return f"{given!r} (did you mean '{close}'?)" if close else repr(given)
 
 
 def check_views(card: GeneratorCard, views: Sequence[View], *, item: int) -> None:

@@ -174,7 +174,7 @@ async def _examine(context: Context, mesh: ProvidedFile, *, provider: str, draws
         facts = await context.compute.run(limit_s, inspect_model, source)
         return Examined(preview=None, facts=facts)
     except InvalidMesh as error:
-        raise ProviderResultInvalid(provider=provider, reason=error.message) from error
+        raise ProviderResultInvalid(provider=provider, reason=error.clause) from error
 
 
 def _own_preview(examined: Examined) -> ProvidedFile | None:

@@ -228,7 +228,7 @@ def _open(url: str, endpoint_url: str | None) -> ObjectStore:
     except (StorageUnavailable, ValueError, TypeError) as error:
         raise InvalidSetting(
             setting="IMAGE2MODEL_STORAGE_URL",
-            reason=f"{error} Write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX.",
+            reason=f"{error}. Write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX.",
         ) from error
 
 

@@ -165,7 +165,7 @@ async def _each(
         # They all met the same trouble.
         first = errors.exceptions[0]
         assert isinstance(first, DatabaseUnavailable)
-        reason, wrong = first.details["reason"], first.details["wrong"]
+        reason, wrong = first.details["reason"], first.details.get("wrong", "")
         raise DatabaseUnavailable(reason=reason, wrong=wrong) from errors
 
 

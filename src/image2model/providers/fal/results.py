@@ -180,9 +180,9 @@ class Results:
             except FetchBroken as error:
                 broken = error
             except FetchError as error:
-                reasons.append(error.message)
+                reasons.append(error.clause)
         if broken is not None:
-            raise ProviderUnavailable(provider=PROVIDER, reason=broken.message) from broken
+            raise ProviderUnavailable(provider=PROVIDER, reason=broken.clause) from broken
         reason = "; ".join(reasons[:3]) or "the result names no mesh"
         raise ProviderResultInvalid(provider=PROVIDER, reason=reason)
 
@@ -252,7 +252,7 @@ class Unread(Exception):
     """The outcome cannot be read now; it is not lost."""
 
     def __init__(self, error: ProviderUnavailable) -> None:
-        super().__init__(error.message)
+        super().__init__(error.clause)
         self.error = error
 
 
