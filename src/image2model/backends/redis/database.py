@@ -3,9 +3,8 @@
 import json
 import logging
 import random
-import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -24,7 +23,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from image2model.backends.redis import keys
 from image2model.backends.redis.change import Change, Committed, usd_of
-from image2model.backends.redis.connect import connect
+from image2model.backends.redis.connect import connect, wrong_part
 from image2model.backends.redis.scripts import read_script
 from image2model.core.errors import BudgetExceeded, DatabaseUnavailable
 from image2model.core.ids import ArtifactId, JobId, new_hex_id
@@ -264,17 +263,6 @@ def pairs(flat: Sequence[str]) -> dict[str, int]:
     return {flat[place]: int(flat[place + 1]) for place in range(0, len(flat), 2)}
 
 
-_PARTS: Mapping[str, str] = {
-    r"username-password|password|WRONGPASS|NOAUTH|Authentication": "user and password",
-    r"DB index": "number of the database",
-    r"Name or service|getaddrinfo|nodename|not known": "host",
-    r"connecting to|timeout|refused|closed by server": "host and port",
-    r"SSL|TLS|certificate": "scheme (redis or rediss)",
-}
-"""Which part of the URL is wrong, by what the server or the library says."""
-
-
 def _unavailable(error: RedisError) -> DatabaseUnavailable:
     reason = str(error).rstrip(".") or type(error).__name__
-    found = (part for words, part in _PARTS.items() if re.search(words, reason, re.IGNORECASE))
-    return DatabaseUnavailable(reason=reason, wrong=next(found, ""))
+    return DatabaseUnavailable(reason=reason, wrong=wrong_part(error))
