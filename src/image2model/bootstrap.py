@@ -53,7 +53,7 @@ from image2model.ports.dispatcher import Dispatcher, ItemRef
 from image2model.ports.feed import ChangeFeed
 from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
-from image2model.ports.provider import ProviderTools
+from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
@@ -249,7 +249,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         config_of=settings.provider_config,
     )
     for provider in found.usable:
-        stack.push_async_callback(provider.aclose)
+        stack.push_async_callback(_close, provider)
 
     async def run_item(ref: ItemRef) -> None:
         await runner.run(ref)
@@ -450,6 +450,13 @@ def _bucket_store(settings: Settings, *, where: str) -> ArtifactStore:
     return ObjectArtifactStore(
         settings.effective_storage_url, endpoint_url=settings.storage_endpoint_url, where=where
     )
+
+
+async def _close(provider: Provider) -> None:
+    try:
+        await provider.aclose()
+    except Exception:  # noqa: BLE001 - a plug-in's, and what was asked for is done
+        _log.warning("the provider '%s' could not be closed", provider.name, exc_info=True)
 
 
 def _catalogue(settings: Settings, found: FoundProviders) -> Catalogue:

@@ -182,6 +182,14 @@ def _bound_host(text: str) -> str:
     return read_host(text).strip("[]")
 
 
+def _key(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("has characters that no key has, such as a space or a line break")
+    return secret
+
+
+_Key = Annotated[SecretStr, AfterValidator(_key)]
 _ServedNames = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_allowed_host))]
 _PrivateHosts = Annotated[
     list[str], BeforeValidator(_listed), AfterValidator(_each(read_host_and_port))
@@ -492,9 +500,9 @@ class Settings(BaseSettings):
         examples=["http://127.0.0.1:8000"],
         description="Server that the command line talks to. None: it does the work itself.",
     )
-    api_key: SecretStr | None = Field(
+    api_key: _Key | None = Field(
         None,
-        examples=["i2m_…"],
+        examples=["i2m_ID_SECRET"],
         description="API key for that server. None: a session, remembered in the data folder.",
     )
     limits: LimitSettings = LimitSettings()
@@ -504,19 +512,19 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     fetch: FetchSettings = FetchSettings()
     fal: FalSettings = FalSettings()
-    fal_key: SecretStr | None = Field(
+    fal_key: _Key | None = Field(
         None,
         validation_alias="FAL_KEY",
         examples=["ID:SECRET"],
         description="API key of fal.ai. None: not used.",
     )
-    fal_key_id: SecretStr | None = Field(
+    fal_key_id: _Key | None = Field(
         None,
         validation_alias="FAL_KEY_ID",
         examples=["ID"],
         description="First half of the key, if given in two.",
     )
-    fal_key_secret: SecretStr | None = Field(
+    fal_key_secret: _Key | None = Field(
         None,
         validation_alias="FAL_KEY_SECRET",
         examples=["SECRET"],
@@ -636,7 +644,7 @@ class _Environment(PydanticBaseSettingsSource):
                 group = found
                 for part in path[:-1]:
                     group = group.setdefault(part, {})
-                group[path[-1]] = None if text.strip().lower() == "none" else text
+                group[path[-1]] = None if text.strip().lower() == "none" else text.strip()
         return found
 
 
@@ -800,6 +808,8 @@ def warn_of_variables(settings: Settings) -> Sequence[str]:
         lines.append(f"Not a setting, and without effect: {told}")
     if settings.effective_fal_key is None and (settings.fal_key_id or settings.fal_key_secret):
         lines.append("FAL_KEY_ID and FAL_KEY_SECRET are one key: without both, fal.ai is not used")
+    if settings.storage_endpoint_url and urlsplit(settings.effective_storage_url).scheme != "s3":
+        lines.append("IMAGE2MODEL_STORAGE_ENDPOINT_URL has no effect without s3:// as the storage")
     return lines
 
 

@@ -162,7 +162,7 @@ async def test_a_body_that_is_too_large(client: httpx2.AsyncClient, says_so: boo
         ({"generator": "cube"}, "Did you mean 'scripted/cube'?"),
         ({"options": {"qualty": "low"}}, "'qualty' (did you mean 'quality'?)"),
         ({"options": {"quality": "hihg"}}, "'hihg' (did you mean 'high'?)"),
-        ({"formats": ["slt"]}, "Did you mean 'stl'?"),
+        ({"formats": ["slt"]}, "(did you mean 'stl'?)"),
         ({"genrator": "scripted/cube"}, "'genrator' is no field. Did you mean 'generator'?"),
         ({"adjust": {"hieght_mm": 3}}, "Did you mean 'height_mm'?"),
         ({"adjust": {"pivot": "center"}}, "Did you mean 'centre'?"),

@@ -239,3 +239,29 @@ def test_the_default_generator_of_a_broken_plug_in_says_so(
     assert "RuntimeError: no licence" in ended.err
     assert json.loads(here("doctor", "--json").out)["findings"]
     assert here("doctor").code == 10
+
+
+@pytest.mark.parametrize("method", ["check", "aclose"])
+def test_a_plug_in_that_breaks_later_breaks_nothing_else(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    source = (
+        "class Breaking(FunctionProvider):\n"
+        f"    async def {method}(self): raise RuntimeError('no licence')\n"
+        "def create_provider(tools): return Breaking('acme', [card()], make)"
+    )
+    install(tmp_path, monkeypatch, source)
+    ended = here("doctor")
+    assert ended.code == 0, ended.err
+    assert here("generators", "list").code == 0
+    assert ("no licence" in ended.out) is (method == "check")
+
+
+def test_an_entry_point_that_makes_no_sense_is_left_out(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "")
+    points = tmp_path / "acme_models-1.0.dist-info" / "entry_points.txt"
+    points.write_text("[image2model.providers]\nacme = acme provider!\n")
+    code, found = finding(here, "provider acme")
+    assert (code, found["level"]) == (0, "warning")

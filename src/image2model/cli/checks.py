@@ -161,11 +161,12 @@ def _check_provider(desk: EmbeddedDesk, provider: Provider) -> Finding:
     what = f"provider {provider.name}"
     try:
         desk.call(provider.check)
-    except Image2ModelError as error:
+    except Exception as error:  # noqa: BLE001 - a plug-in's may be any
+        said = f"broke off: {type(error).__name__}: {error}"
         return Finding(
             what=what,
             level=Level.WARNING,
-            found=error.message,
+            found=error.message if isinstance(error, Image2ModelError) else said,
             advice=f"Its generators cannot be used until then: {_ids(provider)}.",
         )
     return _ok(what, f"can be used: {_ids(provider)}")

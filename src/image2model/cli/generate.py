@@ -1,5 +1,6 @@
 """`image2model generate`: pictures in, models out."""
 
+import math
 import time
 from collections.abc import Sequence
 from decimal import Decimal
@@ -157,6 +158,8 @@ def generate(
     picture with the same generator and options, is neither made nor paid for again.
     """
     raise_on_signals()
+    if budget is not None and not math.isfinite(budget):
+        raise typer.BadParameter(f"{budget} is no number of US dollars.", param_hint="--budget")
     template = NameTemplate(name_template)
     adjust = adjustments(
         faces=faces,

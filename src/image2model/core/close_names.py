@@ -34,16 +34,27 @@ def closest_name(typed: str, known: Iterable[str], *, like: float = 0.6) -> str 
         for name in names:
             if name.lower().startswith(wanted) or _last_part(name).startswith(wanted):
                 return name
-    for by_text in (whole, last):
-        if close := difflib.get_close_matches(wanted, by_text, n=1, cutoff=like):
-            return by_text[close[0]]
-    return None
+    best = max(names, key=lambda name: _likeness(wanted, name.lower()), default="")
+    return best if best and _likeness(wanted, best.lower()) >= like else None
 
 
 def did_you_mean(typed: str, known: Iterable[str]) -> str:
     """Ask for what was probably meant, as a sentence with a space before it; "": nobody knows."""
     close = closest_name(typed, known)
     return f" Did you mean '{close}'?" if close and close != typed else ""
+
+
+def _likeness(typed: str, name: str) -> float:
+    """Tell how similar two names are, 0.0–1.0; what they begin with alike says nothing."""
+    last = _last_part(name)
+    parent = name.removesuffix(last)
+    if parent and typed.startswith(parent):
+        return _ratio(typed.removeprefix(parent), last)
+    return max(_ratio(typed, name), _ratio(typed, last))
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _last_part(name: str) -> str:

@@ -77,7 +77,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from image2model.core.close_names import did_you_mean
+from image2model.core.close_names import closest_name, did_you_mean
 
 JsonValue = Any
 """A value that `json.dumps` accepts."""
@@ -390,9 +390,11 @@ class FormatUnsupported(InvalidInputError):
     code = "format_unsupported"
 
     def __init__(self, *, format_name: str, supported: Sequence[str]) -> None:
+        close = closest_name(format_name, supported)
+        hint = f" (did you mean '{close}'?)" if close and close != format_name else ""
         super().__init__(
-            f"The format '{format_name}' is not available."
-            f"{did_you_mean(format_name, supported)} Choose from {', '.join(supported)}.",
+            f"The format '{format_name}' is not available{hint}; choose from "
+            f"{', '.join(supported)}.",
             format_name=format_name,
             supported=list(supported),
         )

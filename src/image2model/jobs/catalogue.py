@@ -109,7 +109,8 @@ def _explain(error: ValidationError) -> str:
         extra = ", ".join(_with_hint(name, known) for name in given if name not in known)
         return f"there is no option {extra}; the options are {', '.join(known) or 'none'}"
     if error.validator == "enum":
-        known = [str(value) for value in error.validator_value]
+        values = error.validator_value
+        known = [str(value) for value in values] if isinstance(values, Sequence) else []
         return f"{where}: {_with_hint(error.instance, known)} is not one of {', '.join(known)}"
     return f"{where}: {error.message}" if where else error.message
 

@@ -103,7 +103,7 @@ class _Unusable(Exception):
 
 
 def _is_ours(entry: EntryPoint) -> bool:
-    return entry.module.startswith("image2model.")
+    return entry.value.startswith("image2model.")
 
 
 def _create(entry: EntryPoint, tools: ProviderTools) -> Provider:
