@@ -5,6 +5,7 @@ The processes that run items in scaled mode.
 Flower, and for those who start workers by Celery's own command.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -19,7 +20,9 @@ from image2model.backends.redis.rights import check_rights, queue_rights
 from image2model.bootstrap import open_worker
 from image2model.core.errors import InvalidSetting
 from image2model.core.generator import RunsOn
-from image2model.settings import Settings, load_settings
+from image2model.settings import Settings, load_settings, warn_of_variables
+
+_log = logging.getLogger(__name__)
 
 
 def work(
@@ -69,7 +72,10 @@ def _make_app(settings: Settings, *, metrics_port: int | None = None) -> tuple[C
 
 @cache
 def _app_of_environment() -> Celery:
-    broker, _ = _make_app(load_settings())
+    settings = load_settings()
+    for line in warn_of_variables(settings):
+        _log.warning("%s", line)
+    broker, _ = _make_app(settings)
     return broker
 
 

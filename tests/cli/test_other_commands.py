@@ -129,7 +129,7 @@ def test_doctor_tells_what_is_in_the_way(here: Here, monkeypatch: pytest.MonkeyP
     ("variable", "value", "what"),
     [
         ("IMAGE2MODEL_DATA_DIR", "/proc/self/data", "data folder"),
-        ("IMAGE2MODEL_DATABASE_URL", "oracle://somewhere", "product"),
+        ("IMAGE2MODEL_DATABASE_URL", "oracle://somewhere", "settings"),
         ("IMAGE2MODEL_DEFAULT_GENERATOR", "local/none", "product"),
         ("IMAGE2MODEL_KEEP", "maybe", "settings"),
     ],

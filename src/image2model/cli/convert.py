@@ -23,7 +23,7 @@ from image2model.cli.adjusting import (
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_names
 from image2model.cli.model_files import FilesArgument, files_beside, one_of_several, read_file
-from image2model.cli.opening import folder_of_records
+from image2model.cli.opening import folder_of_records, open_settings
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, JsonOption, OverwriteOption
 from image2model.core.names import name_of_file, unique_name
@@ -65,6 +65,7 @@ def convert(
     Works here, without a server. What a format does not hold, and what was given up for the
     limits, is told file by file.
     """
+    open_settings()
     asked = adjustments(
         faces=faces,
         height_mm=height_mm,

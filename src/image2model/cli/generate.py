@@ -1,6 +1,7 @@
 """`image2model generate`: pictures in, models out."""
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -196,6 +197,8 @@ def generate(
     was paid for and could not be fetched is fetched again, which is free.
     """
     raise_on_signals()
+    if budget is not None and not math.isfinite(budget):
+        raise typer.BadParameter(f"{budget} is no number of US dollars.", param_hint="--budget")
     template = NameTemplate(name_template)
     adjust = adjustments(
         faces=faces,

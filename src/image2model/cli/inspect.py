@@ -8,6 +8,7 @@ import typer
 
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.model_files import FilesArgument, files_beside, one_of_several, read_file
+from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE, JsonOption
 from image2model.geometry.report import report_file
 from image2model.wire.inspection import InspectionOut
@@ -40,6 +41,7 @@ def inspect(
 
     Works here, without a server.
     """
+    open_settings()
     told: list[dict[str, Any]] = []
     failed = False
     for path in files:

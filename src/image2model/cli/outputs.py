@@ -14,6 +14,7 @@ from uuid import uuid4
 from image2model.cli.own_files import OwnFiles
 from image2model.core.errors import StorageFull, StorageUnavailable
 from image2model.core.names import numbered_names, same_file
+from image2model.core.platform import process_lives
 
 _CHUNK_BYTES = 1 << 20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -176,12 +177,8 @@ def _remove_leftovers(folder: Path) -> None:
     """Remove what processes of this machine that were killed left half-written."""
     for path in folder.glob(f"{_prefix('*')}*.part"):
         process = path.name.split("-")[1]
-        try:
-            os.kill(int(process), 0)
-        except (ValueError, ProcessLookupError):
+        if not (process.isdecimal() and process_lives(int(process))):
             path.unlink(missing_ok=True)
-        except PermissionError:
-            continue  # It lives, and is another user's.
 
 
 def _hash_of(path: Path) -> str | None:

@@ -73,12 +73,32 @@ The tree::
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 
+from image2model.core.close_names import closest_name, did_you_mean
+
 JsonValue = Any
 """A value that `json.dumps` accepts."""
+
+
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`'])")
+_MARKS_TWICE = re.compile(r"(?<=[^\s./])(?:\.\.|([?!])\.|\.([:;,]))(?=\s|$)|\.(?=\)\.?(?:\s|$))")
+"""Where a sentence that was put into another one has brought its full stop along."""
+
+
+def _tidied(message: str) -> str:
+    """Write a message that was put together of others as sentences with one mark each."""
+    line = " ".join(message.split())
+    marked = _MARKS_TWICE.sub(lambda match: match[1] or match[2] or _only_stop(match), line)
+    needs_stop = marked[-1:].isalnum() or marked[-1:] in {"'", '"', ")", "]", "`", "%"}
+    return f"{marked}." if needs_stop and "Example: " not in marked else marked
+
+
+def _only_stop(match: re.Match[str]) -> str:
+    return "." if match[0] == ".." else ""
 
 
 class Image2ModelError(Exception):
@@ -99,9 +119,15 @@ class Image2ModelError(Exception):
     cost_usd: Decimal | None = None
 
     def __init__(self, message: str, /, **details: JsonValue) -> None:
+        message = _tidied(message)
         super().__init__(message)
         self.message = message
         self.details = details
+
+    @property
+    def clause(self) -> str:
+        """What is wrong without what to do, to be said within another sentence."""
+        return _SENTENCES.split(self.message, maxsplit=1)[0].rstrip(".")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Constructors take keywords only, which the default pickling of
@@ -133,6 +159,14 @@ def read_error(
     if kind is None:
         return None
     return _rebuild(kind, {**details, "message": message, "details": details})
+
+
+def how_to_install(extra: str) -> str:
+    """Say how the optional part *extra* is installed."""
+    return (
+        f"Install it: make extra EXTRA={extra} in a source checkout, or pip install "
+        f"'WHEEL[{extra}]' with image2model's wheel file."
+    )
 
 
 def _below(kind: type[Image2ModelError]) -> Iterator[type[Image2ModelError]]:
@@ -377,8 +411,11 @@ class FormatUnsupported(InvalidInputError):
     code = "format_unsupported"
 
     def __init__(self, *, format_name: str, supported: Sequence[str]) -> None:
+        close = closest_name(format_name, supported)
+        hint = f" (did you mean '{close}'?)" if close and close != format_name else ""
         super().__init__(
-            f"The format '{format_name}' is not available; choose from {', '.join(supported)}.",
+            f"The format '{format_name}' is not available{hint}; choose from "
+            f"{', '.join(supported)}.",
             format_name=format_name,
             supported=list(supported),
         )
@@ -445,9 +482,13 @@ class GeneratorNotFound(NotFoundError):
 
     code = "generator_not_found"
 
-    def __init__(self, *, generator: str, known: Sequence[str]) -> None:
+    def __init__(self, *, generator: str, known: Sequence[str], left_out: str = "") -> None:
+        # Of a provider that is left out another generator is no good guess.
+        hint = (
+            f" It is not there because {left_out}." if left_out else did_you_mean(generator, known)
+        )
         super().__init__(
-            f"There is no generator '{generator}'. Available: {', '.join(known) or 'none'}.",
+            f"There is no generator '{generator}'.{hint} Available: {', '.join(known) or 'none'}.",
             generator=generator,
             known=list(known),
         )
@@ -808,10 +849,23 @@ class DatabaseUnavailable(StorageError):
 
     code = "database_unavailable"
 
-    def __init__(self, *, reason: str) -> None:
+    def __init__(self, *, reason: str, wrong: str = "", advice: str = "") -> None:
+        """
+        Say what is wrong.
+
+        Args:
+            reason: What the database, or what reaches it, says.
+            wrong: The part of its URL that may be wrong, such as `host or port`; "": not known.
+            advice: What to do, as a sentence; "": what follows from *wrong*.
+        """
+        if not advice:
+            advice = "Nothing is lost; try again."
+        if wrong:
+            advice = f"Check the {wrong} in IMAGE2MODEL_DATABASE_URL; nothing is lost."
         super().__init__(
-            f"The database cannot be used now: {reason}. Nothing is lost; try again.",
+            f"The database of IMAGE2MODEL_DATABASE_URL cannot be used now: {reason}. {advice}",
             reason=reason,
+            **({"wrong": wrong} if wrong else {}),
         )
 
 
@@ -868,7 +922,7 @@ class ComputeCrashed(ComputeError):
 
     def __init__(self, *, function: str) -> None:
         super().__init__(
-            f"The process that ran '{function}' died, most likely for lack of memory. "
+            "The computation broke off, most likely for lack of memory. "
             "Try a smaller picture or fewer faces.",
             function=function,
         )
@@ -881,7 +935,7 @@ class ComputeTimedOut(ComputeError):
 
     def __init__(self, *, function: str, limit_s: float) -> None:
         super().__init__(
-            f"'{function}' took longer than {limit_s:g} s and was stopped. "
+            f"The computation took longer than {limit_s:g} s and was stopped. "
             "Try a smaller picture or fewer faces.",
             function=function,
             limit_s=limit_s,
@@ -908,9 +962,7 @@ class ExtraMissing(ConfigurationError):
 
     def __init__(self, *, feature: str, extra: str) -> None:
         super().__init__(
-            f"{feature} needs an extra part. Install it: pip install 'image2model[{extra}]'",
-            feature=feature,
-            extra=extra,
+            f"{feature} needs an extra part. {how_to_install(extra)}", feature=feature, extra=extra
         )
 
 

@@ -50,7 +50,7 @@ _KNOWN_COLUMNS = (
     *_ALIASES,
     *(f"{side}_{unit}" for side in ("height", "width", "depth") for unit in ("cm", "m")),
 )
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[.,]\d+")
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?|[+-]?[.,]\d+")
 _COMMAS, _POINTS = re.compile(r"[1-9]\d{0,2},\d{3}"), re.compile(r"[1-9]\d{0,2}\.\d{3}")
 """Numbers that may have a decimal sign, or divide thousands."""
 

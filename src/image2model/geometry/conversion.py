@@ -70,7 +70,9 @@ class Conversion:
         ):
             value = getattr(self, field)
             if value is not None and not least <= value <= most:
-                raise InvalidRequest(field=field, reason=f"is not between {least:g} and {most:g}.")
+                raise InvalidRequest(
+                    field=field, reason=f"is not between {least:.10g} and {most:.10g}."
+                )
         if sum(size is not None for size in (self.height_mm, self.width_mm, self.depth_mm)) > 1:
             raise InvalidRequest(
                 field="height_mm", reason="comes with another size; give one, the others follow."

@@ -207,7 +207,7 @@ async def _examine(
         return Examined(preview=None, facts=facts)
     except InvalidMesh as error:
         raise ProviderResultInvalid(
-            provider=provider, reason=error.message, sha256=await sha256_of(mesh)
+            provider=provider, reason=error.clause, sha256=await sha256_of(mesh)
         ) from error
     except ComputeError as error:
         if insists:

@@ -17,6 +17,9 @@ from image2model.ports.compute import Compute
 from image2model.ports.facts import Facts
 from image2model.ports.fetcher import Fetcher
 
+PROVIDER_GROUP = "image2model.providers"
+"""The group of entry points by which providers are found."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPicture:

@@ -165,8 +165,11 @@ async def _each(
             for _ in range(min(_AT_ONCE, len(waiting))):
                 tasks.start_soon(work)
     except* DatabaseUnavailable as errors:
-        reason = "; ".join({str(error) for error in errors.exceptions})
-        raise DatabaseUnavailable(reason=reason) from errors
+        # They all met the same trouble.
+        first = errors.exceptions[0]
+        assert isinstance(first, DatabaseUnavailable)
+        reason, wrong = first.details["reason"], first.details.get("wrong", "")
+        raise DatabaseUnavailable(reason=reason, wrong=wrong) from errors
 
 
 async def _held(

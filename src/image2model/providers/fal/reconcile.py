@@ -88,7 +88,7 @@ class Reconciler:
             try:
                 handle = await self._look(submission, since=prepared_at - _CLOCKS_DIFFER)
             except ProviderUnavailable as error:
-                raise SubmissionUncertain(provider=PROVIDER, reason=error.message) from error
+                raise SubmissionUncertain(provider=PROVIDER, reason=error.clause) from error
             if handle is not None:
                 return handle
             # Counted from here on for want of the moment of the POST, which was before.

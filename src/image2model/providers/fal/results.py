@@ -272,7 +272,7 @@ class Unread(Exception):
     """The outcome cannot be read now; it is not lost."""
 
     def __init__(self, error: ProviderUnavailable) -> None:
-        super().__init__(error.message)
+        super().__init__(error.clause)
         self.error = error
 
 
@@ -280,8 +280,8 @@ def _no_mesh(faults: Sequence[BadContent | FetchError]) -> ProviderError:
     """Tell why none of the files that may be the mesh is one."""
     broken = next((fault for fault in faults if _may_pass(fault)), None)
     if broken is not None:
-        return ProviderUnavailable(provider=PROVIDER, reason=str(broken))
-    reason = "; ".join(str(fault).rstrip(".") for fault in faults[:3])
+        return ProviderUnavailable(provider=PROVIDER, reason=_clause(broken))
+    reason = "; ".join(map(_clause, faults[:3]))
     useless = [fault.sha256 for fault in faults if isinstance(fault, BadContent)]
     cause = sha = None
     if any(isinstance(fault, FetchRefused) for fault in faults):
@@ -294,6 +294,10 @@ def _no_mesh(faults: Sequence[BadContent | FetchError]) -> ProviderError:
     return ProviderResultInvalid(
         provider=PROVIDER, reason=reason or "the result names no mesh", cause=cause, sha256=sha
     )
+
+
+def _clause(fault: BadContent | FetchError) -> str:
+    return fault.clause if isinstance(fault, FetchError) else str(fault)
 
 
 def _may_pass(fault: BadContent | FetchError) -> bool:
