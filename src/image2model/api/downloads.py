@@ -11,11 +11,13 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from image2model.api.errors import http_problem
+from image2model.api.packing import is_known
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
 from image2model.jobs.context import Context
 from image2model.jobs.convert import made_by
 from image2model.jobs.download import Found, Model, convert_model, read_found, read_preview
+from image2model.jobs.thumbnail import THUMBNAIL_NAME, Thumbnail
 
 MEDIA_TYPES: Mapping[str, str] = {
     "avif": "image/avif",
@@ -44,6 +46,8 @@ _MAY_CHANGE = "private, no-cache"
 """Pictures of a draft are replaced under the same address; their ETag tells."""
 
 _NEVER_CHANGES = "private, max-age=86400"
+_OF_THIS_VERSION = "private, max-age=31536000, immutable"
+"""The address names what is behind it, so that no browser ever asks again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +254,24 @@ def picture_download(picture: Picture, *, name: str) -> Download:
     )
 
 
+def thumbnail_download(thumbnail: Thumbnail, *, asked: str | None) -> Download:
+    """
+    Describe a small rendition of a picture.
+
+    Args:
+        thumbnail: What is sent.
+        asked: The version that the address names; None: none.
+    """
+    known = asked == thumbnail.version
+    return Download(
+        name=THUMBNAIL_NAME,
+        media_type="image/webp",
+        etag=thumbnail.artifact,
+        inline=True,
+        cache_control=_OF_THIS_VERSION if known else _MAY_CHANGE,
+    )
+
+
 def _elsewhere(url: str) -> Response:
     return RedirectResponse(url, 307, headers={"Cache-Control": "no-store"})
 
@@ -260,9 +282,7 @@ def _digest(url: str | None) -> str:
 
 
 def _is_known(request: Request, download: Download) -> bool:
-    known = request.headers.get("if-none-match", "")
-    tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
-    return "*" in tags or f'"{download.etag}"' in tags
+    return is_known(request.headers.get("if-none-match", ""), f'"{download.etag}"')
 
 
 def _not_modified(download: Download) -> Response:

@@ -412,6 +412,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/items/{n}/views/{view}/thumb.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a picture of an item, small
+         * @description Return a small rendition of a picture, made when it is first asked for.
+         */
+        get: operations["getThumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job}/items/{n}/files/{name}": {
         parameters: {
             query?: never;
@@ -1866,6 +1886,13 @@ export interface components {
              */
             starred: boolean;
             /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
              * Items
              * @description The items touched since, by index; all of them while it is a draft. Items whose index is not below `counts.total` are gone.
              */
@@ -1948,7 +1975,7 @@ export interface components {
              * Jobs
              * @description Jobs without their items.
              */
-            jobs: components["schemas"]["JobSummary"][];
+            jobs: components["schemas"]["ListedJob"][];
             /**
              * Next
              * @description Pass it as `cursor` for more; null: the last page.
@@ -2068,6 +2095,13 @@ export interface components {
              * @example false
              */
             starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
             /**
              * Items
              * @description In order of their index.
@@ -2261,6 +2295,13 @@ export interface components {
              * @example false
              */
             starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
         };
         /**
          * LedgerEntryOut
@@ -2446,6 +2487,134 @@ export interface components {
             links_s: number;
         };
         /**
+         * ListedJob
+         * @description A job in a list.
+         */
+        ListedJob: {
+            /**
+             * Id
+             * @description 32 hex digits.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            id: string;
+            /**
+             * Name
+             * @description For people.
+             * @example Kitchen shelf
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example finished
+             * @enum {string}
+             */
+            state: "draft" | "running" | "paused" | "finished";
+            /**
+             * Generator
+             * @description What makes the items, such as `local/puff`.
+             * @example local/puff
+             */
+            generator: string;
+            /**
+             * Options
+             * @description The generator's options, defaults filled in.
+             * @example {
+             *       "back": "auto",
+             *       "depth": 1
+             *     }
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Formats
+             * @description Formats wished of every result; none: as delivered.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats: string[];
+            /**
+             * Adjust
+             * @description What the models were to be adjusted to.
+             * @example {
+             *       "height_mm": 80,
+             *       "max_bytes": 4000000
+             *     }
+             */
+            adjust: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it came in.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Started At
+             * @description When it was started; null: still a draft.
+             * @example 2026-11-21T09:30:01Z
+             */
+            started_at: string | null;
+            /**
+             * Finished At
+             * @description When its last item became final; null: not yet.
+             * @example 2026-11-21T09:30:48Z
+             */
+            finished_at: string | null;
+            /**
+             * Version
+             * @description Grows with every visible change.
+             * @example 17
+             */
+            version: number;
+            /** @description Items by state. */
+            counts: components["schemas"]["Counts"];
+            /** @description How far it is. */
+            progress: components["schemas"]["JobProgress"];
+            /** @description What it costs. */
+            cost: components["schemas"]["Cost"];
+            /**
+             * Expires At
+             * @description When it will be deleted; null: never.
+             * @example 2026-12-21T09:30:48Z
+             */
+            expires_at: string | null;
+            /**
+             * Keep
+             * @description Whether results are kept by the server, or their provider's URLs alone.
+             * @default keep
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
+             * Starred
+             * @description Kept beyond the retention.
+             * @example false
+             */
+            starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
+             * Covers
+             * @description The `thumb_url` of the first picture of its first items, four at most.
+             * @example [
+             *       "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846"
+             *     ]
+             */
+            covers: string[];
+        };
+        /**
          * MaterialOut
          * @description How a part of a model looks.
          */
@@ -2533,6 +2702,13 @@ export interface components {
              * @example /api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front
              */
             url: string;
+            /**
+             * Thumb Url
+             * @description Where a small rendition can be read, relative to the server: WebP, at most 480 pixels, or 160 with `&size_px=160`. The address changes with the picture.
+             * @default
+             * @example /api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846
+             */
+            thumb_url: string;
             /**
              * File Name
              * @description What its file was called; empty: not known.
@@ -2993,7 +3169,11 @@ export interface operations {
                      *           },
                      *           "expires_at": "2026-12-21T09:30:48Z",
                      *           "keep": "keep",
-                     *           "starred": false
+                     *           "starred": false,
+                     *           "stored_bytes": 6291456,
+                     *           "covers": [
+                     *             "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846"
+                     *           ]
                      *         }
                      *       ],
                      *       "next": "1795253400.000000-0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
@@ -3237,6 +3417,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3246,6 +3427,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -3355,6 +3537,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3364,6 +3547,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -3652,6 +3836,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3661,6 +3846,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -4018,6 +4204,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4027,6 +4214,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -4426,6 +4614,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4435,6 +4624,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -4662,6 +4852,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4671,6 +4862,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -4911,6 +5103,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4920,6 +5113,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -5160,6 +5354,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5169,6 +5364,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -5563,6 +5759,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5572,6 +5769,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -5837,6 +6035,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5846,6 +6045,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -6098,6 +6298,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6107,6 +6308,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -6353,6 +6555,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6362,6 +6565,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -6605,6 +6809,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6614,6 +6819,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -7260,6 +7466,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7269,6 +7476,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -7512,6 +7720,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7521,6 +7730,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -7773,6 +7983,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7782,6 +7993,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768
@@ -7951,6 +8163,164 @@ export interface operations {
              *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
              */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getThumbnail: {
+        parameters: {
+            query?: {
+                /** @description The most pixels of its longer side. */
+                size_px?: 160 | 480;
+                /** @description The version, as `thumb_url` has it; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+                /** @description Which side of the object the picture shows. */
+                view: "front" | "left" | "back" | "right" | "top" | "bottom" | "front-left" | "front-right";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             *     - `view_not_found`: The item has no picture of that view.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,10 +1,10 @@
 """Routes that send files: an item's pictures, its result, the model in other formats."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.auth import OwnerIn
@@ -16,6 +16,7 @@ from image2model.api.downloads import (
     send_model,
     send_preview,
     send_result_file,
+    thumbnail_download,
 )
 from image2model.api.params import ItemParam, JobParam, ViewParam
 from image2model.api.parts import ContextIn
@@ -26,6 +27,7 @@ from image2model.core.ids import JobId
 from image2model.geometry.conversion import FORMATS
 from image2model.jobs import download
 from image2model.jobs.sprite import SPRITE_NAME, find_sprite
+from image2model.jobs.thumbnail import THUMBNAIL_NAME, ThumbnailSize, find_thumbnail
 from image2model.ports.dispatcher import ItemRef
 from image2model.wire.adjust import AdjustIn
 
@@ -92,6 +94,37 @@ async def get_view(
     picture = await download.find_picture(context, owner, ref, View(view))
     sent = picture_download(picture, name=f"{n}-{view}")
     return await send_artifact(context, request, picture.artifact, sent)
+
+
+async def get_thumbnail(
+    *,
+    job: JobParam,
+    n: ItemParam,
+    view: ViewParam,
+    size_px: Annotated[
+        Literal[160, 480],
+        BeforeValidator(int),
+        Query(description="The most pixels of its longer side.", examples=[160]),
+    ] = 480,
+    v: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="The version, as `thumb_url` has it; with it browsers keep the answer "
+            "and do not ask again.",
+            examples=["5d0c1a7e93b2f846"],
+        ),
+    ] = None,
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
+) -> Response:
+    """Return a small rendition of a picture, made when it is first asked for."""
+    ref = ItemRef(JobId(job), n)
+    size = ThumbnailSize(size_px)
+    thumbnail = await find_thumbnail(context, owner, ref, View(view), size_px=size)
+    sent = thumbnail_download(thumbnail, asked=v)
+    return await send_artifact(context, request, thumbnail.artifact, sent)
 
 
 async def get_file(
@@ -199,6 +232,19 @@ _add(
     operation_id="getView",
     summary="Look at a picture of an item",
     responses=_answers(_PICTURES, errors.ViewNotFound),
+)
+_add(
+    f"/views/{{view}}/{THUMBNAIL_NAME}",
+    get_thumbnail,
+    operation_id="getThumbnail",
+    summary="Look at a picture of an item, small",
+    responses=_answers(
+        ["image/webp"],
+        errors.ViewNotFound,
+        errors.StorageFull,
+        errors.ComputeCrashed,
+        errors.ComputeTimedOut,
+    ),
 )
 _add(
     "/files/{name}",
