@@ -43,9 +43,8 @@ _MOST_NOTES = 12
 _OTHER = "application/octet-stream"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _MAY_CHANGE = "private, no-cache"
-"""Pictures of a draft are replaced under the same address; their ETag tells."""
+"""Pictures of a draft are replaced, and items made again, under the same address; ETags tell."""
 
-_NEVER_CHANGES = "private, max-age=86400"
 _OF_THIS_VERSION = "private, max-age=31536000, immutable"
 """The address names what is behind it, so that no browser ever asks again."""
 
@@ -67,7 +66,7 @@ class Download:
     media_type: str
     etag: str
     inline: bool = False
-    cache_control: str = _NEVER_CHANGES
+    cache_control: str = _MAY_CHANGE
 
     def headers(self) -> dict[str, str]:
         """List the headers of the answer, apart from its length."""
@@ -250,8 +249,14 @@ def picture_download(picture: Picture, *, name: str) -> Download:
         media_type=picture.media_type,
         etag=picture.sha256,
         inline=True,
-        cache_control=_MAY_CHANGE,
     )
+
+
+def keep_version(answer: Response, version: str | None) -> Response:
+    """Let the browser keep *answer* for as long as it likes if the address names its *version*."""
+    if version and answer.status_code in {200, 304}:
+        answer.headers["Cache-Control"] = _OF_THIS_VERSION
+    return answer
 
 
 def thumbnail_download(thumbnail: Thumbnail, *, asked: str | None) -> Download:

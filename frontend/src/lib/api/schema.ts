@@ -8547,6 +8547,8 @@ export interface operations {
                 repair?: boolean;
                 /** @description Fetch what only the provider has instead of redirecting there: for pages that may not read other sites. */
                 through?: boolean;
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
             };
             header?: never;
             path: {
@@ -8746,7 +8748,10 @@ export interface operations {
     };
     getPreview: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
             header?: never;
             path: {
                 /** @description The job's `id`. */
@@ -8927,7 +8932,10 @@ export interface operations {
     };
     getSprite: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
             header?: never;
             path: {
                 /** @description The job's `id`. */

@@ -11,6 +11,7 @@ from image2model.api.auth import OwnerIn
 from image2model.api.downloads import (
     MEDIA_TYPES,
     Download,
+    keep_version,
     picture_download,
     send_artifact,
     send_model,
@@ -31,6 +32,16 @@ from image2model.jobs.thumbnail import THUMBNAIL_NAME, ThumbnailSize, find_thumb
 from image2model.ports.dispatcher import ItemRef
 from image2model.wire.adjust import AdjustIn
 
+Version = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="Any word that you change when the item has been made again; with it browsers "
+        "keep the answer and do not ask again.",
+        examples=["2-5d0c1a7e93b2"],
+    ),
+]
+
 
 class ModelIn(AdjustIn):
     """The query of a model's download."""
@@ -40,6 +51,13 @@ class ModelIn(AdjustIn):
         description="Fetch what only the provider has instead of redirecting there: for pages "
         "that may not read other sites.",
         examples=[False],
+    )
+    v: str | None = Field(
+        None,
+        max_length=64,
+        description="Any word that you change when the item has been made again; with it browsers "
+        "keep the answer and do not ask again.",
+        examples=["2-5d0c1a7e93b2"],
     )
 
 
@@ -184,19 +202,31 @@ async def get_model(
         format_name,
         asked=asked.asked(),
     )
-    return await send_model(context, request, model, through=asked.through)
+    return keep_version(await send_model(context, request, model, through=asked.through), asked.v)
 
 
 async def get_preview(
-    *, job: JobParam, n: ItemParam, request: Request, context: ContextIn, owner: OwnerIn
+    *,
+    job: JobParam,
+    n: ItemParam,
+    v: Version = None,
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
 ) -> Response:
     """Return a picture of the model; one that only its provider has is fetched for you."""
     file = await download.find_preview(context, owner, ItemRef(JobId(job), n))
-    return await send_preview(context, request, file)
+    return keep_version(await send_preview(context, request, file), v)
 
 
 async def get_sprite(
-    *, job: JobParam, n: ItemParam, request: Request, context: ContextIn, owner: OwnerIn
+    *,
+    job: JobParam,
+    n: ItemParam,
+    v: Version = None,
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
 ) -> Response:
     """
     Return the model from all around as one picture of many, for cards that turn.
@@ -207,7 +237,7 @@ async def get_sprite(
     """
     artifact = await find_sprite(context, owner, ItemRef(JobId(job), n))
     sent = Download(name=SPRITE_NAME, media_type="image/webp", etag=artifact, inline=True)
-    return await send_artifact(context, request, artifact, sent)
+    return keep_version(await send_artifact(context, request, artifact, sent), v)
 
 
 def _add(
