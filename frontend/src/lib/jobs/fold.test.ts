@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Item, Job, JobSummary } from '../api/types';
 import type { Check } from './checks.svelte';
-import { foldDelta, hasPreview, sortItems, tallyOf } from './fold';
+import { foldDelta, hasPreview, isSettled, sortItems, tallyOf } from './fold';
 
 function item(index: number, over: Partial<Item> = {}): Item {
   return {
@@ -105,5 +105,23 @@ describe('hasPreview', () => {
   it('leaves alone what only the provider has', () => {
     const elsewhere = { ...preview, sha256: null, provider_url: 'https://files.example/p.png' };
     expect(hasPreview(made(elsewhere), true)).toBe(false);
+  });
+});
+
+describe('isSettled', () => {
+  const none = { queued: 0, submitting: 0, generating: 0, finishing: 0, succeeded: 2, total: 3 };
+  const at = (state: Job['state'], counts: Partial<typeof COUNTS>): JobSummary =>
+    ({ state, counts: { ...COUNTS, ...none, ...counts } }) as JobSummary;
+
+  it('is not held up by what waits for a decision', () => {
+    expect(isSettled(at('running', { uncertain: 1 }))).toBe(true);
+    expect(isSettled(at('paused', { uncertain: 1 }))).toBe(true);
+    expect(isSettled(at('finished', { failed: 1 }))).toBe(true);
+  });
+
+  it('waits for what is still being made', () => {
+    expect(isSettled(at('running', { uncertain: 1, generating: 1 }))).toBe(false);
+    expect(isSettled(at('running', { uncertain: 1, queued: 1 }))).toBe(false);
+    expect(isSettled(at('draft', { uncertain: 0, queued: 2 }))).toBe(false);
   });
 });

@@ -21,6 +21,16 @@ export function isWorking(item: Item): boolean {
   return ['submitting', 'generating', 'finishing'].includes(item.state);
 }
 
+/**
+ * Whether nothing more is made: a finished job, or one that waits for somebody's decisions alone.
+ */
+export function isSettled(job: JobSummary): boolean {
+  if (job.state === 'finished') return true;
+  const { queued, submitting, generating, finishing, uncertain } = job.counts;
+  const open = queued + submitting + generating + finishing;
+  return job.state !== 'draft' && open === 0 && uncertain > 0;
+}
+
 export interface Tally {
   done: number;
   running: number;
