@@ -11,7 +11,6 @@ const AT_ONCE = 4;
 const TRIES = 3;
 const PAUSE_MS = 800;
 
-/** What is to be sent. */
 export interface Order {
   subjects: Subject[];
   terms: DraftTerms;

@@ -30,6 +30,18 @@ describe('what can be made again', () => {
     expect(adviceFor(item('cancelled'), PUFF)).toBeNull();
   });
 
+  it('tells a refusal from what merely went wrong at the provider', () => {
+    const refused = (kind: string | null): Item => {
+      const one = item('failed', 'provider_rejected');
+      return { ...one, error: { code: 'provider_rejected', message: '', details: { kind } } };
+    };
+    expect(adviceFor(refused('content_policy_violation'), PUFF)).toBe('refused');
+    expect(adviceFor(refused(null), PUFF)).toBe('refused');
+    for (const kind of ['time_limit', 'not_found', 'client_cancelled', 'startup_timeout']) {
+      expect(adviceFor(refused(kind), PUFF)).toBeNull();
+    }
+  });
+
   it('knows when there is nobody to make it', () => {
     expect(adviceFor(item('cancelled'), undefined)).toBe('generator');
     expect(adviceFor(item('failed', 'internal_error'), UNSET)).toBe('generator');

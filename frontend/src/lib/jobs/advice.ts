@@ -24,6 +24,9 @@ const BY_CODE: Readonly<Record<string, Advice>> = {
   provider_rejected: 'refused',
 };
 
+/** What a provider calls failures that were not about the picture: they may not come again. */
+const PASSING_KINDS = /^(time_limit|not_found|client_\w+|file_download_error|\w*timeout\w*)$/;
+
 /**
  * Tells what to do about an item that ended without a model; null: making it again may help.
  *
@@ -33,8 +36,10 @@ const BY_CODE: Readonly<Record<string, Advice>> = {
 export function adviceFor(item: Item, generator: Generator | null | undefined): Advice | null {
   // A picture that was refused is not kept, so there is nothing to make it of.
   if (item.views.length === 0) return 'picture';
-  const byCode = BY_CODE[item.error?.code ?? ''];
-  if (item.state === 'failed' && byCode) return byCode;
+  const byCode = item.state === 'failed' ? BY_CODE[item.error?.code ?? ''] : undefined;
+  const kind = item.error?.details['kind'];
+  const passing = byCode === 'refused' && typeof kind === 'string' && PASSING_KINDS.test(kind);
+  if (byCode && !passing) return byCode;
   return generator === undefined || generator?.missing ? 'generator' : null;
 }
 
