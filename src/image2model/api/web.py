@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from image2model.api.packing import best_encoding, is_known
+
 BUILT = Path(__file__).resolve().parent.parent / "webapp"
 """Where the build writes; absent in a checkout where nobody built it."""
 
@@ -100,9 +102,10 @@ class WebApp:
         }
         if file.media_type.startswith("text/html"):
             headers["Content-Security-Policy"] = self._policy
-        if file.etag in asked.get("if-none-match", ""):
+        if is_known(asked.get("if-none-match", ""), file.etag):
             return Response(status_code=304, headers=headers)
-        encoding = _best_encoding(asked.get("accept-encoding", ""), file)
+        offered = tuple(coding for coding in file.content if coding)
+        encoding = best_encoding(asked.get("accept-encoding", ""), offered)
         if encoding:
             headers["Content-Encoding"] = encoding
         return Response(file.content[encoding], media_type=file.media_type, headers=headers)
@@ -153,14 +156,8 @@ def _moved(index: WebFile, base_path: str) -> WebFile:
 
 
 def _etag_of(content: bytes) -> str:
-    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-
-
-def _best_encoding(accepted: str, file: WebFile) -> str:
-    """Choose the smallest copy that the browser takes; "": the plain one."""
-    offers = [part.strip().partition(";") for part in accepted.lower().split(",")]
-    names = {name for name, _, weight in offers if weight.replace(" ", "") not in {"q=0", "q=0.0"}}
-    return next((encoding for encoding in file.content if encoding in names), "")
+    # Weak: the same tag stands for the packed and the plain bytes.
+    return f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def page_policy(index: bytes) -> str:

@@ -201,6 +201,18 @@ def fidelity_of(model: bytes, photo: bytes, limits: PictureLimits) -> FidelityFa
     )
 
 
+def thumbnail_of(picture: bytes, size_px: int, limits: PictureLimits) -> bytes:
+    """
+    Draw a picture small, as a WebP file.
+
+    Raises:
+        InvalidPictureError: It cannot be read.
+    """
+    from image2model.geometry.thumbnail import render_thumbnail
+
+    return render_thumbnail(picture, size_px, limits=limits)
+
+
 def sprite_of(model: bytes) -> bytes:
     """
     Draw a model, whatever its format, from all around, as a WebP file.

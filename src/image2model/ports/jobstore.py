@@ -732,17 +732,21 @@ class JobStore(Facts, Protocol):
 
     async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
         """
-        Remember that *artifact* is made of *source*, a file of a result, and goes when it goes.
+        Remember that *artifact* is made of *source* and goes when it goes.
 
         May be called twice.
 
+        Args:
+            source: A picture of an item, or a file of a result.
+            artifact: What is made of it.
+
         Returns:
-            Whether a result still has *source*; if not, nothing is remembered.
+            Whether an item still has *source*; if not, nothing is remembered.
         """
         ...
 
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
-        """Tell which of *artifacts* no job names, nor what is made of its results."""
+        """Tell which of *artifacts* no job names, nor what is made of its pictures and results."""
         ...
 
     async def take_turn(self, duty: str, *, worker: WorkerId, lease_s: float) -> bool:

@@ -199,14 +199,14 @@ class MemoryJobStore:
         named = list(draft.artifacts())
         now = self._clock.now()
         drafts.put_picture(draft, ref, picture, name=name, item_limit=item_limit, now=now)
-        return self._orphans(named)
+        return self._with_derived(self._orphans(named))
 
     async def remove_item(self, ref: ItemRef) -> Sequence[ArtifactId]:
         """Remove an item from a draft; later ones move up."""
         draft = self._find(ref.job)
         named = list(draft.artifacts())
         drafts.remove_item(draft, ref.index, now=self._clock.now())
-        return self._orphans(named)
+        return self._with_derived(self._orphans(named))
 
     async def move_item(self, ref: ItemRef, *, to: int) -> None:
         """Put an item of a draft at the place of another; those between move by one."""
@@ -441,7 +441,7 @@ class MemoryJobStore:
         return [job for _, job in sorted(over)[:limit]]
 
     async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
-        """Remember what is made of a file of a result, if a result still has it."""
+        """Remember what is made of a picture or a file of a result, if an item still has it."""
         if self._orphans([source]):
             return False
         self._derived[artifact] = source

@@ -119,6 +119,12 @@ class PictureView(ReplyModel):
         description="Where the picture can be read, relative to the server.",
         examples=[f"{_ITEM_URL}/views/front"],
     )
+    thumb_url: str = Field(
+        "",
+        description="Where a small rendition can be read, relative to the server: WebP, at most "
+        "480 pixels, or 160 with `&size_px=160`. The address changes with the picture.",
+        examples=[f"{_ITEM_URL}/views/front/thumb.webp?v=5d0c1a7e93b2f846"],
+    )
     file_name: str = Field(
         "", description="What its file was called; empty: not known.", examples=["teapot.png"]
     )
@@ -347,6 +353,12 @@ class JobSummary(ReplyModel):
         examples=["keep"],
     )
     starred: bool = Field(description="Kept beyond the retention.", examples=[False])
+    stored_bytes: int = Field(
+        0,
+        description="Bytes of its pictures and of the results that are kept here, which deleting "
+        "it gives back.",
+        examples=[6_291_456],
+    )
 
 
 class JobOut(JobSummary):
@@ -364,10 +376,20 @@ class JobDelta(JobSummary):
     )
 
 
+class ListedJob(JobSummary):
+    """A job in a list."""
+
+    covers: list[str] = Field(
+        default_factory=list,
+        description="The `thumb_url` of the first picture of its first items, four at most.",
+        examples=[[f"{_ITEM_URL}/views/front/thumb.webp?v=5d0c1a7e93b2f846"]],
+    )
+
+
 class JobList(ReplyModel):
     """One page of jobs, newest first."""
 
-    jobs: list[JobSummary] = Field(description="Jobs without their items.")
+    jobs: list[ListedJob] = Field(description="Jobs without their items.")
     next: str | None = Field(
         description="Pass it as `cursor` for more; null: the last page.",
         examples=[f"1795253400.000000-{EXAMPLE_JOB}"],

@@ -420,6 +420,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/items/{n}/views/{view}/thumb.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a picture of an item, small
+         * @description Return a small rendition of a picture, made when it is first asked for.
+         */
+        get: operations["getThumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/{job}/items/{n}/files/{name}": {
         parameters: {
             query?: never;
@@ -1874,6 +1894,13 @@ export interface components {
              */
             starred: boolean;
             /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
              * Items
              * @description The items touched since, by index; all of them while it is a draft. Items whose index is not below `counts.total` are gone.
              */
@@ -1956,7 +1983,7 @@ export interface components {
              * Jobs
              * @description Jobs without their items.
              */
-            jobs: components["schemas"]["JobSummary"][];
+            jobs: components["schemas"]["ListedJob"][];
             /**
              * Next
              * @description Pass it as `cursor` for more; null: the last page.
@@ -2076,6 +2103,13 @@ export interface components {
              * @example false
              */
             starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
             /**
              * Items
              * @description In order of their index.
@@ -2269,6 +2303,13 @@ export interface components {
              * @example false
              */
             starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
         };
         /**
          * LedgerEntryOut
@@ -2454,6 +2495,134 @@ export interface components {
             links_s: number;
         };
         /**
+         * ListedJob
+         * @description A job in a list.
+         */
+        ListedJob: {
+            /**
+             * Id
+             * @description 32 hex digits.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            id: string;
+            /**
+             * Name
+             * @description For people.
+             * @example Kitchen shelf
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example finished
+             * @enum {string}
+             */
+            state: "draft" | "running" | "paused" | "finished";
+            /**
+             * Generator
+             * @description What makes the items, such as `local/puff`.
+             * @example local/puff
+             */
+            generator: string;
+            /**
+             * Options
+             * @description The generator's options, defaults filled in.
+             * @example {
+             *       "back": "auto",
+             *       "depth": 1
+             *     }
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Formats
+             * @description Formats wished of every result; none: as delivered.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats: string[];
+            /**
+             * Adjust
+             * @description What the models were to be adjusted to.
+             * @example {
+             *       "height_mm": 80,
+             *       "max_bytes": 4000000
+             *     }
+             */
+            adjust: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it came in.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Started At
+             * @description When it was started; null: still a draft.
+             * @example 2026-11-21T09:30:01Z
+             */
+            started_at: string | null;
+            /**
+             * Finished At
+             * @description When its last item became final; null: not yet.
+             * @example 2026-11-21T09:30:48Z
+             */
+            finished_at: string | null;
+            /**
+             * Version
+             * @description Grows with every visible change.
+             * @example 17
+             */
+            version: number;
+            /** @description Items by state. */
+            counts: components["schemas"]["Counts"];
+            /** @description How far it is. */
+            progress: components["schemas"]["JobProgress"];
+            /** @description What it costs. */
+            cost: components["schemas"]["Cost"];
+            /**
+             * Expires At
+             * @description When it will be deleted; null: never.
+             * @example 2026-12-21T09:30:48Z
+             */
+            expires_at: string | null;
+            /**
+             * Keep
+             * @description Whether results are kept by the server, or their provider's URLs alone.
+             * @default keep
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
+             * Starred
+             * @description Kept beyond the retention.
+             * @example false
+             */
+            starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
+             * Covers
+             * @description The `thumb_url` of the first picture of its first items, four at most.
+             * @example [
+             *       "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846"
+             *     ]
+             */
+            covers: string[];
+        };
+        /**
          * MaterialOut
          * @description How a part of a model looks.
          */
@@ -2541,6 +2710,13 @@ export interface components {
              * @example /api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front
              */
             url: string;
+            /**
+             * Thumb Url
+             * @description Where a small rendition can be read, relative to the server: WebP, at most 480 pixels, or 160 with `&size_px=160`. The address changes with the picture.
+             * @default
+             * @example /api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846
+             */
+            thumb_url: string;
             /**
              * File Name
              * @description What its file was called; empty: not known.
@@ -3034,7 +3210,11 @@ export interface operations {
                      *           },
                      *           "expires_at": "2026-12-21T09:30:48Z",
                      *           "keep": "keep",
-                     *           "starred": false
+                     *           "starred": false,
+                     *           "stored_bytes": 6291456,
+                     *           "covers": [
+                     *             "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846"
+                     *           ]
                      *         }
                      *       ],
                      *       "next": "1795253400.000000-0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
@@ -3278,6 +3458,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3287,6 +3468,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -3399,6 +3581,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3408,6 +3591,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -3699,6 +3883,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3708,6 +3893,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -4068,6 +4254,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4077,6 +4264,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -4479,6 +4667,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4488,6 +4677,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -4718,6 +4908,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4727,6 +4918,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -4970,6 +5162,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4979,6 +5172,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -5222,6 +5416,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5231,6 +5426,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -5628,6 +5824,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5637,6 +5834,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -5905,6 +6103,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5914,6 +6113,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -6169,6 +6369,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6178,6 +6379,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -6427,6 +6629,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6436,6 +6639,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -6682,6 +6886,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6691,6 +6896,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -7344,6 +7550,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7353,6 +7560,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -7599,6 +7807,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7608,6 +7817,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -7863,6 +8073,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7872,6 +8083,7 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
                      *               "height_px": 768,
@@ -8044,6 +8256,164 @@ export interface operations {
              *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
              */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getThumbnail: {
+        parameters: {
+            query?: {
+                /** @description The most pixels of its longer side. */
+                size_px?: 160 | 480;
+                /** @description The version, as `thumb_url` has it; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+                /** @description Which side of the object the picture shows. */
+                view: "front" | "left" | "back" | "right" | "top" | "bottom" | "front-left" | "front-right";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             *     - `view_not_found`: The item has no picture of that view.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8270,6 +8640,8 @@ export interface operations {
                 repair?: boolean;
                 /** @description Fetch what only the provider has instead of redirecting there: for pages that may not read other sites. */
                 through?: boolean;
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
             };
             header?: never;
             path: {
@@ -8469,7 +8841,10 @@ export interface operations {
     };
     getPreview: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
             header?: never;
             path: {
                 /** @description The job's `id`. */
@@ -8650,7 +9025,10 @@ export interface operations {
     };
     getSprite: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
             header?: never;
             path: {
                 /** @description The job's `id`. */

@@ -2,7 +2,7 @@
 import type { Limits } from '../api/types';
 
 /** Why a picture cannot be sent; the server would refuse it, too. */
-export type Refusal = 'type' | 'large' | 'empty' | 'pixels' | 'tiny' | 'unreadable';
+export type Refusal = 'type' | 'large' | 'empty' | 'pixels' | 'tiny' | 'unreadable' | 'server';
 
 /** Until the server has said: what it takes if nobody has changed its settings. */
 export const USUAL_LIMITS: Limits = {

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Item, Job, JobSummary } from '../api/types';
 import type { Check } from './checks.svelte';
-import { foldDelta, hasPreview, isInDoubt, resubmitUsd, sortItems, tallyOf } from './fold';
+import {
+  foldDelta,
+  hasPreview,
+  isInDoubt,
+  isSettled,
+  resubmitUsd,
+  sortItems,
+  tallyOf,
+} from './fold';
 
 function item(index: number, over: Partial<Item> = {}): Item {
   return {
@@ -135,5 +143,23 @@ describe('resubmitUsd', () => {
     expect(resubmitUsd(item(0, { state: 'failed', error: null }))).toBeNull();
     const running = item(0, { state: 'finishing', error: error({ resubmit_usd: 0.3 }) });
     expect(resubmitUsd(running)).toBeNull();
+  });
+});
+
+describe('isSettled', () => {
+  const none = { queued: 0, submitting: 0, generating: 0, finishing: 0, succeeded: 2, total: 3 };
+  const at = (state: Job['state'], counts: Partial<typeof COUNTS>): JobSummary =>
+    ({ state, counts: { ...COUNTS, ...none, ...counts } }) as JobSummary;
+
+  it('is not held up by what waits for a decision', () => {
+    expect(isSettled(at('running', { uncertain: 1 }))).toBe(true);
+    expect(isSettled(at('paused', { uncertain: 1 }))).toBe(true);
+    expect(isSettled(at('finished', { failed: 1 }))).toBe(true);
+  });
+
+  it('waits for what is still being made', () => {
+    expect(isSettled(at('running', { uncertain: 1, generating: 1 }))).toBe(false);
+    expect(isSettled(at('running', { uncertain: 1, queued: 1 }))).toBe(false);
+    expect(isSettled(at('draft', { uncertain: 0, queued: 2 }))).toBe(false);
   });
 });

@@ -33,6 +33,16 @@ export function resubmitUsd(item: Item): number | null {
   return item.state === 'failed' && typeof usd === 'number' ? usd : null;
 }
 
+/**
+ * Whether nothing more is made: a finished job, or one that waits for somebody's decisions alone.
+ */
+export function isSettled(job: JobSummary): boolean {
+  if (job.state === 'finished') return true;
+  const { queued, submitting, generating, finishing, uncertain } = job.counts;
+  const open = queued + submitting + generating + finishing;
+  return job.state !== 'draft' && open === 0 && uncertain > 0;
+}
+
 export interface Tally {
   done: number;
   running: number;

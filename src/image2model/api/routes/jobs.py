@@ -10,7 +10,7 @@ from image2model.api.auth import CallerIn, OwnerIn, count_job
 from image2model.api.job_form import read_draft, read_job_form
 from image2model.api.params import Cursor, IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
-from image2model.api.translate import job_delta, job_out, job_summary, job_url
+from image2model.api.translate import job_delta, job_out, job_url, listed_job
 from image2model.core import errors
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId
@@ -142,7 +142,7 @@ async def list_jobs(
         limit=limit,
     )
     page = await watch.list_jobs(context, query)
-    return JobList(jobs=[job_summary(context, job) for job in page.jobs], next=page.next)
+    return JobList(jobs=[listed_job(context, job) for job in page.jobs], next=page.next)
 
 
 @router.get(

@@ -274,7 +274,7 @@ class RedisJobStore:
         return await listing.expired_jobs(self._database, draft_life_s=draft_life_s, limit=limit)
 
     async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
-        """Remember what is made of a file of a result, if a result still has it."""
+        """Remember what is made of a picture or a file of a result, if an item still has it."""
 
         async def attempt() -> bool:
             named = await self._database.run("HGET", keys.NAMED, source)

@@ -74,7 +74,7 @@ def delete_job(tx: Transaction, job: JobId) -> Sequence[ArtifactId]:
         )
     )
     tx.run(sa.delete(jobs).where(jobs.c.id == job))
-    return _with_derived(tx, orphans(tx, named))
+    return with_derived(tx, orphans(tx, named))
 
 
 def replace_result(tx: Transaction, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
@@ -90,7 +90,7 @@ def replace_result(tx: Transaction, ref: ItemRef, result: Result) -> Sequence[Ar
     replace_files(tx, item, result)
     locked.change([item], {"facts": dict(result.facts)})
     locked.touch()
-    return _with_derived(tx, orphans(tx, named))
+    return with_derived(tx, orphans(tx, named))
 
 
 def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId]:
@@ -103,7 +103,12 @@ def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId
             statement = sa.select(table.c.artifact).where(table.c.artifact.in_(some))
             named.update(tx.run(statement).scalars())
         # A row can outlive its source where one was written while the other went.
-        alive = sa.exists().where(result_files.c.artifact == derived_files.c.source)
+        alive = sa.or_(
+            *(
+                sa.exists().where(table.c.artifact == derived_files.c.source)
+                for table in (pictures, result_files)
+            )
+        )
         statement = sa.select(derived_files.c.artifact).where(
             derived_files.c.artifact.in_(some), alive
         )
@@ -112,11 +117,14 @@ def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId
 
 
 def add_derived(tx: Transaction, source: ArtifactId, artifact: ArtifactId) -> bool:
-    """Remember what is made of a file of a result, if there still is one that has it."""
-    alive = sa.select(result_files.c.artifact).where(result_files.c.artifact == source)
-    # Neither may the source go now, nor another transaction add the same.
-    lock_rows(tx.connection, alive)
-    if tx.run(alive.limit(1)).first() is None:
+    """Remember what is made of a picture or a result's file, if an item still has that."""
+    for table in (result_files, pictures):
+        alive = sa.select(table.c.artifact).where(table.c.artifact == source)
+        # Neither may the source go now, nor another transaction add the same.
+        lock_rows(tx.connection, alive)
+        if tx.run(alive.limit(1)).first() is not None:
+            break
+    else:
         return False
     known = sa.select(derived_files.c.artifact).where(derived_files.c.artifact == artifact)
     if tx.run(known).first() is None:
@@ -124,7 +132,7 @@ def add_derived(tx: Transaction, source: ArtifactId, artifact: ArtifactId) -> bo
     return True
 
 
-def _with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[ArtifactId]:
+def with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[ArtifactId]:
     """Forget what was made of files that nothing names any more; returns these and those."""
     made: list[ArtifactId] = []
     for start in range(0, len(gone), _ARTIFACTS_AT_ONCE):

@@ -139,7 +139,7 @@ result_files = sa.Table(
     sa.Column("notes", Json, nullable=False),
 )
 
-# What is made of files of results, such as other formats; goes when the last of those goes.
+# What is made of pictures and results, such as other formats; goes when the last of those goes.
 derived_files = sa.Table(
     "derived_files",
     metadata,
