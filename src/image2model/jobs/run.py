@@ -1,5 +1,6 @@
 """Run one item from wherever it stands to its end."""
 
+import dataclasses
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,7 @@ from image2model.core.errors import (
     ProviderAccountBlocked,
     ProviderError,
     ProviderRejected,
+    ProviderResultInvalid,
     ProviderUnavailable,
     StorageError,
     SubmissionUncertain,
@@ -441,6 +443,9 @@ class _Run:
                 retry_after_s = getattr(error, "retry_after_s", None)
                 delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
                 await self._requeue(problem, delay_s=delay_s)
+            case ProviderResultInvalid():
+                again = dataclasses.replace(problem, message=f"{problem.message} Retry the item.")
+                await self._fail(again)
             case _:
                 await self._fail(problem, made=_may_be_fetched_again(error))
 
