@@ -475,7 +475,8 @@ class Settings(BaseSettings):
     )
     collect_s: float = Field(
         300.0,
-        ge=0.0,
+        ge=1.0,
+        le=86_400.0,
         description="Seconds for which a model that was made and paid for is fetched again by "
         "itself where it cannot be fetched or kept. After that it is fetched when it is retried.",
     )

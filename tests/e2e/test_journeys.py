@@ -25,7 +25,7 @@ from tests.e2e.journey import (
     wait_for_model,
     wait_for_results,
 )
-from tests.e2e.site import VIEWS, Simulator, Site
+from tests.e2e.site import VIEWS, Simulator, Site, open_site
 
 PHONE = {
     "viewport": {"width": 360, "height": 740},
@@ -210,6 +210,32 @@ def test_what_would_be_refused_again_is_not_offered_again(
     expect(failed).to_contain_text("It would be refused again.")
     expect(page.get_by_role("button", name="Retry")).to_have_count(0)
     assert serious_faults(page) == []
+
+
+def test_a_lost_item_is_made_again_for_its_price(
+    tmp_path: Path, simulator: Simulator, visit: Visit
+) -> None:
+    """It is fetched again first, for nothing; what costs money is a button of its own."""
+    simulator.control("/faults", {"on": "run", "action": "mesh_html", "times": 1})
+    hasty = {**simulator.environment, "IMAGE2MODEL_COLLECT_S": "1"}
+    with open_site(tmp_path, hasty) as site:
+        page = visit(site)
+        open_upload(page, generator="Tripo v2.5", provider="fal")
+        add(page, pictures()[:2])
+        make(page, 2)
+        failed = page.locator("li[data-state=failed]")
+        again = failed.get_by_role("button", name=re.compile("again for"))
+        expect(again).to_have_text("Make again for $0.30", timeout=LONG_MS)
+        expect(failed).to_contain_text("It is paid for")
+        assert serious_faults(page) == []
+        failed.get_by_role("button", name="Fetch again, free").click()
+        expect(failed).to_have_count(0)
+        expect(again).to_be_visible(timeout=LONG_MS)
+        assert len(simulator.control("/ledger")["submits"]) == 2
+        again.click()
+        heading = page.get_by_role("heading", name="2 models are ready")
+        expect(heading).to_be_visible(timeout=LONG_MS)
+        assert len(simulator.control("/ledger")["submits"]) == 3
 
 
 def test_an_uncertain_item_is_decided_by_a_person(

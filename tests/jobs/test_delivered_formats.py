@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 
 from image2model.core.errors import FileNotInResult, FormatUnsupported
+from image2model.core.generator import GeneratorId, Price
 from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Handle, Item
 from image2model.core.rules import offered_usd
@@ -20,11 +21,13 @@ from image2model.geometry.formats.convert import convert_file
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.control import retry_items
 from image2model.jobs.download import find_model, make_model
 from image2model.jobs.report import report_item
 from image2model.jobs.sprite import find_sprite
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.provider import Delivery, ProvidedFile, Work
+from image2model.providers.function import FunctionProvider
 from image2model.testing.scripted_provider import SCRIPTED, ScriptedProvider
 from image2model.testing.tiny_model import tiny_glb
 from tests.rig import Rig, disc_png
@@ -201,3 +204,29 @@ async def test_its_format_is_by_its_bytes(rig: Rig, name: str, made_as: str, kno
     assert item.state is ItemState.SUCCEEDED
     assert item.mesh is not None
     assert (item.mesh.name, item.mesh.format) == (f"mug.{known_as}", known_as.lower())
+
+
+@pytest.mark.parametrize("content", [b"hello", b"", _png(), tiny_glb()[:-9]])
+async def test_plug_in_that_makes_no_model(rig: Rig, content: bytes) -> None:
+    """What costs nothing fails at once, and is made anew by a retry."""
+    asked: list[str] = []
+
+    async def make(work: Work) -> bytes:
+        asked.append(work.name)
+        return content if len(asked) == 1 else tiny_glb()
+
+    card = replace(rig.provider.cards()[0], id=GeneratorId("acme/cube"), price=Price())
+    catalogue = Catalogue([FunctionProvider("acme", [card], make)], default=card.id)
+    rig.context = replace(rig.context, catalogue=catalogue)
+    rig.keeper, rig.runner = rig.worker("one")
+    job = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    (item,) = (await rig.store.get_job(job.id)).items
+    assert (item.state, item.attempts[0].state) == (ItemState.FAILED, AttemptState.FAILED)
+    assert item.problem is not None
+    assert item.problem.code == "provider_result_invalid"
+    assert offered_usd(item) is None
+    await retry_items(rig.context, ANNA, job.id)
+    await rig.run_dispatched()
+    (item,) = (await rig.store.get_job(job.id)).items
+    assert (item.state, len(asked)) == (ItemState.SUCCEEDED, 2)

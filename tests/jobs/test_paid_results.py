@@ -29,7 +29,6 @@ from image2model.core.job import Item, Job
 from image2model.core.rules import offered_usd
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.geometry.picture_limits import PictureLimits
-from image2model.jobs.computations import inspect_model
 from image2model.jobs.context import Rules
 from image2model.jobs.control import cancel_items, delete_job, resolve_item, retry_items
 from image2model.jobs.recover import Sweeper
@@ -314,14 +313,9 @@ async def test_a_paid_item_that_is_stopped_while_it_waits_is_not_paid_again(bill
 
 async def test_a_mesh_that_cannot_be_examined_is_delivered_in_the_end(billing: Rig) -> None:
     """For lack of memory, or of time; the facts say why nothing is known of it."""
-
-    class Weak(InlineCompute):
-        async def run(self, limit_s: float, function: object, *arguments: object) -> object:  # type: ignore[override]
-            if function is inspect_model:
-                raise ComputeTimedOut(function="inspect_model", limit_s=limit_s)
-            return await super().run(limit_s, function, *arguments)  # type: ignore[arg-type]
-
-    billing.context = replace(billing.context, compute=Weak())
+    slow = ComputeTimedOut(function="inspect_model", limit_s=120.0)
+    weak = InlineCompute(failures={"inspect_model": slow})
+    billing.context = replace(billing.context, compute=weak)
     billing.keeper, billing.runner = billing.worker("weak")
     job = await billing.submit(ANNA, "mug")
     await billing.run_on()

@@ -32,9 +32,11 @@ _COLLECTING = "collecting"
 NOT_FOUND = "not_found"
 """The kind of refusal that says that the provider knows nothing of the work any more."""
 
-_FIRST_DELAY_S = 2.0
+_FIRST_DELAY_S = 3.0
+"""Longer than due items are looked for apart, or it would seem that their message was lost."""
+
 _LONGEST_DELAY_S = 60.0
-_SAME_FOR_S = 60.0
+_SAME_FOR_S = 40.0
 """How long the same useless bytes must come before nothing else is expected any more."""
 
 _NOT_BY_ITSELF = (
@@ -225,13 +227,14 @@ def next_try(item: Item, failure: Failure, *, now: datetime, limit_s: float) -> 
         limit_s: How long it is fetched again by itself, in seconds.
     """
     tries = _Tries.of(item.problem, now=now).one_more(failure.sha256, now=now)
-    delay_s = min(_FIRST_DELAY_S * 2.0 ** min(tries.count - 1, 10), _LONGEST_DELAY_S)
-    left = tries.since + timedelta(seconds=limit_s) - now
+    left_s = (tries.since + timedelta(seconds=limit_s) - now).total_seconds()
+    growing_s = _FIRST_DELAY_S * 2.0 ** min(tries.count - 1, 10)
+    delay_s = min(growing_s, _LONGEST_DELAY_S, left_s)
     same_s = (now - tries.same_since).total_seconds() if tries.same_since else 0.0
     is_useless = (
         failure.sha256 is not None and tries.count > 1 and same_s >= min(_SAME_FOR_S, limit_s / 2)
     )
-    if failure.may_pass and not is_useless and delay_s <= left.total_seconds():
+    if failure.may_pass and not is_useless and delay_s > 0.0:
         advice = f"{_paid(item)}, and fetched again by itself."
         known = {**failure.details, _COLLECTING: tries.as_json()}
         problem = Problem(code=failure.code, message=f"{failure.reason} {advice}", details=known)

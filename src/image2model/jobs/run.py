@@ -1,5 +1,6 @@
 """Run one item from wherever it stands to its end."""
 
+import dataclasses
 import logging
 import math
 from collections.abc import Awaitable, Callable, Collection, Iterator
@@ -24,6 +25,7 @@ from image2model.core.errors import (
     ProviderAccountBlocked,
     ProviderError,
     ProviderRejected,
+    ProviderResultInvalid,
     ProviderUnavailable,
     StorageError,
     SubmissionUncertain,
@@ -345,7 +347,8 @@ class _Run:
             ref = self._claim.ref
             _log.warning("cost of item %d of job %s: %s", ref.index, ref.job, error)
             return None
-        return estimated_usd if cost_usd is None else cost_usd
+        # An estimate of nothing may be a price that is not known.
+        return cost_usd if cost_usd is not None else estimated_usd or None
 
     async def _book(self, progress: Progress, cost_usd: Decimal | None) -> None:
         """Write what the work has cost as soon as it is known, whatever becomes of its files."""
@@ -482,6 +485,9 @@ class _Run:
                 retry_after_s = getattr(error, "retry_after_s", None)
                 delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
                 await self._requeue(problem, delay_s=delay_s, cost_usd=error.cost_usd)
+            case ProviderResultInvalid():
+                again = dataclasses.replace(problem, message=f"{problem.message} Retry the item.")
+                await self._fail(again, cost_usd=error.cost_usd)
             case _:
                 made = _may_be_fetched_again(error)
                 await self._fail(problem, made=made, cost_usd=error.cost_usd)
@@ -508,12 +514,13 @@ class _Run:
         """
         Whether the provider has accepted the item, and may have charged for it.
 
-        What is computed on this machine for nothing is made again more easily than fetched.
+        What costs nothing, by its price or by its bill, is made again more easily than fetched.
         """
         attempt = undelivered_attempt(self._claim.item.attempts)
-        if attempt is None:
+        if attempt is None or attempt.cost_usd == 0:
             return False
-        return not self._makes_here or attempt.submission.estimated_usd > 0
+        # Who writes bills may charge for what the price is not known of.
+        return attempt.submission.estimated_usd > 0 or isinstance(self._provider, BillReader)
 
     def _is_verdict(self, error: Image2ModelError) -> bool:
         """Tell whether *error* is the provider's own word that nothing will come of the work."""

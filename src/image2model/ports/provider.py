@@ -262,7 +262,8 @@ class BillReader(Protocol):
     What a provider has besides, if it knows what work cost before its files are fetched.
 
     The cost is booked as soon as work is done, whatever becomes of its files. A provider without
-    this is taken at its estimate, until `Delivery.cost_usd` says otherwise.
+    this is taken at its estimate, until `Delivery.cost_usd` says otherwise; and at its word where
+    the estimate is nothing: what failed is then made again, and not fetched again.
     """
 
     async def read_bill(self, handle: Handle) -> Decimal | None:

@@ -123,8 +123,9 @@ export const item = {
   retry: 'Retry',
   retryName: (name: string) => `Retry ${name}`,
   fetchAgain: 'Fetch again, free',
+  fetchAgainName: (name: string) => `Fetch again, free: ${name}`,
   makeAgain: (price: string) => `Make again for ${price}`,
-  makeAgainName: (name: string, price: string) => `Make ${name} again for ${price}`,
+  makeAgainName: (name: string, price: string) => `Make again for ${price}: ${name}`,
   make: 'Make it',
   makeName: (name: string) => `Make ${name} after all`,
   advice: {
