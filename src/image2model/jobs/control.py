@@ -158,12 +158,15 @@ async def resolve_item(
 
 async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
     """
-    Delete a job with its pictures and results; workers on it stop.
+    Delete a job with its pictures and results; workers on it stop, and nothing more is sent.
 
     Raises:
         JobNotFound: The owner has no such job.
     """
     await owned_job(context, owner, job_id)
+    with contextlib.suppress(WrongState):  # It does not run: nothing of it is being sent.
+        await context.store.pause_job(job_id)
+        await _until_sent(context, job_id)
     files = await context.store.delete_job(job_id)
     await context.recall()
     await discard_artifacts(context, files)
@@ -171,14 +174,18 @@ async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
 
 
 async def _stopped(context: Context, job_id: JobId) -> Job:
-    """Have workers hear of it at once, and let what was being sent at that moment be sent."""
+    await _until_sent(context, job_id)
+    return await _changed(context, job_id)
+
+
+async def _until_sent(context: Context, job_id: JobId) -> None:
+    """Have workers hear of a stop at once, and let what was being sent at that moment be sent."""
     await context.recall()
     await context.announce(job_id)
     with anyio.move_on_after(_BEING_SENT_S):
         async with context.feed.watch(job_id) as watch:
             while any(map(_is_being_sent, (await context.store.get_job(job_id)).items)):
                 await watch.changed(timeout_s=_LOOK_EVERY_S)
-    return await _changed(context, job_id)
 
 
 def _is_being_sent(item: Item) -> bool:
