@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection
+from decimal import Decimal
 
 import anyio
 
@@ -9,13 +10,13 @@ from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job, Problem
 from image2model.core.names import clean_name
-from image2model.core.states import AttemptState, ItemState
+from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.keep_links import keep_links
 from image2model.jobs.linked import settle_life
-from image2model.jobs.submit import dispatch_queued
+from image2model.jobs.submit import DraftChange, change_draft, dispatch_queued
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
 
@@ -56,6 +57,24 @@ async def update_job(
     changed = await context.store.update_job(job_id, name=clean, starred=starred)
     if starred is False:
         await settle_life(context, changed)
+    await context.announce(job_id)
+    return await context.store.get_job(job_id)
+
+
+async def set_budget(context: Context, owner: OwnerId, job_id: JobId, budget_usd: Decimal) -> Job:
+    """
+    Change the most that a job may cost, in US dollars; 0: no limit.
+
+    What a started job left because its budget was used up is then made by a retry.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+        WrongState: It is a draft that was started at the same moment; ask again.
+    """
+    job = await owned_job(context, owner, job_id)
+    if job.state is JobState.DRAFT:
+        return await change_draft(context, owner, job_id, DraftChange(budget_usd=budget_usd))
+    await context.store.set_budget(job_id, budget_usd or None)
     await context.announce(job_id)
     return await context.store.get_job(job_id)
 
