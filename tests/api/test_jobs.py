@@ -155,6 +155,22 @@ async def test_a_running_job_keeps_its_generator(client: httpx2.AsyncClient) -> 
     assert problem_of(reply, 409)["code"] == "wrong_state"
 
 
+async def test_a_raised_budget_pays_for_the_rest(client: httpx2.AsyncClient, rig: Rig) -> None:
+    """What is made is not paid for again."""
+    job = await make_job(client, "cup", "mug", "jug", budget_usd="0.45")
+    await rig.run_dispatched()
+    found = await read(client, job)
+    assert (found["counts"]["succeeded"], found["counts"]["failed"]) == (2, 1)
+    reply = await client.patch(f"{JOBS}/{job['id']}", json={"budget_usd": 0.6, "name": "All"})
+    assert (reply.json()["cost"]["budget_usd"], reply.json()["name"]) == (0.6, "All")
+    await client.post(f"{JOBS}/{job['id']}/retry")
+    await rig.run_dispatched()
+    assert (await read(client, job))["counts"]["succeeded"] == 3
+    assert [rig.provider.submits_of(name) for name in ("cup", "mug", "jug")] == [1, 1, 1]
+    reply = await client.patch(f"{JOBS}/{job['id']}", json={"budget_usd": 0})
+    assert reply.json()["cost"]["budget_usd"] is None
+
+
 async def test_a_deleted_job_is_gone_with_its_files(client: httpx2.AsyncClient, rig: Rig) -> None:
     job = await make_job(client, "cup")
     await rig.run_dispatched()

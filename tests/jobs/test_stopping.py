@@ -183,3 +183,19 @@ async def test_a_refusal_that_comes_with_a_cancel_is_no_lost_answer(rig: Rig) ->
     assert item.state is ItemState.CANCELLED
     assert [(a.state, a.cost_usd) for a in item.attempts] == [(AttemptState.FAILED, Decimal(0))]
     assert ("reconcile", "one") not in rig.provider.calls
+
+
+async def test_what_is_paid_for_is_fetched_although_the_budget_is_used_up(rig: Rig) -> None:
+    """Only what would have to be sent is left."""
+    outage = ProviderUnavailable(provider="scripted", reason="down")
+    rig.provider.fail("collect", "one", [outage])
+    request = JobRequest(budget_usd=Decimal("0.20"))
+    job = await rig.submit(ANNA, "one", "two", request=request)
+    first, second = rig.dispatcher.take()
+    await rig.runner.run(first)
+    await rig.store.retry_items(job.id, [0])
+    await rig.runner.run(second)
+    await rig.runner.run(first)
+    states = [item.state for item in await items_of(rig, job)]
+    assert states == [ItemState.SUCCEEDED, ItemState.FAILED]
+    assert rig.provider.submits_of("one") == 1

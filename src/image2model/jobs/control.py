@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection
+from decimal import Decimal
 
 import anyio
 
@@ -10,13 +11,13 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job, Problem
 from image2model.core.names import clean_name
 from image2model.core.rules import offered_usd
-from image2model.core.states import AttemptState, ItemState
+from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.keep_links import keep_links
 from image2model.jobs.linked import settle_life
-from image2model.jobs.submit import dispatch_queued
+from image2model.jobs.submit import DraftChange, change_draft, dispatch_queued
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
 
@@ -57,6 +58,24 @@ async def update_job(
     changed = await context.store.update_job(job_id, name=clean, starred=starred)
     if starred is False:
         await settle_life(context, changed)
+    await context.announce(job_id)
+    return await context.store.get_job(job_id)
+
+
+async def set_budget(context: Context, owner: OwnerId, job_id: JobId, budget_usd: Decimal) -> Job:
+    """
+    Change the most that a job may cost, in US dollars; 0: no limit.
+
+    What a started job left because its budget was used up is then made by a retry.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+        WrongState: It is a draft that was started at the same moment; ask again.
+    """
+    job = await owned_job(context, owner, job_id)
+    if job.state is JobState.DRAFT:
+        return await change_draft(context, owner, job_id, DraftChange(budget_usd=budget_usd))
+    await context.store.set_budget(job_id, budget_usd or None)
     await context.announce(job_id)
     return await context.store.get_job(job_id)
 
@@ -169,12 +188,15 @@ async def resolve_item(
 
 async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
     """
-    Delete a job with its pictures and results; workers on it stop.
+    Delete a job with its pictures and results; workers on it stop, and nothing more is sent.
 
     Raises:
         JobNotFound: The owner has no such job.
     """
     await owned_job(context, owner, job_id)
+    with contextlib.suppress(WrongState):  # It does not run: nothing of it is being sent.
+        await context.store.pause_job(job_id)
+        await _until_sent(context, job_id)
     files = await context.store.delete_job(job_id)
     await context.recall()
     await discard_artifacts(context, files)
@@ -182,14 +204,18 @@ async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
 
 
 async def _stopped(context: Context, job_id: JobId) -> Job:
-    """Have workers hear of it at once, and let what was being sent at that moment be sent."""
+    await _until_sent(context, job_id)
+    return await _changed(context, job_id)
+
+
+async def _until_sent(context: Context, job_id: JobId) -> None:
+    """Have workers hear of a stop at once, and let what was being sent at that moment be sent."""
     await context.recall()
     await context.announce(job_id)
     with anyio.move_on_after(_BEING_SENT_S):
         async with context.feed.watch(job_id) as watch:
             while any(map(_is_being_sent, (await context.store.get_job(job_id)).items)):
                 await watch.changed(timeout_s=_LOOK_EVERY_S)
-    return await _changed(context, job_id)
 
 
 def _is_being_sent(item: Item) -> bool:

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from functools import partial
@@ -476,10 +476,11 @@ class _Run:
                 )
             case ProviderAccountBlocked() | GeneratorRetired():
                 await self._fail(problem, made=True)
-                await self._stop_others(problem, None)
+                await self._stop_others(problem, least_usd=_NOTHING_USD)
             case BudgetExceeded():
                 await self._fail(problem)
-                await self._stop_others(problem, await self._as_expensive())
+                # Cheaper ones may still fit.
+                await self._stop_others(problem, least_usd=self._price_usd(self._claim.item))
             case ProviderUnavailable() | ComputeCrashed() if self._may_try_again():
                 tries = max(len(self._claim.item.attempts), self._claim.fence) - 1
                 retry_after_s = getattr(error, "retry_after_s", None)
@@ -492,22 +493,21 @@ class _Run:
                 made = _may_be_fetched_again(error)
                 await self._fail(problem, made=made, cost_usd=error.cost_usd)
 
-    async def _stop_others(self, problem: Problem, indexes: Collection[int] | None) -> None:
-        """Fail other items of the job that wait, for they would end as this one did."""
-        await self._context.store.stop_job(self._claim.ref.job, indexes, problem=problem)
-        await self._context.recall()
-        await self._context.announce(self._claim.ref.job)
-
-    async def _as_expensive(self) -> Collection[int]:
-        """List the job's items that cost no less than this one; cheaper ones may still fit."""
+    async def _stop_others(self, problem: Problem, *, least_usd: Decimal) -> None:
+        """Fail the job's other items that wait to be sent and cost *least_usd* or more."""
         job = await self._context.store.get_job(self._claim.ref.job)
-        price = self._context.catalogue.card(job.generator).price
+        stopped = [
+            item.index
+            for item in job.items
+            if self._price_usd(item) >= least_usd and undelivered_attempt(item.attempts) is None
+        ]
+        await self._context.store.stop_job(job.id, stopped, problem=problem)
+        await self._context.recall()
+        await self._context.announce(job.id)
 
-        def price_usd(item: Item) -> Decimal:
-            return price.of(job.options, pictures=len(item.pictures))
-
-        own_usd = price_usd(self._claim.item)
-        return [item.index for item in job.items if price_usd(item) >= own_usd]
+    def _price_usd(self, item: Item) -> Decimal:
+        card = self._context.catalogue.card(self._claim.job.generator)
+        return card.price.of(self._claim.job.options, pictures=len(item.pictures))
 
     @property
     def _is_paid(self) -> bool:
@@ -563,7 +563,7 @@ class _Run:
                 )
             )
         if isinstance(failure.error, ProviderAccountBlocked | GeneratorRetired):
-            await self._stop_others(_problem_of(failure.error), None)
+            await self._stop_others(_problem_of(failure.error), least_usd=_NOTHING_USD)
 
     def _may_try_again(self) -> bool:
         if self._state is ItemState.FINISHING:

@@ -395,6 +395,18 @@ class JobStore(Facts, Protocol):
         """
         ...
 
+    async def set_budget(self, job: JobId, budget_usd: Decimal | None) -> None:
+        """
+        Change the most that *job*, which was started, may cost; None: no limit.
+
+        What was left for want of a budget is made by `retry_items`.
+
+        Raises:
+            JobNotFound: There is none.
+            WrongState: It is a draft.
+        """
+        ...
+
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
         """
         Remove *job* and all about it; leases on its items are lost.

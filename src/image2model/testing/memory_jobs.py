@@ -174,6 +174,10 @@ class MemoryJobStore:
         control.update_job(record, name=name, starred=starred, now=self._clock.now())
         return self._whole(record)
 
+    async def set_budget(self, job: JobId, budget_usd: Decimal | None) -> None:
+        """Change the most that a job may cost."""
+        control.set_budget(self._find(job), budget_usd, now=self._clock.now())
+
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
         """Remove a job and all about it; the ledger stays."""
         record = self._find(job)

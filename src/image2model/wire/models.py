@@ -576,7 +576,7 @@ class JobPatch(WireModel):
         None,
         ge=0,
         le=1_000_000,
-        description="Drafts only: the most it may cost, in US dollars; 0: no limit.",
+        description="The most it may cost, in US dollars; 0: no limit.",
         examples=[5.0],
     )
     formats: FormatsIn | None = Field(

@@ -61,7 +61,8 @@ export interface paths {
          * Rename or star a job; change what a draft is made with
          * @description Change what is given and leave the rest.
          *
-         *     A star keeps a job beyond its retention. Results of the policy `links` are copied first.
+         *     A star keeps a job beyond its retention. Results of the policy `links` are copied first. The
+         *     budget of a started job may be changed too; what was left for want of it is made by a retry.
          */
         patch: operations["updateJob"];
         trace?: never;
@@ -2157,7 +2158,7 @@ export interface components {
             keep?: ("keep" | "links") | null;
             /**
              * Budget Usd
-             * @description Drafts only: the most it may cost, in US dollars; 0: no limit.
+             * @description The most it may cost, in US dollars; 0: no limit.
              * @example 5
              */
             budget_usd?: number | null;

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 
 from image2model.backends.redis import editing, keys, listing, work
@@ -91,6 +92,14 @@ class RedisJobStore:
             control.update_job(record, name=name, starred=starred, now=now)
 
         return (await editing.edit_job(self._database, job, edit)).job
+
+    async def set_budget(self, job: JobId, budget_usd: Decimal | None) -> None:
+        """Change the most that a job may cost."""
+
+        def edit(record: JobRecord, now: datetime) -> None:
+            control.set_budget(record, budget_usd, now=now)
+
+        await editing.edit_job(self._database, job, edit)
 
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
         """Remove a job and all about it; the ledger stays."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from image2model.backends.sql import (
     jobs_add,
@@ -79,6 +80,10 @@ class SqlJobStore:
     ) -> Job:
         """Change a job's name or star."""
         return await self._database.write(jobs_control.update_job, job, name=name, starred=starred)
+
+    async def set_budget(self, job: JobId, budget_usd: Decimal | None) -> None:
+        """Change the most that a job may cost."""
+        await self._database.write(jobs_control.set_budget, job, budget_usd)
 
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
         """Remove a job and all about it; the ledger stays."""

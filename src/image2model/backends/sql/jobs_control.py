@@ -1,6 +1,7 @@
 """What people do to running jobs: rename, cancel, retry, pause, resume, resolve, stop."""
 
 from collections.abc import Collection, Iterable, Sequence
+from decimal import Decimal
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from image2model.backends.sql.jobs_locked import (
     standing_values,
 )
 from image2model.backends.sql.jobs_read import read_job
-from image2model.backends.sql.rows import Row, Values, expiry_of, name_values
+from image2model.backends.sql.rows import Row, Values, expiry_of, name_values, to_micro_usd
 from image2model.backends.sql.tables import items
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import WrongState
@@ -45,6 +46,15 @@ def update_job(tx: Transaction, job: JobId, *, name: str | None, starred: bool |
     if values:
         locked.touch(**values)
     return read_job(tx, job)
+
+
+def set_budget(tx: Transaction, job: JobId, budget_usd: Decimal | None) -> None:
+    """Change the most that a job may cost."""
+    locked = lock_job(tx, job)
+    locked.insist(JobState.RUNNING, JobState.PAUSED, JobState.FINISHED)
+    budget_micro_usd = to_micro_usd(budget_usd)
+    if locked.row.budget_micro_usd != budget_micro_usd:
+        locked.touch(budget_micro_usd=budget_micro_usd)
 
 
 def cancel_items(tx: Transaction, job: JobId, indexes: Collection[int] | None) -> Sequence[ItemRef]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from image2model.core.errors import WrongState
 from image2model.core.job import Attempt, Problem, Result
@@ -28,6 +29,14 @@ def update_job(record: JobRecord, *, name: str | None, starred: bool | None, now
         after = replace(after, expires_at=after.due_to_expire_at)
     if after != before:
         record.job = after
+        record.touch((), now)
+
+
+def set_budget(record: JobRecord, budget_usd: Decimal | None, *, now: datetime) -> None:
+    """Change the most that it may cost."""
+    record.insist(JobState.RUNNING, JobState.PAUSED, JobState.FINISHED)
+    if record.job.budget_usd != budget_usd:
+        record.job = replace(record.job, budget_usd=budget_usd)
         record.touch((), now)
 
 
