@@ -18,6 +18,8 @@ SUBJECTS = (
     "vehicle",
 )  # fmt: skip
 GROUNDS = ("white", "off-white", "plain", "studio", "noisy", "textured", "table", "clouds")
+_HOW_OFTEN = (0.2, 0.14, 0.18, 0.2, 0.08, 0.08, 0.06, 0.06)
+_QUALITIES = (5, 8, 12, 20, 35, 60, 80, 92)
 _WHOLE = 4
 """Objects are drawn this many times larger, and reduced, so that their edges are soft."""
 
@@ -48,12 +50,13 @@ def make_scene(seed: int) -> Scene:
     """Make one scene; the same seed makes the same."""
     chance = np.random.default_rng([seed, 20])
     side = int(chance.choice([320, 448, 512, 640]))
-    subject, ground = str(chance.choice(SUBJECTS)), str(chance.choice(GROUNDS))
+    subject = str(chance.choice(SUBJECTS))
+    ground = str(chance.choice(GROUNDS, p=_HOW_OFTEN))
     trouble: list[str] = []
     behind = _ground(ground, side, chance)
     objects = int(chance.choice([1, 2, 3], p=[0.88, 0.06, 0.06]))
     alpha, paint = np.zeros((side, side), np.float32), np.zeros((side, side, 3), np.float32)
-    pale = chance.random() < (0.35 if ground in ("white", "off-white") else 0.12)
+    pale = chance.random() < (0.4 if ground in ("white", "off-white") else 0.12)
     if pale:
         trouble.append("as bright as the ground")
     width = 0.9 if objects == 1 else 0.92 / objects
@@ -216,15 +219,16 @@ def _draw(
         paint += glow[..., None].astype(np.float32)
     alpha = cv2.resize(drawing.alpha, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     small = cv2.resize(paint, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return np.asarray(alpha, np.float32) / 255, np.asarray(np.clip(small, 0, 1), np.float32)
+    opacity = (np.asarray(alpha, np.float32) / 255).astype(np.float32)
+    return opacity, np.asarray(np.clip(small, 0, 1), np.float32)
 
 
 def _blob(d: _Drawing, main: NDArray[np.float64], other: NDArray[np.float64]) -> None:
     turn = np.linspace(0, 2 * math.pi, 240)
-    radius = 0.3 + sum(
-        d.chance.normal(0, 0.09 / k) * np.cos(k * turn + d.chance.uniform(0, 6))
-        for k in range(2, 8)
-    )
+    radius: NDArray[np.float64] = np.full(turn.shape, 0.3)
+    for k in range(2, 8):
+        waves = d.chance.normal(0, 0.09 / k)
+        radius += waves * np.cos(k * turn + d.chance.uniform(0, 6))
     d.polygon(0.5 + radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1), main)
     for _ in range(int(d.chance.integers(0, 4))):
         d.ellipse(tuple(d.chance.uniform(0.4, 0.6, 2)), (0.05, 0.03), other)
@@ -263,7 +267,9 @@ def _mug(d: _Drawing, main: NDArray[np.float64], other: NDArray[np.float64]) -> 
 
 def _vase(d: _Drawing, main: NDArray[np.float64], other: NDArray[np.float64]) -> None:
     y = np.linspace(0.08, 0.92, 120)
-    radius = 0.14 + sum(d.chance.normal(0, 0.04) * np.cos(k * 4 * y + k) for k in range(1, 4))
+    radius: NDArray[np.float64] = np.full(y.shape, 0.14)
+    for k in range(1, 4):
+        radius += d.chance.normal(0, 0.04) * np.cos(k * 4 * y + k)
     radius = np.clip(radius, 0.03, 0.34)
     outline = np.concatenate([np.stack([0.5 - radius, y], 1), np.stack([0.5 + radius, y], 1)[::-1]])
     d.polygon(outline, main)
@@ -395,7 +401,7 @@ def _damage(
         pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), chance.uniform(1, 4)), np.uint8)
         trouble.append("blurred")
     if chance.random() < 0.55:
-        quality = int(chance.choice([5, 8, 12, 20, 35, 60, 80, 92]))
+        quality = int(chance.choice(_QUALITIES, p=[0.08, 0.08, 0.1, 0.12, 0.12, 0.15, 0.2, 0.15]))
         out = io.BytesIO()
         Image.fromarray(pixels).save(out, "JPEG", quality=quality)
         pixels = np.array(Image.open(out))

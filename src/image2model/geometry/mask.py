@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.errors import PictureEmpty, PictureTooSmall, SubjectNotFound
-from image2model.geometry.mask_background import cut_by_background, fit_background
-from image2model.geometry.mask_candidate import Candidate, keep_large_parts, view_for_masks
+from image2model.geometry.mask_background import Background, cut_by_background, fit_background
+from image2model.geometry.mask_candidate import (
+    Candidate,
+    MaskView,
+    keep_large_parts,
+    view_for_masks,
+)
 from image2model.geometry.mask_confidence import (
     confidence_of,
     count_objects,
@@ -107,9 +112,7 @@ def _cut_opaque(pixels: NDArray[np.uint8]) -> Mask:
     if _is_flat(view.colors) and _is_flat(pixels[..., :3]):
         raise PictureEmpty(reason="it is one single colour")
     background = fit_background(view)
-    best = cut_by_background(view, background)
-    if best.confidence < _SURE:
-        best = max(best, cut_by_colors(view), key=_confidence)
+    best = best_cut(view, background)
     if best.confidence < NEEDED_SCORE:
         raise SubjectNotFound(confidence=best.confidence, needed=NEEDED_SCORE)
     coverage = refine_edges(pixels, view.colors, best.inside)
@@ -122,6 +125,14 @@ def _cut_opaque(pixels: NDArray[np.uint8]) -> Mask:
         doubts=doubts_of(signs),
         objects=count_objects(best.inside),
     )
+
+
+def best_cut(view: MaskView, background: Background) -> Candidate:
+    """Try the ways to cut, the fast one first, and take what rates itself best."""
+    best = cut_by_background(view, background)
+    if best.confidence < _SURE:
+        best = max(best, cut_by_colors(view), key=_confidence)
+    return best
 
 
 def _is_flat(colors: NDArray[np.uint8]) -> bool:

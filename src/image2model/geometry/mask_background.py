@@ -227,8 +227,11 @@ def _find_holes(
         enclosed: What looks like it and does not reach the border.
         grown: The same and all else that looks like it, with the shadows around.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8), connectivity=4)
-    clear_px = np.bincount(np.asarray(labels)[enclosed], minlength=count)
+    count, numbers, measures, _ = cv2.connectedComponentsWithStats(
+        grown.view(np.uint8), connectivity=4
+    )
+    labels, stats = np.asarray(numbers, np.int32), np.asarray(measures, np.int32)
+    clear_px = np.bincount(labels[enclosed], minlength=count)
     object_px = float(np.count_nonzero(~grown))
     likely = [
         label
@@ -237,7 +240,8 @@ def _find_holes(
         and clear_px[label] >= _CLEAR_SHARE * stats[label, cv2.CC_STAT_AREA]
     ]
     # Lines between holes may be thin, so for many the rim is the strongest of what is near.
-    strongest = np.asarray(cv2.dilate(background.distance, np.ones((3, 3), np.uint8)))
+    near = cv2.dilate(background.distance, np.ones((3, 3), np.uint8))
+    strongest = np.asarray(near, np.float32)
     framed = _with_sharp_rim(strongest, background, labels, stats, likely)
     together_px = float(clear_px[framed].sum())
     holes = np.zeros(count, bool)

@@ -1,5 +1,7 @@
 """Tell how likely a cut is right, from what usually goes wrong with cuts."""
 
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -8,11 +10,32 @@ from numpy.typing import NDArray
 
 from image2model.geometry.mask_background import Background, find_alike, flow_in, least_edge
 from image2model.geometry.mask_candidate import Candidate, MaskView
+from image2model.geometry.mask_weights import ODDS, STEPS
 
 _SHADOW_REACH_PX = 9
+_FAINTEST_SLOPE = 0.2
+_PALE = 9.0
+_RIPPLE_PX = 8
+_SHORTEST_LINE_PX = 14
 _LARGE_PART = 0.04
 _SECOND_OBJECT = 0.2
 """A part of at least this share of the largest is rather another object than a loose part."""
+
+
+_MOST_DOUBTS, _LEAST_DOUBT = 3, 0.25
+_DOUBTS: Mapping[str, Sequence[str]] = {
+    "parts as bright as the background may be missing": (
+        "alike_rim", "faint_outside", "lines_outside", "lax", "pale_lines",
+        "longest_line",
+    ),
+    "a shadow may be taken for a part of the object": ("shadowy", "shadow_outline", "soft"),
+    "holes may be filled": ("enclosed", "alike_inside"),
+    "there is no edge along some of it": ("edged", "gap", "steep", "strict", "score"),
+    "noise or strong compression hides it": ("blocks", "threshold"),
+    "the background is not plain": ("by_colors", "purity"),
+    "the object is cut off at the edge of the picture": ("touching",),
+    "thin parts may be lost": ("thin", "rough"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,6 +56,9 @@ class CutSigns:
             that stayed filled, or a pale part.
         lines_outside: Edges in what was taken for background, per length of the outline.
         faint_outside: The same with the faintest edges that stand out from the grain.
+        pale_lines: Length of the faint but coherent lines in what was taken for background,
+            between colours that are both like it, per length of the outline.
+        longest_line: The longest of these, per root of the object's area.
         shadowy: Share of the object, near its outline, that has the background's hue, darkened.
         shadow_outline: Share of the outline along which that lies.
         strict: Overlap with the cut that takes more for object.
@@ -59,6 +85,8 @@ class CutSigns:
     enclosed: float
     lines_outside: float
     faint_outside: float
+    pale_lines: float
+    longest_line: float
     shadowy: float
     shadow_outline: float
     strict: float
@@ -94,7 +122,7 @@ def measure_cut(view: MaskView, background: Background, cut: Candidate) -> CutSi
     mask = inside.view(np.uint8)
     object_px = float(np.count_nonzero(inside))
     outline = inside & ~_shrink(mask, 1) & ~view.ring
-    length = float(max(1, np.count_nonzero(outline)))
+    length = float(max(1, int(np.count_nonzero(outline))))
     least = least_edge(background)
     steepest = np.asarray(cv2.dilate(view.slope, np.ones((5, 5), np.uint8)))
     along = steepest[outline] if outline.any() else np.zeros(1, np.float32)
@@ -106,6 +134,7 @@ def measure_cut(view: MaskView, background: Background, cut: Candidate) -> CutSi
     shadow = _shadowed(view, background) & inside & ~alike & (view.slope < 2 * least)
     near_shadow = shadow & ~_shrink(mask, _SHADOW_REACH_PX)
     parts = _part_areas(inside)
+    lines_px, longest_px = _pale_lines(view, background, mask)
     contour_px, gap = _longest_gap(mask, (steepest > least) | view.ring)
     return CutSigns(
         score=cut.confidence,
@@ -121,6 +150,8 @@ def measure_cut(view: MaskView, background: Background, cut: Candidate) -> CutSi
         faint_outside=_capped(
             np.count_nonzero(far & (view.slope > max(0.35, 2.5 * grain))) / length
         ),
+        pale_lines=_capped(lines_px / length),
+        longest_line=_capped(longest_px / max(1.0, object_px) ** 0.5),
         shadowy=float(np.count_nonzero(near_shadow)) / max(1.0, object_px),
         shadow_outline=_share(_grow(near_shadow.view(np.uint8), 3) & outline, outline),
         strict=_overlap(inside, _cut_simply(view, background, 0.6)),
@@ -131,7 +162,7 @@ def measure_cut(view: MaskView, background: Background, cut: Candidate) -> CutSi
         white=float(float(np.median(background.lab[..., 0])) > 98.5),
         touching=float((inside & _frame(inside.shape)).sum() / _frame(inside.shape).sum()),
         thin=1 - float(np.count_nonzero(_shrink(mask, 3))) / max(1.0, object_px),
-        parts=float(np.log(max(1, np.count_nonzero(parts > _LARGE_PART * parts.sum())))),
+        parts=float(np.log(max(1, int(np.count_nonzero(parts > _LARGE_PART * parts.sum()))))),
         rough=float(np.log(max(1.0, contour_px) / max(1.0, object_px) ** 0.5)),
         area=float(np.log(max(1.0, object_px) / inside.size)),
     )
@@ -164,11 +195,11 @@ def _grow(mask: NDArray[np.uint8], by_px: int) -> NDArray[np.bool_]:
 
 
 def _share(some: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
-    return float(np.count_nonzero(some)) / max(1, np.count_nonzero(of))
+    return float(np.count_nonzero(some)) / max(1, int(np.count_nonzero(of)))
 
 
 def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    return float(np.count_nonzero(one & other)) / max(1, np.count_nonzero(one | other))
+    return float(np.count_nonzero(one & other)) / max(1, int(np.count_nonzero(one | other)))
 
 
 def _capped(value: float) -> float:
@@ -198,6 +229,31 @@ def _longest_gap(mask: NDArray[np.uint8], edged: NDArray[np.bool_]) -> tuple[flo
         if steps.size:
             longest_px = max(longest_px, int((steps[1::2] - steps[::2]).max()))
     return float(total_px), longest_px / max(1, total_px)
+
+
+def _pale_lines(
+    view: MaskView, background: Background, mask: NDArray[np.uint8]
+) -> tuple[float, float]:
+    """
+    Measure coherent faint lines outside: the edges of parts that look like background.
+
+    Grain makes short lines, and a shadow ends softly or is much darker than the background.
+
+    Returns:
+        The length of all and of the longest, in pixels.
+    """
+    at_border = view.slope[view.ring]
+    least = max(_FAINTEST_SLOPE, 1.5 * float(np.percentile(at_border, 97)))
+    darkest = np.asarray(cv2.dilate(background.distance, np.ones((5, 5), np.uint8)))
+    # The edge of a part is narrow, that of a shadow is wide.
+    narrow = view.slope > 1.5 * np.asarray(cv2.blur(view.slope, (11, 11)))
+    faint = narrow & (view.slope > least) & (darkest < max(_PALE, 2 * background.threshold))
+    lines = faint & ~_grow(mask, _RIPPLE_PX) & ~view.ring
+    _, _, stats, _ = cv2.connectedComponentsWithStats(lines.view(np.uint8), connectivity=8)
+    reach = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]).astype(float)
+    reach[0] = 0
+    reach[reach < _SHORTEST_LINE_PX] = 0
+    return float(reach.sum()), float(reach.max(initial=0))
 
 
 def _shadowed(view: MaskView, background: Background) -> NDArray[np.bool_]:
@@ -230,9 +286,22 @@ def _cut_simply(view: MaskView, background: Background, factor: float) -> NDArra
 
 def confidence_of(signs: CutSigns) -> float:
     """Give the chance, 0.0–1.0, that a cut overlaps the object by 90 %."""
-    return signs.score
+    odds = ODDS + sum(_weights(signs).values())
+    return float(1 / (1 + np.exp(-odds)))
 
 
 def doubts_of(signs: CutSigns) -> tuple[str, ...]:
-    """Put what speaks against a cut into words, most important first."""
-    return ()
+    """Put what speaks most against a cut into words, most important first."""
+    weights = _weights(signs)
+    against = {
+        words: sum(min(0.0, weights[name]) for name in names) for words, names in _DOUBTS.items()
+    }
+    worst = sorted(against, key=lambda words: against[words])
+    return tuple(words for words in worst[:_MOST_DOUBTS] if against[words] < -_LEAST_DOUBT)
+
+
+def _weights(signs: CutSigns) -> dict[str, float]:
+    return {
+        name: weights[bisect_right(edges, getattr(signs, name))]
+        for name, (edges, weights) in STEPS.items()
+    }
