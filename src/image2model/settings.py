@@ -379,6 +379,11 @@ def default_data_dir() -> Path:
     """Where everything is kept unless a variable says so: in the checkout, or the user's folder."""
     if (_CHECKOUT / "Makefile").is_file() and (_CHECKOUT / "pyproject.toml").is_file():
         return _CHECKOUT / ".data"
+    return platform_data_dir()
+
+
+def platform_data_dir() -> Path:
+    """Where the platform keeps what programs keep for this user."""
     return Path(platformdirs.user_data_dir("image2model", appauthor=False))
 
 
