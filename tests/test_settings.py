@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
+from image2model.bootstrap import open_artifacts
 from image2model.core.errors import InvalidSetting
 from image2model.settings import (
     example_of,
@@ -158,6 +159,8 @@ WRONG = [
     ("IMAGE2MODEL_STORAGE_URL", "/srv/models", "has no scheme"),
     ("IMAGE2MODEL_STORAGE_URL", "file://srv/models", "must name a folder after file://"),
     ("IMAGE2MODEL_STORAGE_URL", "s3://", "names no bucket"),
+    ("IMAGE2MODEL_STORAGE_URL", "file:///srv/a#b", "must not have a ? or # in it"),
+    ("IMAGE2MODEL_DATA_DIR", "/srv/a?b", "must not contain a question mark"),
     ("IMAGE2MODEL_STORAGE_ENDPOINT_URL", "minio:9000", "must be the address of a web server"),
     ("IMAGE2MODEL_TRACES_URL", "collector", "must be the address of a web server"),
     ("IMAGE2MODEL_PUBLIC_URL", "models.example", "must be the address of a web server"),
@@ -274,3 +277,13 @@ def test_line_breaks_around_a_value_are_left_out(monkeypatch: pytest.MonkeyPatch
     """As they are where it was read from a file."""
     monkeypatch.setenv("FAL_KEY", "a:b\n")
     assert load_settings().effective_fal_key == "a:b"
+
+
+@pytest.mark.parametrize("name", ["a#b", "a b", "a%20b", "größe"])
+def test_any_folder_may_hold_the_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_DATA_DIR", str(tmp_path / name))
+    open_artifacts(load_settings())
+    assert (tmp_path / name / "artifacts").is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

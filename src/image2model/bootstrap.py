@@ -481,6 +481,7 @@ def _catalogue(settings: Settings, found: FoundProviders) -> Catalogue:
         catalogue.card(wanted)
     except GeneratorNotFound as error:
         raise InvalidSetting(
-            setting="IMAGE2MODEL_DEFAULT_GENERATOR", reason=error.message
+            setting="IMAGE2MODEL_DEFAULT_GENERATOR",
+            reason=f"{error.message} Example: IMAGE2MODEL_DEFAULT_GENERATOR=local/puff",
         ) from error
     return catalogue

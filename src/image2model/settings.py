@@ -145,7 +145,7 @@ def _queue_address(url: str) -> str:
 
 def _redis_number(parts: SplitResult) -> None:
     # The library takes any other word for 0.
-    if not re.fullmatch(r"/?\d*", parts.path):
+    if not re.fullmatch(r"/?\d*/?", parts.path):
         raise ValueError("names a database of a Redis by a number after the host, such as /0")
 
 
@@ -156,6 +156,8 @@ def _storage_address(url: str) -> str:
     if parts.scheme == "file":
         if parts.netloc or not parts.path.strip("/"):
             raise ValueError("must name a folder after file://, beginning with a slash")
+        if parts.query or parts.fragment:
+            raise ValueError("must not have a ? or # in it; write %3F or %23")
     elif parts.scheme not in _BUCKETS:
         raise ValueError(
             f"{_scheme(parts)}; use file:///PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or "
@@ -386,6 +388,11 @@ def default_data_dir() -> Path:
     """Where everything is kept unless a variable says so: in the checkout, or the user's folder."""
     if (_CHECKOUT / "Makefile").is_file() and (_CHECKOUT / "pyproject.toml").is_file():
         return _CHECKOUT / ".data"
+    return platform_data_dir()
+
+
+def platform_data_dir() -> Path:
+    """Where the platform keeps what programs keep for this user."""
     return Path(platformdirs.user_data_dir("image2model", appauthor=False))
 
 
@@ -842,11 +849,12 @@ def mistyped_variables() -> Sequence[MistypedVariable]:
         MistypedVariable(name=name, meant=meant)
         for name in sorted(os.environ)
         if name.upper() not in known
-        if (meant := _meant(name.upper(), known, plugins)) is not _NOT_OURS
+        if (meant := _meant(name.upper(), known, plugins)) != _NOT_OURS
     ]
 
 
 _NOT_OURS = ""
+"""What a variable was meant to be that has nothing to do with us."""
 
 
 def _meant(name: str, known: Collection[str], plugins: Collection[str]) -> str | None:

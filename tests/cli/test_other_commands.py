@@ -148,3 +148,9 @@ def test_every_command_tells_what_its_options_mean() -> None:
             assert each.help, each.name
             options = [p for p in each.params if p.param_type_name == "option"]
             assert all(option.help for option in options), each.name
+
+
+def test_mistyped_queue_is_guessed(here: Here) -> None:
+    ended = here("worker", "--queue", "netwrok")
+    assert ended.code == 2
+    assert "There is no queue 'netwrok'. Did you mean 'network'?" in ended.err.replace("\n", " ")

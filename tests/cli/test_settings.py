@@ -2,12 +2,15 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from image2model.cli.checks import _check_other_folder
+from image2model.cli.findings import Finding, Level
 from image2model.cli.main import SUMMARIES
+from image2model.settings import load_settings, platform_data_dir
 from tests.cli.drawing import draw_discs
 from tests.cli.running import Here
 
@@ -265,3 +268,21 @@ def test_an_entry_point_that_makes_no_sense_is_left_out(
     points.write_text("[image2model.providers]\nacme = acme provider!\n")
     code, found = finding(here, "provider acme")
     assert (code, found["level"]) == (0, "warning")
+
+
+def test_jobs_in_the_folder_of_the_platform_are_pointed_out(
+    here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    other = platform_data_dir()
+    other.mkdir(parents=True)
+    (other / "image2model.db").touch()
+    assert not [one for one in check_folders() if str(other) in one.found]
+    monkeypatch.delenv("IMAGE2MODEL_DATA_DIR")
+    (found,) = [one for one in check_folders() if one.level is Level.NOTE]
+    assert str(other) in found.found
+    assert found.advice == f"To use it set IMAGE2MODEL_DATA_DIR={other}"
+
+
+def check_folders() -> Sequence[Finding]:
+    return list(_check_other_folder(load_settings().data_dir))

@@ -27,8 +27,10 @@ from image2model.jobs.health import OK, QUEUE, check_parts
 from image2model.ports.provider import Provider
 from image2model.settings import (
     Settings,
+    default_data_dir,
     load_settings,
     mistyped_variables,
+    platform_data_dir,
     present_variables,
 )
 
@@ -45,6 +47,7 @@ def check_installation() -> Iterator[Finding]:
         yield _failure("settings", error)
         return
     yield from _check_folder(settings.data_dir)
+    yield from _check_other_folder(settings.data_dir)
     yield from _check_product(settings)
     yield _check_port(settings.serve.host, settings.serve.port)
     yield from _check_visitors(settings)
@@ -95,6 +98,18 @@ def _check_folder(folder: Path) -> Iterator[Finding]:
         if little
         else "",
     )
+
+
+def _check_other_folder(folder: Path) -> Iterator[Finding]:
+    """Point out jobs that were kept before a source checkout had a folder of its own."""
+    other = platform_data_dir()
+    if folder == default_data_dir() != other and (other / "image2model.db").is_file():
+        yield Finding(
+            what="data folder",
+            level=Level.NOTE,
+            found=f"{other} has jobs, too, and is not used",
+            advice=f"To use it set IMAGE2MODEL_DATA_DIR={other}",
+        )
 
 
 def _check_product(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ import typer
 
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
+from image2model.core.close_names import did_you_mean
 from image2model.core.errors import ExtraMissing
 from image2model.core.generator import RunsOn
 from image2model.settings import Settings
@@ -87,7 +88,9 @@ def _read_queues(given: Sequence[str]) -> Sequence[RunsOn]:
     for name in names:
         if name not in known:
             raise typer.BadParameter(
-                f"There is no queue '{name}'; there are {', '.join(known)}.", param_hint="--queue"
+                f"There is no queue '{name}'.{did_you_mean(name, known)} There are "
+                f"{', '.join(known)}.",
+                param_hint="--queue",
             )
     return [RunsOn(name) for name in dict.fromkeys(names)] or _USUAL
 

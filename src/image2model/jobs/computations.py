@@ -263,6 +263,6 @@ def convert_model(data: bytes, conversion: Conversion, about: Description) -> Co
     except Exception as error:
         # Files are made by strangers: whatever is odd in one, a paid item must not fail of it, nor
         # an archive end in its middle.
-        reason = f"it is too odd to be converted ({type(error).__name__}: {str(error)[:100]})"
+        reason = "it is too odd to be converted here; please report it"
         raise InvalidMesh(reason=reason) from error
     return ConvertedFile(content=made.content, notes=made.notes, facts=made.facts)

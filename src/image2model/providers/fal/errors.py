@@ -93,7 +93,9 @@ def input_problem(answer: Answer) -> Image2ModelError:
     detail = answer.fields.get("detail")
     first = as_object(detail[0]) if isinstance(detail, list) and detail else {}
     kind = str(first.get("type") or answer.fields.get("error_type") or "")
-    message = _text_of(first.get("msg") or detail) or f"HTTP {answer.status}"
+    said = _text_of(first.get("msg") or detail)
+    # What pydantic, which models there are checked with, puts before a check's own words.
+    message = said.removeprefix("Value error, ") or f"HTTP {answer.status}"
     if kind == "image_load_error":
         return PictureDamaged(reason=f"{PROVIDER} cannot load it, {kind}")
     if kind == "unsupported_image_format":
