@@ -37,7 +37,7 @@ export function adviceFor(item: Item, generator: Generator | null | undefined): 
   // A picture that was refused is not kept, so there is nothing to make it of.
   if (item.views.length === 0) return 'picture';
   const byCode = item.state === 'failed' ? BY_CODE[item.error?.code ?? ''] : undefined;
-  const kind = item.error?.details['kind'];
+  const kind = item.error?.details?.['kind'];
   const passing = byCode === 'refused' && typeof kind === 'string' && PASSING_KINDS.test(kind);
   if (byCode && !passing) return byCode;
   return generator === undefined || generator?.missing ? 'generator' : null;

@@ -123,7 +123,7 @@ export const item = {
   retry: 'Retry',
   retryName: (name: string) => `Retry ${name}`,
   make: 'Make it',
-  makeName: (name: string) => `Make ${name} after all`,
+  makeName: (name: string) => `Make it: ${name}`,
   advice: {
     picture: 'Trying again would not help. Start a new job with another picture.',
     subject:
