@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import Visit
 from tests.e2e.journey import (
@@ -158,11 +158,22 @@ def test_a_reload_changes_nothing(fal_site: Site, visit: Visit) -> None:
     expect(page.get_by_role("heading", name="12 models are ready")).to_be_visible()
 
 
+def lose_pictures(route: Route) -> None:
+    """Let no picture come; what is sent goes through."""
+    if route.request.resource_type == "image":
+        route.abort()
+    else:
+        route.continue_()
+
+
 def test_a_page_heals_after_the_server_was_killed(fal_site: Site, visit: Visit) -> None:
     """A killed server is noticed, and its successor, without anybody pressing a key."""
     page = visit(fal_site)
     open_upload(page, generator="Tripo v2.5", provider="fal")
     add(page, pictures()[:6])
+    # As if the server had gone before it could send them.
+    page.route("**/views/front*", lose_pictures)
+    page.route("**/thumb.webp*", lose_pictures)
     make(page, 6)
     expect(page.locator("li[data-state=generating]").first).to_be_visible()
     fal_site.stop(signal.SIGKILL)
@@ -172,8 +183,12 @@ def test_a_page_heals_after_the_server_was_killed(fal_site: Site, visit: Visit) 
     expect(progress).not_to_contain_text(re.compile("left$|almost"))
     expect(page.locator("[data-stale=true]")).to_have_count(2)
     assert serious_faults(page) == []
+    expect(page.locator("li[data-state] img")).to_have_count(0)
+    page.unroute_all()
     fal_site.start()
     expect(page.locator("[data-stale=true]")).to_have_count(0)
+    # Pictures that could not be had meanwhile come now.
+    expect(page.locator("li[data-state] img").first).to_be_visible()
     wait_for_results(page)
     expect(page.get_by_role("heading", name="6 models are ready")).to_be_visible()
 
