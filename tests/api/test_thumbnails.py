@@ -93,8 +93,8 @@ async def test_what_is_transparent_stays_so(client: httpx2.AsyncClient) -> None:
     red, green, blue, alpha = image.getpixel((240, 240))  # type: ignore[misc]
     assert (alpha, red > 180, green < 30, blue < 30) == (255, True, True, True)
     onto_black = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-    greens = onto_black.getchannel("G").getextrema()
-    assert greens[1] < 60
+    greens = onto_black.getchannel("G").histogram()
+    assert sum(greens[60:]) == 0
 
 
 async def test_drawn_once_and_gone_with_the_picture(client: httpx2.AsyncClient, rig: Rig) -> None:
@@ -117,7 +117,7 @@ async def test_thumbnails_count_as_nothing(client: httpx2.AsyncClient) -> None:
     """Neither the account nor the job gets larger by being looked at."""
     job = await draft_with(client, photo())
     account = (await client.get("/api/v1/account")).json()
-    assert job["stored_bytes"] == account["stored_bytes"] > 100_000  # type: ignore[operator]
+    assert job["stored_bytes"] == account["stored_bytes"] > 100_000
     await client.get(thumb_of(job))
     assert (await client.get("/api/v1/account")).json() == account
     assert (await client.get(f"/api/v1/jobs/{job['id']}")).json() == job

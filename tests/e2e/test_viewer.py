@@ -135,7 +135,7 @@ def test_code_that_cannot_be_loaded_is_told(local_site: Site, visit: Visit) -> N
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="Open badge in the viewer").click()
     missing = False
-    dialog.get_by_role("button", name="Try again").click()
+    dialog.get_by_role("button", name="Try again").click(timeout=LONG_MS)
     wait_for_model(page)
 
 
@@ -153,7 +153,7 @@ def test_a_lost_graphics_card_is_told(local_site: Site, visit: Visit) -> None:
     expect(stage.get_by_role("button", name="Download")).to_be_visible()
     expect(stage.get_by_alt_text("Model of badge")).to_be_visible()
     assert serious_faults(page) == []
-    stage.get_by_role("button", name="Try again").click()
+    stage.get_by_role("button", name="Try again").click(timeout=LONG_MS)
     wait_for_model(page)
     expect(stage.get_by_role("alert")).to_have_count(0)
 
@@ -167,7 +167,7 @@ def test_a_model_that_does_not_come_is_asked_for_again(local_site: Site, visit: 
     stage = page.get_by_test_id("stage")
     expect(stage).to_have_attribute("data-status", "failed", timeout=LONG_MS)
     expect(stage.get_by_role("alert")).to_contain_text("does not answer")
-    stage.get_by_role("button", name="Try again").click()
+    stage.get_by_role("button", name="Try again").click(timeout=LONG_MS)
     wait_for_model(page)
 
 

@@ -50,7 +50,7 @@ export class DraftKeeper {
     const draft = this.#draft();
     const files = this.#files();
     const change = (this.#changes += 1);
-    this.saved = false;
+    this.saved = files.size === 0;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#saving = this.#saving.then(() => this.#save(change, draft, files));

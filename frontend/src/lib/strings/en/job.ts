@@ -36,8 +36,10 @@ export const job = {
     names.length === 1
       ? `${names[0]} needs a decision.`
       : `${names.length} models need a decision: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : '.'}`,
-  undecidedText:
-    'Nobody knows whether the provider accepted them. Decide at each whether to send it again; the other models do not wait for that.',
+  undecidedText: (count: number) =>
+    count === 1
+      ? 'Nobody knows whether the provider accepted it. Decide whether to send it again; the other models do not wait for that.'
+      : 'Nobody knows whether the provider accepted them. Decide at each whether to send it again; the other models do not wait for that.',
   undecidedShow: 'Show it',
   states: {
     draft: 'Draft',
@@ -127,7 +129,7 @@ export const item = {
   makeAgain: (price: string) => `Make again for ${price}`,
   makeAgainName: (name: string, price: string) => `Make again for ${price}: ${name}`,
   make: 'Make it',
-  makeName: (name: string) => `Make ${name} after all`,
+  makeName: (name: string) => `Make it: ${name}`,
   advice: {
     picture: 'Trying again would not help. Start a new job with another picture.',
     subject:
