@@ -55,8 +55,9 @@ def package(root: str, more: Mapping[str, str | bytes] | None = None) -> bytes:
 
 def bounds_mm(model: Model) -> list[list[float]]:
     positions = np.concatenate([mesh.positions[mesh.faces].reshape(-1, 3) for mesh in model.meshes])
-    found: list[list[float]] = np.round(np.stack([positions.min(0), positions.max(0)]) * 1000, 3)
-    return found.tolist()  # type: ignore[attr-defined, no-any-return]
+    corners = np.stack([positions.min(0), positions.max(0)]).astype(float) * 1000
+    found: list[list[float]] = np.round(corners, 3).tolist()
+    return found
 
 
 def wedge(object_id: int, looks: str = "", attributes: str = "") -> str:
@@ -131,8 +132,8 @@ def test_base_materials() -> None:
     assert mesh.material.alpha_mode == "BLEND"
     plain = BASES + wedge(1, "", 'pid="5" pindex="0"')
     [red] = read_model(package(part(plain, '<item objectid="1"/>'))).meshes
-    assert red.material.base_color == (1, 0, 0, 1)
     assert red.colors is None
+    assert red.material.base_color == (1.0, 0.0, 0.0, 1.0)
 
 
 def test_texture() -> None:
