@@ -1,5 +1,6 @@
 """Read a model whatever its format."""
 
+import struct
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote
@@ -21,6 +22,9 @@ from image2model.geometry.mesh_types import file_format
 MOST_FACES = 3_000_000
 """More would take over ten seconds and over 1.5 GB to convert."""
 
+_UNEXPECTED = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, struct.error)
+"""What wrong bytes lead to where nobody thought of them."""
+
 
 def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     """
@@ -37,7 +41,12 @@ def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     Raises:
         InvalidMesh: It is damaged, too large, or of a kind that cannot be read.
     """
-    model = _read(data, file_format(data), files)
+    try:
+        model = _read(data, file_format(data), files)
+    except _UNEXPECTED as error:
+        # A net below the readers, which know what is damaged and say so: no file of anybody's may
+        # end what else is done at the same time.
+        raise InvalidMesh(reason=f"it is damaged ({type(error).__name__} while reading)") from error
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if faces > MOST_FACES:
         raise InvalidMesh(reason=f"it has {faces:,} faces; {MOST_FACES:,} is the most")
