@@ -19,7 +19,7 @@ from image2model.jobs.whole import read_whole
 _log = logging.getLogger(__name__)
 
 _HEAD_LENGTH = struct.Struct("<I")
-_MADE_BY = "3"
+_MADE_BY = "4"
 """Changes when conversions come out differently, so that nobody gets what older versions made."""
 
 _CHUNK_BYTES = 1024 * 1024
