@@ -168,6 +168,15 @@ def test_what_is_not_read_is_told() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["other", "support", "solidsupport"])
+def test_modifiers_and_supports_are_no_part_of_the_model(kind: str) -> None:
+    both = '<component objectid="1"/><component objectid="2" transform="9 0 0 0 9 0 0 0 9 0 0 0"/>'
+    resources = wedge(1) + wedge(2, "", f'type="{kind}"') + COMPONENT.format(3, both)
+    model = read_model(package(part(resources, '<item objectid="3"/>')))
+    assert bounds_mm(model) == [[0, 0, -20], [10, 30, 0]]
+    assert model.left_out == ["supports and the modifiers of slicers were left out"]
+
+
 @pytest.mark.parametrize("look", ["texture", "colours", "base colour", "nothing"])
 def test_what_is_written_comes_back(look: str) -> None:
     image = picture(kind="png", size_px=64)

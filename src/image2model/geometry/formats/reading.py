@@ -1,5 +1,6 @@
 """Read a model whatever its format."""
 
+import codecs
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
@@ -42,7 +43,12 @@ def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
         InvalidMesh: It is damaged, too large, or of a kind that cannot be read.
     """
     try:
-        model = _read(data, file_format(data), files)
+        found = file_format(data)
+        if found is None and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            # Text as some Windows programs save it.
+            data = data.decode("utf-16", "replace").encode()
+            found = file_format(data)
+        model = _read(data, found, files)
     except _UNEXPECTED as error:
         # A net below the readers, which know what is damaged and say so: no file of anybody's may
         # end what else is done at the same time.
