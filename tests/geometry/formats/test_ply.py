@@ -290,3 +290,20 @@ def test_vertices_without_faces_do_not_count() -> None:
     model = read_model(ply("ascii", [vertices, faces((CORNERS,))]))
     assert model.meshes[0].positions.max() == 1
     assert model.left_out == ["1 vertex that no face has was left out"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("wrong", [1.5, float("nan"), float("inf"), -1.0, 4.0])
+def test_faces_name_vertices_that_are_there(kind: str, wrong: float) -> None:
+    corners = "uchar float vertex_indices"
+    good = Kind(name="face", properties=[corners], rows=[[[0.0, 1.0, 2.0]]])
+    assert area(read_model(ply(kind, [VERTICES, good]))) == pytest.approx(0.5)
+    bad = Kind(name="face", properties=[corners], rows=[[[0.0, 1.0, wrong]]])
+    with pytest.raises(InvalidMesh):
+        read_model(ply(kind, [VERTICES, bad]))
+
+
+def test_fraction_of_a_vertex_is_refused() -> None:
+    data = ply("ascii", [VERTICES, faces((CORNERS,))]).replace(b"3 0 1 2", b"3 0 1 1.5")
+    with pytest.raises(InvalidMesh, match="a number in it cannot be read"):
+        read_model(data)

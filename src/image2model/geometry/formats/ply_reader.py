@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,12 +76,12 @@ def read_ply(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     if positions is None:
         raise InvalidMesh(reason="its vertices have no x, y and z")
     key = _list_of_corners(faces)
-    corners = faces.lists[key]
-    cut = triangulate(positions, corners.values.astype(np.int64), corners.counts)
+    corners = _whole(faces.lists[key].values)
+    cut = triangulate(positions, corners, faces.lists[key].counts)
     if not len(cut.corners):
         raise InvalidMesh(reason="it has no faces")
     surface = _Surface(
-        vertices=corners.values.astype(np.int64)[cut.corners],
+        vertices=corners[cut.corners],
         faces=cut.polygon,
         uvs=_wedge_uvs(faces, key, cut),
     )
@@ -92,12 +93,22 @@ def read_ply(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     return Model(meshes=meshes, left_out=sorted({*left_out, *notes, *beside.left_out}))
 
 
+def _whole(values: NDArray[Any]) -> _Indices:
+    """Return the numbers of vertices, which some programs write as fractions."""
+    if values.dtype.kind == "f" and not (np.abs(values) < 2**53).all():
+        raise InvalidMesh(reason="a face refers to a vertex that is not there")
+    whole = values.astype(np.int64)
+    if (whole != values).any():
+        raise InvalidMesh(reason="a face refers to a vertex that is not there")
+    return whole
+
+
 def _faces_of_strips(strips: Element) -> Element:
     """Make faces of strips of triangles, as in the files of Stanford; −1 ends a strip."""
     found = strips.lists[_list_of_corners(strips)]
     # Two strips that follow each other are as separate as two in one list.
     ends = np.cumsum(found.counts)[:-1]
-    corners = np.insert(found.values.astype(np.int64), ends, -1)
+    corners = np.insert(_whole(found.values), ends, -1)
     triangles = np.stack([corners[:-2], corners[1:-1], corners[2:]], axis=1)
     places = np.arange(len(triangles))
     starts = np.concatenate([[0], np.flatnonzero(corners == -1) + 1])
