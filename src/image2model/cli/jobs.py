@@ -344,6 +344,7 @@ def download(
                 template=template,
                 formats=wanted_formats or found.formats or delivered[:1] or FORMATS[:1],
                 adjust=adjust,
+                sources=[f"{found.id}/{item.index}" for item in found.items],
             )
             saver.watch(found)
             troubles = any(outcome.trouble for outcome in saver.outcomes.values())

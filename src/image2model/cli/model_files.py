@@ -16,7 +16,7 @@ from image2model.core.errors import InvalidMesh
 _log = logging.getLogger(__name__)
 
 _WITH_FILES_BESIDE = frozenset({".obj", ".ply", ".gltf"})
-_MOST_FILES_BESIDE = 5_000
+_MOST_FILES_BESIDE = 50_000
 _DEEPEST = 4
 """Folders below a model's own in which its files are looked for."""
 

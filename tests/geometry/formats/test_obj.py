@@ -194,6 +194,7 @@ TWO = TRIANGLE + b"usemtl a\nf 1 2 3\nusemtl b\nf 3 2 1\n"
         (b"", {"anything.mtl": A + B}),
         (b"mtllib look.mtl", {"look.mtl": b"\xef\xbb\xbf" + (A + B).replace(b" ", b"\t")}),
         (b"mtllib look.mtl", {"look.mtl": (A + B).replace(b"\n", b"\r")}),
+        (b"mtllib look.mtl", {"look.mtl": (A + B).decode().encode("utf-16")}),
     ],
 )
 def test_libraries_of_materials(line: bytes, files: dict[str, bytes]) -> None:
@@ -318,3 +319,9 @@ def test_maps_that_are_not_used_are_told() -> None:
 )
 def test_colours_of_materials(lines: str, rgba: tuple[float, ...]) -> None:
     assert look(lines).meshes[0].material.base_color == rgba
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_text_that_begins_with_a_mark_of_its_encoding(encoding: str) -> None:
+    data = ("# Gänse\n" + TWO.decode()).encode(encoding)
+    assert [len(mesh.faces) for mesh in read_model(data).meshes] == [1, 1]

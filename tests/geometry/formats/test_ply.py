@@ -267,3 +267,43 @@ def test_points_are_refused_in_words(kind: str) -> None:
     for elements in ([VERTICES], [VERTICES, faces((CORNERS,), [])]):
         with pytest.raises(InvalidMesh, match="points or splats"):
             read_model(ply(kind, elements))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_strips_of_triangles(kind: str) -> None:
+    """Every other triangle is turned, so that all face one way; −1 begins a new strip."""
+    ring = [(float(x), float(y), 0.0) for x in range(4) for y in (0, 1)]
+    vertices = Kind(name="vertex", properties=PLACES, rows=ring)
+    for lists in ([[0, 2, 1, 3, -1, 2, 4, 3, 5, 5]], [[0, 2, 1, 3], [2, 4, 3, 5]]):
+        strips = Kind(name="tristrips", properties=[CORNERS], rows=[[one] for one in lists])
+        model = read_model(ply(kind, [vertices, strips]))
+        [mesh] = model.meshes
+        assert area(model) == pytest.approx(2)
+        a, b, c = mesh.positions[mesh.faces].swapaxes(0, 1)
+        assert (np.cross(b - a, c - a)[:, 2] > 0).all()
+        assert model.left_out == ["2 vertices that no face has were left out"]
+
+
+def test_vertices_without_faces_do_not_count() -> None:
+    """They would make the model larger than it is."""
+    vertices = Kind(name="vertex", properties=PLACES, rows=[*SQUARE, (900.0, 0.0, 0.0)])
+    model = read_model(ply("ascii", [vertices, faces((CORNERS,))]))
+    assert model.meshes[0].positions.max() == 1
+    assert model.left_out == ["1 vertex that no face has was left out"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("wrong", [1.5, float("nan"), float("inf"), -1.0, 4.0])
+def test_faces_name_vertices_that_are_there(kind: str, wrong: float) -> None:
+    corners = "uchar float vertex_indices"
+    good = Kind(name="face", properties=[corners], rows=[[[0.0, 1.0, 2.0]]])
+    assert area(read_model(ply(kind, [VERTICES, good]))) == pytest.approx(0.5)
+    bad = Kind(name="face", properties=[corners], rows=[[[0.0, 1.0, wrong]]])
+    with pytest.raises(InvalidMesh):
+        read_model(ply(kind, [VERTICES, bad]))
+
+
+def test_fraction_of_a_vertex_is_refused() -> None:
+    data = ply("ascii", [VERTICES, faces((CORNERS,))]).replace(b"3 0 1 2", b"3 0 1 1.5")
+    with pytest.raises(InvalidMesh, match="a number in it cannot be read"):
+        read_model(data)

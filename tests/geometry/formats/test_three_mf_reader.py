@@ -55,8 +55,9 @@ def package(root: str, more: Mapping[str, str | bytes] | None = None) -> bytes:
 
 def bounds_mm(model: Model) -> list[list[float]]:
     positions = np.concatenate([mesh.positions[mesh.faces].reshape(-1, 3) for mesh in model.meshes])
-    found: list[list[float]] = np.round(np.stack([positions.min(0), positions.max(0)]) * 1000, 3)
-    return found.tolist()  # type: ignore[attr-defined, no-any-return]
+    corners = np.stack([positions.min(0), positions.max(0)]).astype(float) * 1000
+    found: list[list[float]] = np.round(corners, 3).tolist()
+    return found
 
 
 def wedge(object_id: int, looks: str = "", attributes: str = "") -> str:
@@ -131,8 +132,8 @@ def test_base_materials() -> None:
     assert mesh.material.alpha_mode == "BLEND"
     plain = BASES + wedge(1, "", 'pid="5" pindex="0"')
     [red] = read_model(package(part(plain, '<item objectid="1"/>'))).meshes
-    assert red.material.base_color == (1, 0, 0, 1)
     assert red.colors is None
+    assert red.material.base_color == (1.0, 0.0, 0.0, 1.0)
 
 
 def test_texture() -> None:
@@ -165,6 +166,15 @@ def test_what_is_not_read_is_told() -> None:
         "colours that were painted in a slicer were left out",
         "its lattice of beams was left out",
     ]
+
+
+@pytest.mark.parametrize("kind", ["other", "support", "solidsupport"])
+def test_modifiers_and_supports_are_no_part_of_the_model(kind: str) -> None:
+    both = '<component objectid="1"/><component objectid="2" transform="9 0 0 0 9 0 0 0 9 0 0 0"/>'
+    resources = wedge(1) + wedge(2, "", f'type="{kind}"') + COMPONENT.format(3, both)
+    model = read_model(package(part(resources, '<item objectid="3"/>')))
+    assert bounds_mm(model) == [[0, 0, -20], [10, 30, 0]]
+    assert model.left_out == ["supports and the modifiers of slicers were left out"]
 
 
 @pytest.mark.parametrize("look", ["texture", "colours", "base colour", "nothing"])

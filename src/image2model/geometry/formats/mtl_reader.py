@@ -1,5 +1,6 @@
 """Read Wavefront MTL materials and the textures they name."""
 
+import codecs
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -93,7 +94,9 @@ def read_mtl(content: bytes, beside: FilesBeside) -> dict[str, MtlMaterial]:
     """
     drafts: dict[str, _Draft] = {}
     draft = _Draft()
-    for line in content.removeprefix(b"\xef\xbb\xbf").splitlines():
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = content.decode("utf-16", "replace").encode()
+    for line in content.removeprefix(codecs.BOM_UTF8).splitlines():
         key, _, rest = decode_name(line.strip().replace(b"\t", b" ")).partition(" ")
         if key == "newmtl":
             draft = drafts[rest.strip()] = _Draft()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,11 +65,9 @@ def read_ply(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     rows = read_rows(data)
     beside = files if isinstance(files, FilesBeside) else FilesBeside(files)
     vertices, faces = rows.elements.get("vertex"), rows.elements.get("face")
-    if "tristrips" in rows.elements and not (faces and faces.count):
-        raise InvalidMesh(
-            reason="its faces are strips of triangles, which is not supported; "
-            "export it with faces, or as GLB"
-        )
+    strips = rows.elements.get("tristrips")
+    if strips and strips.count and not (faces and faces.count):
+        faces = _faces_of_strips(strips)
     if faces is None or not faces.count:
         raise InvalidMesh(reason="it holds points or splats, and no faces")
     if vertices is None:
@@ -77,18 +76,50 @@ def read_ply(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     if positions is None:
         raise InvalidMesh(reason="its vertices have no x, y and z")
     key = _list_of_corners(faces)
-    corners = faces.lists[key]
-    cut = triangulate(positions, corners.values.astype(np.int64), corners.counts)
+    corners = _whole(faces.lists[key].values)
+    cut = triangulate(positions, corners, faces.lists[key].counts)
     if not len(cut.corners):
         raise InvalidMesh(reason="it has no faces")
     surface = _Surface(
-        vertices=corners.values.astype(np.int64)[cut.corners],
+        vertices=corners[cut.corners],
         faces=cut.polygon,
         uvs=_wedge_uvs(faces, key, cut),
     )
     left_out = [*polygon_notes(cut), *_other_elements(rows)]
+    if alone := int((~_used(surface.vertices, len(positions))).sum()):
+        many = f"{alone:,} vertices that no face has were left out"
+        left_out.append("1 vertex that no face has was left out" if alone == 1 else many)
     meshes, notes = _Meshes(rows, vertices, faces, positions, beside).make(surface)
     return Model(meshes=meshes, left_out=sorted({*left_out, *notes, *beside.left_out}))
+
+
+def _whole(values: NDArray[Any]) -> _Indices:
+    """Return the numbers of vertices, which some programs write as fractions."""
+    if values.dtype.kind == "f" and not (np.abs(values) < 2**53).all():
+        raise InvalidMesh(reason="a face refers to a vertex that is not there")
+    whole = values.astype(np.int64)
+    if (whole != values).any():
+        raise InvalidMesh(reason="a face refers to a vertex that is not there")
+    return whole
+
+
+def _faces_of_strips(strips: Element) -> Element:
+    """Make faces of strips of triangles, as in the files of Stanford; −1 ends a strip."""
+    found = strips.lists[_list_of_corners(strips)]
+    # Two strips that follow each other are as separate as two in one list.
+    ends = np.cumsum(found.counts)[:-1]
+    corners = np.insert(_whole(found.values), ends, -1)
+    triangles = np.stack([corners[:-2], corners[1:-1], corners[2:]], axis=1)
+    places = np.arange(len(triangles))
+    starts = np.concatenate([[0], np.flatnonzero(corners == -1) + 1])
+    turned = (places - starts[np.searchsorted(starts, places, side="right") - 1]) % 2 == 1
+    triangles[turned] = triangles[turned][:, [1, 0, 2]]
+    a, b, c = triangles.T
+    proper = triangles[(triangles >= 0).all(axis=1) & (a != b) & (b != c) & (c != a)]
+    lists = {
+        _CORNER_NAMES[0]: Lists(counts=np.full(len(proper), 3), values=proper.astype("<i4").ravel())
+    }
+    return Element(count=len(proper), columns={}, lists=lists)
 
 
 def _list_of_corners(faces: Element) -> str:
@@ -225,7 +256,7 @@ class _Meshes:
         face_colors = self._face_colors
         if face_colors is not None:
             keys.append(face_colors.view("<u4").ravel()[face_of_corner].astype(np.int64))
-        if len(keys) == 1 and some.all():
+        if len(keys) == 1 and _used(vertices, len(self._positions)).all():
             first, places, faces = None, np.arange(len(self._positions)), vertices
         else:
             first, faces = distinct_rows(np.stack(keys, axis=1))
@@ -253,6 +284,12 @@ class _Meshes:
                 alpha_mode="OPAQUE" if opaque else "BLEND",
             ),
         )
+
+
+def _used(vertices: _Indices, count: int) -> NDArray[np.bool_]:
+    used = np.zeros(count, bool)
+    used[vertices.ravel()] = True
+    return used
 
 
 def _same(colors: NDArray[np.uint8]) -> bool:

@@ -356,8 +356,8 @@ def _as_kind(numbers: NDArray[np.float64], kind: str) -> NDArray[Any]:
         with np.errstate(over="ignore"):
             return numbers.astype(wanted)
     limits = np.iinfo(wanted)
-    whole = np.trunc(numbers)
+    whole = np.trunc(numbers) if wanted.itemsize < 4 else numbers
     # Not `>`: a comparison with NaN is false, and this must refuse it.
-    if not ((whole >= limits.min) & (whole <= limits.max)).all():
+    if not ((whole >= limits.min) & (whole <= limits.max) & (whole == np.trunc(whole))).all():
         raise InvalidMesh(reason=_BAD_NUMBER)
     return whole.astype(wanted)

@@ -1,5 +1,7 @@
 """Read a model whatever its format."""
 
+import codecs
+import struct
 from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote
@@ -21,6 +23,9 @@ from image2model.geometry.mesh_types import file_format
 MOST_FACES = 12_000_000
 """More would take over 4 GB to look at, which is what a process may have."""
 
+_UNEXPECTED = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, struct.error)
+"""What wrong bytes lead to where nobody thought of them."""
+
 
 def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     """
@@ -37,7 +42,17 @@ def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     Raises:
         InvalidMesh: It is damaged, too large, or of a kind that cannot be read.
     """
-    model = _read(data, file_format(data), files)
+    try:
+        found = file_format(data)
+        if found is None and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            # Text as some Windows programs save it.
+            data = data.decode("utf-16", "replace").encode()
+            found = file_format(data)
+        model = _read(data, found, files)
+    except _UNEXPECTED as error:
+        # A net below the readers, which know what is damaged and say so: no file of anybody's may
+        # end what else is done at the same time.
+        raise InvalidMesh(reason=f"it is damaged ({type(error).__name__} while reading)") from error
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if faces > MOST_FACES:
         raise InvalidMesh(

@@ -49,6 +49,7 @@ class Shape:
 
     Attributes:
         name: For people.
+        kind: `model`, `support`, `other`, …, as the specification says.
         group: The default group of properties of its triangles; "": none.
         entry: The default entry in it.
         vertices: Three numbers each, one after the other.
@@ -58,6 +59,7 @@ class Shape:
     """
 
     name: str
+    kind: str
     group: str
     entry: int
     vertices: "array[float]" = field(default_factory=lambda: array("d"))
@@ -134,7 +136,7 @@ class _Reader:
     def __init__(self) -> None:
         self.part = Part()
         self._depth = 0
-        self._shape = Shape(name="", group="", entry=0)
+        self._shape = Shape(name="", kind="", group="", entry=0)
         self._group = Group()
         self._handlers: Mapping[str, Callable[[Mapping[str, str]], None]] = {
             "vertex": self._vertex,
@@ -175,6 +177,7 @@ class _Reader:
     def _object(self, given: Mapping[str, str]) -> None:
         self._shape = Shape(
             name=given.get("name", ""),
+            kind=given.get("type", "model"),
             group=given.get("pid", ""),
             entry=int(given.get("pindex", "0")),
         )

@@ -27,6 +27,7 @@ _ROOT = re.compile(
     r"[^>]*\bTarget\s*=\s*[\"']([^\"'>]+)[\"']"
 )
 _WRAPS: Mapping[str, Wrap] = {"wrap": "repeat", "mirror": "mirror"}
+_NOT_OF_THE_MODEL = frozenset({"support", "solidsupport", "other"})
 _MOST_CORNERS = 36_000_000
 _MOST_USES = 20_000
 _DEEPEST = 32
@@ -114,6 +115,9 @@ class _Package:
         shape = part.objects.get(use.object_id)
         if shape is None:
             raise InvalidMesh(reason="it is 3MF that builds an object that is not there")
+        if shape.kind in _NOT_OF_THE_MODEL:
+            part.left_out.add("supports and the modifiers of slicers were left out")
+            return
         if shape.corners:
             self._corners_left -= len(shape.corners)
             if self._corners_left < 0:
