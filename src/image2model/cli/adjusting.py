@@ -49,6 +49,14 @@ RepairOption = Annotated[
     bool, typer.Option("--repair", help="Make it a closed solid for printing, if need be.")
 ]
 
+SrgbColorsOption = Annotated[
+    bool,
+    typer.Option(
+        "--srgb-colors",
+        help="Take the numbers in its vertex colours as sRGB, for models that look washed out.",
+    ),
+]
+
 
 def adjustments(**given: Any) -> dict[str, Any]:
     """

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from image2model.core.errors import InvalidRequest
-from image2model.geometry.adjust import place, shrink_textures
+from image2model.geometry.adjust import place, shrink_textures, take_colors_as_srgb
 from image2model.geometry.conversion import LEAST_FACES, Conversion
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.formats.writing import beyond_format, write_model
@@ -120,6 +120,10 @@ def _is(data: bytes, format_name: str) -> bool:
 def _adjusted(
     meshes: list[Mesh], notes: list[str], conversion: Conversion
 ) -> tuple[list[Mesh], list[str]]:
+    if conversion.srgb_colors:
+        if not any(mesh.colors is not None for mesh in meshes):
+            notes = [*notes, "it has no colours at its vertices that could be sRGB"]
+        meshes = list(take_colors_as_srgb(meshes))
     if conversion.repair:
         meshes, steps = _repaired(meshes)
         notes = [*notes, *steps]
