@@ -336,3 +336,13 @@ def test_one_texture_that_cannot_be_read(image: bytes, texture: dict[str, Any], 
     assert words in left_out(builder)
     made = convert_file(builder.glb(), Conversion(format="usdz"), name="m")
     assert any(words in note for note in made.notes)
+
+
+def test_old_versions_are_called_so() -> None:
+    """GLB 1 begins like GLB 2, and has other things in it."""
+    glb = bytearray(cube().glb())
+    glb[4] = 1
+    with pytest.raises(InvalidMesh, match=r"GLB version 1, not 2; export it as glTF 2\.0"):
+        read_model(bytes(glb))
+    with pytest.raises(InvalidMesh, match=r"glTF version '1.0', not 2; export it as glTF 2\.0"):
+        read_model(b'{"asset": {"version": "1.0"}, "meshes": {}}')

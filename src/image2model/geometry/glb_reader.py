@@ -242,7 +242,7 @@ class _MeshReader:
             faces=surface.faces,
             normals=surface.normals,
             uvs=uvs[0] if uvs else None,
-            more_uvs=uvs[1:],
+            more_uvs=np.concatenate(uvs[1:], axis=1) if len(uvs) > 1 else None,
             colors=None if colors is None else np.tile(colors, (copies, 1)),
             material=look.material,
         )

@@ -96,8 +96,6 @@ def convert_file(
     smaller = _Smaller(meshes, conversion, name=name, metadata=metadata or {})
     smaller.meet_budget()
     notes += smaller.notes() + beyond_format(smaller.meshes, conversion.format)
-    if any(mesh.more_uvs for mesh in meshes) and not any(m.more_uvs for m in smaller.meshes):
-        notes.append("textures on further texture coordinates were left out for fewer faces")
     return Converted(content=smaller.content, faces=count_faces(smaller.meshes), notes=notes)
 
 
@@ -155,13 +153,13 @@ def _simplified(meshes: Sequence[Mesh], faces: int) -> list[Mesh]:
 
 
 def _with_all_coordinates(mesh: Mesh, before: Sequence[Mesh]) -> Mesh:
-    if all(len(uvs) == len(mesh.positions) for uvs in mesh.more_uvs):
+    if mesh.more_uvs is None or len(mesh.more_uvs) == len(mesh.positions):
         return mesh
     source = next(one for one in before if one.more_uvs is mesh.more_uvs)
     vertices = same_vertices(mesh, source)
     if vertices is None:
         return on_one_set([mesh])[0][0]
-    return replace(mesh, more_uvs=[uvs[vertices] for uvs in source.more_uvs])
+    return replace(mesh, more_uvs=mesh.more_uvs[vertices])
 
 
 def _repaired(meshes: list[Mesh]) -> tuple[list[Mesh], Sequence[str]]:
