@@ -1,7 +1,7 @@
 """Convert a file: read it, adjust what it holds, write it, within a budget of bytes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from image2model.core.errors import InvalidRequest
 from image2model.geometry.adjust import place, shrink_textures
@@ -11,10 +11,14 @@ from image2model.geometry.formats.writing import beyond_format, write_model
 from image2model.geometry.mesh import EncodedImage, Mesh
 from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
 from image2model.geometry.repair import repair
-from image2model.geometry.simplify import simplify
+from image2model.geometry.simplify import MOST_DEVIATION, Simplified, simplify
 from image2model.geometry.texture import check_texture_load, texture_size_px
 
-_MOST_ROUNDS = 14
+_MOST_ROUNDS = 24
+_HARDLY_SEEN = 0.01
+"""How far a surface may stray for a byte budget while textures can still become smaller, as a
+share of the model's diagonal."""
+
 _LEAST_TEXTURE_PX = 64
 _LEAST_SHARE, _MOST_SHARE = 0.2, 0.9
 """Of the faces that may remain after one round."""
@@ -103,11 +107,9 @@ def _adjusted(
         notes = [*notes, *steps]
     faces = count_faces(meshes)
     if conversion.faces is not None and faces > conversion.faces:
-        meshes = list(simplify(meshes, faces=conversion.faces))
-        left = count_faces(meshes)
-        notes = [*notes, f"simplified from {faces:,} to {left:,} faces"]
-        if left > conversion.faces:
-            notes = [*notes, f"its seams leave no way down to {conversion.faces:,} faces"]
+        made = simplify(meshes, faces=conversion.faces)
+        meshes = list(made.meshes)
+        notes = [*notes, *_simplified(faces, made, wanted=conversion.faces)]
     if conversion.texture_px is not None and conversion.format not in _WITHOUT_TEXTURES:
         largest = largest_texture_px(meshes)
         if largest > conversion.texture_px:
@@ -115,6 +117,21 @@ def _adjusted(
             note = f"textures reduced from {largest:,} to {conversion.texture_px:,} pixels"
             notes = [*notes, note]
     return meshes, notes
+
+
+def _simplified(before: int, made: Simplified, *, wanted: int) -> Sequence[str]:
+    after = count_faces(made.meshes)
+    notes = [f"simplified from {before:,} to {after:,} faces"]
+    if after > wanted:
+        notes.append(f"with {wanted:,} faces, as asked for, it would lose its shape")
+    return [*notes, *_lost(made)]
+
+
+def _lost(made: Simplified) -> Sequence[str]:
+    if not made.parts_lost:
+        return []
+    parts = "one separate part" if made.parts_lost == 1 else f"{made.parts_lost:,} separate parts"
+    return [f"{parts} too small for so few faces left out ({made.lost_share:.1%} of the surface)"]
 
 
 def _repaired(meshes: list[Mesh]) -> tuple[list[Mesh], Sequence[str]]:
@@ -157,12 +174,14 @@ class _Smaller:
         self._conversion = conversion
         self._name = name
         self._metadata = metadata
+        self._textured = meshes
+        self._simplified = Simplified(meshes=meshes)
         self.meshes = meshes
         self.content = self._write()
 
     def meet_budget(self) -> None:
         """
-        Give up what weighs most, step by step.
+        Give up what weighs most, step by step, and the shape last.
 
         Raises:
             InvalidRequest: Nothing is left to give up.
@@ -174,34 +193,32 @@ class _Smaller:
             if len(self.content) <= limit:
                 self._take_faces_back(limit)
                 return
-            # What weighs less is given up where there is nothing left of the other.
-            if self._texture_bytes() * 2 >= len(self.content):
-                given = self._give_textures() or self._give_faces(limit)
-            else:
-                given = self._give_faces(limit) or self._give_textures()
-            if not given:
+            if not self._give(limit):
                 break
             self.content = self._write()
         if len(self.content) > limit:
             least = f"cannot be met: the least it can become is {len(self.content):,} bytes."
             raise InvalidRequest(field="max_bytes", reason=least)
 
+    def _give(self, limit: int) -> bool:
+        """Make it smaller where that is missed least; tell whether anything was left to give."""
+        # What weighs less is given up where there is nothing left of the other.
+        if self._texture_bytes() * 2 >= len(self.content):
+            given = self._give_textures() or self._give_faces(limit, _HARDLY_SEEN)
+        else:
+            given = self._give_faces(limit, _HARDLY_SEEN) or self._give_textures()
+        return given or self._give_faces(limit, MOST_DEVIATION)
+
     def _take_faces_back(self, limit: int) -> None:
         """Spend on faces what is left: they may have gone before the textures that made room."""
         given, faces = count_faces(self._given), count_faces(self.meshes)
         if faces == given or len(self.content) > limit * _WELL_USED:
             return
-        textures = self._texture_bytes()
-        share = (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
-        meshes, content = self.meshes, self.content
-        whole = self._given
-        if textures:
-            whole = list(shrink_textures(whole, longest_px=largest_texture_px(meshes)))
-        wanted = int(faces * share)
-        self.meshes = whole if wanted >= given else self._simplified(whole, wanted)
+        meshes, content, simplified = self.meshes, self.content, self._simplified
+        self._show(simplify(self._textured, faces=int(faces * self._share(limit))))
         self.content = self._write()
         if len(self.content) > limit:
-            self.meshes, self.content = meshes, content
+            self.meshes, self.content, self._simplified = meshes, content, simplified
 
     def notes(self) -> list[str]:
         """Say what was given up."""
@@ -209,6 +226,7 @@ class _Smaller:
         before, after = count_faces(self._given), count_faces(self.meshes)
         if after < before:
             notes.append(f"simplified from {before:,} to {after:,} faces to meet the byte budget")
+            notes += _lost(self._simplified)
         large, small = largest_texture_px(self._given), largest_texture_px(self.meshes)
         if small < large:
             notes.append(
@@ -220,25 +238,43 @@ class _Smaller:
         """Halve the textures if there are any and they are not tiny."""
         if self._conversion.format in _WITHOUT_TEXTURES:
             return False
-        longest = largest_texture_px(self.meshes)
+        longest = largest_texture_px(self._textured)
         if longest <= _LEAST_TEXTURE_PX:
             return False
-        self.meshes = list(shrink_textures(self.meshes, longest_px=longest // 2))
+        before = self._textured
+        self._textured = list(shrink_textures(before, longest_px=longest // 2))
+        small = {
+            id(large.material): textured.material
+            for large, textured in zip(before, self._textured, strict=True)
+        }
+        self.meshes = [replace(mesh, material=small[id(mesh.material)]) for mesh in self.meshes]
         return True
 
-    def _give_faces(self, limit: int) -> bool:
+    def _give_faces(self, limit: int, most_deviation: float) -> bool:
         faces = count_faces(self.meshes)
         if faces <= LEAST_FACES:
             return False
-        textures = self._texture_bytes()
-        share = (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
-        wanted = int(faces * min(max(share, _LEAST_SHARE), _MOST_SHARE))
-        self.meshes = self._simplified(self.meshes, max(wanted, LEAST_FACES))
-        return 0 < count_faces(self.meshes) < faces
+        share = min(max(self._share(limit), _LEAST_SHARE), _MOST_SHARE)
+        # Of what was given, so that errors do not add up.
+        made = simplify(
+            self._textured,
+            faces=max(int(faces * share), LEAST_FACES),
+            most_deviation=most_deviation,
+        )
+        if not 0 < count_faces(made.meshes) < faces:
+            return False
+        self._show(made)
+        return True
 
-    def _simplified(self, meshes: Sequence[Mesh], faces: int) -> list[Mesh]:
-        """Simplify, and give back the size that was asked for: its ends may be among what goes."""
-        return list(place(simplify(meshes, faces=faces), self._conversion))
+    def _show(self, made: Simplified) -> None:
+        """Take what was simplified, in the size asked for: its ends may be among what went."""
+        self._simplified = made
+        self.meshes = list(place(made.meshes, self._conversion))
+
+    def _share(self, limit: int) -> float:
+        """Tell what share of the faces there are now there is room for."""
+        textures = self._texture_bytes()
+        return (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
 
     def _texture_bytes(self) -> int:
         if self._conversion.format in _WITHOUT_TEXTURES:
