@@ -34,10 +34,11 @@ _LARGEST_ERROR, _NEXT_ERROR = 0.5, 0.6
 _CHECKED_ERROR = 0.4
 """As a share of the deviation allowed: smaller errors do not hide a larger one."""
 
-_OWN_ERROR, _RESCUED_ERROR = 0.2, 0.01
-"""What parts that would be lost may change, as shares of their own size and of the model's."""
+_OWN_ERRORS, _RESCUED_ERROR = (0.1, 0.25), 0.01
+"""What parts that would be lost may change, as shares of their own size (the second if that must
+be) and of the model's."""
 
-_LOST_SHARE = 0.25
+_LOST_SHARE = 0.4
 """A part that keeps less of its surface counts as lost."""
 
 _MOST_ROUNDS = 4
@@ -111,28 +112,43 @@ class _Surface:
         self._most_deviation = float(np.linalg.norm(size)) * most_deviation
 
     def simplified(self, wanted: int) -> Simplified:
-        """Collapse edges; keep what would be lost, or count it."""
-        table = self._table
-        rescued = np.zeros(len(self._areas), bool)
-        saved = table.faces[:0]
-        made = self._collapsed(table.faces, wanted)
-        lost = self._lost(made)
+        """Collapse edges; keep parts that would be lost, or count them."""
+        faces = self._table.faces
+        kept = dropped = np.zeros(len(self._areas), bool)
+        saved = faces[:0]
+        made = self._collapsed(faces, wanted)
         for _ in range(_MOST_ROUNDS):
-            if not lost.any() or lost.all():
+            lost = self._lost(made) & ~kept & ~dropped
+            if len(lost) == 1 or not lost.any():
                 break
-            small = self._thinned(lost | rescued)
-            if len(small) > wanted * _RESCUE_SHARE and self._share(lost) < _MISSED_SHARE:
-                break
-            rescued, saved = lost | rescued, small
-            rest = table.faces[~rescued[self._part]]
+            chosen, saved = self._rescued(lost, kept, room=int(wanted * _RESCUE_SHARE))
+            dropped = dropped | ((lost | kept) & ~chosen)
+            kept = chosen
+            rest = faces[~(kept | dropped)[self._part]]
             made = self._collapsed(rest, max(wanted - len(saved), 1))
-            lost = self._lost(made) & ~rescued
         whole = replace(made, faces=np.concatenate([made.faces, saved]))
         return Simplified(
             meshes=whole.meshes(),
-            parts_lost=int(lost.sum()),
-            lost_share=self._share(lost),
+            parts_lost=int(dropped.sum()),
+            lost_share=self._share(dropped),
         )
+
+    def _rescued(
+        self, lost: NDArray[np.bool_], kept: NDArray[np.bool_], *, room: int
+    ) -> tuple[NDArray[np.bool_], Indices]:
+        """Choose parts to keep, and thin them; those that are not missed only if there is room."""
+        for own_error in _OWN_ERRORS:
+            small = self._thinned(lost | kept, own_error)
+            if len(small) <= room:
+                return lost | kept, small
+        if self._share(lost) > _MISSED_SHARE:
+            return lost | kept, small
+        part = self._part_of_vertex[small[:, 0]]
+        largest_first = np.argsort(-self._areas, kind="stable")
+        count = np.bincount(part, minlength=len(self._areas))[largest_first]
+        chosen = np.zeros(len(lost), bool)
+        chosen[largest_first] = (count > 0) & (np.cumsum(count) <= room)
+        return chosen, small[chosen[part]]
 
     def _collapsed(self, faces: Indices, wanted: int) -> VertexTable:
         """Collapse edges, across seams and with moving vertices only if that is needed."""
@@ -185,23 +201,27 @@ class _Surface:
         place[table.place[used]] = used
         moved = np.flatnonzero(place[table.place] >= 0)
         positions[moved] = found.positions[place[table.place[moved]]]
-        values[used] = found.attributes[used]
+        inner = used[self._patches.inner[used]]
+        values[inner] = found.attributes[inner]
+        # On a seam the sides have had their texture coordinates mixed; normals mix well.
+        normals = table.columns.get("normals", slice(0, 0))
+        values[used, normals] = found.attributes[used, normals]
         made = replace(table, faces=faces, positions=positions, values=values)
         made = mend_faces(made, self._patches)
         return part_sheets(made, tiny=_UNSEEN_ERROR * self._longest) if self._closed else made
 
     def _keeps_shape(self, before: Indices, made: VertexTable) -> bool:
-        if not len(made.faces):
-            return False
-        return (
-            deviation(
-                self._table.positions[before].astype(np.float64),
-                made.positions[made.faces].astype(np.float64),
-            )
-            <= self._most_deviation
+        # Parts that are lost are looked after later.
+        before = before[~self._lost(made)[self._part_of_vertex[before[:, 0]]]]
+        if not len(made.faces) or not len(before):
+            return True
+        strays = deviation(
+            self._table.positions[before].astype(np.float64),
+            made.positions[made.faces].astype(np.float64),
         )
+        return strays <= self._most_deviation
 
-    def _thinned(self, parts: NDArray[np.bool_]) -> Indices:
+    def _thinned(self, parts: NDArray[np.bool_], own_error: float) -> Indices:
         """Simplify *parts*, each on its own, as far as its shape allows."""
         table = self._table
         faces = table.faces[parts[self._part]]
@@ -209,7 +229,9 @@ class _Surface:
         _, part = np.unique(self._part_of_vertex[used], return_inverse=True)
         found = collapse(
             corners.reshape(-1, 3).astype(np.uint32),
-            _side_by_side(table.positions[used], part, longest=self._longest),
+            _side_by_side(
+                table.positions[used], part, share=own_error, most=self._longest * _RESCUED_ERROR
+            ),
             table.values[used][:, :0],
             weights=self._weights[:0],
             most_faces=0,
@@ -250,15 +272,19 @@ def _weights(table: VertexTable) -> NDArray[np.float32]:
 
 
 def _side_by_side(
-    positions: NDArray[np.float32], part: Indices, *, longest: float
+    positions: NDArray[np.float32], part: Indices, *, share: float, most: float
 ) -> NDArray[np.float32]:
-    """Scale every part by what may be lost of it, and bring it to a place of its own in a grid."""
+    """
+    Scale every part so that 1 is what may be lost of it; bring it to a place of its own in a grid.
+
+    That is *share* of its size, but at most *most*.
+    """
     count = int(part.max()) + 1
     low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
     np.minimum.at(low, part, positions)
     np.maximum.at(high, part, positions)
     size = (high - low).max(axis=1)
-    unit = np.maximum(np.minimum(size * _OWN_ERROR, longest * _RESCUED_ERROR), 1e-30)
+    unit = np.maximum(np.minimum(size * share, most), 1e-30)
     side = int(np.ceil(count ** (1 / 3)))
     cell = np.stack(np.unravel_index(np.arange(count), (side, side, side)), axis=1)
     apart = 2 * (size / unit).max()

@@ -61,9 +61,11 @@ class VertexTable:
                 for mesh, at in zip(meshes, welded.offsets, strict=False)
             ]
         )
-        faces = welded.place[corners]
+        # Vertices that no face uses must not look like the other side of a seam.
+        used, faces = np.unique(welded.place[corners], return_inverse=True)
+        faces = faces.reshape(-1, 3)
         kept = _are_faces(faces)
-        first = welded.first
+        first = welded.first[used]
         positions = np.concatenate([mesh.positions for mesh in meshes])[first]
         _, place = first_of_each(place_keys(positions))
         closed = (apart[:, 1] != 0)[first]
