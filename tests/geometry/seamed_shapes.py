@@ -113,13 +113,16 @@ def box(centre: tuple[float, float, float], size: tuple[float, float, float]) ->
 def joined(*meshes: Mesh) -> Mesh:
     """Make one mesh of several that have the same attributes, without welding anything."""
     offsets = np.cumsum([0, *(len(mesh.positions) for mesh in meshes)])
-    rows = {
-        name: np.concatenate([getattr(mesh, name) for mesh in meshes])
-        for name in ("positions", "normals", "uvs")
-        if getattr(meshes[0], name) is not None
-    }
     faces = [mesh.faces + np.uint32(at) for mesh, at in zip(meshes, offsets, strict=False)]
-    return replace(meshes[0], faces=np.concatenate(faces), **rows)
+    normals = [mesh.normals for mesh in meshes if mesh.normals is not None]
+    uvs = [mesh.uvs for mesh in meshes if mesh.uvs is not None]
+    return replace(
+        meshes[0],
+        positions=np.concatenate([mesh.positions for mesh in meshes]),
+        faces=np.concatenate(faces),
+        normals=np.concatenate(normals) if normals else None,
+        uvs=np.concatenate(uvs) if uvs else None,
+    )
 
 
 def house() -> Mesh:

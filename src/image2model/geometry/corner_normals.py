@@ -48,8 +48,9 @@ class CornerNormals:
         across = face_normals(positions, faces).repeat(3, axis=0)
         even = ((shaded * across).sum(axis=1) > _SAME_FACE).reshape(-1, 3).all(axis=1)
         owner = mesh[corners]
-        flat = _shares(self._hard[corners], owner) > _MOSTLY
-        self._flat = (flat & (_shares(even.repeat(3), owner) > _MOSTLY))[mesh]
+        count = int(mesh.max(initial=-1)) + 1
+        flat = _shares(self._hard[corners], owner, count) > _MOSTLY
+        self._flat = (flat & (_shares(even.repeat(3), owner, count) > _MOSTLY))[mesh]
         self.of_vertices[self._flat] = 0
         # A vertex all of whose faces are flat stays so; at others the sides are told apart.
         soft = np.zeros(len(positions), bool)
@@ -113,10 +114,10 @@ def face_normals(positions: NDArray[np.float32], faces: Indices) -> NDArray[np.f
     return _unit(np.cross(b - a, c - a))
 
 
-def _shares(marks: NDArray[np.bool_], owner: Indices) -> NDArray[np.float64]:
-    """Return for each owner the share of its corners that are marked; 0 for those without."""
-    count = np.bincount(owner)
-    return np.bincount(owner, marks, len(count)) / np.maximum(count, 1)
+def _shares(marks: NDArray[np.bool_], owner: Indices, count: int) -> NDArray[np.float64]:
+    """Return for each of *count* owners the share of its corners that are marked."""
+    all_of_it = np.maximum(np.bincount(owner, minlength=count), 1)
+    return np.bincount(owner, marks, count) / all_of_it
 
 
 def _either(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:

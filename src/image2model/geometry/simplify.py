@@ -88,8 +88,11 @@ def simplify(
     """
     if sum(len(mesh.faces) for mesh in meshes) <= faces:
         return Simplified(meshes=meshes)
-    surface = _Surface(VertexTable.of(meshes), most_deviation=most_deviation)
-    return surface.simplified(faces)
+    table = VertexTable.of(meshes)
+    if not len(table.faces):
+        # No face has an area: there is no shape to keep or to lose.
+        return Simplified(meshes=meshes)
+    return _Surface(table, most_deviation=most_deviation).simplified(faces)
 
 
 class _Surface:

@@ -99,10 +99,12 @@ class VertexTable:
     def meshes(self) -> Sequence[Mesh]:
         """Make meshes of what is there now; those without a face are left out."""
         owner = self.mesh[self.faces[:, 0]]
-        found = [
-            self._mesh(mesh, self.faces[owner == number]) for number, mesh in enumerate(self.given)
+        own = [self.faces[owner == number] for number in range(len(self.given))]
+        return [
+            self._mesh(mesh, faces)
+            for mesh, faces in zip(self.given, own, strict=True)
+            if len(faces)
         ]
-        return [mesh for mesh in found if len(mesh.faces)]
 
     def _mesh(self, given: Mesh, faces: Indices) -> Mesh:
         corners, normals = faces.ravel(), None
