@@ -13,7 +13,10 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3}
 FacesOption = Annotated[
     int | None,
     typer.Option(
-        "--faces", "--max-faces", metavar="N", help="The most triangles; textures stay in place."
+        "--faces",
+        "--max-faces",
+        metavar="N",
+        help="The most triangles; more are left where fewer would lose the shape.",
     ),
 ]
 HeightOption = Annotated[

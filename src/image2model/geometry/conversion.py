@@ -30,7 +30,7 @@ class Conversion:
 
     Attributes:
         format: One of `FORMATS`.
-        faces: The most triangles; None: as many as it has.
+        faces: The most triangles, unless the shape needs more; None: as many as it has.
         height_mm: How high it shall be, in millimetres; None: as it is.
         width_mm: How wide.
         depth_mm: How deep.
