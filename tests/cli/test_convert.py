@@ -64,8 +64,9 @@ def test_json_tells_file_by_file(here: Here, cube: Path, tmp_path: Path) -> None
     assert first["error"]["code"] == "invalid_mesh"
     assert first["files"] == []
     assert second["error"] is None
+    notes = ["STL holds no colours: textures and colours were left out"]
     assert second["files"] == [
-        {"name": "cube.stl", "format": "stl", "size_bytes": 684, "faces": 12, "notes": []}
+        {"name": "cube.stl", "format": "stl", "size_bytes": 684, "faces": 12, "notes": notes}
     ]
 
 

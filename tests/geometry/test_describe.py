@@ -103,6 +103,8 @@ def test_file_that_only_others_can_read_is_named_but_not_scaled() -> None:
     made = describe_glb(_glb(document, parse_glb(CUBE).binary), {"height_mm": 3.0}, name="cube")
     assert made.facts == {}
     assert extras_of(made.glb)[0] == {"height_mm": 3.0}
+    (note,) = made.notes
+    assert note.startswith("its size and number of faces were left as they are: it needs EXT_new")
 
 
 @pytest.mark.parametrize("content", [b"", b"glTF", CUBE[:-8], b"PK\x03\x04"])

@@ -15,12 +15,15 @@ from PIL import Image
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.camera import frame
+from image2model.geometry.conversion import Conversion
 from image2model.geometry.drawing import draw_scene
 from image2model.geometry.fidelity import MEANINGS, Fidelity, measure_fidelity
+from image2model.geometry.formats.convert import convert_file
 from image2model.geometry.glb_writer import write_glb
 from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.scene import prepare_scene
+from image2model.geometry.shading import to_linear
 from image2model.providers.local.engine import make_model
 from tests.geometry.mask_scenes import SAMPLES
 from tests.geometry.shapes import wedge
@@ -175,3 +178,59 @@ def test_samples_are_told_from_each_other(name: str) -> None:
     for other in others:
         wrong = measure_fidelity(puffed(own), other.read_bytes(), limits=LIMITS)
         assert wrong.score is None or wrong.score < 0.65, other.stem
+
+
+BALL = trimesh.creation.icosphere(subdivisions=4)
+GOLD = (213, 170, 59)
+
+
+def ball(color: tuple[int, int, int]) -> bytes:
+    """Make a ball whose vertices have *color* as the numbers in COLOR_0."""
+    return write_glb(
+        Mesh(
+            name="ball",
+            positions=BALL.vertices.astype(np.float32),
+            faces=BALL.faces.astype(np.uint32),
+            normals=BALL.vertex_normals.astype(np.float32),
+            colors=np.full((len(BALL.vertices), 4), (*color, 255), np.uint8),
+            material=Material(),
+        )
+    )
+
+
+def disc(color: tuple[int, int, int]) -> bytes:
+    across = np.arange(256) - 127.5
+    inside = np.hypot(*np.meshgrid(across, across)) < 110
+    pixels = np.zeros((256, 256, 4), np.uint8)
+    pixels[inside] = (*color, 255)
+    return png(pixels)
+
+
+@pytest.mark.parametrize("color", [GOLD, (90, 60, 40), (40, 90, 160)])
+def test_colours_written_as_srgb_are_found_out_and_mended(color: tuple[int, int, int]) -> None:
+    """Pale beside the photo: the score is low and says why; converted, it is high."""
+    photo = disc(color)
+    pale = measure_fidelity(ball(color), photo, limits=LIMITS)
+    assert pale.score is not None
+    assert pale.score < 0.7
+    assert "washed out" in pale.meaning
+    assert "srgb_colors" in pale.meaning
+    made = convert_file(ball(color), Conversion(format="glb", srgb_colors=True), name="m")
+    right = measure_fidelity(made.content, photo, limits=LIMITS)
+    assert right.score is not None
+    assert right.score > 0.95
+    assert right.meaning == MEANINGS[0][1]
+
+
+def test_colours_that_are_linear_stay_as_they_are() -> None:
+    """The right model scores high, and nothing is said of washed out colours."""
+    light = tuple(np.rint(to_linear(np.array(GOLD, np.uint8)) * 255).astype(int).tolist())
+    glb = ball(light)
+    found = measure_fidelity(glb, disc(GOLD), limits=LIMITS)
+    assert found.meaning == MEANINGS[0][1]
+    assert convert_file(glb, Conversion(format="glb"), name="m").content == glb
+
+
+def test_srgb_colours_of_a_model_without_any_are_said() -> None:
+    made = convert_file(write_glb(wedge(RED)), Conversion(format="glb", srgb_colors=True), name="m")
+    assert "it has no colours at its vertices that could be sRGB" in made.notes

@@ -4,7 +4,6 @@ import tracemalloc
 from contextlib import suppress
 
 import DracoPy
-import meshoptimizer
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from image2model.geometry.draco_header import read_draco_counts
 from image2model.geometry.glb_reader import read_glb
 from image2model.geometry.mesh import Mesh
 from tests.geometry.glb_files import SQUARE, Builder, square
+from tests.geometry.meshopt_packing import pack_triangles, pack_vertices
 from tests.geometry.shapes import torus
 
 
@@ -218,16 +218,12 @@ def test_any_bytes_have_counts_or_are_refused(data: bytes) -> None:
 def meshopt_file() -> tuple[Mesh, Builder]:
     """Pack positions and indices; the views have a fallback buffer without data."""
     mesh = torus()
-    vertices = meshoptimizer.encode_vertex_buffer(
-        np.ascontiguousarray(mesh.positions), len(mesh.positions), 12
-    )
-    indices = meshoptimizer.encode_index_buffer(
-        np.ascontiguousarray(mesh.faces.ravel()), mesh.faces.size, len(mesh.positions)
-    )
+    vertices = pack_vertices(mesh.positions)
+    indices = pack_triangles(mesh.faces)
     builder = Builder()
     for data, mode, count, stride in (
-        (bytes(vertices), "ATTRIBUTES", len(mesh.positions), 12),
-        (bytes(indices), "TRIANGLES", mesh.faces.size, 4),
+        (vertices, "ATTRIBUTES", len(mesh.positions), 12),
+        (indices, "TRIANGLES", mesh.faces.size, 4),
     ):
         at = builder.view(data)
         view = builder.document["bufferViews"][at]

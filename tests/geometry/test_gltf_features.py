@@ -242,12 +242,23 @@ def test_only_lines_are_no_model() -> None:
         read_glb(builder.glb())
 
 
-def test_far_from_the_origin_nothing_is_lost() -> None:
+def test_what_is_quoted_from_the_file_is_fit_for_a_screen() -> None:
+    builder = cube()
+    builder.document["extensionsUsed"] = ["ACME_\x1b[31m\r\nred" + "x" * 500]
+    builder.document["asset"]["copyright"] = "me\x07\x1b]0;title"
+    for note in read_model(builder.glb()).left_out:
+        assert note.isprintable()
+        assert len(note) < 200
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_far_from_the_origin_nothing_is_lost(told: bool) -> None:
     """A tile of a map stands at its place on the globe; its vertices are centimetres apart."""
     builder = cube()
     place = [4_157_223.25, 671_459.75, 4_774_769.5]
     builder.document["nodes"][0].update(translation=place, scale=[0.01, 0.01, 0.01])
-    builder.document["accessors"][0].update(min=[0, 0, 0], max=[1, 1, 1])
+    if told:
+        builder.document["accessors"][0].update(min=[0, 0, 0], max=[1, 1, 1])
     model = read_model(builder.glb())
     assert inspect_meshes(model.meshes).size_mm == pytest.approx((10, 10, 10), rel=1e-4)
     assert "it lies 6,366 km from the origin" in "; ".join(model.left_out)
@@ -336,3 +347,13 @@ def test_one_texture_that_cannot_be_read(image: bytes, texture: dict[str, Any], 
     assert words in left_out(builder)
     made = convert_file(builder.glb(), Conversion(format="usdz"), name="m")
     assert any(words in note for note in made.notes)
+
+
+def test_old_versions_are_called_so() -> None:
+    """GLB 1 begins like GLB 2, and has other things in it."""
+    glb = bytearray(cube().glb())
+    glb[4] = 1
+    with pytest.raises(InvalidMesh, match=r"GLB version 1, not 2; export it as glTF 2\.0"):
+        read_model(bytes(glb))
+    with pytest.raises(InvalidMesh, match=r"glTF version '1.0', not 2; export it as glTF 2\.0"):
+        read_model(b'{"asset": {"version": "1.0"}, "meshes": {}}')

@@ -13,7 +13,10 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3}
 FacesOption = Annotated[
     int | None,
     typer.Option(
-        "--faces", "--max-faces", metavar="N", help="The most triangles; textures stay in place."
+        "--faces",
+        "--max-faces",
+        metavar="N",
+        help="The most triangles; more are left where fewer would lose the shape.",
     ),
 ]
 HeightOption = Annotated[
@@ -47,6 +50,14 @@ BytesOption = Annotated[
 ]
 RepairOption = Annotated[
     bool, typer.Option("--repair", help="Make it a closed solid for printing, if need be.")
+]
+
+SrgbColorsOption = Annotated[
+    bool,
+    typer.Option(
+        "--srgb-colors",
+        help="Take the numbers in its vertex colours as sRGB, for models that look washed out.",
+    ),
 ]
 
 

@@ -15,6 +15,7 @@ from image2model.cli.adjusting import (
     HeightOption,
     PivotOption,
     RepairOption,
+    SrgbColorsOption,
     TextureOption,
     UpOption,
     WidthOption,
@@ -57,6 +58,7 @@ def convert(
     max_bytes: BytesOption = None,
     repair: RepairOption = False,
     overwrite: OverwriteOption = False,
+    srgb_colors: SrgbColorsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -76,6 +78,7 @@ def convert(
         texture_px=texture_px,
         max_bytes=max_bytes,
         repair=repair,
+        srgb_colors=srgb_colors,
     )
     wanted = [Conversion(format=name, **asked) for name in parse_names(formats)]
     folder = OutputFolder(output, overwrite=overwrite, sources=files, records=folder_of_records())

@@ -19,6 +19,7 @@ from image2model.cli.adjusting import (
     HeightOption,
     PivotOption,
     RepairOption,
+    SrgbColorsOption,
     TextureOption,
     UpOption,
     WidthOption,
@@ -120,6 +121,7 @@ def generate(
     texture_px: TextureOption = None,
     max_bytes: BytesOption = None,
     repair: RepairOption = False,
+    srgb_colors: SrgbColorsOption = False,
     name_template: Annotated[
         str,
         typer.Option(
@@ -210,6 +212,7 @@ def generate(
         texture_px=texture_px,
         max_bytes=max_bytes,
         repair=repair,
+        srgb_colors=srgb_colors,
     )
     Conversion(format=FORMATS[0], **adjust)
     said = open_sheet(sheet) if sheet else None

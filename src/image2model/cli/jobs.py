@@ -19,6 +19,7 @@ from image2model.cli.adjusting import (
     HeightOption,
     PivotOption,
     RepairOption,
+    SrgbColorsOption,
     TextureOption,
     UpOption,
     WidthOption,
@@ -280,6 +281,7 @@ def download(
     texture_px: TextureOption = None,
     max_bytes: BytesOption = None,
     repair: RepairOption = False,
+    srgb_colors: SrgbColorsOption = False,
     pictures: Annotated[
         bool, typer.Option("--pictures", help="Add the pictures to the ZIP file, too.")
     ] = False,
@@ -309,6 +311,7 @@ def download(
         texture_px=texture_px,
         max_bytes=max_bytes,
         repair=repair,
+        srgb_colors=srgb_colors,
     )
     as_archive = output.suffix.lower() == ".zip" and not output.is_dir()
     folder = OutputFolder(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.conversion import Conversion, Pivot
 from image2model.geometry.mesh import EncodedImage, Mesh
+from image2model.geometry.shading import to_linear
 from image2model.geometry.texture_coding import shrunk
 
 _MM_PER_METRE = 1000.0
@@ -59,6 +60,14 @@ def turn_z_up(meshes: Sequence[Mesh]) -> Sequence[Mesh]:
     ]
 
 
+def take_colors_as_srgb(meshes: Sequence[Mesh]) -> Sequence[Mesh]:
+    """Make linear light of vertex colours whose numbers were meant as sRGB."""
+    return [
+        mesh if mesh.colors is None else replace(mesh, colors=_decoded(mesh.colors))
+        for mesh in meshes
+    ]
+
+
 def shrink_textures(meshes: Sequence[Mesh], *, longest_px: int) -> Sequence[Mesh]:
     """
     Scale all textures down to at most *longest_px*; each picture once.
@@ -81,6 +90,11 @@ def shrink_textures(meshes: Sequence[Mesh], *, longest_px: int) -> Sequence[Mesh
         for key, material in materials.items()
     }
     return [replace(mesh, material=changed[id(mesh.material)]) for mesh in meshes]
+
+
+def _decoded(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    light = np.rint(to_linear(colors[:, :3]) * 255).astype(np.uint8)
+    return np.concatenate([light, colors[:, 3:]], axis=1)
 
 
 def _scale(size: NDArray[np.float64], conversion: Conversion) -> float:

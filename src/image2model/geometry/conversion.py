@@ -30,7 +30,7 @@ class Conversion:
 
     Attributes:
         format: One of `FORMATS`.
-        faces: The most triangles; None: as many as it has.
+        faces: The most triangles, unless the shape needs more; None: as many as it has.
         height_mm: How high it shall be, in millimetres; None: as it is.
         width_mm: How wide.
         depth_mm: How deep.
@@ -40,6 +40,8 @@ class Conversion:
         texture_px: The longest side of its textures, in pixels; None: as they are.
         max_bytes: The most bytes; faces and texture size are given up for it. None: no limit.
         repair: Whether to make it a closed solid, for printing.
+        srgb_colors: Whether the numbers in its vertex colours are sRGB, though glTF takes them as
+            linear light: some generators write them so, and their models look washed out.
 
     Raises:
         InvalidRequest: A value makes no sense.
@@ -56,6 +58,7 @@ class Conversion:
     texture_px: int | None = None
     max_bytes: int | None = None
     repair: bool = False
+    srgb_colors: bool = False
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:

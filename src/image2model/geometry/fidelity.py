@@ -15,6 +15,7 @@ from image2model.geometry.mask import find_subject
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.pictures import Picture, decode_picture
 from image2model.geometry.scene import Scene, prepare_scene
+from image2model.geometry.shading import to_linear
 from image2model.geometry.view_search import (
     View,
     box_matrix,
@@ -48,6 +49,13 @@ MEANINGS = (
     (0.0, "not like the photo"),
 )
 """What scores from there on mean."""
+
+PALE = (
+    "its colours look washed out: those of its vertices seem to be sRGB, which glTF takes as "
+    "linear light; convert it with srgb_colors"
+)
+_CLEARLY = 4.0
+"""How much less the colours must differ when read as sRGB, in CIE L*a*b*."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +108,24 @@ def measure_fidelity(model: bytes, photo: bytes, *, limits: PictureLimits) -> Fi
     # Most models face the front, and the search stops a few degrees beside it.
     views += [View(yaw_deg=0, pitch_deg=0, perspective=far) for far in (False, True)]
     compared = [wanted.compare(scene, view) for view in views]
-    return max(compared, key=lambda one: (one.score or 0.0, one.iou or 0.0))
+    best = max(compared, key=lambda one: (one.score or 0.0, one.iou or 0.0))
+    return _diagnosed(best, scene, wanted)
+
+
+def _diagnosed(found: Fidelity, scene: Scene, wanted: "_Wanted") -> Fidelity:
+    """Look whether the colours would be right if those of the vertices were meant as sRGB."""
+    before, iou = found.color_difference, found.iou
+    if scene.colors is None or found.view is None or before is None or iou is None:
+        return found
+    colors = scene.colors.copy()
+    colors[:, :3] = to_linear(np.rint(colors[:, :3] * 255).astype(np.uint8))
+    after = wanted.compare(replace(scene, colors=colors), found.view).color_difference
+    if after is None or before - after < _CLEARLY or after > before / 2:
+        return found
+    # A fault of one known kind, and all over: the colours are wrong, however near they look.
+    score = _score(iou, _WORST_COLOR)
+    meaning = f"{_meaning(score)}; {PALE}"
+    return replace(found, score=score, meaning=meaning)
 
 
 def _reduced(picture: Picture) -> Picture:
@@ -149,9 +174,12 @@ class _Wanted:
                 _unknown("no view of the model has the photo's outline"), iou=overlap, view=view
             )
         score = _score(overlap, color)
-        meaning = next(words for least, words in MEANINGS if score >= least)
         return Fidelity(
-            score=score, iou=overlap, color_difference=color, meaning=meaning, view=view
+            score=score,
+            iou=overlap,
+            color_difference=color,
+            meaning=_meaning(score),
+            view=view,
         )
 
     def _color_difference(self, drawn: NDArray[np.uint8], seen: NDArray[np.bool_]) -> float:
@@ -189,6 +217,10 @@ def _score(overlap: float, color: float) -> float:
     shape = min((overlap - _LEAST_OVERLAP) / (_FULL_OVERLAP - _LEAST_OVERLAP), 1.0)
     alike = max(0.0, 1 - color / _WORST_COLOR)
     return round(_SHAPE_SHARE * shape + (1 - _SHAPE_SHARE) * alike, 3)
+
+
+def _meaning(score: float) -> str:
+    return next(words for least, words in MEANINGS if score >= least)
 
 
 def _unknown(reason: str) -> Fidelity:

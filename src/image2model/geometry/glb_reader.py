@@ -38,6 +38,9 @@ _FAR_AWAY = 400.0
 """Farther from the origin than this, in sizes of the model, float32 is coarser than a
 twenty-thousandth of it: tiles of maps lie that far, at their place on the globe."""
 
+_CERTAINLY_FAR = 1e6
+"""In metres, for files that do not say how large their parts are."""
+
 _FARTHEST = 1e9
 """Coordinates beyond this are an accident: floats that large have lost the object's shape."""
 
@@ -141,11 +144,17 @@ def _origin(document: Object, places: Sequence[Placement]) -> NDArray[np.float64
         for matrix in place.matrices[:1]
     ]
     points = np.concatenate(corners) if corners else np.zeros((0, 3))
-    if not len(points) or not np.isfinite(points).all():
+    if not len(points):
+        # Nothing says how large it is: what stands as far as another continent is no small thing.
+        points = np.array([place.matrices[0][:3, 3] for place in places if len(place.matrices)])
+        if not len(points) or np.linalg.norm(points[0]) < _CERTAINLY_FAR:
+            return np.zeros(3)
+    if not np.isfinite(points).all():
         return np.zeros(3)
     low, high = points.min(axis=0), points.max(axis=0)
     middle = (low + high) / 2
-    if np.linalg.norm(middle) <= _FAR_AWAY * max(float(np.linalg.norm(high - low)), 1e-9):
+    least = _FAR_AWAY * max(float(np.linalg.norm(high - low)), 1e-9)
+    if not least < np.linalg.norm(middle) <= _FARTHEST:
         return np.zeros(3)
     return np.asarray(np.rint(middle), np.float64)
 
@@ -242,7 +251,7 @@ class _MeshReader:
             faces=surface.faces,
             normals=surface.normals,
             uvs=uvs[0] if uvs else None,
-            more_uvs=uvs[1:],
+            more_uvs=np.concatenate(uvs[1:], axis=1) if len(uvs) > 1 else None,
             colors=None if colors is None else np.tile(colors, (copies, 1)),
             material=look.material,
         )
@@ -278,6 +287,10 @@ class _MeshReader:
         positions, normals = self._morphed(primitive, arrays, weights)
         bones = self._pose(arrays, place)
         if bones is not None:
+            if place.instances is not None:
+                self._left_out.add(
+                    "copies of a part with a skeleton were left out: it is there once"
+                )
             flipped = len(bones) > 0 and bool(np.median(np.linalg.det(bones[:, :3, :3])) < 0)
             return _Surface(
                 positions=self._within_reach(_moved_each(positions, bones)),

@@ -50,9 +50,8 @@ class GltfBuilder:
         attributes = {"POSITION": self._add_vertices(mesh.positions, bounds=True)}
         if mesh.normals is not None:
             attributes["NORMAL"] = self._add_vertices(mesh.normals)
-        if mesh.uvs is not None:
-            for number, uvs in enumerate([mesh.uvs, *mesh.more_uvs]):
-                attributes[f"TEXCOORD_{number}"] = self._add_vertices(uvs)
+        for number, uvs in enumerate(mesh.uv_sets()):
+            attributes[f"TEXCOORD_{number}"] = self._add_vertices(uvs)
         if mesh.colors is not None:
             attributes["COLOR_0"] = self._add_colors(mesh.colors)
         primitive = {

@@ -114,7 +114,9 @@ def features_left_out(document: Object) -> set[str]:
         left_out.add("its cameras were left out")
     copyright_note = text(child(document, "asset"), "copyright", "")
     if copyright_note:
-        left_out.add(f"its copyright note was left out: {copyright_note[:_LONGEST_NOTE]}")
+        left_out.add(
+            f"its copyright note was left out: {shown_text(copyright_note, _LONGEST_NOTE)}"
+        )
     scenes = len(children(document, "scenes"))
     if scenes > 1:
         left_out.add(f"it has {scenes} scenes: only the one that is shown first was kept")
@@ -139,7 +141,7 @@ def attributes_left_out(primitive: Object, kept: Iterable[str]) -> set[str]:
         elif name.startswith("_"):
             own.append(name)
         elif name != "TANGENT":
-            left_out.add(f"{name[:_LONGEST_NAME]} at its vertices was left out")
+            left_out.add(f"{shown_text(name)} at its vertices was left out")
     if own:
         left_out.add(f"its own data at the vertices was left out: {_listed(own)}")
     return left_out
@@ -173,6 +175,11 @@ def _places(document: Object) -> dict[str, frozenset[str]]:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(name[:_LONGEST_NAME] for name in names[:_MOST_NAMED])
+    shown = ", ".join(shown_text(name) for name in names[:_MOST_NAMED])
     more = len(names) - _MOST_NAMED
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def shown_text(text_of_file: str, longest: int = _LONGEST_NAME) -> str:
+    """Return what anybody may have written, fit for a line on a screen."""
+    return "".join(one if one.isprintable() else " " for one in text_of_file[:longest])

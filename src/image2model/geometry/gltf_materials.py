@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.gltf_accessors import GltfData
+from image2model.geometry.gltf_features import shown_text
 from image2model.geometry.gltf_json import (
     Object,
     child,
@@ -146,7 +147,7 @@ class MaterialReader:
     def _note_extensions(self, extensions: Object) -> None:
         for name in extensions:
             if name.startswith("KHR_materials_") and name not in _EXPRESSED:
-                what = name.removeprefix("KHR_materials_").replace("_", " ")[:40]
+                what = shown_text(name.removeprefix("KHR_materials_").replace("_", " "), 40)
                 self.left_out.add(f"the material's {what} was left out")
         if "specularGlossinessTexture" in child(extensions, _SPECULAR):
             self.left_out.add("the material's specular texture was left out")
@@ -187,7 +188,7 @@ class MaterialReader:
         sources = (optional_integer(one, "source") for one in offered)
         source = next((one for one in sources if one is not None), None)
         if source is None:
-            others = ", ".join(sorted(extensions))[:80]
+            others = shown_text(", ".join(sorted(extensions)), 80)
             if others:
                 self.left_out.add(f"a texture was left out: it is in a format of {others} only")
             return None

@@ -1,28 +1,23 @@
 """Unpack buffer views that meshoptimizer packed (EXT_meshopt_compression, Khronos 2021)."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import meshoptimizer
-import numpy as np
-from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.gltf_json import Object, integer, text
+from image2model.geometry.meshoptimizer.decoder import Filter, decode
 
 EXTENSION = "EXT_meshopt_compression"
 
 _LARGEST_STRIDE = 256
 _USUAL_STRIDE = 16
 _INDEX_BYTES = (2, 4)
-_Filter = Callable[[NDArray[Any], int, int], NDArray[Any]]
-_FILTERS: Mapping[str, tuple[_Filter | None, tuple[int, ...] | None]] = {
+_FILTERS: Mapping[str, tuple[Filter | None, tuple[int, ...] | None]] = {
     "NONE": (None, None),
-    "OCTAHEDRAL": (meshoptimizer.decode_filter_oct, (4, 8)),
-    "QUATERNION": (meshoptimizer.decode_filter_quat, (8,)),
-    "EXPONENTIAL": (meshoptimizer.decode_filter_exp, None),
+    "OCTAHEDRAL": ("Oct", (4, 8)),
+    "QUATERNION": ("Quat", (8,)),
+    "EXPONENTIAL": ("Exp", None),
 }
-"""By its name: what unpacks it, and for which strides, in bytes; None: for all."""
+"""By its name: the filter, and for which strides, in bytes; None: for all."""
 
 
 def decode_view(packed: Object, data: memoryview, spend: Callable[[int], None]) -> memoryview:
@@ -48,10 +43,10 @@ def decode_view(packed: Object, data: memoryview, spend: Callable[[int], None]) 
             case "ATTRIBUTES":
                 return _attributes(packed, data, count, stride)
             case "TRIANGLES" if stride in _INDEX_BYTES and count % 3 == 0:
-                return _indices(meshoptimizer.decode_index_buffer, data, count, stride)
+                return memoryview(decode("IndexBuffer", data, count=count, stride=stride))
             case "INDICES" if stride in _INDEX_BYTES:
-                return _indices(meshoptimizer.decode_index_sequence, data, count, stride)
-    except (ValueError, RuntimeError) as error:
+                return memoryview(decode("IndexSequence", data, count=count, stride=stride))
+    except ValueError as error:
         raise InvalidMesh(reason="its meshopt data is damaged") from error
     raise InvalidMesh(reason="its meshopt data is packed in an unknown way")
 
@@ -63,17 +58,4 @@ def _attributes(packed: Object, data: memoryview, count: int, stride: int) -> me
     if strides is not None and stride not in strides:
         raise InvalidMesh(reason="its meshopt data is filtered in an unknown way")
     # As plain bytes: only the accessors know what they are.
-    found = meshoptimizer.decode_vertex_buffer(
-        count, stride, bytes(data), dtype=np.dtype(f"V{stride}")
-    ).view(np.uint8)
-    return memoryview((found if undo is None else undo(found, count, stride)).tobytes())
-
-
-def _indices(
-    decode: Callable[[int, int, bytes], NDArray[np.uint32]],
-    data: memoryview,
-    count: int,
-    stride: int,
-) -> memoryview:
-    found = decode(count, 4, bytes(data))
-    return memoryview(found.astype(f"<u{stride}").tobytes())
+    return memoryview(decode("VertexBuffer", data, count=count, stride=stride, unfilter=undo))

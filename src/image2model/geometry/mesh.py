@@ -36,7 +36,7 @@ class Placement:
     How a texture lies on a mesh.
 
     Attributes:
-        uv_set: Which texture coordinates it goes by: 0 `Mesh.uvs`, n `Mesh.more_uvs[n - 1]`.
+        uv_set: Which texture coordinates it goes by, as `Mesh.uv_sets` lists them.
         transform: What moves them for this texture (KHR_texture_transform); None: nothing.
         wrap: What lies beyond its borders, along u and along v.
     """
@@ -133,8 +133,8 @@ class Mesh:
         faces: uint32, shape (faces, 3).
         normals: float32 unit vectors, shape (vertices, 3), or None.
         uvs: float32, shape (vertices, 2), origin at the texture's top left (as glTF), or None.
-        more_uvs: Further texture coordinates, as *uvs*, for textures that do not lie like the
-            others; only where *uvs* is there.
+        more_uvs: Further texture coordinates for textures that do not lie like the others, two
+            columns each: float32, shape (vertices, 2 × sets), or None; only beside *uvs*.
         colors: uint8 linear RGBA (as glTF COLOR_0), shape (vertices, 4), or None.
         material: How the surface looks.
     """
@@ -144,7 +144,7 @@ class Mesh:
     faces: NDArray[np.uint32]
     normals: NDArray[np.float32] | None = None
     uvs: NDArray[np.float32] | None = None
-    more_uvs: Sequence[NDArray[np.float32]] = ()
+    more_uvs: NDArray[np.float32] | None = None
     colors: NDArray[np.uint8] | None = None
     material: Material = field(default_factory=Material)
 
@@ -163,17 +163,26 @@ class Mesh:
             "positions": self.positions[vertices],
             "normals": None if self.normals is None else self.normals[vertices],
             "uvs": None if self.uvs is None else self.uvs[vertices],
-            "more_uvs": [more[vertices] for more in self.more_uvs],
+            "more_uvs": None if self.more_uvs is None else self.more_uvs[vertices],
             "colors": None if self.colors is None else self.colors[vertices],
         }
         return replace(self, faces=faces, **{**fields, **changes})
+
+    def uv_sets(self) -> Sequence[NDArray[np.float32]]:
+        """List the texture coordinates, each of shape (vertices, 2)."""
+        if self.uvs is None:
+            return []
+        if self.more_uvs is None:
+            return [self.uvs]
+        count = self.more_uvs.shape[1] // 2
+        return [self.uvs, *np.split(self.more_uvs, count, axis=1)]
 
     def coordinates(self, slot: str) -> NDArray[np.float32] | None:
         """Return the texture coordinates for the texture *slot* of the material; None: none."""
         if self.uvs is None:
             return None
         how = self.material.placement(slot)
-        found = self.uvs if how.uv_set == 0 else self.more_uvs[how.uv_set - 1]
+        found = self.uv_sets()[how.uv_set]
         return found if how.transform is None else transformed(found, how.transform)
 
 

@@ -1,132 +1,295 @@
-"""Take faces away from a model where they are missed least, and keep its textures in place."""
+"""Take faces away from a model where they are missed least, and keep its shape and textures."""
 
-import ctypes
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import meshoptimizer
 import numpy as np
 from numpy.typing import NDArray
 
+from image2model.geometry.deviation import deviation
+from image2model.geometry.edges import islands
 from image2model.geometry.mesh import Mesh
+from image2model.geometry.meshoptimizer.simplifier import PROTECTED, Collapsed, collapse
+from image2model.geometry.patches import Patches, mend_faces
+from image2model.geometry.topology import is_watertight
+from image2model.geometry.touching import part_sheets
+from image2model.geometry.vertices import Indices, VertexTable
 
-_NORMAL_WEIGHT, _UV_WEIGHT, _COLOR_WEIGHT = 0.5, 0.1, 0.5
+_NORMAL_WEIGHT, _UV_WEIGHT, _COLOR_WEIGHT = 1.0, 1.0, 0.5
 """How much a turned normal, a shifted texture or another colour counts against a moved surface;
 found by comparing pictures of a textured sphere and of cut-outs before and after."""
 
-_ANY_ERROR = 1.0
-"""As large as the model: the number of faces decides, not how far the surface moves."""
+_BOLD = 0.15
+"""How much of that, where it would cost shape."""
 
-_ENOUGH = 1.05
+_UNSEEN_ERROR = 0.004
+"""Up to this share of the model's size vertices only vanish, and seams stay as they are."""
+
+MOST_DEVIATION = 0.05
+"""Of the model's diagonal: what strays farther has lost its shape."""
+
+_LARGEST_ERROR, _NEXT_ERROR = 0.5, 0.6
+"""A share of the model's longest side; from round to round, less is allowed."""
+
+_CHECKED_ERROR = 0.4
+"""As a share of the deviation allowed: smaller errors do not hide a larger one."""
+
+_OWN_ERRORS, _RESCUED_ERROR = (0.1, 0.25), 0.01
+"""What parts that would be lost may change, as shares of their own size (the second if that must
+be) and of the model's."""
+
+_LOST_SHARE = 0.4
+"""A part that keeps less of its surface counts as lost."""
+
+_MOST_ROUNDS = 4
+_RESCUE_SHARE = 0.25
+"""Of the faces wanted; for so many, parts that would be lost are kept."""
+
+_MISSED_SHARE = 0.03
+"""Of the surface; what is larger is kept, even for more faces than wanted."""
 
 
-def simplify(meshes: Sequence[Mesh], *, faces: int) -> Sequence[Mesh]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Simplified:
     """
-    Bring *meshes* down to about *faces* triangles in all.
+    A model with fewer faces.
 
-    Edges collapse in the order of the error they cause in shape, texture coordinates, normals and
-    colours (M. Garland, P. Heckbert, "Simplifying Surfaces with Color and Texture using Quadric
-    Error Metrics", 1998, as meshoptimizer does it). Vertices only vanish, none moves, so textures
-    stay as they are; seams and open borders collapse along themselves, and parts stay joined.
+    Attributes:
+        meshes: Those that still have a face.
+        parts_lost: How many separate parts are gone.
+        lost_share: Their share of the surface, 0.0-1.0.
+    """
+
+    meshes: Sequence[Mesh]
+    parts_lost: int = 0
+    lost_share: float = 0.0
+
+
+def simplify(
+    meshes: Sequence[Mesh], *, faces: int, most_deviation: float = MOST_DEVIATION
+) -> Simplified:
+    """
+    Bring *meshes* down to *faces* triangles in all, or as near as their shape allows.
+
+    Vertices that differ in nothing but their normal are joined first, so unindexed and flat-shaded
+    models are simplified like others; flat ones are flat again afterwards. While the error is too
+    small to be seen, vertices only vanish and seams collapse along themselves. Beyond that, edges
+    collapse across seams, too, and vertices and their texture coordinates move to where the error
+    is least. Open borders collapse along themselves, borders between meshes stay closed, and a
+    mesh that is closed by its indices stays so.
 
     Args:
         meshes: At least one; the faces of each shrink by what the whole can spare.
         faces: The most wanted, in all.
+        most_deviation: How far the surface may stray, as a share of the model's diagonal.
 
     Returns:
-        The meshes, those without a face left out. Where seams leave no other way, more faces may
-        remain than wanted: count them.
+        The model. More faces than wanted are left where fewer would ruin it: count them.
     """
     if sum(len(mesh.faces) for mesh in meshes) <= faces:
-        return meshes
-    offsets = np.cumsum([0, *(len(mesh.positions) for mesh in meshes)])
-    indices = np.concatenate(
-        [mesh.faces.ravel() + np.uint32(at) for mesh, at in zip(meshes, offsets, strict=False)]
-    ).astype(np.uint32)
-    positions = np.concatenate([mesh.positions for mesh in meshes])
-    attributes, weights = _attributes(meshes, positions)
-    kept = _collapse(indices, positions, attributes, weights, faces=faces)
-    if len(kept) > faces * 3 * _ENOUGH:
-        # What is left hangs on its seams: let the shape alone decide.
-        kept = _collapse(kept, positions, attributes[:, :1], weights[:1] * 0, faces=faces)
-    triangles = kept.reshape(-1, 3)
-    # A face has all its corners in one mesh, since edges collapse along faces.
-    owner = np.searchsorted(offsets, triangles[:, 0], side="right") - 1
-    found = [
-        _compact(mesh, triangles[owner == index] - np.uint32(offsets[index]))
-        for index, mesh in enumerate(meshes)
-    ]
-    return [mesh for mesh in found if len(mesh.faces)]
+        return Simplified(meshes=meshes)
+    table = VertexTable.of(meshes)
+    if not len(table.faces):
+        # No face has an area: there is no shape to keep or to lose.
+        return Simplified(meshes=meshes)
+    return _Surface(table, most_deviation=most_deviation).simplified(faces)
 
 
-def _attributes(
-    meshes: Sequence[Mesh], positions: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return per vertex all that is not its place, and how much each number counts."""
-    columns = [
-        _column(meshes, [mesh.uvs for mesh in meshes], 2),
-        _column(meshes, [mesh.normals for mesh in meshes], 3),
-        _column(meshes, [_shares(mesh) for mesh in meshes], 4),
-        np.zeros((len(positions), 1), np.float32),
-    ]
-    weights = [_UV_WEIGHT] * 2 + [_NORMAL_WEIGHT] * 3 + [_COLOR_WEIGHT] * 4 + [0.0]
-    table = np.concatenate(columns, axis=1)
-    used = np.ptp(table, axis=0) > 0
-    used[-1] = not used.any()
-    return np.ascontiguousarray(table[:, used]), np.array(weights, np.float32)[used]
+class _Surface:
+    """All meshes as one, while it is made simpler."""
+
+    def __init__(self, table: VertexTable, *, most_deviation: float) -> None:
+        self._table = table
+        self._patches = Patches.of(table)
+        self._closed = is_watertight(table.place[table.faces])
+        self._weights = _weights(table)
+        # Borders between meshes stay: what lies on either side must not mix.
+        self._marks = np.where(table.on_borders(), PROTECTED, 0).astype(np.uint8)
+        self._part = islands(table.place[table.faces])
+        self._part_of_vertex = np.zeros(len(table.positions), np.int64)
+        self._part_of_vertex[table.faces] = self._part[:, None]
+        self._areas = self._areas_of_parts(table)
+        size = np.ptp(table.positions[table.faces].reshape(-1, 3), axis=0)
+        self._longest = float(size.max())
+        self._checked_error = _CHECKED_ERROR * most_deviation
+        self._most_deviation = float(np.linalg.norm(size)) * most_deviation
+
+    def simplified(self, wanted: int) -> Simplified:
+        """Collapse edges; keep parts that would be lost, or count them."""
+        faces = self._table.faces
+        kept = dropped = np.zeros(len(self._areas), bool)
+        saved = faces[:0]
+        made = self._collapsed(faces, wanted)
+        for _ in range(_MOST_ROUNDS):
+            lost = self._lost(made) & ~kept & ~dropped
+            if len(lost) == 1 or not lost.any():
+                break
+            chosen, saved = self._rescued(lost, kept, room=int(wanted * _RESCUE_SHARE))
+            dropped = dropped | ((lost | kept) & ~chosen)
+            kept = chosen
+            rest = faces[~(kept | dropped)[self._part]]
+            made = self._collapsed(rest, max(wanted - len(saved), 1))
+        whole = replace(made, faces=np.concatenate([made.faces, saved]))
+        return Simplified(
+            meshes=whole.meshes(),
+            parts_lost=int(dropped.sum()),
+            lost_share=self._share(dropped),
+        )
+
+    def _rescued(
+        self, lost: NDArray[np.bool_], kept: NDArray[np.bool_], *, room: int
+    ) -> tuple[NDArray[np.bool_], Indices]:
+        """Choose parts to keep, and thin them; those that are not missed only if there is room."""
+        for own_error in _OWN_ERRORS:
+            small = self._thinned(lost | kept, own_error)
+            if len(small) <= room:
+                return lost | kept, small
+        if self._share(lost) > _MISSED_SHARE:
+            return lost | kept, small
+        part = self._part_of_vertex[small[:, 0]]
+        largest_first = np.argsort(-self._areas, kind="stable")
+        count = np.bincount(part, minlength=len(self._areas))[largest_first]
+        chosen = np.zeros(len(lost), bool)
+        chosen[largest_first] = (count > 0) & (np.cumsum(count) <= room)
+        return chosen, small[chosen[part]]
+
+    def _collapsed(self, faces: Indices, wanted: int) -> VertexTable:
+        """Collapse edges, across seams and with moving vertices only if that is needed."""
+        if len(faces) <= wanted:
+            return replace(self._table, faces=faces)
+        for attributes_count in (1.0, _BOLD):
+            found = self._collapse(
+                faces, wanted, most_error=_UNSEEN_ERROR, attributes_count=attributes_count
+            )
+            if len(found.faces) <= wanted:
+                return self._changed(found)
+        most_error = _LARGEST_ERROR
+        while True:
+            found = self._collapse(
+                faces, wanted, most_error=most_error, attributes_count=_BOLD, boldly=True
+            )
+            made = self._changed(found)
+            if found.error < self._checked_error or self._keeps_shape(faces, made):
+                return made
+            most_error = min(found.error, most_error) * _NEXT_ERROR
+
+    def _collapse(
+        self,
+        faces: Indices,
+        wanted: int,
+        *,
+        most_error: float,
+        attributes_count: float,
+        boldly: bool = False,
+    ) -> Collapsed:
+        table = self._table
+        return collapse(
+            faces.astype(np.uint32),
+            table.positions,
+            table.values,
+            weights=self._weights * attributes_count,
+            most_faces=wanted,
+            most_error=most_error,
+            open_seams=boldly,
+            move=boldly,
+            marks=self._marks if boldly else None,
+        )
+
+    def _changed(self, found: Collapsed) -> VertexTable:
+        table, faces = self._table, found.faces.astype(np.int64)
+        used = np.unique(faces)
+        positions, values = table.positions.copy(), table.values.copy()
+        # All vertices of a place move with it: those that are not used now may be needed yet.
+        place = np.full(len(table.positions), -1)
+        place[table.place[used]] = used
+        moved = np.flatnonzero(place[table.place] >= 0)
+        positions[moved] = found.positions[place[table.place[moved]]]
+        inner = used[self._patches.inner[used]]
+        values[inner] = found.attributes[inner]
+        # On a seam the sides have had their texture coordinates mixed; normals mix well.
+        normals = table.columns.get("normals", slice(0, 0))
+        values[used, normals] = found.attributes[used, normals]
+        made = replace(table, faces=faces, positions=positions, values=values)
+        made = mend_faces(made, self._patches)
+        return part_sheets(made, tiny=_UNSEEN_ERROR * self._longest) if self._closed else made
+
+    def _keeps_shape(self, before: Indices, made: VertexTable) -> bool:
+        # Parts that are lost are looked after later.
+        before = before[~self._lost(made)[self._part_of_vertex[before[:, 0]]]]
+        if not len(made.faces) or not len(before):
+            return True
+        strays = deviation(
+            self._table.positions[before].astype(np.float64),
+            made.positions[made.faces].astype(np.float64),
+        )
+        return strays <= self._most_deviation
+
+    def _thinned(self, parts: NDArray[np.bool_], own_error: float) -> Indices:
+        """Simplify *parts*, each on its own, as far as its shape allows."""
+        table = self._table
+        faces = table.faces[parts[self._part]]
+        used, corners = np.unique(faces, return_inverse=True)
+        _, part = np.unique(self._part_of_vertex[used], return_inverse=True)
+        found = collapse(
+            corners.reshape(-1, 3).astype(np.uint32),
+            _side_by_side(
+                table.positions[used], part, share=own_error, most=self._longest * _RESCUED_ERROR
+            ),
+            table.values[used][:, :0],
+            weights=self._weights[:0],
+            most_faces=0,
+            most_error=1.0,
+            open_seams=True,
+            absolute=True,
+        )
+        return used[found.faces.astype(np.int64)]
+
+    def _areas_of_parts(self, table: VertexTable) -> NDArray[np.float64]:
+        part = self._part_of_vertex[table.origin[table.faces[:, 0]]]
+        a, b, c = (
+            table.positions[table.faces[:, corner]].astype(np.float64) for corner in range(3)
+        )
+        areas = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+        count = int(self._part.max(initial=0)) + 1
+        return np.bincount(part, areas, count).astype(np.float64)
+
+    def _lost(self, made: VertexTable) -> NDArray[np.bool_]:
+        return self._areas_of_parts(made) < self._areas * _LOST_SHARE
+
+    def _share(self, parts: NDArray[np.bool_]) -> float:
+        return float(self._areas[parts].sum() / max(self._areas.sum(), 1e-30))
 
 
-def _column(
-    meshes: Sequence[Mesh], found: Sequence[NDArray[np.float32] | None], width: int
+def _weights(table: VertexTable) -> NDArray[np.float32]:
+    """Tell how much a change of each value counts against a way; both as shares of the whole."""
+    weights = np.full(table.values.shape[1], _UV_WEIGHT, np.float32)
+    for name, part in table.columns.items():
+        if name == "normals":
+            weights[part] = _NORMAL_WEIGHT
+        elif name == "colors":
+            weights[part] = _COLOR_WEIGHT
+        else:
+            # A texture that is repeated ten times does not count ten times.
+            weights[part] /= max(1.0, float(np.ptp(table.values[:, part], axis=0).max(initial=0)))
+    return weights
+
+
+def _side_by_side(
+    positions: NDArray[np.float32], part: Indices, *, share: float, most: float
 ) -> NDArray[np.float32]:
-    return np.concatenate(
-        [
-            np.zeros((len(mesh.positions), width), np.float32) if values is None else values
-            for mesh, values in zip(meshes, found, strict=True)
-        ]
-    )
+    """
+    Scale every part so that 1 is what may be lost of it; bring it to a place of its own in a grid.
 
-
-def _shares(mesh: Mesh) -> NDArray[np.float32] | None:
-    return None if mesh.colors is None else mesh.colors.astype(np.float32) / np.float32(255)
-
-
-def _collapse(
-    indices: NDArray[np.uint32],
-    positions: NDArray[np.float32],
-    attributes: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    *,
-    faces: int,
-) -> NDArray[np.uint32]:
-    kept = np.empty_like(indices)
-    # The binding does not say of which types this function's arguments are, so these do.
-    count = meshoptimizer.simplify_with_attributes(
-        kept,
-        np.ascontiguousarray(indices),
-        np.ascontiguousarray(positions, np.float32),
-        np.ascontiguousarray(attributes, np.float32),
-        np.ascontiguousarray(weights, np.float32),
-        index_count=ctypes.c_size_t(len(indices)),
-        vertex_count=ctypes.c_size_t(len(positions)),
-        vertex_positions_stride=ctypes.c_size_t(12),
-        vertex_attributes_stride=ctypes.c_size_t(4 * attributes.shape[1]),
-        attribute_count=ctypes.c_size_t(attributes.shape[1]),
-        target_index_count=ctypes.c_size_t(faces * 3),
-        target_error=ctypes.c_float(_ANY_ERROR),
-        options=ctypes.c_uint(0),
-    )
-    return kept[:count]
-
-
-def _compact(mesh: Mesh, faces: NDArray[np.uint32]) -> Mesh:
-    """Return *mesh* with *faces* only, and only the vertices they use."""
-    used, corners = np.unique(faces, return_inverse=True)
-    return replace(
-        mesh,
-        positions=mesh.positions[used],
-        faces=corners.reshape(-1, 3).astype(np.uint32),
-        normals=None if mesh.normals is None else mesh.normals[used],
-        uvs=None if mesh.uvs is None else mesh.uvs[used],
-        colors=None if mesh.colors is None else mesh.colors[used],
-    )
+    That is *share* of its size, but at most *most*.
+    """
+    count = int(part.max()) + 1
+    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
+    np.minimum.at(low, part, positions)
+    np.maximum.at(high, part, positions)
+    size = (high - low).max(axis=1)
+    unit = np.maximum(np.minimum(size * share, most), 1e-30)
+    side = int(np.ceil(count ** (1 / 3)))
+    cell = np.stack(np.unravel_index(np.arange(count), (side, side, side)), axis=1)
+    apart = 2 * (size / unit).max()
+    placed = (positions - low[part]) / unit[part][:, None] + apart * cell[part]
+    return np.asarray(placed, np.float32)

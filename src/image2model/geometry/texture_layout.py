@@ -60,7 +60,7 @@ def lay_alike(meshes: Sequence[Mesh], *, one_set: bool) -> tuple[list[Mesh], lis
         uvs = mesh.uvs
         if uvs is not None and window is not None and not window.is_whole:
             uvs = np.asarray((uvs - window.low) / window.size, np.float32)
-        more = () if one_set else mesh.more_uvs
+        more = None if one_set else mesh.more_uvs
         found.append(replace(mesh, material=material, uvs=uvs, more_uvs=more))
     return found, list(notes)
 
@@ -78,7 +78,9 @@ def on_one_set(meshes: Sequence[Mesh]) -> tuple[list[Mesh], list[str]]:
         for one in {id(mesh.material): mesh.material for mesh in meshes}.values()
     }
     found = [
-        replace(mesh, material=kept[id(mesh.material)], more_uvs=()) if mesh.more_uvs else mesh
+        mesh
+        if mesh.more_uvs is None
+        else replace(mesh, material=kept[id(mesh.material)], more_uvs=None)
         for mesh in meshes
     ]
     return found, list(notes)

@@ -42,17 +42,28 @@ def weld(meshes: Sequence[Mesh], *, also: NDArray[np.generic] | None = None) -> 
     """
     keys = place_keys(np.concatenate([mesh.positions for mesh in meshes]))
     if also is not None:
-        keys = _mixed(keys, _row_keys(also))
-    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+        keys = _mixed(keys, row_keys(also))
+    first, place = first_of_each(keys)
+    return Welded(
+        first=first,
+        place=place,
+        offsets=np.cumsum([0, *(len(mesh.positions) for mesh in meshes)]),
+    )
+
+
+def first_of_each(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """
+    Find equal *keys*, in the order in which they come.
+
+    Returns:
+        For each different key where it comes first, and for each key the number of that.
+    """
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
     # In the order of the file: the sorted order of hashes would scatter every table.
     order = np.argsort(first)
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return Welded(
-        first=first[order],
-        place=rank[place],
-        offsets=np.cumsum([0, *(len(mesh.positions) for mesh in meshes)]),
-    )
+    return first[order], rank[number]
 
 
 def place_keys(positions: NDArray[np.float32]) -> NDArray[np.uint64]:
@@ -68,10 +79,11 @@ def place_keys(positions: NDArray[np.float32]) -> NDArray[np.uint64]:
         Shape (n,).
     """
     # Adding zero makes −0.0 the same place as 0.0.
-    return _row_keys(positions + np.float32(0))
+    return row_keys(positions + np.float32(0))
 
 
-def _row_keys(rows: NDArray[np.generic]) -> NDArray[np.uint64]:
+def row_keys(rows: NDArray[np.generic]) -> NDArray[np.uint64]:
+    """Mix the bits of each row into one number; see `place_keys`."""
     data = np.ascontiguousarray(rows)
     bits = data.view(f"u{min(data.dtype.itemsize, 4)}").reshape(len(data), -1).astype(np.uint64)
     keys = np.zeros(len(data), np.uint64)
@@ -86,26 +98,3 @@ def _mixed(keys: NDArray[np.uint64], more: NDArray[np.uint64]) -> NDArray[np.uin
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
-
-
-def same_vertices(mesh: Mesh, source: Mesh) -> NDArray[np.int64] | None:
-    """
-    Find for each vertex of *mesh* the one of *source* that it was.
-
-    Args:
-        mesh: Made of *source* by leaving vertices out.
-        source: At least one vertex.
-
-    Returns:
-        Indices into the vertices of *source*; None: some of them were not there.
-    """
-    keys, wanted = _vertex_keys(source), _vertex_keys(mesh)
-    order = np.argsort(keys, kind="stable")
-    at = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
-    found: NDArray[np.int64] = order[at]
-    return found if (keys[found] == wanted).all() else None
-
-
-def _vertex_keys(mesh: Mesh) -> NDArray[np.uint64]:
-    keys = place_keys(mesh.positions)
-    return keys if mesh.uvs is None else _mixed(keys, _row_keys(mesh.uvs))

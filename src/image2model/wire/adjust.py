@@ -59,6 +59,13 @@ class AdjustIn(BaseModel):
         examples=[True],
     )
 
+    srgb_colors: bool = Field(
+        False,
+        description="Take the numbers in its vertex colours as sRGB: some generators write them "
+        "so, though glTF takes them as linear light, and their models look washed out.",
+        examples=[True],
+    )
+
     def asked(self) -> dict[str, Any]:
         """Tell what was asked for, and nothing else, as JSON values."""
         return self.model_dump(

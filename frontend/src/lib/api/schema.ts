@@ -950,6 +950,13 @@ export interface components {
              * @example true
              */
             repair: boolean;
+            /**
+             * Srgb Colors
+             * @description Take the numbers in its vertex colours as sRGB: some generators write them so, though glTF takes them as linear light, and their models look washed out.
+             * @default false
+             * @example true
+             */
+            srgb_colors: boolean;
         };
         /**
          * AttemptOut
@@ -3398,7 +3405,8 @@ export interface operations {
                  *         "pivot": "base",
                  *         "texture_px": 1024,
                  *         "max_bytes": 4000000,
-                 *         "repair": true
+                 *         "repair": true,
+                 *         "srgb_colors": true
                  *       },
                  *       "keep": "keep",
                  *       "budget_usd": 10
@@ -4196,7 +4204,8 @@ export interface operations {
                  *         "pivot": "base",
                  *         "texture_px": 1024,
                  *         "max_bytes": 4000000,
-                 *         "repair": true
+                 *         "repair": true,
+                 *         "srgb_colors": true
                  *       }
                  *     }
                  */
@@ -8639,6 +8648,8 @@ export interface operations {
                 max_bytes?: number | null;
                 /** @description Make it a closed solid for printing, if need be; see the notes. */
                 repair?: boolean;
+                /** @description Take the numbers in its vertex colours as sRGB: some generators write them so, though glTF takes them as linear light, and their models look washed out. */
+                srgb_colors?: boolean;
                 /** @description Fetch what only the provider has instead of redirecting there: for pages that may not read other sites. */
                 through?: boolean;
                 /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
@@ -9621,6 +9632,8 @@ export interface operations {
                 max_bytes?: number | null;
                 /** @description Make it a closed solid for printing, if need be; see the notes. */
                 repair?: boolean;
+                /** @description Take the numbers in its vertex colours as sRGB: some generators write them so, though glTF takes them as linear light, and their models look washed out. */
+                srgb_colors?: boolean;
                 /** @description A format of the models; may be repeated. Left out: those wished of the job, or as delivered. */
                 format?: string[];
                 /** @description The same as one text, with commas between. */

@@ -4,29 +4,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from image2model.core.errors import InvalidRequest
-from image2model.geometry.adjust import place, shrink_textures
+from image2model.geometry.adjust import place, shrink_textures, take_colors_as_srgb
 from image2model.geometry.conversion import LEAST_FACES, Conversion
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.formats.writing import beyond_format, write_model
 from image2model.geometry.mesh import EncodedImage, Mesh
 from image2model.geometry.mesh_types import file_format
 from image2model.geometry.repair import repair
-from image2model.geometry.simplify import simplify
-from image2model.geometry.texture import (
-    texture_size_px,
-    without_unreadable,
-)
+from image2model.geometry.simplify import MOST_DEVIATION, Simplified, simplify
+from image2model.geometry.texture import texture_size_px, without_unreadable
 from image2model.geometry.texture_layout import lay_alike, on_one_set
 from image2model.geometry.thinning import thin
-from image2model.geometry.welding import same_vertices
 
-_MOST_ROUNDS = 14
+_MOST_ROUNDS = 24
+_HARDLY_SEEN = 0.01
+"""How far a surface may stray for a byte budget while textures can still become smaller, as a
+share of the model's diagonal."""
+
 _LEAST_TEXTURE_PX = 64
 _LEAST_SHARE, _MOST_SHARE = 0.2, 0.9
 """Of the faces that may remain after one round."""
 
-_MOST_SIMPLIFIED = 4_000_000
+_MOST_SIMPLIFIED = 1_500_000
 """Faces whose edges are collapsed one by one; more would take minutes."""
+
+_LEAST_MANAGEABLE, _TIMES_WANTED = 400_000, 4
+"""How many faces larger models keep for that: so many, and so many times those wanted."""
 
 _MOST_WRITTEN = 3_000_000
 """Faces in one file: as text they take a gigabyte, and hardly a program opens more."""
@@ -102,8 +105,6 @@ def convert_file(
     smaller = _Smaller(meshes, conversion, name=name, metadata=metadata or {})
     smaller.meet_budget()
     notes += smaller.notes() + beyond_format(smaller.meshes, conversion.format)
-    if any(mesh.more_uvs for mesh in meshes) and not any(m.more_uvs for m in smaller.meshes):
-        notes.append("textures on further texture coordinates were left out for fewer faces")
     return Converted(content=smaller.content, faces=count_faces(smaller.meshes), notes=notes)
 
 
@@ -126,6 +127,10 @@ def _is(data: bytes, format_name: str) -> bool:
 def _adjusted(
     meshes: list[Mesh], notes: list[str], conversion: Conversion
 ) -> tuple[list[Mesh], list[str]]:
+    if conversion.srgb_colors:
+        if not any(mesh.colors is not None for mesh in meshes):
+            notes = [*notes, "it has no colours at its vertices that could be sRGB"]
+        meshes = list(take_colors_as_srgb(meshes))
     if conversion.repair:
         meshes, steps = _repaired(meshes)
         notes = [*notes, *steps]
@@ -135,13 +140,9 @@ def _adjusted(
         note = f"simplified from {faces:,} to {count_faces(meshes):,} faces: more are not written"
         notes = [*notes, note]
     if conversion.faces is not None and faces > conversion.faces:
-        if faces > _MOST_SIMPLIFIED:
-            meshes = list(thin(meshes, faces=max(_MOST_SIMPLIFIED // 2, conversion.faces)))
-        meshes = _simplified(meshes, conversion.faces)
-        left = count_faces(meshes)
-        notes = [*notes, f"simplified from {faces:,} to {left:,} faces"]
-        if left > conversion.faces:
-            notes = [*notes, f"its seams leave no way down to {conversion.faces:,} faces"]
+        made = simplify(_manageable(meshes, wanted=conversion.faces), faces=conversion.faces)
+        meshes = list(made.meshes)
+        notes = [*notes, *_simplified(faces, made, wanted=conversion.faces)]
     if conversion.texture_px is not None and conversion.format not in _WITHOUT_TEXTURES:
         largest = largest_texture_px(meshes)
         if largest > conversion.texture_px:
@@ -151,19 +152,27 @@ def _adjusted(
     return meshes, notes
 
 
-def _simplified(meshes: Sequence[Mesh], faces: int) -> list[Mesh]:
-    """Simplify, and bring further texture coordinates along where that was not done."""
-    return [_with_all_coordinates(mesh, meshes) for mesh in simplify(meshes, faces=faces)]
+def _manageable(meshes: Sequence[Mesh], *, wanted: int) -> Sequence[Mesh]:
+    """Thin a model of millions of faces to what can be simplified well and in time."""
+    if count_faces(meshes) <= _MOST_SIMPLIFIED:
+        return meshes
+    enough = min(max(_LEAST_MANAGEABLE, _TIMES_WANTED * wanted), _MOST_SIMPLIFIED)
+    return thin(meshes, faces=max(enough, wanted))
 
 
-def _with_all_coordinates(mesh: Mesh, before: Sequence[Mesh]) -> Mesh:
-    if all(len(uvs) == len(mesh.positions) for uvs in mesh.more_uvs):
-        return mesh
-    source = next(one for one in before if one.more_uvs is mesh.more_uvs)
-    vertices = same_vertices(mesh, source)
-    if vertices is None:
-        return on_one_set([mesh])[0][0]
-    return replace(mesh, more_uvs=[uvs[vertices] for uvs in source.more_uvs])
+def _simplified(before: int, made: Simplified, *, wanted: int) -> Sequence[str]:
+    after = count_faces(made.meshes)
+    notes = [f"simplified from {before:,} to {after:,} faces"]
+    if after > wanted:
+        notes.append(f"with {wanted:,} faces, as asked for, it would lose its shape")
+    return [*notes, *_lost(made)]
+
+
+def _lost(made: Simplified) -> Sequence[str]:
+    if not made.parts_lost:
+        return []
+    parts = "one separate part" if made.parts_lost == 1 else f"{made.parts_lost:,} separate parts"
+    return [f"{parts} too small for so few faces left out ({made.lost_share:.1%} of the surface)"]
 
 
 def _repaired(meshes: list[Mesh]) -> tuple[list[Mesh], Sequence[str]]:
@@ -207,12 +216,14 @@ class _Smaller:
         self._conversion = conversion
         self._name = name
         self._metadata = metadata
+        self._textured = meshes
+        self._simplified = Simplified(meshes=meshes)
         self.meshes = meshes
         self.content = self._write()
 
     def meet_budget(self) -> None:
         """
-        Give up what weighs most, step by step.
+        Give up what weighs most, step by step, and the shape last.
 
         Raises:
             InvalidRequest: Nothing is left to give up.
@@ -224,34 +235,32 @@ class _Smaller:
             if len(self.content) <= limit:
                 self._take_faces_back(limit)
                 return
-            # What weighs less is given up where there is nothing left of the other.
-            if self._texture_bytes() * 2 >= len(self.content):
-                given = self._give_textures() or self._give_faces(limit)
-            else:
-                given = self._give_faces(limit) or self._give_textures()
-            if not given:
+            if not self._give(limit):
                 break
             self.content = self._write()
         if len(self.content) > limit:
             least = f"cannot be met: the least it can become is {len(self.content):,} bytes."
             raise InvalidRequest(field="max_bytes", reason=least)
 
+    def _give(self, limit: int) -> bool:
+        """Make it smaller where that is missed least; tell whether anything was left to give."""
+        # What weighs less is given up where there is nothing left of the other.
+        if self._texture_bytes() * 2 >= len(self.content):
+            given = self._give_textures() or self._give_faces(limit, _HARDLY_SEEN)
+        else:
+            given = self._give_faces(limit, _HARDLY_SEEN) or self._give_textures()
+        return given or self._give_faces(limit, MOST_DEVIATION)
+
     def _take_faces_back(self, limit: int) -> None:
         """Spend on faces what is left: they may have gone before the textures that made room."""
         given, faces = count_faces(self._given), count_faces(self.meshes)
         if faces == given or len(self.content) > limit * _WELL_USED:
             return
-        textures = self._texture_bytes()
-        share = (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
-        meshes, content = self.meshes, self.content
-        whole = self._given
-        if textures:
-            whole = list(shrink_textures(whole, longest_px=largest_texture_px(meshes)))
-        wanted = int(faces * share)
-        self.meshes = whole if wanted >= given else self._simplified(whole, wanted)
+        meshes, content, simplified = self.meshes, self.content, self._simplified
+        self._show(simplify(self._textured, faces=int(faces * self._share(limit))))
         self.content = self._write()
         if len(self.content) > limit:
-            self.meshes, self.content = meshes, content
+            self.meshes, self.content, self._simplified = meshes, content, simplified
 
     def notes(self) -> list[str]:
         """Say what was given up."""
@@ -259,6 +268,7 @@ class _Smaller:
         before, after = count_faces(self._given), count_faces(self.meshes)
         if after < before:
             notes.append(f"simplified from {before:,} to {after:,} faces to meet the byte budget")
+            notes += _lost(self._simplified)
         large, small = largest_texture_px(self._given), largest_texture_px(self.meshes)
         if small < large:
             notes.append(
@@ -270,25 +280,49 @@ class _Smaller:
         """Halve the textures if there are any and they are not tiny."""
         if self._conversion.format in _WITHOUT_TEXTURES:
             return False
-        longest = largest_texture_px(self.meshes)
+        longest = largest_texture_px(self._textured)
         if longest <= _LEAST_TEXTURE_PX:
             return False
-        self.meshes = list(shrink_textures(self.meshes, longest_px=longest // 2))
+        before = self._textured
+        self._textured = list(shrink_textures(before, longest_px=longest // 2))
+        small = {
+            id(large.material): textured.material
+            for large, textured in zip(before, self._textured, strict=True)
+        }
+        self.meshes = [
+            replace(mesh, material=small.get(id(mesh.material), mesh.material))
+            for mesh in self.meshes
+        ]
         return True
 
-    def _give_faces(self, limit: int) -> bool:
+    def _give_faces(self, limit: int, most_deviation: float) -> bool:
         faces = count_faces(self.meshes)
         if faces <= LEAST_FACES:
             return False
-        textures = self._texture_bytes()
-        share = (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
-        wanted = int(faces * min(max(share, _LEAST_SHARE), _MOST_SHARE))
-        self.meshes = self._simplified(self.meshes, max(wanted, LEAST_FACES))
-        return 0 < count_faces(self.meshes) < faces
+        # For all rounds at once.
+        wanted = max(int(faces * self._share(limit)), LEAST_FACES)
+        self._textured = list(_manageable(self._textured, wanted=wanted))
+        share = min(max(self._share(limit), _LEAST_SHARE), _MOST_SHARE)
+        # Of what was given, so that errors do not add up.
+        made = simplify(
+            self._textured,
+            faces=max(int(faces * share), LEAST_FACES),
+            most_deviation=most_deviation,
+        )
+        if not 0 < count_faces(made.meshes) < faces:
+            return False
+        self._show(made)
+        return True
 
-    def _simplified(self, meshes: Sequence[Mesh], faces: int) -> list[Mesh]:
-        """Simplify, and give back the size that was asked for: its ends may be among what goes."""
-        return list(place(_simplified(meshes, faces), self._conversion))
+    def _show(self, made: Simplified) -> None:
+        """Take what was simplified, in the size asked for: its ends may be among what went."""
+        self._simplified = made
+        self.meshes = list(place(made.meshes, self._conversion))
+
+    def _share(self, limit: int) -> float:
+        """Tell what share of the faces there are now there is room for."""
+        textures = self._texture_bytes()
+        return (limit - textures) / max(len(self.content) - textures, 1) * _MARGIN
 
     def _texture_bytes(self) -> int:
         if self._conversion.format in _WITHOUT_TEXTURES:

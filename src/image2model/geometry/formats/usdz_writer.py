@@ -96,7 +96,7 @@ def _mesh(mesh: Mesh, name: str, materials: UsdMaterials) -> UsdPrim:
         properties.append(_primvar("normals", "normal3f[]", mesh.normals))
     if mesh.uvs is not None:
         for layout, (uv_set, transform) in enumerate(uv_layouts(mesh.material)):
-            uvs = mesh.uvs if uv_set == 0 else mesh.more_uvs[uv_set - 1]
+            uvs = mesh.uv_sets()[uv_set]
             moved = uvs if transform is None else transformed(uvs, transform)
             upwards = moved * np.array([1, -1], np.float32) + np.array([0, 1], np.float32)
             properties.append(_primvar(f"primvars:{primvar_of(layout)}", "texCoord2f[]", upwards))
