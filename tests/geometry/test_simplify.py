@@ -10,6 +10,7 @@ import trimesh
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from image2model.core.errors import InvalidRequest
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.formats.convert import convert_file, count_faces
 from image2model.geometry.formats.reading import read_model
@@ -348,6 +349,17 @@ def test_byte_budget_of_a_model_without_indices(flat: bool) -> None:
     made = convert_file(glb, Conversion(format="glb", max_bytes=len(glb) // 8), name="x")
     assert len(made.content) <= len(glb) // 8
     assert strays(mesh, read_model(made.content).meshes) < 0.02
+
+
+def test_byte_budget_that_would_cost_the_shape_is_refused() -> None:
+    """With the least that it can become, which is met when it is asked for."""
+    glb = write_glb(house())
+    with pytest.raises(InvalidRequest, match="With fewer faces it would lose its shape") as caught:
+        convert_file(glb, Conversion(format="stl", max_bytes=20_000), name="x")
+    (least,) = re.findall(r"the least it can become is ([\d,]+) bytes", str(caught.value))
+    enough = int(least.replace(",", ""))
+    made = convert_file(glb, Conversion(format="stl", max_bytes=enough), name="x")
+    assert len(made.content) <= enough
 
 
 @pytest.mark.parametrize("faces", [1, 4, 12])

@@ -251,7 +251,9 @@ class _Smaller:
             given = self._give_textures() or self._give_faces(limit, _HARDLY_SEEN)
         else:
             given = self._give_faces(limit, _HARDLY_SEEN) or self._give_textures()
-        return given or self._give_faces(limit, MOST_DEVIATION)
+        return (
+            given or self._give_faces(limit, MOST_DEVIATION) or self._give_faces(0, MOST_DEVIATION)
+        )
 
     def _take_faces_back(self, limit: int) -> None:
         """Spend on faces what is left: they may have gone before the textures that made room."""
@@ -298,19 +300,19 @@ class _Smaller:
         return True
 
     def _give_faces(self, limit: int, most_deviation: float) -> bool:
+        """Simplify towards *limit*, or as far as the shape allows where that is 0."""
         faces = count_faces(self.meshes)
         if faces <= LEAST_FACES:
             return False
-        # For all rounds at once.
-        wanted = max(int(faces * self._share(limit)), LEAST_FACES)
-        self._textured = list(_manageable(self._textured, wanted=wanted))
-        share = min(max(self._share(limit), _LEAST_SHARE), _MOST_SHARE)
+        wanted = LEAST_FACES
+        if limit:
+            # For all rounds at once.
+            room = max(int(faces * self._share(limit)), LEAST_FACES)
+            self._textured = list(_manageable(self._textured, wanted=room))
+            share = min(max(self._share(limit), _LEAST_SHARE), _MOST_SHARE)
+            wanted = max(int(faces * share), LEAST_FACES)
         # Of what was given, so that errors do not add up.
-        made = simplify(
-            self._textured,
-            faces=max(int(faces * share), LEAST_FACES),
-            most_deviation=most_deviation,
-        )
+        made = simplify(self._textured, faces=wanted, most_deviation=most_deviation)
         if not 0 < count_faces(made.meshes) < faces:
             return False
         self._show(made)
