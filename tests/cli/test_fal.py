@@ -246,3 +246,21 @@ def test_retry_makes_again_what_is_lost_where_it_is_told_to(
     job = here("jobs", "retry", "last", "--resubmit", "--json").json
     assert job["counts"]["succeeded"] == 2
     assert len(simulator.ledger()["submits"]) == 3
+
+
+def test_another_command_with_the_same_pictures_pays_no_second_time(
+    here: Here, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first one has paid for is fetched first, and lost only by a decision."""
+    monkeypatch.setenv("IMAGE2MODEL_COLLECT_S", "1")
+    simulator.tell("faults", on="run", action="mesh_html", times=1)
+    command = ("generate", "examples", "-o", "out", "-g", TRIPO)
+    assert here(*command).code == 1
+    other = here(*command, "--format", "stl")
+    assert other.code == 4
+    assert "paid for and still without models" in other.err
+    assert "--resubmit" in other.err
+    assert len(simulator.ledger()["submits"]) == 2
+    assert here(*command, "--format", "stl", "--resubmit").code == 0
+    assert len(simulator.ledger()["submits"]) == 3
+    assert {"cup.stl", "mug.stl"} <= set(names_in(tmp_path / "out"))

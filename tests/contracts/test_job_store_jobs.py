@@ -18,9 +18,9 @@ from image2model.core.errors import (
 from image2model.core.generator import View
 from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.core.job import Job, KeepPolicy, Progress
-from image2model.core.states import ItemState, JobState
+from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import JobQuery, JobStore, Step
+from image2model.ports.jobstore import AttemptChange, JobQuery, JobStore, Step
 from image2model.testing.fake_clock import FakeClock
 from tests.contracts.job_stores import (
     LONG_AGO,
@@ -226,6 +226,25 @@ async def test_failed_and_cancelled_and_deleted_items_are_not_reused(job_store: 
     items = (make_item(index, made_key=key) for index, key in enumerate(keys))
     later = await job_store.add_job(make_job(*items), reuse=True)
     assert later.counts == {ItemState.QUEUED: 3}
+
+
+@pytest.mark.parametrize("cost_usd", [None, Decimal("0.3"), Decimal(0)])
+async def test_what_is_paid_for_and_not_fetched_is_not_added_again(
+    job_store: JobStore, cost_usd: Decimal | None
+) -> None:
+    """It would be paid for again; what cost nothing may be made again."""
+    earlier = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(earlier)
+    claim = await generate(job_store, ref)
+    booked = AttemptChange(state=AttemptState.ACCEPTED, cost_usd=cost_usd)
+    await job_store.step(claim, Step(to=ItemState.FAILED, problem=PROBLEM, attempt=booked))
+    again = make_job(count=1)
+    if cost_usd == 0:
+        assert (await job_store.add_job(again, reuse=True)).state is JobState.RUNNING
+        return
+    with pytest.raises(AlreadyRunning) as caught:
+        await job_store.add_job(again, reuse=True)
+    assert caught.value.details["jobs"] == [earlier.id]
 
 
 async def test_items_under_way_refuse_a_reusing_job(job_store: JobStore) -> None:

@@ -8,7 +8,7 @@ from image2model.cli.bars import Display
 from image2model.cli.desk import Desk, Order
 from image2model.core.errors import AlreadyRunning, IdempotencyKeyReused, WrongState
 from image2model.core.ids import new_hex_id
-from image2model.wire.models import JobOut
+from image2model.wire.models import ItemOut, JobOut
 
 Watcher = Callable[[JobOut], None]
 """Called with the job after every change."""
@@ -23,15 +23,20 @@ def take_in(desk: Desk, order: Order, display: Display, *, resubmit: bool = Fals
     and paid for again only with *resubmit*, where that is offered.
 
     Raises:
-        WrongState: An earlier run waits for a person's decision.
+        WrongState: An earlier run waits for a person's decision, or has paid for some of the same
+            pictures and cannot fetch their models.
     """
     display.begin(f"Taking in {_pictures(len(order.subjects))}")
+    finished: set[str] = set()
     while True:
         try:
             job = desk.submit(order)
         except AlreadyRunning as error:
             for earlier in error.details["jobs"]:
-                _finish_earlier(desk, earlier, display)
+                if earlier in finished:
+                    raise _paid_elsewhere(earlier) from error
+                finished.add(earlier)
+                _finish_earlier(desk, earlier, display, resubmit=resubmit)
         except IdempotencyKeyReused:
             # The same pictures, but something else was different, such as the limits then.
             order = dataclasses.replace(order, key=new_hex_id())
@@ -39,9 +44,14 @@ def take_in(desk: Desk, order: Order, display: Display, *, resubmit: bool = Fals
             return _go_on(desk, job, display, resubmit=resubmit)
 
 
-def _finish_earlier(desk: Desk, job_id: str, display: Display) -> None:
+def _finish_earlier(desk: Desk, job_id: str, display: Display, *, resubmit: bool) -> None:
     job = desk.job(job_id)
     display.note(f"Finishing an earlier run of {_pictures(len(job.items))} first ({job.name}).")
+    if resubmit:
+        job = resubmit_items(desk, job, offered_items(job))
+    paid = [item.index for item in job.items if _is_to_be_fetched(item)]
+    if paid:
+        job = desk.retry(job_id, paid)
     if job.state == "paused":
         job = desk.resume(job_id)
     job = follow(desk, job, [display.update])
@@ -52,6 +62,20 @@ def _finish_earlier(desk: Desk, job_id: str, display: Display) -> None:
             f"(see `image2model jobs show {job_id[:8]}`)",
             allowed=["finished"],
         )
+
+
+def _is_to_be_fetched(item: ItemOut) -> bool:
+    """Tell whether *item* was paid for and its model is not here."""
+    ended = item.state in {"failed", "cancelled"}
+    return ended and bool(item.attempts) and item.attempts[-1].state == "accepted"
+
+
+def _paid_elsewhere(job_id: str) -> WrongState:
+    return WrongState(
+        what=f"Job {job_id[:8]} with some of these pictures",
+        state=f"paid for and still without models (see `image2model jobs show {job_id[:8]}`)",
+        allowed=["complete. --resubmit pays again for what is lost, --force for everything"],
+    )
 
 
 def offered_items(job: JobOut) -> Sequence[int]:

@@ -553,14 +553,15 @@ class IdempotencyKeyReused(ConflictError):
 
 
 class AlreadyRunning(ConflictError):
-    """The same pictures are being made by jobs that are still running."""
+    """The same pictures are being made, or are paid for and not fetched yet, by other jobs."""
 
     code = "already_running"
 
     def __init__(self, *, jobs: Sequence[str]) -> None:
         super().__init__(
-            "Some of these pictures are being made with the same settings right now. "
-            "Wait for those jobs, then ask again; nothing is made twice.",
+            "Some of these pictures are being made with the same settings right now, or are paid "
+            "for and still to be fetched. Wait for those jobs, or retry what has failed there "
+            "(which is free), then ask again; nothing is made twice.",
             jobs=list(jobs),
         )
 

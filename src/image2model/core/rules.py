@@ -20,7 +20,13 @@ from image2model.core.job import (
     Result,
     ResultFile,
 )
-from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, may_follow
+from image2model.core.states import (
+    ACTIVE_STATES,
+    FINAL_STATES,
+    AttemptState,
+    ItemState,
+    may_follow,
+)
 
 ENDED_ATTEMPTS = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED})
 """Nothing more will come of them; an uncertain one may still turn out to run."""
@@ -137,6 +143,14 @@ def can_be_resubmitted(state: ItemState, attempts: Sequence[Attempt]) -> bool:
     return is_in_doubt(state, attempts) or (
         state is ItemState.FAILED and undelivered_attempt(attempts) is not None
     )
+
+
+def is_still_to_come(item: Item) -> bool:
+    """Tell whether *item* is unfinished, or paid for and still to be fetched."""
+    if item.state not in FINAL_STATES:
+        return True
+    attempt = undelivered_attempt(item.attempts)
+    return attempt is not None and attempt.cost_usd != 0
 
 
 RESUBMIT_USD = "resubmit_usd"

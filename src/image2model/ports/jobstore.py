@@ -325,8 +325,8 @@ class JobStore(Facts, Protocol):
 
         Raises:
             IdempotencyKeyReused: The key belongs to a job with another fingerprint.
-            AlreadyRunning: With *reuse*: unfinished items of this owner have the same `made_key`;
-                nothing was added.
+            AlreadyRunning: With *reuse*: items of this owner with the same `made_key` are
+                unfinished, or paid for and still to be fetched; nothing was added.
         """
         ...
 

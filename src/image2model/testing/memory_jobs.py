@@ -101,7 +101,7 @@ class MemoryJobStore:
 
     def _earlier(self, owner: OwnerId, made_key: str) -> Sequence[Item]:
         return [
-            found.item
+            self._shown(found)
             for known in self._jobs.values()
             if known.job.owner == owner and known.job.state is not JobState.DRAFT
             for found in known.items.values()

@@ -3704,7 +3704,7 @@ export interface operations {
             /**
              * @description Conflict.
              *
-             *     - `already_running`: The same pictures are being made by jobs that are still running.
+             *     - `already_running`: The same pictures are being made, or are paid for and not fetched yet, by other jobs.
              */
             409: {
                 headers: {

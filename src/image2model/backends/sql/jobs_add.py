@@ -22,7 +22,7 @@ from image2model.core.errors import AlreadyRunning, IdempotencyKeyReused
 from image2model.core.ids import JobId, new_hex_id
 from image2model.core.job import Item, Job, Progress, Result
 from image2model.core.names import unique_name
-from image2model.core.rules import is_reusable
+from image2model.core.rules import is_reusable, is_still_to_come
 from image2model.core.states import FINAL_STATES, ItemState, JobState
 
 _SAME = Scope(
@@ -97,7 +97,7 @@ def _take_over(tx: Transaction, job: Job, wanted: Sequence[Item]) -> list[Item]:
             done = Progress(fraction=1.0)
             after.append(replace(item, state=ItemState.SUCCEEDED, result=result, progress=done))
         else:
-            running.update(other.job for other in same if other.state not in FINAL_STATES)
+            running.update(other.job for other in same if is_still_to_come(other))
             after.append(item)
     if running:
         raise AlreadyRunning(jobs=sorted(running))

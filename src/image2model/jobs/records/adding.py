@@ -8,8 +8,8 @@ from image2model.core.errors import AlreadyRunning
 from image2model.core.ids import JobId
 from image2model.core.job import Item, Job, Result
 from image2model.core.names import unique_name
-from image2model.core.rules import is_reusable
-from image2model.core.states import FINAL_STATES, ItemState, JobState
+from image2model.core.rules import is_reusable, is_still_to_come
+from image2model.core.states import ItemState, JobState
 from image2model.jobs.records.document import ItemRecord, JobRecord
 
 
@@ -41,7 +41,8 @@ def take_over(
         now: The time.
 
     Raises:
-        AlreadyRunning: Earlier items with such a key are unfinished.
+        AlreadyRunning: Earlier items with such a key are unfinished, or paid for and still to be
+            fetched.
     """
     running: set[JobId] = set()
     for found in record.items.values():
@@ -58,7 +59,7 @@ def take_over(
 
 
 def _unfinished(items: Iterable[Item]) -> Iterable[JobId]:
-    return (item.job for item in items if item.state not in FINAL_STATES)
+    return (item.job for item in items if is_still_to_come(item))
 
 
 def _reusable(same: Sequence[Item], job: Job, now: datetime) -> Result | None:
