@@ -54,14 +54,16 @@ async def test_the_json_has_the_names_of_the_design(client: httpx2.AsyncClient, 
         *("id", "name", "state", "generator", "options", "formats", "adjust"),
         *("created_at", "started_at"),
         *("finished_at", "version", "counts", "progress", "cost", "expires_at", "keep", "starred"),
-        "items",
+        *("stored_bytes", "items"),
     }
     item = found["items"][0]
     assert set(item) == {
         *("index", "name", "state", "views", "progress", "error", "result", "attempts"),
         "metadata",
     }
-    assert set(item["views"][0]) == {"view", "url", "file_name", "width_px", "height_px"}
+    assert set(item["views"][0]) == {
+        *("view", "url", "thumb_url", "file_name", "width_px", "height_px"),
+    }
     assert set(item["progress"]) == {"fraction", "phase", "queue_position", "eta_s"}
     assert set(item["result"]["files"][0]) == {
         *("name", "role", "format", "size_bytes", "sha256", "url", "provider_url", "expires_at"),
@@ -93,7 +95,8 @@ async def test_a_listed_job_says_how_far_it_is_and_what_it_cost(
     assert listed["progress"]["fraction"] == 1.0
     assert listed["cost"]["booked_usd"] == 0.4
     whole = await read(client, job)
-    assert listed == {name: value for name, value in whole.items() if name != "items"}
+    covers = [item["views"][0]["thumb_url"] for item in whole.pop("items")]
+    assert listed == {**whole, "covers": covers}
 
 
 @pytest.mark.parametrize(

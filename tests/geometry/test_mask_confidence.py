@@ -107,7 +107,7 @@ def as_jpeg(drawing: Drawing, quality: int) -> Drawing:
         (lambda: chair(244), "as bright as the background"),
         (lambda: as_jpeg(chair(252), 90), "as bright as the background"),
         (pale_head, "as bright as the background"),
-        (lambda: shadow_horn(1), "shadow"),
+        (lambda: shadow_horn(3), "shadow"),
         (lambda: shadow_horn(4), "shadow"),
     ],
 )

@@ -259,8 +259,6 @@ class PictureTooManyPixels(InvalidPictureError):
             height_px=height_px,
             limit_px=limit_px,
             limit_side_px=limit_side_px,
-            fitting_width_px=fitting[0],
-            fitting_height_px=fitting[1],
         )
 
 

@@ -888,7 +888,7 @@ export interface components {
         AdjustIn: {
             /**
              * Faces
-             * @description The most triangles, at least 12. Textures stay in place; edges that are missed least go.
+             * @description The most triangles, at least 12. More are left where fewer would lose the shape; a note says so.
              * @default null
              * @example 20000
              */
@@ -8630,7 +8630,7 @@ export interface operations {
     getModel: {
         parameters: {
             query?: {
-                /** @description The most triangles, at least 12. Textures stay in place; edges that are missed least go. */
+                /** @description The most triangles, at least 12. More are left where fewer would lose the shape; a note says so. */
                 faces?: number | null;
                 /** @description Its height in millimetres; the other sizes follow. */
                 height_mm?: number | null;
@@ -9614,7 +9614,7 @@ export interface operations {
     getArchive: {
         parameters: {
             query?: {
-                /** @description The most triangles, at least 12. Textures stay in place; edges that are missed least go. */
+                /** @description The most triangles, at least 12. More are left where fewer would lose the shape; a note says so. */
                 faces?: number | null;
                 /** @description Its height in millimetres; the other sizes follow. */
                 height_mm?: number | null;

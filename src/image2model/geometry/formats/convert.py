@@ -239,8 +239,10 @@ class _Smaller:
                 break
             self.content = self._write()
         if len(self.content) > limit:
-            least = f"cannot be met: the least it can become is {len(self.content):,} bytes."
-            raise InvalidRequest(field="max_bytes", reason=least)
+            reason = f"cannot be met: the least it can become is {len(self.content):,} bytes."
+            if count_faces(self.meshes) > LEAST_FACES:
+                reason += " With fewer faces it would lose its shape."
+            raise InvalidRequest(field="max_bytes", reason=reason)
 
     def _give(self, limit: int) -> bool:
         """Make it smaller where that is missed least; tell whether anything was left to give."""
