@@ -111,6 +111,16 @@ def test_cut_anywhere(name: str) -> None:
         read_or_refuse(SEEDS[name][:end])
 
 
+@pytest.mark.parametrize("kind", ["binary_little_endian", "binary_big_endian"])
+def test_signalling_nan_anywhere(kind: str) -> None:
+    """Even to copy one is an error to some processors."""
+    order = ">" if kind == "binary_big_endian" else "<"
+    for name in (f"ply {kind}", "stl"):
+        whole = SEEDS[name]
+        for at in range(80, len(whole) - 3):
+            read_or_refuse(whole[:at] + struct.pack(order + "I", 0x7F810000) + whole[at + 4 :])
+
+
 @pytest.mark.parametrize("name", SEEDS)
 @given(data=st.data())
 @settings(max_examples=150)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import unquote
 
+import numpy as np
+
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.files_beside import FilesBeside
 from image2model.geometry.formats.obj_reader import read_obj
@@ -48,7 +50,9 @@ def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
             # Text as some Windows programs save it.
             data = data.decode("utf-16", "replace").encode()
             found = file_format(data)
-        model = _read(data, found, files)
+        # Numbers that are none are refused where they matter; numpy need not warn of them, too.
+        with np.errstate(invalid="ignore", over="ignore"):
+            model = _read(data, found, files)
     except _UNEXPECTED as error:
         # A net below the readers, which know what is damaged and say so: no file of anybody's may
         # end what else is done at the same time.
