@@ -156,16 +156,16 @@ def create(tools, cards=None, name="acme"):
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    (folder / "acme_parts.py").write_text(GOOD)
-    (folder / "acme_provider.py").write_text(f"from acme_parts import *\n{source}\n")
+    (folder / "acme_parts_of_settings.py").write_text(GOOD)
+    (folder / "acme_of_settings.py").write_text(f"from acme_parts_of_settings import *\n{source}\n")
     about = folder / "acme_models-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-models\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text(
-        "[image2model.providers]\nacme = acme_provider:create_provider\n"
+        "[image2model.providers]\nacme = acme_of_settings:create_provider\n"
     )
     monkeypatch.syspath_prepend(folder)
-    for name in ("acme_parts", "acme_provider"):
+    for name in ("acme_parts_of_settings", "acme_of_settings"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -173,7 +173,7 @@ BROKEN = {
     "import acme_sdk": "ModuleNotFoundError: No module named 'acme_sdk'",
     "raise RuntimeError('no licence')": "RuntimeError: no licence",
     "import sys; sys.exit(3)": "SystemExit: 3",
-    "": "AttributeError: module 'acme_provider' has no attribute 'create_provider'",
+    "": "AttributeError: module 'acme_of_settings' has no attribute 'create_provider'",
     "def create_provider(tools): return 1 / 0": "ZeroDivisionError: division by zero",
     "def create_provider(tools): return object()": "it has no name, cards, card, prepare",
     "def create_provider(tools): return create(tools, name='other')": "it calls itself 'other'",
