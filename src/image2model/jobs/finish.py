@@ -23,6 +23,7 @@ from image2model.core.names import clean_name, unique_name
 from image2model.geometry.conversion import SOURCES
 from image2model.geometry.sprite_layout import SPRITE_FACTS
 from image2model.jobs.computations import (
+    NOT_READ,
     Examined,
     examine_model,
     inspect_model,
@@ -154,7 +155,8 @@ async def _keep(
         raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
     examined = await _examine(context, mesh, provider=provider, draws=draws)
     # What can be inspected can be drawn, but for textures that are broken inside.
-    preview = _AWAITED if examined.facts and not draws else _own_preview(examined)
+    can_be_drawn = NOT_READ not in examined.facts and bool(examined.facts)
+    preview = _AWAITED if can_be_drawn and not draws else _own_preview(examined)
     files = await _keep_files(context, _worth_keeping(provided, mesh, preview), item_name=item_name)
     return Result(files=files, facts={**delivery.facts, **examined.facts})
 
