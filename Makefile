@@ -20,7 +20,7 @@ node := .tools/node/bin/node
 npm := PATH="$(CURDIR)/.tools/node/bin:$$PATH" npm
 khronos := tests/khronos/node_modules/.installed
 chromium := .tools/chromium
-servers := .tools/redis-server .tools/postgresql .tools/faketime
+servers := .tools/redis-server .tools/postgresql .tools/pgbouncer .tools/faketime
 frontend := frontend/node_modules/.installed
 webapp := src/image2model/webapp/index.html
 webapp_sources := frontend/vite.config.ts frontend/package.json \
@@ -31,9 +31,6 @@ checks := lock format lint types imports openapi frontend
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-
-# Jobs stay in this checkout, unless a variable set outside says where.
-demo run: export IMAGE2MODEL_DATA_DIR ?= $(CURDIR)/.data
 
 .PHONY: demo
 demo: $(runtime) ## Turn the example pictures into 3D models, without any key or account
@@ -49,6 +46,16 @@ run: $(runtime) $(webapp) ## Start the web app and the API
 
 .PHONY: web
 web: $(webapp) ## Build the web app, if it changed
+
+.PHONY: wheel
+wheel: $(webapp) ## Build the package with the web app, into dist/
+	tools/bootstrap uv build --quiet
+	@ls dist/*.whl
+
+.PHONY: extra
+EXTRA ?= scaled
+extra: $(runtime) ## Install what is optional, into .venv (EXTRA=scaled,heic,telemetry)
+	tools/bootstrap uv pip install --quiet --python .venv --editable '.[$(EXTRA)]'
 
 .PHONY: screenshots
 screenshots: $(dev) $(webapp) $(chromium) ## Take pictures of every page and state, into screenshots/
@@ -111,7 +118,7 @@ bench: $(dev) $(servers) ## Measure (BENCH="name …" for some only)
 
 .PHONY: clean
 clean: ## Remove all that make made, except jobs (.data)
-	rm -rf .venv .tools .cache demo-output tests/khronos/node_modules
+	rm -rf .venv .tools .cache dist demo-output tests/khronos/node_modules
 	rm -rf frontend/node_modules frontend/.svelte-kit src/image2model/webapp screenshots
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 

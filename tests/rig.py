@@ -22,6 +22,7 @@ from image2model.jobs.intake import take_picture
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
 from image2model.jobs.previews import PreviewDrawer
+from image2model.jobs.recover import Sweeper
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.ports.artifacts import ArtifactStore
@@ -87,6 +88,7 @@ class Rig:
         keeper = LeaseKeeper(
             self.store,
             self.clock,
+            feed=self.context.feed,
             worker=WorkerId(name),
             lease_s=self.context.rules.lease_s,
         )
@@ -111,6 +113,14 @@ class Rig:
             for ref in refs:
                 await self.runner.run(ref)
         await PreviewDrawer(self.context).draw_waiting()
+
+    async def run_on(self, *, minutes: int = 12) -> None:
+        """Run what is dispatched and what is due by itself within *minutes*."""
+        await self.run_dispatched()
+        for _ in range(minutes * 4):
+            await self.clock.advance(15.0)
+            await Sweeper(self.context).sweep()
+            await self.run_dispatched()
 
 
 async def once(data: bytes) -> AsyncIterator[bytes]:

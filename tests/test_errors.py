@@ -160,3 +160,76 @@ def test_errors_can_be_read_again_from_what_is_sent(kind: type[Image2ModelError]
 
 def test_unknown_code_is_no_error_of_ours() -> None:
     assert read_error(code="never_heard_of", message="?", details={}) is None
+
+
+# --- sentences within sentences -------------------------------------------------------------------
+
+SAID = ["it broke", "it broke.", "Is it broken?", "It broke. Mend it.", "one line.\nanother"]
+
+
+@pytest.mark.parametrize("kind", leaves(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("said", SAID)
+def test_a_message_has_one_mark_at_the_end_of_each_sentence(
+    kind: type[Image2ModelError], said: str
+) -> None:
+    construct: Callable[..., Image2ModelError] = kind
+    hints = get_type_hints(kind.__init__)
+    values = {name: VALUES[hints[name]][0] for name in signature(kind).parameters}
+    texts = {name: said if value == "some words" else value for name, value in values.items()}
+    message = construct(**texts).message
+    assert not re.search(r"(?<!\.)\.\.(?!\.)|[?!.]\.(?!\.)|\.[:;,)]", message), message
+    assert "\n" not in message
+    assert message[-1] in ".?!", message
+
+
+@pytest.mark.parametrize("kind", leaves(), ids=lambda kind: kind.__name__)
+def test_an_error_told_within_another_one_gives_no_advice_of_its_own(
+    kind: type[Image2ModelError],
+) -> None:
+    for error in examples_of(kind):
+        outer = errors.ProviderUnavailable(provider="acme", reason=error.clause)
+        assert outer.message.endswith(f"{error.clause}. It is tried again by itself.")
+        assert error.message.startswith(error.clause)
+        assert ".." not in outer.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cannot use ../pictures: it is a file.",
+        "The folder /a/.. is not there.",
+        "Wait… then look.",
+        "It takes 1.5 s.",
+        "IMAGE2MODEL_LEASE_S: must be a number. Example: IMAGE2MODEL_LEASE_S=10",
+    ],
+)
+def test_what_is_right_stays_as_it_is(text: str) -> None:
+    assert Image2ModelError(text).message == text
+
+
+def test_messages_name_nothing_internal() -> None:
+    for error in (
+        errors.ComputeCrashed(function="check_picture_file"),
+        errors.ComputeTimedOut(function="check_picture_file", limit_s=3.0),
+    ):
+        assert "_" not in error.message
+        assert error.details["function"] == "check_picture_file"
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (errors.GeneratorNotFound(generator="puff", known=["fal/x", "local/puff"]), "local/puff"),
+        (errors.GeneratorNotFound(generator="local/puf", known=["local/puff"]), "local/puff"),
+        (errors.GeneratorNotFound(generator="fal/tripo", known=["fal/tripo-v2.5"]), "fal/tripo-v2"),
+        (errors.FormatUnsupported(format_name="slt", supported=["glb", "stl"]), "stl"),
+        (errors.FormatUnsupported(format_name="gltf", supported=["glb", "gltf.zip"]), "gltf.zip"),
+    ],
+)
+def test_what_was_meant_is_guessed(error: Image2ModelError, hint: str) -> None:
+    assert f"id you mean '{hint}" in error.message
+
+
+def test_nothing_is_guessed_where_nothing_is_near() -> None:
+    error = errors.GeneratorNotFound(generator="nonsense", known=["local/puff"])
+    assert error.message == "There is no generator 'nonsense'. Available: local/puff."

@@ -76,7 +76,7 @@ def test_what_fal_is_told_is_what_was_set(monkeypatch: pytest.MonkeyPatch) -> No
     assert config.concurrency is None
     assert config.limit_s == 60.0
     assert config.file_life_s == FalSettings().file_life_s
-    assert settings.fetch.private_hosts == ["127.0.0.1:4711", "gateway.lan"]
+    assert settings.fetch.allowed_private_hosts == ["127.0.0.1:4711", "gateway.lan"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ _INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")
 
 def may_install() -> bool:
     """Tell whether this is root on a Debian."""
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install(*packages: str) -> None:

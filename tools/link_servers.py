@@ -1,10 +1,13 @@
 """
-Puts `.tools/postgresql`, `.tools/redis-server` or `.tools/faketime`: what scaled mode's tests need.
+Puts `.tools/postgresql`, `.tools/pgbouncer`, `.tools/redis-server` or `.tools/faketime`.
+
+The tests of scaled mode need them.
 
 They are the machine's own, installed first where that is allowed. Tests start servers of their own
 with them and never touch one that runs on the machine.
 """
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -40,6 +43,12 @@ def find_postgresql() -> Path | None:
     return None if program is None else Path(program).resolve().parent
 
 
+def find_pgbouncer() -> Path | None:
+    """Find the connection pool that hosted PostgreSQLs stand behind."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return None if program is None else Path(program)
+
+
 def find_redis() -> Path | None:
     """Find Redis."""
     program = shutil.which("redis-server")
@@ -53,6 +62,7 @@ def find_faketime() -> Path | None:
 
 FIND: Mapping[str, Callable[[], Path | None]] = {
     "postgresql": find_postgresql,
+    "pgbouncer": find_pgbouncer,
     "redis-server": find_redis,
     "faketime": find_faketime,
 }

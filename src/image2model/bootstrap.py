@@ -3,13 +3,15 @@
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import anyio
 import anyio.to_thread
@@ -27,7 +29,12 @@ from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.transaction import Database
-from image2model.core.errors import ExtraMissing, InvalidSetting, StorageUnavailable
+from image2model.core.errors import (
+    ExtraMissing,
+    GeneratorNotFound,
+    InvalidSetting,
+    StorageUnavailable,
+)
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
@@ -50,12 +57,11 @@ from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
 from image2model.providers.local.provider import load_engine
-from image2model.providers.registry import create_providers
+from image2model.providers.registry import FoundProviders, create_providers
 from image2model.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_BUCKETS = frozenset({"s3", "gs", "az"})
 _WARM_UP_LIMIT_S = 60.0
 _ONCE = 0.9
 """The share of its period that a turn at a slow chore lasts: whoever comes first then does it."""
@@ -103,11 +109,13 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     Open the database, creating or migrating its tables where needed; the block's end closes it.
 
     Raises:
-        InvalidSetting: Its URL names no database that is supported.
+        InvalidSetting: Its URL cannot be right.
         ExtraMissing: Its driver is not installed.
         DatabaseUnavailable: It cannot be opened.
     """
     url = settings.effective_database_url
+    if settings.database_url is None:
+        await anyio.to_thread.run_sync(_make_folders, settings.data_dir)
     match urlsplit(url).scheme.partition("+")[0]:
         case "sqlite":
             stores = _sql_stores(await open_sqlite(url))
@@ -116,11 +124,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         case "redis" | "rediss":
             stores = await _redis_stores(url)
         case scheme:
-            raise InvalidSetting(
-                setting="IMAGE2MODEL_DATABASE_URL",
-                reason=f"'{scheme}:' is not supported; use sqlite:///PATH, "
-                "postgresql://USER:PASSWORD@HOST/DATABASE or redis://:PASSWORD@HOST/NUMBER.",
-            )
+            raise AssertionError(scheme)  # The settings let no other through.
     try:
         yield stores
     finally:
@@ -138,9 +142,15 @@ async def _redis_stores(url: str) -> Stores:
         # Not installed, and not needed, where everything is one process.
         from image2model.backends.redis.database import open_redis  # noqa: PLC0415
         from image2model.backends.redis.jobs import RedisJobStore  # noqa: PLC0415
+        from image2model.backends.redis.rights import (  # noqa: PLC0415
+            DATABASE_RIGHTS,
+            check_rights,
+        )
         from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
+    check = partial(check_rights, url, DATABASE_RIGHTS, setting="IMAGE2MODEL_DATABASE_URL")
+    await anyio.to_thread.run_sync(check)
     database = open_redis(url)
     await database.now()
     return Stores(jobs=RedisJobStore(database), sessions=RedisSessionStore(database))
@@ -231,9 +241,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         workers=1, memory_limit_bytes=settings.compute.memory_bytes, niceness=_IDLE_NICENESS
     )
     stack.push_async_callback(idle_compute.aclose)
-    fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.private_hosts)
+    fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
     stack.push_async_callback(fetcher.aclose)
-    providers = create_providers(
+    found = create_providers(
         ProviderTools(
             compute=compute,
             clock=clock,
@@ -242,11 +252,12 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
             incoming=rules.incoming,
             result_bytes=rules.result_bytes,
             compute_limit_s=rules.compute_s,
+            facts=stores.jobs,
         ),
         config_of=settings.provider_config,
     )
-    for provider in providers:
-        stack.push_async_callback(provider.aclose)
+    for provider in found.usable:
+        stack.push_async_callback(_close, provider)
 
     async def run_item(ref: ItemRef) -> None:
         await runner.run(ref)
@@ -263,13 +274,15 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         compute=compute,
         idle_compute=idle_compute,
         clock=clock,
-        catalogue=Catalogue(providers, default=_default_generator(settings, providers)),
+        catalogue=_catalogue(settings, found),
         fetcher=fetcher,
         links=Links(fetcher, clock, metrics),
         metrics=metrics,
         rules=rules,
     )
-    keeper = LeaseKeeper(context.store, clock, worker=_worker_id(), lease_s=rules.lease_s)
+    keeper = LeaseKeeper(
+        context.store, clock, feed=context.feed, worker=_worker_id(), lease_s=rules.lease_s
+    )
     runner = ItemRunner(context, keeper)
     return _Parts(context=context, compute=compute, keeper=keeper, runner=runner, lanes=lanes)
 
@@ -294,9 +307,12 @@ async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
     try:
         # Not installed, and not needed, where everything is one process.
         from image2model.backends.redis.feed import open_redis_feed  # noqa: PLC0415
+        from image2model.backends.redis.rights import check_rights, queue_rights  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
-    opened = open_redis_feed(settings.queue_url, setting="IMAGE2MODEL_QUEUE_URL", local=local)
+    url, setting = settings.queue_url, "IMAGE2MODEL_QUEUE_URL"
+    await anyio.to_thread.run_sync(partial(check_rights, url, queue_rights(url), setting=setting))
+    opened = open_redis_feed(url, setting=setting, local=local)
     async with opened as feed:
         yield feed
 
@@ -385,19 +401,20 @@ def _rules(settings: Settings) -> Rules:
         lease_s=settings.lease_s,
         soft_limit_s=settings.item_soft_limit_s,
         hard_limit_s=settings.item_hard_limit_s,
+        collect_s=settings.collect_s,
         compute_s=settings.compute.limit_s,
         incoming=settings.data_dir / "incoming",
     )
 
 
-def _make_folders(*folders: Path) -> None:
+def _make_folders(*folders: Path, setting: str = "IMAGE2MODEL_DATA_DIR") -> None:
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise StorageUnavailable(
                 where=str(folder),
-                reason=f"{error.strerror}; set IMAGE2MODEL_DATA_DIR to a folder you may write",
+                reason=f"{error.strerror}; set {setting} to a folder you may write",
             ) from error
 
 
@@ -406,22 +423,18 @@ def open_artifacts(settings: Settings) -> ArtifactStore:
     Open the place where pictures and results are kept.
 
     Raises:
-        InvalidSetting: Its URL names no place that is supported.
+        InvalidSetting: Its URL cannot be right.
         ExtraMissing: What reaches it is not installed.
         StorageUnavailable: It cannot be made.
     """
     url = urlsplit(settings.effective_storage_url)
-    if url.scheme in _BUCKETS:
-        return _bucket_store(settings)
-    if url.scheme != "file" or url.netloc:
-        raise InvalidSetting(
-            setting="IMAGE2MODEL_STORAGE_URL",
-            reason=f"'{url.scheme}:' is not supported; use file:///PATH, s3://BUCKET/PREFIX, "
-            "gs://BUCKET/PREFIX or az://CONTAINER/PREFIX.",
-        )
-    folder = Path(unquote(url.path))
-    _make_folders(folder)
-    return FolderArtifactStore(folder)
+    setting = "IMAGE2MODEL_STORAGE_URL" if settings.storage_url else "IMAGE2MODEL_DATA_DIR"
+    if url.scheme != "file":
+        place = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+        return _bucket_store(settings, where=f"{place} ({setting})")
+    folder = Path(url2pathname(url.path))
+    _make_folders(folder, setting=setting)
+    return FolderArtifactStore(folder, where=f"{folder} ({setting})")
 
 
 @contextmanager
@@ -443,22 +456,32 @@ def _open_metrics(settings: Settings) -> Iterator[Metrics]:
         tracing.close()
 
 
-def _bucket_store(settings: Settings) -> ArtifactStore:
+def _bucket_store(settings: Settings, *, where: str) -> ArtifactStore:
     try:
         from image2model.backends.objects.artifacts import ObjectArtifactStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Storage in a bucket", extra="scaled") from error
     return ObjectArtifactStore(
-        settings.effective_storage_url, endpoint_url=settings.storage_endpoint_url
+        settings.effective_storage_url, endpoint_url=settings.storage_endpoint_url, where=where
     )
 
 
-def _default_generator(settings: Settings, providers: Sequence[Provider]) -> GeneratorId:
+async def _close(provider: Provider) -> None:
+    try:
+        await provider.aclose()
+    except Exception:  # noqa: BLE001 - a plug-in's, and what was asked for is done
+        _log.warning("the provider '%s' could not be closed", provider.name, exc_info=True)
+
+
+def _catalogue(settings: Settings, found: FoundProviders) -> Catalogue:
     wanted = GeneratorId(settings.effective_default_generator)
-    if not any(provider.card(wanted) for provider in providers):
-        known = ", ".join(card.id for provider in providers for card in provider.cards())
+    left_out = {broken.name: broken.message for broken in found.broken}
+    catalogue = Catalogue(found.usable, default=wanted, left_out=left_out)
+    try:
+        catalogue.card(wanted)
+    except GeneratorNotFound as error:
         raise InvalidSetting(
             setting="IMAGE2MODEL_DEFAULT_GENERATOR",
-            reason=f"there is no generator '{wanted}'. Available: {known}.",
-        )
-    return wanted
+            reason=f"{error.message} Example: IMAGE2MODEL_DEFAULT_GENERATOR=local/puff",
+        ) from error
+    return catalogue

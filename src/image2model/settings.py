@@ -1,15 +1,23 @@
 """Every setting of the product; the only place that reads the environment."""
 
+import difflib
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
 import platformdirs
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -17,19 +25,190 @@ from pydantic import (
     field_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_core import ErrorDetails, PydanticUndefined
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from image2model.core.close_names import closest_name
 from image2model.core.errors import InvalidSetting
+from image2model.core.hosts import is_loopback, read_host, read_host_and_port
+from image2model.core.platform import usable_cores
+from image2model.ports.provider import PROVIDER_GROUP
 
 PREFIX = "IMAGE2MODEL_"
 HOOKS_PATH = "/api/v1/hooks"
 """Below it, by name, providers tell us that work is done."""
 
-_FOREIGN_NAMES = frozenset({"FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET"})
-"""Variables that fal's own tools read as well, and so have no prefix."""
+ANY_HOST = "*"
+"""Among the allowed hosts: the server answers to every name."""
+
+_BUCKETS = frozenset({"s3", "gs", "az"})
+_BUILT_IN_PROVIDERS = frozenset({"fal", "local"})
+
+_CHECKOUT = Path(__file__).parents[2]
+"""The source checkout, if the package is run from one (an editable installation)."""
 
 
-class LimitSettings(BaseModel):
+# --- kinds of values ----------------------------------------------------------------------------
+
+
+def _listed(value: object) -> object:
+    """Read a list in either of its forms: separated by commas, or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            pass
+        else:
+            if not all(isinstance(part, str) for part in found):
+                raise ValueError("must be a list of names")
+            return found
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _is_set(value: object) -> object:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("is empty; unset the variable to have the default")
+    return value
+
+
+def _whole_path(path: Path) -> Path:
+    if "?" in str(path):
+        raise ValueError("must not contain a question mark")  # It would end the database's URL.
+    return path.expanduser().absolute()
+
+
+def _split(url: str) -> SplitResult:
+    """Take *url* apart; what is raised never shows any of it, for it may hold a password."""
+    if not url.isprintable() or " " in url:
+        raise ValueError("is no URL: it has spaces or line breaks in it")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - read to have it checked
+    except ValueError:
+        raise ValueError(
+            "is no URL: its port is no number from 0 to 65535. Within user and password, write "
+            "/ as %2F, : as %3A, @ as %40, # as %23 and ? as %3F"
+        ) from None
+    return parts
+
+
+def _web_address(url: str) -> str:
+    parts = _split(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be the address of a web server, with http:// or https://")
+    return url
+
+
+def _fal_address(url: str) -> str:
+    parts = _split(_web_address(url))
+    if parts.username or not (parts.scheme == "https" or is_loopback(parts.hostname or "")):
+        raise ValueError(
+            "must be an https URL; plain http is accepted for loopback only, for the key "
+            "travels along"
+        )
+    return url
+
+
+def _database_address(url: str) -> str:
+    if not url:
+        return url
+    parts = _split(url)
+    match parts.scheme.partition("+")[0]:
+        case "sqlite":
+            if not parts.path.strip("/") or parts.netloc or parts.path == "/:memory:":
+                raise ValueError("must name a file after sqlite:///")
+        case "postgresql":
+            if not parts.path.strip("/"):
+                raise ValueError("names no database after the host")
+        case "redis" | "rediss":
+            _redis_number(parts)
+        case _:
+            raise ValueError(
+                f"{_scheme(parts)}; use sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE "
+                "or redis://:PASSWORD@HOST/NUMBER"
+            )
+    return url
+
+
+def _queue_address(url: str) -> str:
+    if "://" not in url:
+        raise ValueError("names no broker, such as redis://HOST:6379/0")
+    # Others, such as Sentinel's with several hosts, are Celery's to read.
+    if (scheme := url.partition("://")[0]) in {"redis", "rediss", "amqp", "amqps", "inprocess"}:
+        parts = _split(url)
+        if scheme.startswith("redis"):
+            _redis_number(parts)
+    return url
+
+
+def _redis_number(parts: SplitResult) -> None:
+    # The library takes any other word for 0.
+    if not re.fullmatch(r"/?\d*/?", parts.path):
+        raise ValueError("names a database of a Redis by a number after the host, such as /0")
+
+
+def _storage_address(url: str) -> str:
+    if not url:
+        return url
+    parts = _split(url)
+    if parts.scheme == "file":
+        if parts.netloc or not parts.path.strip("/"):
+            raise ValueError("must name a folder after file://, beginning with a slash")
+        if parts.query or parts.fragment:
+            raise ValueError("must not have a ? or # in it; write %3F or %23")
+    elif parts.scheme not in _BUCKETS:
+        raise ValueError(
+            f"{_scheme(parts)}; use file:///PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or "
+            "az://CONTAINER/PREFIX"
+        )
+    elif not parts.netloc:
+        raise ValueError(f"names no bucket after {parts.scheme}://")
+    return url
+
+
+def _scheme(parts: SplitResult) -> str:
+    return f"'{parts.scheme}:' is not supported" if parts.scheme else "has no scheme"
+
+
+def _allowed_host(text: str) -> str:
+    return text.strip() if text.strip() == ANY_HOST else read_host(text)
+
+
+def _each(read: Callable[[str], str]) -> Callable[[list[str]], list[str]]:
+    return lambda names: [read(name) for name in names]
+
+
+def _bound_host(text: str) -> str:
+    return read_host(text).strip("[]")
+
+
+def _key(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("has characters that no key has, such as a space or a line break")
+    return secret
+
+
+_Key = Annotated[SecretStr, AfterValidator(_key)]
+_ServedNames = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_allowed_host))]
+_PrivateHosts = Annotated[
+    list[str], BeforeValidator(_listed), AfterValidator(_each(read_host_and_port))
+]
+_BoundHost = Annotated[str, AfterValidator(_bound_host)]
+_WebAddress = Annotated[str, AfterValidator(_web_address)]
+_FalAddress = Annotated[str, AfterValidator(_fal_address)]
+
+
+# --- the settings -------------------------------------------------------------------------------
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class LimitSettings(_Group):
     """What one caller may send. `IMAGE2MODEL_LIMITS__…`."""
 
     items_per_job: int = Field(
@@ -65,21 +244,26 @@ class LimitSettings(BaseModel):
     )
 
 
-class ServeSettings(BaseModel):
+class ServeSettings(_Group):
     """How the web server listens. `IMAGE2MODEL_SERVE__…`."""
 
-    host: str = Field("127.0.0.1", description="Address to bind; this machine only by default.")
+    host: _BoundHost = Field(
+        "127.0.0.1", description="Address to bind; this machine only by default."
+    )
     port: int = Field(8000, ge=0, le=65_535, description="TCP port; 0: any free one.")
     access: Literal["sessions", "keys"] | None = Field(
         None,
+        examples=["keys"],
         description="Who may create jobs: `sessions`: every browser that can reach the server, "
         "each seeing its own jobs; `keys`: only callers with an API key. None: `sessions` on a "
         "loopback address; on any other the server refuses to start until this is set.",
     )
-    allowed_hosts: list[str] = Field(
+    allowed_hosts: _ServedNames = Field(
         default_factory=list,
-        description="Host names the server answers to, as a JSON list, besides loopback ones; "
-        "protects browsers from DNS rebinding.",
+        examples=["models.example.org,10.0.0.5"],
+        description="Host names the server answers to, besides loopback ones, separated by commas "
+        "or as a JSON list, without scheme and port; protects browsers from DNS rebinding. `*`: "
+        "all.",
     )
     behind_proxy: bool = Field(
         False,
@@ -87,12 +271,22 @@ class ServeSettings(BaseModel):
         "sets them.",
     )
 
+    base_path: str | None = Field(
+        None,
+        pattern=r"^(/[A-Za-z0-9._~-]+)*/?$",
+        description="Path below which a proxy offers the server, such as `/3d`; the proxy may "
+        "remove it or leave it in. None: that of IMAGE2MODEL_PUBLIC_URL, if it has one.",
+    )
 
-class ComputeSettings(BaseModel):
+
+class ComputeSettings(_Group):
     """The processes that compute. `IMAGE2MODEL_COMPUTE__…`."""
 
     workers: int | None = Field(
-        None, ge=1, description="Processes; None: one for each core this process may use."
+        None,
+        ge=1,
+        examples=["4"],
+        description="Processes; None: one for each core this process may use.",
     )
     memory_bytes: int | None = Field(
         4_000_000_000,
@@ -107,15 +301,16 @@ class ComputeSettings(BaseModel):
     @property
     def processes(self) -> int:
         """How many processes, with the default filled in."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or usable_cores()
 
 
-class RetentionSettings(BaseModel):
+class RetentionSettings(_Group):
     """How long things are kept, in seconds. `IMAGE2MODEL_RETENTION__…`."""
 
     keep_s: float | None = Field(
         None,
         gt=0,
+        examples=["2592000"],
         description="Finished jobs whose results we store. None: until somebody deletes them, "
         "for a result must not vanish by itself; with jobs in Redis, whose memory is small, as "
         "long as `IMAGE2MODEL_RETENTION__LINKS_S` says.",
@@ -126,39 +321,42 @@ class RetentionSettings(BaseModel):
     draft_s: float = Field(86_400.0, gt=0, description="Drafts that nobody touches.")
 
 
-class BudgetSettings(BaseModel):
+class BudgetSettings(_Group):
     """What may be spent. `IMAGE2MODEL_BUDGET__…`."""
 
     day_usd: Decimal | None = Field(
-        None, ge=0, description="US dollars in any 24 hours, all jobs together; None: no limit."
+        None,
+        ge=0,
+        examples=["25"],
+        description="US dollars in any 24 hours, all jobs together; None: no limit.",
     )
 
 
-class FetchSettings(BaseModel):
+class FetchSettings(_Group):
     """What is read from URLs that others wrote. `IMAGE2MODEL_FETCH__…`."""
 
-    allowed_private_hosts: str = Field(
-        "",
-        description="Hosts, separated by commas, each `host` or `host:port`, that may be private "
-        "or plain http: a gateway or a simulator of yours. Everything else must be public https.",
+    allowed_private_hosts: _PrivateHosts = Field(
+        default_factory=list,
+        examples=["127.0.0.1:4711,gateway.lan"],
+        description="Hosts, separated by commas or as a JSON list, each `host` or `host:port`, "
+        "that may be private or plain http: a gateway or a simulator of yours. Everything else "
+        "must be public https.",
     )
 
-    @property
-    def private_hosts(self) -> Sequence[str]:
-        """The hosts as a list."""
-        parts = (part.strip() for part in self.allowed_private_hosts.split(","))
-        return [part for part in parts if part]
 
-
-class FalSettings(BaseModel):
+class FalSettings(_Group):
     """How fal.ai is used. `IMAGE2MODEL_FAL__…`; the key is `FAL_KEY`."""
 
-    queue_url: str = Field(
+    queue_url: _FalAddress = Field(
         "https://queue.fal.run", description="Queue. Plain http is accepted for loopback only."
     )
-    rest_url: str = Field("https://rest.fal.ai", description="Upload tokens and webhook keys.")
-    cdn_url: str = Field("https://v3.fal.media", description="Where pictures are uploaded to.")
-    api_url: str = Field(
+    rest_url: _FalAddress = Field(
+        "https://rest.fal.ai", description="Upload tokens and webhook keys."
+    )
+    cdn_url: _FalAddress = Field(
+        "https://v3.fal.media", description="Where pictures are uploaded to."
+    )
+    api_url: _FalAddress = Field(
         "https://api.fal.ai/v1", description="Platform API: prices and the list of own requests."
     )
     concurrency: int | Literal["auto"] = Field(
@@ -186,6 +384,18 @@ class FalSettings(BaseModel):
         return value
 
 
+def default_data_dir() -> Path:
+    """Where everything is kept unless a variable says so: in the checkout, or the user's folder."""
+    if (_CHECKOUT / "Makefile").is_file() and (_CHECKOUT / "pyproject.toml").is_file():
+        return _CHECKOUT / ".data"
+    return platform_data_dir()
+
+
+def platform_data_dir() -> Path:
+    """Where the platform keeps what programs keep for this user."""
+    return Path(platformdirs.user_data_dir("image2model", appauthor=False))
+
+
 class Settings(BaseSettings):
     """
     All settings, from the environment.
@@ -194,44 +404,56 @@ class Settings(BaseSettings):
     `IMAGE2MODEL_LIMITS__ITEMS_PER_JOB=100`. The word `none` is None, for what has a default.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        env_parse_none_str="none",
-        extra="ignore",
-        frozen=True,
-    )
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
-    data_dir: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("image2model", appauthor=False)),
-        description="Folder of everything that is kept; nothing is written elsewhere.",
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what was given, then the environment; no files."""
+        del env_settings, dotenv_settings, file_secret_settings
+        return init_settings, _Environment(settings_cls)
+
+    data_dir: Annotated[Path, BeforeValidator(_is_set), AfterValidator(_whole_path)] = Field(
+        default_factory=default_data_dir,
+        examples=["/srv/image2model"],
+        description="Folder of everything that is kept; nothing is written elsewhere. By default "
+        "`.data` in a source checkout, so that `make run` and the commands beside it share one.",
     )
-    database_url: str | None = Field(
+    database_url: Annotated[str, AfterValidator(_database_address)] | None = Field(
         None,
+        examples=["postgresql://image2model:PASSWORD@db.example:5432/image2model"],
         description="Jobs and the ledger: a SQLite file; for more than one process "
-        "(`image2model[scaled]`) `postgresql://USER:PASSWORD@HOST/NAME`, or "
+        "(the extra `scaled`) `postgresql://USER:PASSWORD@HOST/NAME`, or "
         "`redis://:PASSWORD@HOST/NUMBER`, which keeps finished jobs for a time only. None: "
         "`sqlite:///<data_dir>/image2model.db`.",
     )
-    queue_url: str = Field(
+    queue_url: Annotated[str, AfterValidator(_queue_address)] = Field(
         "inprocess://",
         description="How items reach their workers: `redis://[:PASSWORD@]HOST:PORT/NUMBER`, or "
         "another broker of Celery's, with `image2model worker` processes "
-        "(`image2model[scaled]`); `inprocess://`: no queue, one process does everything.",
+        "(the extra `scaled`); `inprocess://`: no queue, one process does everything.",
     )
-    storage_url: str | None = Field(
+    storage_url: Annotated[str, AfterValidator(_storage_address)] | None = Field(
         None,
+        examples=["s3://models/image2model"],
         description="Pictures and results: `file:///FOLDER`, `s3://BUCKET/PREFIX`, "
         "`gs://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`. None: `file://<data_dir>/artifacts`.",
     )
-    storage_endpoint_url: str | None = Field(
+    storage_endpoint_url: _WebAddress | None = Field(
         None,
+        examples=["https://minio.example.org:9000"],
         description="Where the store of `s3://…` lives if it is not Amazon's, such as "
         "`https://minio.example.org:9000`.",
-        pattern="^https?://",
     )
     default_generator: str | None = Field(
         None,
+        examples=["local/relief"],
         description="Used when a job names none. None: `fal/tripo-v2.5` if `FAL_KEY` is set, "
         "else `local/puff`.",
     )
@@ -258,6 +480,13 @@ class Settings(BaseSettings):
         description="Longest work on an item with stopping it, in seconds; then it is let go, and "
         "another worker goes on. Longer than the soft limit.",
     )
+    collect_s: float = Field(
+        300.0,
+        ge=1.0,
+        le=86_400.0,
+        description="Seconds for which a model that was made and paid for is fetched again by "
+        "itself where it cannot be fetched or kept. After that it is fetched when it is retried.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="The least severe messages written to standard error."
     )
@@ -265,6 +494,7 @@ class Settings(BaseSettings):
         None,
         ge=1,
         le=65_533,
+        examples=["9100"],
         description="Port at which a worker of the queue network answers `GET /metrics`; cpu has "
         "the next one, gpu the one after. Reachable from other machines. None: not at all.",
     )
@@ -273,24 +503,27 @@ class Settings(BaseSettings):
         description="`text`: lines for people; `json`: an object a line, with the ids of job and "
         "item, for what collects logs.",
     )
-    traces_url: str | None = Field(
+    traces_url: _WebAddress | None = Field(
         None,
+        examples=["http://collector:4318/v1/traces"],
         description="Where traces go by OpenTelemetry's protocol over HTTP, such as "
-        "`http://collector:4318/v1/traces` (`image2model[telemetry]`). None: nowhere.",
-        pattern="^https?://",
+        "`http://collector:4318/v1/traces` (the extra `telemetry`). None: nowhere.",
     )
     public_url: str | None = Field(
         None,
+        examples=["https://models.example"],
         description="Where the internet reaches this server, such as `https://models.example`. "
         "Providers that can tell us that work is done are asked to; None: we ask them again and "
         "again.",
     )
     server_url: str | None = Field(
         None,
+        examples=["http://127.0.0.1:8000"],
         description="Server that the command line talks to. None: it does the work itself.",
     )
-    api_key: SecretStr | None = Field(
+    api_key: _Key | None = Field(
         None,
+        examples=["i2m_ID_SECRET"],
         description="API key for that server. None: a session, remembered in the data folder.",
     )
     limits: LimitSettings = LimitSettings()
@@ -300,24 +533,32 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     fetch: FetchSettings = FetchSettings()
     fal: FalSettings = FalSettings()
-    fal_key: SecretStr | None = Field(
-        None, validation_alias="FAL_KEY", description="API key of fal.ai. None: not used."
+    fal_key: _Key | None = Field(
+        None,
+        validation_alias="FAL_KEY",
+        examples=["ID:SECRET"],
+        description="API key of fal.ai. None: not used.",
     )
-    fal_key_id: SecretStr | None = Field(
-        None, validation_alias="FAL_KEY_ID", description="First half of the key, if given in two."
+    fal_key_id: _Key | None = Field(
+        None,
+        validation_alias="FAL_KEY_ID",
+        examples=["ID"],
+        description="First half of the key, if given in two.",
     )
-    fal_key_secret: SecretStr | None = Field(
-        None, validation_alias="FAL_KEY_SECRET", description="Second half of the key."
+    fal_key_secret: _Key | None = Field(
+        None,
+        validation_alias="FAL_KEY_SECRET",
+        examples=["SECRET"],
+        description="Second half of the key.",
     )
 
-    @field_validator("public_url")
+    @field_validator("public_url", "server_url")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
         if not value:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-            raise ValueError("must be the address of a web server, such as https://models.example")
+        if _split(_web_address(value)).query:
+            raise ValueError("must be the address of a web server, without a query")
         return value.rstrip("/")
 
     @field_validator("item_hard_limit_s")
@@ -336,6 +577,13 @@ class Settings(BaseSettings):
     def public_host(self) -> str | None:
         """The host name in the public URL; None: there is none."""
         return urlsplit(self.public_url).hostname if self.public_url else None
+
+    @property
+    def base_path(self) -> str:
+        """The path below which the server is offered, without a slash at its end; "": none."""
+        given = self.serve.base_path
+        path = urlsplit(self.public_url or "").path if given is None else given
+        return path.rstrip("/")
 
     @property
     def effective_database_url(self) -> str:
@@ -357,7 +605,7 @@ class Settings(BaseSettings):
     @property
     def effective_storage_url(self) -> str:
         """The storage's URL with the default filled in."""
-        return self.storage_url or f"file://{self.data_dir / 'artifacts'}"
+        return self.storage_url or (self.data_dir / "artifacts").as_uri()
 
     @property
     def effective_default_generator(self) -> str:
@@ -387,7 +635,7 @@ class Settings(BaseSettings):
 
     def _own_config(self, name: str) -> Mapping[str, str]:
         if name != "fal":
-            prefix = f"{PREFIX}{name.upper()}__"
+            prefix = _plugin_prefix(name)
             found = ((key.upper(), value) for key, value in os.environ.items())
             return {
                 key.removeprefix(prefix).lower(): value
@@ -399,36 +647,241 @@ class Settings(BaseSettings):
         return {**given, "key": key} if key else given
 
 
+# --- reading them -------------------------------------------------------------------------------
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """
+    The variables, each by its whole name and as a text; the word `none` is None.
+
+    pydantic's own source reads lists as JSON and nothing else, fails outside of the validation
+    where they are not, and also takes groups as JSON, in which a mistyped name goes unseen.
+    """
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Find nothing: `__call__` reads all at once."""
+        del field
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Read all variables that are settings."""
+        known = {name: path for name, (path, _) in _leaves(Settings, PREFIX, ()).items()}
+        found: dict[str, Any] = {}
+        for name, text in os.environ.items():
+            if (path := known.get(name.upper())) is not None:
+                group = found
+                for part in path[:-1]:
+                    group = group.setdefault(part, {})
+                group[path[-1]] = None if text.strip().lower() == "none" else text.strip()
+        return found
+
+
 def load_settings() -> Settings:
     """
     Read the environment.
 
     Raises:
-        InvalidSetting: A value cannot work; names the variable and says why.
+        InvalidSetting: A value cannot work, or a budget would not hold because the name of its
+            variable is mistyped; names the variable and says why.
     """
+    for mistyped in mistyped_variables():
+        if mistyped.is_about_money:
+            raise InvalidSetting(
+                setting=mistyped.name,
+                reason=f"is no setting, so no budget would hold. {mistyped.advice}",
+            )
     try:
         return Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        path = "__".join(str(part) for part in first["loc"]).upper()
-        variable = path if path in _FOREIGN_NAMES else PREFIX + path
-        raise InvalidSetting(setting=variable, reason=first["msg"]) from error
+        raise _explained(error) from None
+
+
+def _explained(error: ValidationError) -> InvalidSetting:
+    """Say what is wrong with the first wrong variable; not its value, for it may be secret."""
+    by_variable: dict[str, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False, include_input=False):
+        by_variable.setdefault(_variable_at(detail["loc"]), []).append(detail)
+    name, details = next(iter(by_variable.items()))
+    reasons = list(dict.fromkeys(_reason(detail) for detail in details))
+    whole, alternatives = reasons[0], reasons[1:]
+    for alternative in alternatives:
+        # Of a setting that takes this or that: what each of them must be.
+        whole += f" or {alternative.removeprefix('must be ')}"
+    return InvalidSetting(setting=name, reason=f"{whole}. Example: {name}={example_of(name)}")
+
+
+_REASONS: Mapping[str, str] = {
+    "bool_parsing": "must be true or false",
+    "decimal_parsing": "must be a number",
+    "decimal_type": "must be a number",
+    "finite_number": "must be a number",
+    "float_parsing": "must be a number",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be {expected}",
+    "value_error": "{error}",
+}
+"""What pydantic's kinds of errors mean, with their context filled in."""
+
+
+def _reason(detail: ErrorDetails) -> str:
+    if detail["type"].endswith("_type") and detail["type"] not in _REASONS:
+        return "cannot be none"
+    text = _REASONS.get(detail["type"])
+    if text is None:
+        return f"cannot be read: {detail['msg'].rstrip('.')}"
+    return text.format(**{key: _shown(value) for key, value in detail.get("ctx", {}).items()})
+
+
+def _shown(value: object) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _variable_at(place: tuple[int | str, ...]) -> str:
+    """Name the variable of the field at *place*, whose end may be the kind of value expected."""
+    known = variables()
+    for count in range(len(place), 0, -1):
+        path = "__".join(str(part) for part in place[:count]).upper()
+        for name in (PREFIX + path, path):
+            if name in known:
+                return name
+    return PREFIX + "__".join(str(part) for part in place).upper()
 
 
 def variables() -> Mapping[str, FieldInfo]:
     """List every setting by the name of its environment variable."""
-    return dict(_variables(Settings, PREFIX))
+    return {name: field for name, (_, field) in _leaves(Settings, PREFIX, ()).items()}
 
 
-def _variables(group: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+def example_of(variable: str) -> str:
+    """Give a value that the setting *variable* may have."""
+    field = variables()[variable]
+    if field.examples:
+        return str(field.examples[0])
+    default = field.default
+    assert default not in {None, PydanticUndefined}, variable
+    return str(default).lower() if isinstance(default, bool) else _shown(default)
+
+
+def _leaves(
+    group: type[BaseModel], prefix: str, path: tuple[str, ...]
+) -> dict[str, tuple[tuple[str, ...], FieldInfo]]:
+    """Find every setting below *group*: by its variable, where it is and what it is."""
+    found: dict[str, tuple[tuple[str, ...], FieldInfo]] = {}
     for name, field in group.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _variables(kind, f"{prefix}{name.upper()}__")
+            found |= _leaves(kind, f"{prefix}{name.upper()}__", (*path, name))
+        elif field.validation_alias:
+            alias = str(field.validation_alias)
+            found[alias] = ((*path, alias), field)
         else:
-            yield str(field.validation_alias or f"{prefix}{name.upper()}"), field
+            found[f"{prefix}{name.upper()}"] = ((*path, name), field)
+    return found
+
+
+# --- names that are mistyped --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MistypedVariable:
+    """
+    A variable that looks like a setting and is none.
+
+    Attributes:
+        name: Its name, as it is in the environment.
+        meant: The setting that was probably meant; None: nobody knows.
+    """
+
+    name: str
+    meant: str | None
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, as a sentence."""
+        return f"Did you mean {self.meant}?" if self.meant else "Remove it."
+
+    @property
+    def is_about_money(self) -> bool:
+        """Whether somebody may believe that it limits what is spent."""
+        return any(_OF_MONEY.search(name.upper()) for name in (self.name, self.meant or ""))
+
+
+_OF_MONEY = re.compile("BUDGET|USD|COST|SPEND|DOLLAR|MONEY")
+
+_ALMOST: Mapping[str, float] = {"IMAGE": 0.85, "FAL_": 0.75}
+"""How similar a name that begins so, and not with our prefix, must be to be taken for ours."""
+
+_OF_KUBERNETES = re.compile(r".*_SERVICE_(HOST|PORT(_\w+)?)|.*_PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?")
+"""Variables that Kubernetes makes of a service called `image2model…`."""
 
 
 def present_variables() -> Sequence[str]:
-    """Name the variables of the environment that look like settings, known or not."""
-    return sorted(name for name in os.environ if name.upper().startswith(PREFIX))
+    """Name the variables of the environment that are settings."""
+    known = variables()
+    return sorted(name for name in os.environ if name.upper() in known)
+
+
+def warn_of_variables(settings: Settings) -> Sequence[str]:
+    """Say in a line each what was set and has no effect."""
+    lines = []
+    if mistyped := mistyped_variables():
+        told = ", ".join(
+            f"{one.name} (did you mean {one.meant}?)" if one.meant else one.name for one in mistyped
+        )
+        lines.append(f"Not a setting, and without effect: {told}")
+    if settings.effective_fal_key is None and (settings.fal_key_id or settings.fal_key_secret):
+        lines.append("FAL_KEY_ID and FAL_KEY_SECRET are one key: without both, fal.ai is not used")
+    if settings.storage_endpoint_url and urlsplit(settings.effective_storage_url).scheme != "s3":
+        lines.append("IMAGE2MODEL_STORAGE_ENDPOINT_URL has no effect without s3:// as the storage")
+    return lines
+
+
+def mistyped_variables() -> Sequence[MistypedVariable]:
+    """Find the variables of the environment that look like settings and are none, by name."""
+    known = variables()
+    plugins = {_plugin_prefix(name) for name in _plugin_names()}
+    return [
+        MistypedVariable(name=name, meant=meant)
+        for name in sorted(os.environ)
+        if name.upper() not in known
+        if (meant := _meant(name.upper(), known, plugins)) != _NOT_OURS
+    ]
+
+
+_NOT_OURS = ""
+"""What a variable was meant to be that has nothing to do with us."""
+
+
+def _meant(name: str, known: Collection[str], plugins: Collection[str]) -> str | None:
+    """Tell which setting *name* is a mistyped one of; None: nobody knows; "": none of ours."""
+    if not name.startswith(PREFIX):
+        cutoff = next((_ALMOST[start] for start in _ALMOST if name.startswith(start)), 1.0)
+        close = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+        return close[0] if close else _NOT_OURS
+    group = f"{name.partition('__')[0]}__"
+    if group in plugins and not any(variable.startswith(group) for variable in known):
+        return _NOT_OURS
+    if _OF_KUBERNETES.fullmatch(name) and _is_of_kubernetes(name):
+        return _NOT_OURS
+    own = [variable.removeprefix(PREFIX) for variable in known if variable.startswith(PREFIX)]
+    meant = closest_name(name.removeprefix(PREFIX), own, like=0.7)
+    return meant and PREFIX + meant
+
+
+def _is_of_kubernetes(name: str) -> bool:
+    value = os.environ.get(name, "")
+    return "_SERVICE_" in name or "_PORT_" in name or "://" in value
+
+
+def _plugin_names() -> set[str]:
+    return {entry.name for entry in entry_points(group=PROVIDER_GROUP)} - _BUILT_IN_PROVIDERS
+
+
+def _plugin_prefix(name: str) -> str:
+    """Begin the names of a plug-in's variables; shells take letters, digits and underscores."""
+    return f"{PREFIX}{re.sub(r'[^A-Za-z0-9]', '_', name).upper()}__"

@@ -5,19 +5,24 @@ The processes that run items in scaled mode.
 Flower, and for those who start workers by Celery's own command.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import Celery
 
 from image2model.backends.celery.broker import make_broker
 from image2model.backends.celery.item_loop import ItemLoop
 from image2model.backends.celery.worker import add_item_task, serve_queues
+from image2model.backends.redis.rights import check_rights, queue_rights
 from image2model.bootstrap import open_worker
 from image2model.core.errors import InvalidSetting
 from image2model.core.generator import RunsOn
-from image2model.settings import Settings, load_settings
+from image2model.settings import Settings, load_settings, warn_of_variables
+
+_log = logging.getLogger(__name__)
 
 
 def work(
@@ -36,8 +41,11 @@ def work(
         The exit code.
 
     Raises:
-        InvalidSetting: There is no queue to take anything from.
+        InvalidSetting: There is no queue to take anything from, or its user may not do so.
     """
+    if urlsplit(settings.queue_url).scheme in {"redis", "rediss"}:
+        url = settings.queue_url
+        check_rights(url, queue_rights(url), setting="IMAGE2MODEL_QUEUE_URL")
     first = settings.worker_metrics_port
     port = None if first is None else first + list(RunsOn).index(queue)
     broker, loop = _make_app(settings, metrics_port=port)
@@ -64,7 +72,10 @@ def _make_app(settings: Settings, *, metrics_port: int | None = None) -> tuple[C
 
 @cache
 def _app_of_environment() -> Celery:
-    broker, _ = _make_app(load_settings())
+    settings = load_settings()
+    for line in warn_of_variables(settings):
+        _log.warning("%s", line)
+    broker, _ = _make_app(settings)
     return broker
 
 

@@ -35,7 +35,9 @@ async def test_a_draft_is_filled_and_started(client: httpx2.AsyncClient, rig: Ri
     filled = (await client.put(place(draft, 0, "back"), content=disc_png("cup back"))).json()
     assert [item["name"] for item in filled["items"]] == ["cup", "pot"]
     assert [view["view"] for view in filled["items"][0]["views"]] == ["front", "back"]
-    assert filled["items"][0]["views"][0] == {
+    cup = filled["items"][0]["views"][0]
+    assert cup.pop("thumb_url").startswith(f"{place(draft, 0)}/thumb.webp?v=")
+    assert cup == {
         "view": "front",
         "url": place(draft, 0),
         "file_name": "cup.png",

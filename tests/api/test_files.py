@@ -193,3 +193,17 @@ async def test_a_file_that_vanished_is_a_problem_not_a_broken_answer(
 )
 def test_names_cannot_break_out_of_their_header(name: str, header: str) -> None:
     assert content_disposition(name, inline=False) == header
+
+
+@pytest.mark.parametrize("path", ["model.glb", "model.stl", "preview.webp", "sprite.webp"])
+async def test_only_what_names_its_version_is_kept(
+    client: httpx2.AsyncClient, item: str, path: str
+) -> None:
+    """An item can be made again: nobody is to see the earlier model under the same address."""
+    plain = await client.get(f"{item}/{path}")
+    assert plain.headers["cache-control"] == "private, no-cache"
+    versioned = await client.get(f"{item}/{path}?v=1-abc")
+    assert versioned.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert versioned.content == plain.content
+    refused = await client.get(f"{item}/{path}?v={'x' * 65}")
+    assert problem_of(refused, 422)["code"] == "invalid_request"

@@ -54,14 +54,16 @@ async def test_the_json_has_the_names_of_the_design(client: httpx2.AsyncClient, 
         *("id", "name", "state", "generator", "options", "formats", "adjust"),
         *("created_at", "started_at"),
         *("finished_at", "version", "counts", "progress", "cost", "expires_at", "keep", "starred"),
-        "items",
+        *("stored_bytes", "items"),
     }
     item = found["items"][0]
     assert set(item) == {
         *("index", "name", "state", "views", "progress", "error", "result", "attempts"),
         "metadata",
     }
-    assert set(item["views"][0]) == {"view", "url", "file_name", "width_px", "height_px"}
+    assert set(item["views"][0]) == {
+        *("view", "url", "thumb_url", "file_name", "width_px", "height_px"),
+    }
     assert set(item["progress"]) == {"fraction", "phase", "queue_position", "eta_s"}
     assert set(item["result"]["files"][0]) == {
         *("name", "role", "format", "size_bytes", "sha256", "url", "provider_url", "expires_at"),
@@ -93,7 +95,8 @@ async def test_a_listed_job_says_how_far_it_is_and_what_it_cost(
     assert listed["progress"]["fraction"] == 1.0
     assert listed["cost"]["booked_usd"] == 0.4
     whole = await read(client, job)
-    assert listed == {name: value for name, value in whole.items() if name != "items"}
+    covers = [item["views"][0]["thumb_url"] for item in whole.pop("items")]
+    assert listed == {**whole, "covers": covers}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +156,22 @@ async def test_a_running_job_keeps_its_generator(client: httpx2.AsyncClient) -> 
     job = await make_job(client, "cup")
     reply = await client.patch(f"{JOBS}/{job['id']}", json={"options": {"seed": 1}})
     assert problem_of(reply, 409)["code"] == "wrong_state"
+
+
+async def test_a_raised_budget_pays_for_the_rest(client: httpx2.AsyncClient, rig: Rig) -> None:
+    """What is made is not paid for again."""
+    job = await make_job(client, "cup", "mug", "jug", budget_usd="0.45")
+    await rig.run_dispatched()
+    found = await read(client, job)
+    assert (found["counts"]["succeeded"], found["counts"]["failed"]) == (2, 1)
+    reply = await client.patch(f"{JOBS}/{job['id']}", json={"budget_usd": 0.6, "name": "All"})
+    assert (reply.json()["cost"]["budget_usd"], reply.json()["name"]) == (0.6, "All")
+    await client.post(f"{JOBS}/{job['id']}/retry")
+    await rig.run_dispatched()
+    assert (await read(client, job))["counts"]["succeeded"] == 3
+    assert [rig.provider.submits_of(name) for name in ("cup", "mug", "jug")] == [1, 1, 1]
+    reply = await client.patch(f"{JOBS}/{job['id']}", json={"budget_usd": 0})
+    assert reply.json()["cost"]["budget_usd"] is None
 
 
 async def test_a_deleted_job_is_gone_with_its_files(client: httpx2.AsyncClient, rig: Rig) -> None:

@@ -153,3 +153,47 @@ async def test_a_body_that_is_too_large(client: httpx2.AsyncClient, says_so: boo
     headers = {"Content-Type": "application/json"}
     reply = await client.post("/api/v1/estimate", content=content, headers=headers)
     assert problem_of(reply, 413)["code"] == "upload_too_large"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"generator": "scripted/cub"}, "Did you mean 'scripted/cube'?"),
+        ({"generator": "cube"}, "Did you mean 'scripted/cube'?"),
+        ({"options": {"qualty": "low"}}, "'qualty' (did you mean 'quality'?)"),
+        ({"options": {"quality": "hihg"}}, "'hihg' (did you mean 'high'?)"),
+        ({"formats": ["slt"]}, "(did you mean 'stl'?)"),
+        ({"genrator": "scripted/cube"}, "'genrator' is no field. Did you mean 'generator'?"),
+        ({"adjust": {"hieght_mm": 3}}, "Did you mean 'height_mm'?"),
+        ({"adjust": {"pivot": "center"}}, "Did you mean 'centre'?"),
+        ({"keep": "link"}, "Did you mean 'links'?"),
+    ],
+)
+async def test_what_was_meant_is_guessed(
+    client: httpx2.AsyncClient, body: dict[str, object], sentence: str
+) -> None:
+    reply = await client.post("/api/v1/jobs?draft=true", json=body)
+    found = reply.json()
+    assert reply.status_code in {404, 422}, found
+    assert sentence in found["detail"]
+    assert "Value error" not in reply.text
+    assert ".." not in found["detail"]
+
+
+async def test_a_field_of_a_form_is_guessed(client: httpx2.AsyncClient) -> None:
+    reply = await client.post(
+        "/api/v1/jobs",
+        files={"files": ("a.png", b"x", "image/png")},
+        data={"genrator": "scripted/cube"},
+    )
+    assert reply.status_code == 422
+    assert "Did you mean 'generator'?" in reply.json()["detail"]
+
+
+async def test_what_is_no_number_is_no_option(client: httpx2.AsyncClient) -> None:
+    reply = await client.post(
+        "/api/v1/jobs?draft=true",
+        content='{"options": {"seed": NaN}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert reply.status_code == 422

@@ -72,6 +72,7 @@ async def test_other_formats_tell_it_too(client: httpx2.AsyncClient, rig: Rig) -
     ("text", "column", "reason"),
     [
         ("picture,height_mm\nmug.png,tall\n", "height_mm", "is no number"),
+        ("picture,height_mm\nmug.png,-3\n", "height_mm", "is not between 0.1 mm and 100 m: -3 mm"),
         ("picture\nmug.png\npot.png\n", "picture", "no picture 'pot.png'"),
         ("picture,generator\nmug.png,local/puff\n", "generator", "no generator 'local/puff'"),
         ("picture\nmugg.png\n", "picture", "did you mean 'mug.png'?"),

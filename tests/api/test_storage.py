@@ -6,9 +6,9 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
-from image2model.bootstrap import open_app
-from image2model.core.errors import InvalidSetting
-from image2model.settings import Settings
+from image2model.bootstrap import open_app, open_artifacts
+from image2model.core.errors import InvalidSetting, StorageUnavailable
+from image2model.settings import Settings, load_settings
 from tests.api.asking import make_job
 from tests.api.serving import EventReader, serving
 from tests.servers.s3 import BUCKET, S3Server
@@ -60,8 +60,31 @@ async def test_folders_send_files_themselves(tmp_path: Path) -> None:
         assert reply.content.startswith(b"glTF")
 
 
-async def test_unknown_storage_is_refused(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, storage_url="ftp://host/models")
+def test_unknown_storage_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_STORAGE_URL", "ftp://host/models")
     with pytest.raises(InvalidSetting, match="s3://BUCKET/PREFIX"):
-        async with open_app(settings):
-            pass
+        load_settings()
+
+
+@pytest.mark.parametrize("url", ["file:///proc/self/models", "s3://no-such-bucket/models"])
+async def test_storage_that_cannot_be_used_names_its_setting(
+    s3_server: S3Server, s3_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: str
+) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("IMAGE2MODEL_STORAGE_URL", url)
+    monkeypatch.setenv("IMAGE2MODEL_STORAGE_ENDPOINT_URL", s3_server.endpoint_url)
+    with pytest.raises(StorageUnavailable) as caught:
+        await open_artifacts(load_settings()).check()
+    assert "IMAGE2MODEL_STORAGE_URL" in caught.value.message
+    assert ".." not in caught.value.message
+
+
+async def test_folder_of_the_data_that_breaks_names_its_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_DATA_DIR", str(tmp_path))
+    store = open_artifacts(load_settings())
+    (tmp_path / "artifacts").rmdir()
+    (tmp_path / "artifacts").write_text("in the way")
+    with pytest.raises(StorageUnavailable, match=r"\(IMAGE2MODEL_DATA_DIR\)"):
+        await store.check()

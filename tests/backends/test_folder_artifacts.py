@@ -239,7 +239,7 @@ async def test_file_in_the_place_of_a_folder_is_unavailable(folder: Path) -> Non
 )
 def test_errors_are_classified(number: int, expected: type[StorageError]) -> None:
     def refuse() -> None:
-        with storage_errors(Path("/data")):
+        with storage_errors("/data"):
             raise OSError(number, os.strerror(number))
 
     with pytest.raises(expected, match="/data"):

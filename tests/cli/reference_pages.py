@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
@@ -85,10 +85,18 @@ def _command(command: Any, path: str, *, level: int) -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield "# Settings"
     yield ""
-    yield "All settings are environment variables, and nothing else reads the environment. A name"
-    yield "that is mistyped has no effect; `image2model doctor` finds it. A value that cannot work"
-    yield "ends every command with exit code 10 and names the variable. `none` switches off what"
-    yield "has a default and may be without, such as a limit."
+    yield "All settings are environment variables, and nothing else reads the environment."
+    yield ""
+    yield "- A value that cannot work ends every command with exit code 10; the message names the"
+    yield "  variable and gives an example."
+    yield "- A mistyped name has no effect, and every command says so. If it is about money,"
+    yield "  such as `IMAGE2MODEL_BUDGET__DAY_US`, the command ends with exit code 10 instead: a"
+    yield "  budget that does not hold is worse than none."
+    yield "- `none` switches off what has a default and may be without, such as a limit."
+    yield "- Lists are written with commas, `a.example,b.example`, or as JSON."
+    yield "- Variables that begin with the name of an installed plug-in are that plug-in's:"
+    yield "  `IMAGE2MODEL_ACME__API_KEY`. Other characters than letters and digits in its name are"
+    yield "  written as `_`."
     yield ""
     yield "| Variable | Kind | Default | What it is, and why this default |"
     yield "|---|---|---|---|"
@@ -103,6 +111,8 @@ def _kind(name: str, field: FieldInfo) -> str:
     if choices:
         numbers = ["number"] if int in get_args(field.annotation) else []
         return " or ".join([*numbers, *choices])
+    if get_origin(field.annotation) is list:
+        return "names"
     for ending, unit in _UNITS.items():
         if name.endswith(ending):
             return unit
@@ -127,8 +137,8 @@ def _plain(annotation: Any) -> Any:
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
-        is_list = getattr(field.annotation, "__origin__", None) is list
-        return "`[]`" if is_list else "the platform's folder for user data"
+        is_list = get_origin(field.annotation) is list
+        return "none" if is_list else "the user's data folder of the platform"
     if field.default is None or field.default == "":
         return "none"
     if isinstance(field.default, int | float) and not isinstance(field.default, bool):

@@ -146,6 +146,11 @@ def test_the_ledger_is_listed_and_exported(
     assert here("ledger", "--csv", "spent.csv").out == ""
     exported = (tmp_path / "spent.csv").read_text(encoding="utf-8")
     assert here("ledger", "--csv", "-").out.splitlines() == exported.splitlines()
+    (tmp_path / "mine.csv").write_bytes(b"mine")
+    assert here("ledger", "--csv", "spent.csv").err == ""
+    assert "this one is mine-2.csv" in here("ledger", "--csv", "mine.csv").err
+    assert (tmp_path / "mine.csv").read_bytes() == b"mine"
+    assert (tmp_path / "mine-2.csv").read_text(encoding="utf-8") == exported
     rows = list(csv.DictReader(io.StringIO(exported)))
     assert [float(row["cost_usd"]) for row in rows] == [0.3, 0.3]
     assert {row["request_id"] for row in rows} == {entry["request_id"] for entry in entries}
@@ -198,7 +203,46 @@ def test_budgets_are_kept(
 ) -> None:
     command = ("generate", "examples", "-o", "out", "-g", TRIPO)
     assert here(*command, "--budget", "0.5").code == 6
-    assert simulator.calls == {}
-    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.5")
-    assert here(*command).code == 1
     assert len(simulator.ledger()["submits"]) == 1
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.5")
+    assert here(*command).code == 6
+    assert len(simulator.ledger()["submits"]) == 1
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.6")
+    assert here(*command).code == 0
+    assert set(simulator.ledger()["accepted_per_picture"].values()) == {1}
+
+
+def test_the_same_command_pays_again_for_what_is_lost_by_a_word_of_its_own(
+    here: Here, simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_COLLECT_S", "1")
+    simulator.tell("faults", on="run", action="mesh_html", times=1)
+    command = ("generate", "examples", "-o", "out", "-g", TRIPO)
+    for again in (command, command, ("jobs", "retry", "last")):
+        ended = here(*again)
+        assert ended.code == (0 if again[0] == "jobs" else 1)
+        assert "--resubmit" in ended.out
+        assert "$0.30" in ended.out
+        assert len(simulator.ledger()["submits"]) == 2
+    job = here("jobs", "show", "last", "--json").json
+    assert job["cost"]["booked_usd"] == pytest.approx(0.6)
+    assert "Booked: $0.60" in here("ledger").out
+    paid = here(*command, "--resubmit")
+    assert paid.code == 0
+    assert "for about $0.30" in paid.err
+    assert len(simulator.ledger()["submits"]) == 3
+    assert {"cup.glb", "mug.glb"} <= set(names_in(tmp_path / "out"))
+    assert "Booked: $0.90" in here("ledger").out
+    assert here(*command, "--resubmit").code == 0
+    assert len(simulator.ledger()["submits"]) == 3
+
+
+def test_retry_makes_again_what_is_lost_where_it_is_told_to(
+    here: Here, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_COLLECT_S", "1")
+    simulator.tell("faults", on="run", action="mesh_empty", times=1)
+    assert here("generate", "examples", "-o", "out", "-g", TRIPO).code == 1
+    job = here("jobs", "retry", "last", "--resubmit", "--json").json
+    assert job["counts"]["succeeded"] == 2
+    assert len(simulator.ledger()["submits"]) == 3

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.glb_reader import read_glb
@@ -45,6 +46,22 @@ def test_progress_is_told_line_by_line_where_there_is_no_terminal(here: Here) ->
     assert [line.split()[0] for line in lines] == ["[1/3]", "[2/3]", "[3/3]"]
     assert sum("made mug.glb, mug.preview.webp" in line for line in lines)
     assert "Made 3 of 3 in " in ended.out
+
+
+def test_what_may_go_wrong_with_a_picture_is_said_before_and_after(
+    here: Here, tmp_path: Path
+) -> None:
+    image = Image.new("RGB", (300, 100), "white")
+    for left in (10, 110, 210):
+        ImageDraw.Draw(image).ellipse((left, 10, left + 80, 90), fill=(170, 40, 30))
+    image.save(tmp_path / "sheet.png")
+    planned = here("generate", "sheet.png", "pictures/mug.png", "--dry-run")
+    assert "sheet.png: there seem to be 3 objects in this picture" in planned.out
+    assert "mug.png: there" not in planned.out
+    ended = here("generate", "sheet.png", "-o", "out", "--generator", "local/puff")
+    assert "sheet: there seem to be 3 objects in this picture" in ended.out
+    assert "sheet: it consists of 3 loose bodies" in ended.out
+    assert ended.out.count("there seem to be") == 1
 
 
 def test_json_is_that_of_the_api(here: Here) -> None:
@@ -143,6 +160,48 @@ def test_missing_and_changed_files_are_written_again(here: Here, tmp_path: Path)
     assert attempts_of(here("jobs", "show", "last", "--json").json) == [1, 1, 1]
 
 
+def test_files_of_the_user_stay(here: Here, tmp_path: Path) -> None:
+    """A file and a folder of the same name: the model gets a number, and keeps it."""
+    out = tmp_path / "out"
+    (out / "mug.preview.webp").mkdir(parents=True)
+    (out / "mug.glb").write_bytes(b"mine")
+    first = here("generate", "pictures", "-o", "out")
+    assert first.code == 0
+    for told in (
+        "mug.glb was there already and is kept; the new file is mug-2.glb",
+        "mug.preview.webp was there already and is kept; the new file is mug-2.preview.webp",
+    ):
+        assert told in first.out
+    again = here("generate", "pictures", "-o", "out", "--json")
+    assert again.json["moved"] == {
+        "mug.glb": "mug-2.glb",
+        "mug.preview.webp": "mug-2.preview.webp",
+    }
+    assert (out / "mug.glb").read_bytes() == b"mine"
+    assert read_glb((out / "mug-2.glb").read_bytes())
+    assert len(names_in(out)) == 8
+    assert here("generate", "pictures", "-o", "out", "--overwrite").code == 0
+    assert read_glb((out / "mug.glb").read_bytes())
+    assert (out / "mug.preview.webp").is_dir()
+
+
+def test_model_made_before_with_other_options_is_replaced(here: Here, tmp_path: Path) -> None:
+    here("generate", "pictures/mug.png", "-o", "out")
+    before = (tmp_path / "out" / "mug.glb").read_bytes()
+    ended = here("generate", "pictures/mug.png", "-o", "out", "--height-mm", "5")
+    assert (tmp_path / "out" / "mug.glb").read_bytes() != before
+    assert "is kept" not in ended.out
+
+
+def test_model_of_another_picture_with_the_same_name_stays(here: Here, tmp_path: Path) -> None:
+    here("generate", "pictures/mug.png", "-o", "out")
+    before = (tmp_path / "out" / "mug.glb").read_bytes()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "pictures" / "cup2.png").rename(tmp_path / "other" / "mug.png")
+    assert "the new file is mug-2.glb" in here("generate", "other", "-o", "out").out
+    assert (tmp_path / "out" / "mug.glb").read_bytes() == before
+
+
 def test_only_new_pictures_are_made(here: Here, tmp_path: Path) -> None:
     here("generate", "pictures", "-o", "out")
     (tmp_path / "pictures" / "pot.png").write_bytes(draw_discs(tmp_path, *"abcde")[4].read_bytes())
@@ -213,12 +272,64 @@ def test_dry_run_prints_the_price(here: Here) -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_what_costs_more_than_the_budget_is_not_begun(here: Here) -> None:
-    ended = here("generate", "pictures", "-o", "out", "--budget", "0.89", *PAID)
+def test_what_fits_into_the_budget_is_made(here: Here) -> None:
+    """The rest is left with its reason, and a higher budget makes it; nothing is paid twice."""
+    command = ("generate", "pictures", "-o", "out", *PAID)
+    ended = here(*command, "--budget", "0.89")
     assert ended.code == 6
-    assert "This needs $0.90 but the job budget is $0.89." in ended.err
-    assert here("jobs", "list", "--json").json == {"jobs": []}
-    assert here("generate", "pictures", "-o", "out", "--budget", "0.9", *PAID).code == 0
+    assert "Made 2 of 3" in ended.out
+    assert "1 left for the budget" in ended.out
+    assert "The job budget of $0.89 does not pay for 1 more." in ended.out
+    assert "With this model the job would cost $0.90, but its budget is $0.89." in ended.out
+    again = here(*command, "--budget", "0.89")
+    assert again.code == 6
+    raised = here(*command, "--budget", "0.9", "--json")
+    assert raised.code == 0
+    assert [item["state"] for item in raised.json["items"]] == ["succeeded"] * 3
+    ledger = here("ledger", "--json").json["entries"]
+    paid = sorted((entry["item"], entry["cost_usd"]) for entry in ledger)
+    assert paid == [("cup10", 0.3), ("cup2", 0.3), ("mug", 0.3)]
+
+
+@pytest.mark.usefixtures("plugin")
+def test_what_failed_for_another_reason_is_no_matter_of_the_budget(
+    here: Here, tmp_path: Path
+) -> None:
+    (tmp_path / "pictures" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    ended = here("generate", "pictures", "-o", "out", "--budget", "0.61", *PAID)
+    assert ended.code == 1
+    assert "1 failed; 1 left for the budget" in ended.out
+
+
+@pytest.mark.usefixtures("plugin")
+def test_dry_run_says_how_many_fit(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ("generate", "pictures", "-o", "out", "--dry-run", *PAID)
+    ended = here(*command, "--budget", "0.89")
+    assert ended.code == 0
+    assert "Budget: $0.89\nThe budget pays for 2 of 3; 1 would be left." in ended.out
+    told = here(*command, "--budget", "0.89", "--json").json
+    assert (told["items_that_fit"], told["budget_usd"]) == (2, 0.89)
+    assert here(*command, "--json").json["items_that_fit"] == 3
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.30")
+    ended = here(*command, "--budget", "0.89")
+    assert "Left of the budget of a day: $0.30\nThe budget pays for 1 of 3" in ended.out
+    assert here("generate", "pictures/mug.png", "-o", "out", *PAID).code == 0
+    assert here(*command, "--json").json["items_that_fit"] == 0
+
+
+@pytest.mark.usefixtures("plugin")
+def test_the_budget_of_a_day_is_kept_in_the_same_way(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("generate", "pictures", "-o", "out", *PAID)
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.65")
+    ended = here(*command)
+    assert ended.code == 6
+    assert "The day budget of $0.65 does not pay for 1 more." in ended.out
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.90")
+    again = here(*command, "--json")
+    assert again.code == 0
+    assert attempts_of(again.json) == [1, 1, 1]
 
 
 @pytest.mark.usefixtures("plugin")
@@ -242,6 +353,8 @@ def test_uncertain_items_are_never_tried_again_by_themselves(here: Here, faults:
     first = here("generate", "pictures", "-o", "out", *PAID)
     assert first.code == 1
     assert "1 may have been charged without an answer: see `image2model jobs show " in first.out
+    shown = here("jobs", "show", "last").out
+    assert "2 resubmit` (it may be charged twice) or `give-up`." in shown
     faults.write_text("{}")
     again = here("generate", "pictures", "-o", "out", "--json", *PAID)
     assert again.code == 1

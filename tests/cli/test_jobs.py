@@ -67,6 +67,24 @@ def test_save_writes_what_was_made(here: Here, job: str, tmp_path: Path) -> None
     assert names_in(tmp_path / "saved") == ["mug.preview.webp", "mug.stl"]
 
 
+def test_downloads_replace_no_file_of_the_user(here: Here, job: str, tmp_path: Path) -> None:
+    """Of folders, of ZIP files, again and again."""
+    for name in ("mug.stl", "all.zip"):
+        (tmp_path / name).write_bytes(b"mine")
+    for height in ("5", "6"):
+        here("jobs", "download", job, "-o", tmp_path, "-f", "stl", "--height-mm", height)
+        ended = here("jobs", "download", job, "-o", tmp_path / "all.zip", "--height-mm", height)
+        assert "all.zip was there already and is kept; this one is all-2.zip" in ended.err
+        assert f"The archive is {tmp_path / 'all-2.zip'}" in ended.out
+    files = {name for name in names_in(tmp_path) if name.startswith(("mug", "all"))}
+    assert files == {"mug.stl", "mug-2.stl", "mug.preview.webp", "all.zip", "all-2.zip"}
+    assert (tmp_path / "mug.stl").read_bytes() == b"mine"
+    assert (tmp_path / "all.zip").read_bytes() == b"mine"
+    assert zipfile.is_zipfile(tmp_path / "all-2.zip")
+    ended = here("jobs", "download", job, "-o", tmp_path, "-f", "stl", "--overwrite")
+    assert (tmp_path / "mug.stl").read_bytes() != b"mine"
+
+
 def test_cancelling_what_is_over_changes_nothing(here: Here, job: str) -> None:
     assert here("jobs", "cancel", job, "--json").json["counts"]["succeeded"] == 1
 

@@ -53,6 +53,19 @@ def rows_of(here: Here, folder: Path) -> list[str]:
     return sorted((folder / "records.jsonl").read_text().splitlines())
 
 
+def test_export_replaces_an_export_and_nothing_else(
+    here: Here, sqlite_url: str, tmp_path: Path
+) -> None:
+    anyio.run(fill, sqlite_url)
+    folder = tmp_path / "moved"
+    assert rows_of(here, folder) == rows_of(here, folder)
+    (folder / "records.jsonl").write_bytes(b"mine")
+    ended = here("export", folder)
+    assert ended.code == 2
+    assert "holds a file records.jsonl that is no export" in ended.err
+    assert (folder / "records.jsonl").read_bytes() == b"mine"
+
+
 def test_everything_arrives(
     here: Here,
     sqlite_url: str,

@@ -69,3 +69,16 @@ def test_wrong_type_is_refused(text: str) -> None:
 def test_what_is_no_assignment_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="must be NAME=VALUE"):
         parse_options([text], GENERATOR)
+
+
+@pytest.mark.parametrize("text", ["depth=nan", "depth=inf", "depth=-Infinity"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(InvalidOptions, match="is not of the type number"):
+        parse_options([text], GENERATOR)
+
+
+def test_a_number_below_zero_is_one() -> None:
+    assert parse_options(["depth=-3", "face_limit=-3"], GENERATOR) == {
+        "depth": -3.0,
+        "face_limit": -3,
+    }

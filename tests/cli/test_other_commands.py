@@ -129,7 +129,7 @@ def test_doctor_tells_what_is_in_the_way(here: Here, monkeypatch: pytest.MonkeyP
     ("variable", "value", "what"),
     [
         ("IMAGE2MODEL_DATA_DIR", "/proc/self/data", "data folder"),
-        ("IMAGE2MODEL_DATABASE_URL", "oracle://somewhere", "product"),
+        ("IMAGE2MODEL_DATABASE_URL", "oracle://somewhere", "settings"),
         ("IMAGE2MODEL_DEFAULT_GENERATOR", "local/none", "product"),
         ("IMAGE2MODEL_KEEP", "maybe", "settings"),
     ],
@@ -148,3 +148,9 @@ def test_every_command_tells_what_its_options_mean() -> None:
             assert each.help, each.name
             options = [p for p in each.params if p.param_type_name == "option"]
             assert all(option.help for option in options), each.name
+
+
+def test_mistyped_queue_is_guessed(here: Here) -> None:
+    ended = here("worker", "--queue", "netwrok")
+    assert ended.code == 2
+    assert "There is no queue 'netwrok'. Did you mean 'network'?" in ended.err.replace("\n", " ")

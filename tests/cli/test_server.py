@@ -114,3 +114,25 @@ def test_server_stops_at_once(script: Script) -> None:
         ended = run.wait()
         assert ended.code == 0
         assert "graceful" not in ended.err, "it waited for what has no end"
+
+
+def test_budgets_are_told_and_kept_as_without_a_server(
+    here: Here, script: Script, plugin: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fits is made, and the rest is left with its reason."""
+    del plugin
+    monkeypatch.setenv("IMAGE2MODEL_BUDGET__DAY_USD", "0.35")
+    run = script.start("serve", "--port", "0")
+    try:
+        url = run.first_output().split()[4]
+        command = ("generate", "pictures", "-o", "out", "-g", "scripted/cube", "--server", url)
+        plan = here(*command, "--dry-run", "--json").json
+        assert (plan["items_that_fit"], plan["day_left_usd"]) == (1, 0.35)
+        ended = here(*command, "--budget", "0.2")
+        assert ended.code == 6
+        assert "The job budget of $0.20 does not pay for 1 more." in ended.out
+        plan = here(*command, "--dry-run", "--json").json
+        assert (plan["items_that_fit"], plan["day_left_usd"]) == (0, 0.15)
+    finally:
+        run.process.send_signal(signal.SIGTERM)
+        assert run.wait().code == 0

@@ -33,6 +33,8 @@ def pictures(tmp_path: Path) -> None:
         ("pictures --name-template model", 2, "must end in '.{ext}'"),
         ("pictures --budget -1", 2, "Invalid value for '--budget'"),
         ("pictures --budget lots", 2, "Invalid value for '--budget'"),
+        ("pictures --budget nan", 2, "Invalid value for '--budget'"),
+        ("pictures --budget inf", 2, "Invalid value for --budget: inf is no number of US dollars"),
         ("pictures --views", 2, "local/puff takes a single picture. Leave out --views."),
         ("pictures -g local/hull", 2, "'cup' has 1. Name the pictures like cup_front.png and"),
         ("pictures -o file", 8, "Cannot use file: File exists; choose another folder with -o."),
@@ -101,11 +103,10 @@ def test_too_many_pictures_for_one_job(here: Here, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("plugin")
 def test_mistake_of_a_program_is_told_without_traceback(
-    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    here: Here,
 ) -> None:
-    monkeypatch.setenv("SCRIPTED_FAULTS", str(tmp_path / "file"))
-    ended = here("generate", "pictures", "-o", "out")
+    ended = here("generators", "show", "scripted/odd")
     assert ended.code == 70
-    assert ended.err.startswith("Error: Something unexpected went wrong (JSONDecodeError: ")
+    assert ended.err.startswith("Error: Something unexpected went wrong (RuntimeError: it is odd")
     assert "IMAGE2MODEL_LOG_LEVEL=debug shows where" in ended.err
     assert "Traceback" not in ended.err

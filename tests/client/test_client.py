@@ -51,6 +51,28 @@ def test_pictures_become_files(client: Client, pictures: list[Path], tmp_path: P
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_downloads_replace_nothing(client: Client, pictures: list[Path], tmp_path: Path) -> None:
+    """Neither a file of the user, nor a folder, nor another model of the same name."""
+    job = client.wait(client.submit(pictures, generator="local/puff").id)
+    mug = job.items[1]
+    out = tmp_path / "out"
+    (out / "mug.ply").mkdir(parents=True)
+    (out / "mug.stl").write_bytes(b"mine")
+    first = client.download_model(job, mug, out, "stl")
+    assert first.name == "mug-2.stl"
+    assert client.download_model(job, mug, out, "stl") == first
+    high = client.download_model(job, mug, out, "stl", adjust={"height_mm": 5})
+    assert high.name == "mug-3.stl"
+    assert (out / "mug.stl").read_bytes() == b"mine"
+    assert client.download_model(job, mug, out, "ply").name == "mug-2.ply"
+    assert client.download_model(job, mug, out, "stl", overwrite=True) == out / "mug.stl"
+    assert (out / "mug.stl").read_bytes() == first.read_bytes()
+    (out / "all.zip").write_bytes(b"mine")
+    assert client.download_archive(job.id, out / "all.zip").name == "all-2.zip"
+    assert (out / "all.zip").read_bytes() == b"mine"
+    assert not list(out.glob(".*"))
+
+
 def test_watching_ends_with_the_finished_job(client: Client, pictures: list[Path]) -> None:
     seen = list(client.watch(client.submit(pictures, generator="scripted/cube").id))
     assert [job.version for job in seen] == sorted(job.version for job in seen)

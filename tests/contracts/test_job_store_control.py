@@ -1,7 +1,11 @@
 """What every `JobStore` promises when people stop, hold and repeat what runs."""
 
 from datetime import timedelta
+from decimal import Decimal
+from typing import Literal
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from image2model.core.errors import ItemNotFound, JobNotFound, LeaseLost, WrongState
@@ -9,7 +13,14 @@ from image2model.core.ids import JobId
 from image2model.core.job import Problem, Progress
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import AttemptChange, JobStore, Resolution, Step
+from image2model.ports.jobstore import (
+    AttemptChange,
+    Claim,
+    JobStore,
+    LedgerQuery,
+    Resolution,
+    Step,
+)
 from image2model.testing.fake_clock import FakeClock
 from tests.contracts.job_stores import (
     LEASE_S,
@@ -31,6 +42,8 @@ pytestmark = pytest.mark.anyio
 
 NOWHERE = JobId("0" * 32)
 BLOCKED = Problem(code="provider_account_blocked", message="No credit.")
+
+Stop = Literal["pause", "cancel", "delete", "stop"]
 
 
 # --- cancel -----------------------------------------------------------------------------------
@@ -232,6 +245,91 @@ async def test_active_items_of_a_paused_job_go_on(
     assert (await job_store.get_job(job.id)).state is JobState.FINISHED
 
 
+async def test_pause_takes_queued_items_from_their_workers(job_store: JobStore) -> None:
+    """Nothing starts for an item claimed before the pause, nor by that claim after a resume."""
+    job = await job_store.add_job(make_job(count=2))
+    held, active = refs(job)
+    under_way = await generate(job_store, active)
+    claim = await take(job_store, held)
+    await job_store.pause_job(job.id)
+    kept = await job_store.renew_leases(
+        WORKER, [(held, claim.fence), (active, under_way.fence)], lease_s=LEASE_S
+    )
+    assert [lease.ref for lease in kept] == [active]
+    with pytest.raises(LeaseLost):
+        await job_store.step(claim, new_start())
+    assert (await job_store.get_item(held)).attempts == ()
+    await job_store.resume_job(job.id)
+    assert await job_store.due_items(limit=9) == [held]
+    with pytest.raises(LeaseLost):
+        await job_store.step(claim, new_start())
+    claim = await take(job_store, held, worker=RIVAL)
+    await job_store.step(claim, new_start())
+
+
+async def _stop(store: JobStore, job: JobId, how: Stop) -> None:
+    match how:
+        case "pause":
+            await store.pause_job(job)
+        case "cancel":
+            await store.cancel_items(job)
+        case "delete":
+            await store.delete_job(job)
+        case "stop":
+            await store.stop_job(job, problem=BLOCKED)
+
+
+@pytest.mark.parametrize("stop", ["pause", "cancel", "delete", "stop"])
+async def test_no_attempt_starts_once_a_job_was_stopped(job_store: JobStore, stop: Stop) -> None:
+    """Whatever starts at the same moment has started before the answer, or does not start."""
+    job = await job_store.add_job(make_job(count=12))
+    claims = [await take(job_store, ref) for ref in refs(job)]
+    stopped = anyio.Event()
+    late: list[int] = []
+
+    async def start(number: int, claim: Claim) -> None:
+        for _ in range(number % 5):
+            await anyio.lowlevel.checkpoint()
+        asked_after = stopped.is_set()
+        try:
+            await job_store.step(claim, new_start())
+        except LeaseLost:
+            return
+        if asked_after:
+            late.append(number)
+
+    async def end() -> None:
+        await _stop(job_store, job.id, stop)
+        stopped.set()
+
+    async with anyio.create_task_group() as group:
+        for number, claim in enumerate(claims):
+            if number == 6:
+                group.start_soon(end)
+            group.start_soon(start, number, claim)
+    assert late == []
+    for claim in claims:
+        with pytest.raises(LeaseLost):
+            await job_store.step(claim, new_start())
+
+
+async def test_what_was_cancelled_is_not_queued_again(job_store: JobStore) -> None:
+    """Even in a paused job, where nobody would claim it to find out."""
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    claim = await job_store.step(await take(job_store, ref), new_start())
+    await job_store.pause_job(job.id)
+    await job_store.cancel_items(job.id)
+    unpaid = AttemptChange(state=AttemptState.FAILED, cost_usd=Decimal(0))
+    again = Step(to=ItemState.QUEUED, problem=PROBLEM, attempt=unpaid, delay_s=60.0)
+    claim = await job_store.step(claim, again)
+    assert (claim.item.state, claim.item.problem) == (ItemState.CANCELLED, None)
+    assert claim.job.state is JobState.FINISHED
+    after = await job_store.get_job(job.id)
+    assert (after.state, after.items[0].state) == (JobState.FINISHED, ItemState.CANCELLED)
+    assert [a.cost_usd for a in after.items[0].attempts] == [Decimal(0)]
+
+
 async def test_pause_and_resume_need_a_running_job(job_store: JobStore) -> None:
     job = await job_store.add_job(make_job(count=1))
     await fail(job_store, refs(job)[0])
@@ -290,6 +388,101 @@ async def test_only_uncertain_items_are_resolved(job_store: JobStore) -> None:
         await job_store.resolve_item(ItemRef(job.id, 1), Resolution.GIVE_UP, problem=PROBLEM)
     with pytest.raises(JobNotFound):
         await job_store.resolve_item(ItemRef(NOWHERE, 0), Resolution.GIVE_UP, problem=PROBLEM)
+
+
+async def undelivered(job_store: JobStore, ref: ItemRef, cost_usd: Decimal) -> Claim:
+    """Let an item fail although its provider has made it, and charged for it."""
+    claim = await generate(job_store, ref)
+    booked = AttemptChange(state=AttemptState.ACCEPTED, cost_usd=cost_usd)
+    claim = await job_store.step(claim, Step(to=ItemState.FINISHING, attempt=booked))
+    return await job_store.step(claim, Step(to=ItemState.FAILED, problem=PROBLEM))
+
+
+async def test_undelivered_item_is_submitted_again_by_a_decision_alone(
+    job_store: JobStore,
+) -> None:
+    """What was charged stays in the ledger, and the job runs again."""
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    failed = await undelivered(job_store, ref, Decimal("0.31"))
+    assert failed.job.state is JobState.FINISHED
+    await job_store.resolve_item(ref, Resolution.RESUBMIT, problem=PROBLEM)
+    after = await job_store.get_job(job.id)
+    assert (after.state, after.finished_at) == (JobState.RUNNING, None)
+    (item,) = after.items
+    assert (item.state, item.problem) == (ItemState.QUEUED, None)
+    (attempt,) = item.attempts
+    assert (attempt.state, attempt.cost_usd) == (AttemptState.FAILED, Decimal("0.31"))
+    assert attempt.finished_at is not None
+    page = await job_store.list_ledger(LedgerQuery(owner=job.owner))
+    assert [entry.attempt for entry in page.entries] == [attempt]
+    claim = await job_store.step(await take(job_store, ref), new_start())
+    assert [one.state for one in claim.item.attempts] == [
+        AttemptState.FAILED,
+        AttemptState.SUBMITTING,
+    ]
+
+
+async def test_undelivered_item_keeps_its_attempt_when_it_is_retried(job_store: JobStore) -> None:
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    await undelivered(job_store, ref, Decimal("0.31"))
+    await job_store.retry_items(job.id)
+    (attempt,) = (await job_store.get_item(ref)).attempts
+    assert (attempt.state, attempt.cost_usd) == (AttemptState.ACCEPTED, Decimal("0.31"))
+
+
+async def test_failed_item_without_an_accepted_attempt_is_not_resolved(
+    job_store: JobStore,
+) -> None:
+    """It can be retried; and an undelivered one is not given up, for it has failed already."""
+    job = await job_store.add_job(make_job(count=2))
+    first, second = refs(job)
+    await fail(job_store, first)
+    await undelivered(job_store, second, Decimal(0))
+    before = await job_store.get_job(job.id)
+    with pytest.raises(WrongState):
+        await job_store.resolve_item(first, Resolution.RESUBMIT, problem=PROBLEM)
+    with pytest.raises(WrongState):
+        await job_store.resolve_item(second, Resolution.GIVE_UP, problem=PROBLEM)
+    assert await job_store.get_job(job.id) == before
+
+
+@pytest.mark.parametrize("resolution", Resolution)
+async def test_a_search_for_a_lost_answer_may_be_decided(
+    job_store: JobStore, resolution: Resolution
+) -> None:
+    """Whoever searches has lost the item; its attempt stays in doubt."""
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    claim = await job_store.step(await take(job_store, ref), new_start())
+    with pytest.raises(WrongState):
+        await job_store.resolve_item(ref, resolution, problem=PROBLEM)
+    doubt = AttemptChange(state=AttemptState.UNCERTAIN)
+    claim = await job_store.step(claim, Step(to=ItemState.SUBMITTING, attempt=doubt))
+    await job_store.resolve_item(ref, resolution, problem=PROBLEM)
+    after = await job_store.get_job(job.id)
+    (item,) = after.items
+    assert [attempt.state for attempt in item.attempts] == [AttemptState.UNCERTAIN]
+    with pytest.raises(LeaseLost):
+        await job_store.step(claim, accept())
+    if resolution is Resolution.RESUBMIT:
+        assert await job_store.due_items(limit=9) == [ref]
+    else:
+        assert (item.state, item.problem) == (ItemState.FAILED, PROBLEM)
+        assert after.state is JobState.FINISHED
+
+
+async def test_some_queued_items_are_stopped(job_store: JobStore) -> None:
+    """Those that are not named, or not queued, stay as they are."""
+    job = await job_store.add_job(make_job(count=3))
+    active, _, queued = refs(job)
+    await generate(job_store, active)
+    await job_store.stop_job(job.id, [0, 1, 7], problem=BLOCKED)
+    after = await job_store.get_job(job.id)
+    assert [item.problem for item in after.items] == [None, BLOCKED, None]
+    assert after.state is JobState.RUNNING
+    assert await job_store.due_items(limit=9) == [queued]
 
 
 async def test_stopped_job_fails_what_is_queued(job_store: JobStore) -> None:

@@ -633,6 +633,30 @@ async def test_what_is_made_of_a_result_goes_with_it(job_store: JobStore) -> Non
     assert not await job_store.add_derived(mesh.artifact, made)
 
 
+async def test_what_is_made_of_a_picture_goes_with_it(job_store: JobStore) -> None:
+    """Also while the job is a draft, whose pictures are replaced and removed."""
+    job = await job_store.add_job(make_job(count=2))
+    picture, other = (item.pictures[0].artifact for item in job.items)
+    made = make_artifact()
+    assert await job_store.add_derived(picture, made)
+    assert await job_store.unreferenced([made]) == set()
+    assert set(await job_store.delete_job(job.id)) == {picture, other, made}
+    assert await job_store.unreferenced([made]) == {made}
+    assert not await job_store.add_derived(picture, made)
+
+    draft = await job_store.add_job(make_draft())
+    first, second = make_picture(), make_picture()
+    of_first, of_second = make_artifact(), make_artifact()
+    ref = ItemRef(draft.id, 0)
+    await job_store.put_picture(ref, first, name=None, item_limit=3)
+    assert await job_store.add_derived(first.artifact, of_first)
+    replaced = await job_store.put_picture(ref, second, name=None, item_limit=3)
+    assert set(replaced) == {first.artifact, of_first}
+    assert await job_store.add_derived(second.artifact, of_second)
+    assert set(await job_store.remove_item(ref)) == {second.artifact, of_second}
+    assert await job_store.unreferenced([of_first, of_second]) == {of_first, of_second}
+
+
 async def test_store_says_that_it_works(job_store: JobStore) -> None:
     await job_store.check()
     await job_store.check()

@@ -6,11 +6,17 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from image2model.core.errors import BudgetExceeded, InvalidRequest, LeaseLost
-from image2model.core.ids import LOCAL_OWNER, OwnerId, SubmitKey
+from image2model.core.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    JobNotFound,
+    LeaseLost,
+    WrongState,
+)
+from image2model.core.ids import LOCAL_OWNER, JobId, OwnerId, SubmitKey
 from image2model.core.job import Attempt, Handle, Submission
 from image2model.core.rules import IllegalStep
-from image2model.core.states import AttemptState, ItemState
+from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.jobstore import (
     AttemptChange,
     Budget,
@@ -28,6 +34,7 @@ from tests.contracts.job_stores import (
     accept,
     doubt,
     generate,
+    make_draft,
     make_item,
     make_job,
     new_start,
@@ -421,3 +428,34 @@ async def test_ledger_has_attempts_of_the_same_moment_once(job_store: JobStore) 
 async def test_ledger_refuses_a_wrong_position(job_store: JobStore) -> None:
     with pytest.raises(InvalidRequest):
         await job_store.list_ledger(LedgerQuery(owner=OwnerId("key:1"), after="yesterday"))
+
+
+async def test_a_raised_budget_counts_for_the_next_attempt(job_store: JobStore) -> None:
+    """Whatever state the job is in since it was started; None lifts the limit."""
+    job = await job_store.add_job(make_job(count=2, budget_usd=Decimal("0.30")))
+    first, second = refs(job)
+    await generate(job_store, first)
+    claim = await take(job_store, second)
+    with pytest.raises(BudgetExceeded):
+        await job_store.step(claim, new_start())
+    before = await job_store.get_job(job.id)
+    await job_store.set_budget(job.id, Decimal("0.40"))
+    raised = await job_store.get_job(job.id)
+    assert (raised.budget_usd, raised.version) == (Decimal("0.40"), before.version + 1)
+    await job_store.set_budget(job.id, Decimal("0.40"))
+    assert (await job_store.get_job(job.id)).version == raised.version
+    await job_store.step(claim, new_start())
+    await job_store.set_budget(job.id, None)
+    assert (await job_store.get_job(job.id)).budget_usd is None
+
+
+async def test_budgets_of_drafts_are_among_their_terms(job_store: JobStore) -> None:
+    draft = await job_store.add_job(make_draft(count=1))
+    with pytest.raises(WrongState):
+        await job_store.set_budget(draft.id, Decimal(1))
+    with pytest.raises(JobNotFound):
+        await job_store.set_budget(JobId("0" * 32), Decimal(1))
+    await job_store.cancel_items(draft.id)
+    await job_store.set_budget(draft.id, Decimal(1))
+    finished = await job_store.get_job(draft.id)
+    assert (finished.state, finished.budget_usd) == (JobState.FINISHED, Decimal(1))

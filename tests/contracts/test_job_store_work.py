@@ -426,3 +426,38 @@ def test_steps_that_contradict_themselves_cannot_be_made() -> None:
         Step(to=ItemState.SUBMITTING, start=start, attempt=change)
     with pytest.raises(IllegalStep):
         Step(to=ItemState.FAILED, delay_s=1)
+
+
+async def test_item_under_way_that_is_delayed_is_due_later(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    """Its lease ends, its state, problem and attempt stay, and a paused job goes on with it."""
+    job = await job_store.add_job(make_job(count=1))
+    (ref,) = refs(job)
+    claim = await generate(job_store, ref)
+    claim = await job_store.step(claim, Step(to=ItemState.FINISHING))
+    await job_store.step(claim, Step(to=ItemState.FINISHING, problem=PROBLEM, delay_s=45))
+    assert await job_store.renew_leases(WORKER, [(ref, claim.fence)], lease_s=LEASE_S) == []
+    with pytest.raises(LeaseLost):
+        await job_store.step(claim, Step(to=ItemState.SUCCEEDED))
+    await job_store.pause_job(job.id)
+    await store_clock.advance(44)
+    assert await job_store.due_items(limit=9) == []
+    assert await job_store.claim_item(ref, worker=RIVAL, lease_s=LEASE_S) is None
+    await store_clock.advance(1)
+    assert await job_store.due_items(limit=9) == [ref]
+    again = await take(job_store, ref, worker=RIVAL)
+    assert (again.item.state, again.item.problem) == (ItemState.FINISHING, PROBLEM)
+    assert again.item.attempts[-1].state is AttemptState.ACCEPTED
+
+
+async def test_the_last_fact_counts(job_store: JobStore) -> None:
+    """Facts are small JSON values under names."""
+    assert await job_store.find_fact("fal.list") is None
+    await job_store.keep_fact("fal.list", {"shows": True, "at": "2026-01-02", "of": [1, None]})
+    await job_store.keep_fact("other.list", False)
+    found = await job_store.find_fact("fal.list")
+    assert found == {"shows": True, "at": "2026-01-02", "of": [1, None]}
+    await job_store.keep_fact("fal.list", {"shows": False})
+    assert await job_store.find_fact("fal.list") == {"shows": False}
+    assert await job_store.find_fact("other.list") is False

@@ -101,6 +101,10 @@ class Shop:
         accepted = [one for one in self.fal.ledger.submits if one.outcome == "accepted"]
         assert len(accepted) == len(names)
         assert set(self.fal.ledger.accepted_per_picture().values()) == {1}
+        # Booked once each, and as much as fal has charged.
+        booked = [one.cost_usd for item in job.items for one in item.attempts if one.cost_usd]
+        assert booked == [pytest.approx(0.3)] * len(names)
+        assert job.cost.booked_usd == pytest.approx(self.fal.account().billed_usd)
         models = {path.name for path in (self.folder / "models").glob("*.glb")}
         assert len(models) == len(names)
         assert not self.fal.ledger.violations
@@ -157,6 +161,34 @@ async def test_killed_at_every_step_between_intent_and_stored_file(tmp_path: Pat
     async with open_shop(tmp_path, Latency(median_s=0.2), concurrency=40) as shop:
         for on, action in steps:
             shop.fal.add_fault(on, action, times=1)
+        with anyio.fail_after(PATIENCE_S):
+            async with shop.generate():
+                while await faults_left(shop):  # noqa: ASYNC110 - another process makes it so
+                    await anyio.sleep(0.05)
+            async with shop.generate() as process:
+                assert await process.wait() == 0, shop.log.read_text()
+        await shop.check(names)
+
+
+@pytest.mark.parametrize(
+    ("on", "action", "options"),
+    [
+        ("result", "hang_before", {}),  # it has ended, the outcome is not read
+        ("pricing", "hang_before", {}),  # the outcome is read, the cost not booked
+        ("download", "hang_before", {}),  # the cost is booked, the file not fetched
+        ("download", "reply", {"status": 200, "text": "<html>Please wait</html>"}),  # fetched again
+        ("download", "missing", {}),
+    ],
+    ids=["outcome", "booking", "collecting", "a page", "not there yet"],
+)
+async def test_killed_after_the_end(
+    tmp_path: Path, on: str, action: str, options: dict[str, Any]
+) -> None:
+    """What fal has made and charged for is booked once and fetched, whoever goes on with it."""
+    names = ["cup", "mug"]
+    draw_discs(tmp_path / "pictures", *(f"{name}.png" for name in names))
+    async with open_shop(tmp_path, Latency(median_s=0.1), concurrency=40) as shop:
+        shop.fal.add_fault(on, action, times=1 if action == "hang_before" else 4, options=options)
         with anyio.fail_after(PATIENCE_S):
             async with shop.generate():
                 while await faults_left(shop):  # noqa: ASYNC110 - another process makes it so

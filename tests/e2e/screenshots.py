@@ -154,6 +154,12 @@ def take_closed(folder: Path, variant: str, faults: list[str]) -> None:
         album.take("settings-signed-in")
 
 
+def remove_all(page: Page) -> None:
+    """Empty the upload page."""
+    page.get_by_role("button", name="Remove all").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove all").click()
+
+
 def upload(album: Album) -> None:
     """Take the upload page, empty and full."""
     page = album.page
@@ -179,7 +185,7 @@ def upload(album: Album) -> None:
     expect(page.get_by_text("cells are wrong")).to_be_visible()
     sheet.unlink()
     album.take("upload-sheet-wrong")
-    page.get_by_role("button", name="Remove all").click()
+    remove_all(page)
     damaged = album.folder / "damaged.png"
     damaged.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     notes = album.folder / "notes.txt"
@@ -193,7 +199,7 @@ def upload(album: Album) -> None:
     page.get_by_role("button", name="Group them").click()
     page.locator("summary", has_text="Options").click()
     album.take("upload-grouped")
-    page.get_by_role("button", name="Remove all").click()
+    remove_all(page)
 
 
 def results(album: Album) -> None:

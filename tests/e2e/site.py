@@ -67,6 +67,11 @@ class Site:
             )
         self.url = _first_line(self._process).split(" at ")[1].split()[0]
 
+    def send(self, what: int) -> None:
+        """Send it a signal that it survives: SIGSTOP has it answer nothing until SIGCONT."""
+        assert self._process is not None
+        self._process.send_signal(what)
+
     def stop(self, how: int = signal.SIGTERM) -> None:
         """End it with a signal."""
         if self._process is not None:

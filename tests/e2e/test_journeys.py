@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.conftest import Visit
 from tests.e2e.journey import (
@@ -25,7 +25,7 @@ from tests.e2e.journey import (
     wait_for_model,
     wait_for_results,
 )
-from tests.e2e.site import VIEWS, Simulator, Site
+from tests.e2e.site import VIEWS, Simulator, Site, open_site
 
 PHONE = {
     "viewport": {"width": 360, "height": 740},
@@ -158,33 +158,117 @@ def test_a_reload_changes_nothing(fal_site: Site, visit: Visit) -> None:
     expect(page.get_by_role("heading", name="12 models are ready")).to_be_visible()
 
 
+def lose_pictures(route: Route) -> None:
+    """Let no picture come; what is sent goes through."""
+    if route.request.resource_type == "image":
+        route.abort()
+    else:
+        route.continue_()
+
+
 def test_a_page_heals_after_the_server_was_killed(fal_site: Site, visit: Visit) -> None:
     """A killed server is noticed, and its successor, without anybody pressing a key."""
     page = visit(fal_site)
     open_upload(page, generator="Tripo v2.5", provider="fal")
     add(page, pictures()[:6])
+    # As if the server had gone before it could send them.
+    page.route("**/views/front*", lose_pictures)
+    page.route("**/thumb.webp*", lose_pictures)
     make(page, 6)
     expect(page.locator("li[data-state=generating]").first).to_be_visible()
     fal_site.stop(signal.SIGKILL)
     expect(page.get_by_text("Connection lost")).to_be_visible()
+    progress = page.get_by_role("region", name="Progress of the whole job")
+    expect(progress).to_contain_text("time left not known")
+    expect(progress).not_to_contain_text(re.compile("left$|almost"))
+    expect(page.locator("[data-stale=true]")).to_have_count(2)
+    assert serious_faults(page) == []
+    expect(page.locator("li[data-state] img")).to_have_count(0)
+    page.unroute_all()
     fal_site.start()
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    # Pictures that could not be had meanwhile come now.
+    expect(page.locator("li[data-state] img").first).to_be_visible()
+    wait_for_results(page)
+    expect(page.get_by_role("heading", name="6 models are ready")).to_be_visible()
+
+
+def test_a_server_that_never_answers_is_away_too(fal_site: Site, visit: Visit) -> None:
+    """One that is stopped or cut off refuses nothing: silence is noticed all the same."""
+    page = visit(fal_site)
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures()[:6])
+    make(page, 6)
+    expect(page.locator("li[data-state=generating]").first).to_be_visible()
+    fal_site.send(signal.SIGSTOP)
+    try:
+        progress = page.get_by_role("region", name="Progress of the whole job")
+        expect(progress).to_contain_text("time left not known", timeout=LONG_MS)
+        expect(page.get_by_text("Connection lost")).to_be_visible()
+    finally:
+        fal_site.send(signal.SIGCONT)
     wait_for_results(page)
     expect(page.get_by_role("heading", name="6 models are ready")).to_be_visible()
 
 
 def test_a_failed_item_is_retried(fal_site: Site, simulator: Simulator, visit: Visit) -> None:
     """One item of three fails, says why, and succeeds when it is tried again."""
-    simulator.control("/faults", {"on": "run", "action": "model_refuses", "times": 1})
+    fault = {"on": "run", "action": "infrastructure_error", "times": 1}
+    simulator.control("/faults", {**fault, "options": {"error_type": "client_cancelled"}})
     page = visit(fal_site)
     open_upload(page, generator="Tripo v2.5", provider="fal")
     add(page, pictures()[:3])
     make(page, 3)
     failed = page.locator("li[data-state=failed]")
     expect(failed).to_have_count(1, timeout=LONG_MS)
-    expect(failed).to_contain_text("content filter")
+    expect(failed).to_contain_text("broken off")
     wait_for_results(page)
     page.get_by_role("button", name="Retry 1 failed").click()
     expect(page.get_by_role("heading", name="3 models are ready")).to_be_visible(timeout=LONG_MS)
+
+
+def test_what_would_be_refused_again_is_not_offered_again(
+    fal_site: Site, simulator: Simulator, visit: Visit
+) -> None:
+    """A content filter says the same the next time: there is advice in place of the button."""
+    simulator.control("/faults", {"on": "run", "action": "model_refuses", "times": 1})
+    page = visit(fal_site)
+    open_upload(page, generator="Tripo v2.5", provider="fal")
+    add(page, pictures()[:3])
+    make(page, 3)
+    wait_for_results(page)
+    failed = page.locator("li[data-state=failed]")
+    expect(failed).to_have_count(1)
+    expect(failed).to_contain_text("content filter")
+    expect(failed).to_contain_text("It would be refused again.")
+    expect(page.get_by_role("button", name="Retry")).to_have_count(0)
+    assert serious_faults(page) == []
+
+
+def test_a_lost_item_is_made_again_for_its_price(
+    tmp_path: Path, simulator: Simulator, visit: Visit
+) -> None:
+    """It is fetched again first, for nothing; what costs money is a button of its own."""
+    simulator.control("/faults", {"on": "run", "action": "mesh_html", "times": 1})
+    hasty = {**simulator.environment, "IMAGE2MODEL_COLLECT_S": "1"}
+    with open_site(tmp_path, hasty) as site:
+        page = visit(site)
+        open_upload(page, generator="Tripo v2.5", provider="fal")
+        add(page, pictures()[:2])
+        make(page, 2)
+        failed = page.locator("li[data-state=failed]")
+        again = failed.get_by_role("button", name=re.compile("again for"))
+        expect(again).to_have_text("Make again for $0.30", timeout=LONG_MS)
+        expect(failed).to_contain_text("It is paid for")
+        assert serious_faults(page) == []
+        failed.get_by_role("button", name="Fetch again, free").click()
+        expect(failed).to_have_count(0)
+        expect(again).to_be_visible(timeout=LONG_MS)
+        assert len(simulator.control("/ledger")["submits"]) == 2
+        again.click()
+        heading = page.get_by_role("heading", name="2 models are ready")
+        expect(heading).to_be_visible(timeout=LONG_MS)
+        assert len(simulator.control("/ledger")["submits"]) == 3
 
 
 def test_an_uncertain_item_is_decided_by_a_person(
@@ -200,22 +284,49 @@ def test_an_uncertain_item_is_decided_by_a_person(
     uncertain = page.locator("li[data-state=uncertain]")
     expect(uncertain).to_contain_text("may be charged twice", timeout=LONG_MS)
     assert serious_faults(page) == []
+    # The other one is there, and nothing pretends to go on.
+    expect(page.get_by_role("heading", name="Your model is ready")).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_role("navigation", name="Progress")).to_contain_text("Results")
+    expect(page.locator("[aria-current=step]")).to_contain_text("Results")
+    expect(page.get_by_role("link", name="Download all")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+    expect(page).to_have_title(re.compile("^Needs a decision"))
+    assert serious_faults(page) == []
+    note = page.get_by_test_id("decisions")
+    expect(note).to_contain_text("needs a decision")
+    note.get_by_role("button", name="Show it").click()
+    expect(uncertain.get_by_role("button").first).to_be_focused()
     uncertain.get_by_role("button", name="Give up").click()
     expect(page.locator("li[data-state=failed]")).to_have_count(1)
+    expect(note).to_have_count(0)
     wait_for_results(page)
 
 
 def test_a_job_is_cancelled(fal_site: Site, visit: Visit) -> None:
-    """Cancelling asks first, then ends what is not done."""
+    """Cancelling asks first, ends what is not done, counts it, and can be taken back."""
     page = visit(fal_site)
     open_upload(page, generator="Tripo v2.5", provider="fal")
     add(page, pictures())
     make(page, 12)
     page.get_by_role("button", name="Cancel job").click()
-    page.get_by_role("dialog").get_by_role("button", name="Cancel job").click()
-    expect(page.locator("li[data-state=cancelled]").first).to_be_visible(timeout=LONG_MS)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Cancel “badge and 11 more”?")
+    expect(dialog).to_contain_text("will not be made")
+    dialog.get_by_role("button", name="Cancel job").click()
+    cancelled = page.locator("li[data-state=cancelled]")
+    expect(cancelled.first).to_be_visible(timeout=LONG_MS)
     expect(page.get_by_role("navigation", name="Progress")).to_contain_text("Results")
     expect(page.get_by_role("button", name="Cancel job")).to_have_count(0, timeout=LONG_MS)
+    count = cancelled.count()
+    expect(page.get_by_role("definition").filter(has_text=re.compile(f"^{count}$"))).to_be_visible()
+    expect(page.get_by_role("term").filter(has_text="Cancelled")).to_be_visible()
+    assert serious_faults(page) == []
+    first = cancelled.first.get_by_role("button", name="Make it")
+    first.click()
+    expect(cancelled).to_have_count(count - 1)
+    page.get_by_role("button", name=f"Make {count - 1} cancelled").click()
+    expect(page.get_by_role("heading", name="12 models are ready")).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_role("term").filter(has_text="Cancelled")).to_have_count(0)
 
 
 def test_without_events_the_page_asks(fal_site: Site, visit: Visit) -> None:
@@ -281,7 +392,11 @@ def test_history_finds_stars_and_deletes(local_site: Site, visit: Visit) -> None
     expect(page.get_by_role("button", name="Remove the star")).to_be_visible()
     assert serious_faults(page) == []
     page.get_by_role("button", name="Delete Kitchen shelf").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Delete “Kitchen shelf”?")
+    expect(dialog).to_contain_text(re.compile(r"1 object with 1 model, [\d.]+ [KM]B in all"))
+    expect(dialog).to_contain_text("This cannot be undone.")
+    dialog.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Nothing matches")).to_be_visible()
 
 

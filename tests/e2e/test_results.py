@@ -45,6 +45,11 @@ def checked(page: Page) -> Locator:
     return page.locator("[data-checked=true]")
 
 
+def packed_as(page: Page, told: str) -> Locator:
+    """Find what is said of the file with all models."""
+    return page.get_by_role("paragraph").filter(has_text=re.compile(f"^{re.escape(told)}$"))
+
+
 def shape_of(model: Path) -> tuple[int, float]:
     """Return how many faces a model has, and how high it is in millimetres."""
     meshes = read_model(model.read_bytes()).meshes
@@ -88,16 +93,59 @@ def test_models_come_as_they_are_wanted(local_site: Site, visit: Visit) -> None:
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
 
+    # What was wished of one model is wished of no other, and of none at all after Escape.
+    expect(packed_as(page, "GLB")).to_be_visible()
+    for name in ("Download cactus", "Download badge"):
+        page.get_by_role("button", name=name).click()
+        expect(dialog.get_by_label("Faces, at most")).to_have_value("")
+        expect(dialog.get_by_label("Length of that side")).to_have_value("")
+        dialog.get_by_label("Faces, at most").fill("500")
+        dialog.get_by_role("switch").check()
+        page.keyboard.press("Escape")
+
+    page.get_by_role("button", name="Choose formats").click()
+    expect(dialog.get_by_label("Faces, at most")).to_have_value("")
+    dialog.get_by_role("checkbox", name="STL").check()
+    dialog.get_by_label("Faces, at most").fill("3000")
+    page.keyboard.press("Escape")
+    expect(packed_as(page, "GLB")).to_be_visible()
     page.get_by_role("button", name="Choose formats").click()
     dialog.get_by_role("checkbox", name="STL").check()
+    dialog.get_by_label("Faces, at most").fill("3000")
     with page.expect_download(timeout=LONG_MS) as download:
         dialog.get_by_role("button", name="Download ZIP").click()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("GLB + STL · up to 3,000 faces · 150 mm height")).to_be_visible()
+    expect(page.get_by_text("GLB + STL · up to 3,000 faces")).to_be_visible()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert {"badge.glb", "badge.stl", "cactus.glb", "cactus.stl"} <= set(archive.namelist())
         table = archive.read("manifest.csv").decode("utf-8-sig")
     assert "simplified from" in table
+    page.reload()
+    expect(packed_as(page, "GLB + STL")).to_be_visible()
+
+
+def test_numbers_are_typed_as_they_are(local_site: Site, visit: Visit) -> None:
+    """Nothing is written over while it is typed, and nothing wrong is left out in silence."""
+    page = visit(local_site)
+    make_local(page, 1)
+    page.get_by_role("button", name="Download badge").click()
+    dialog = page.get_by_role("dialog")
+    side = dialog.get_by_label("Length of that side")
+    for typed in ("1.05", "0.50", "12.", "150.0"):
+        side.fill("")
+        side.press_sequentially(typed)
+        expect(side).to_have_value(typed)
+    faces = dialog.get_by_label("Faces, at most")
+    faces.fill("3000")
+    faces.press("Home")
+    faces.press_sequentially("12")
+    expect(faces).to_have_value("123000")
+    faces.fill("many")
+    expect(dialog.get_by_role("button", name="Download", exact=True)).to_be_disabled()
+    dialog.get_by_role("button", name="Reset").click()
+    expect(faces).to_have_value("")
+    expect(side).to_have_value("")
+    expect(dialog.get_by_role("button", name="Download", exact=True)).to_be_enabled()
 
 
 def test_a_wish_that_cannot_be_met_is_refused_in_words(local_site: Site, visit: Visit) -> None:
@@ -241,7 +289,7 @@ def test_previews_may_come_after_the_models(local_site: Site, visit: Visit) -> N
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/preview.webp", hold)
+    page.route("**/preview.webp*", hold)
     make_local(page, 1)
     badge = card(page, "badge")
     expect(badge.get_by_text("Photo", exact=True)).to_be_visible()

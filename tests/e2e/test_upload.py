@@ -1,6 +1,7 @@
 """The upload page: whatever pictures come from, what is said of them, what may be chosen."""
 
 import http.server
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
 from tests.e2e.conftest import Visit
 from tests.e2e.journey import (
@@ -117,7 +118,7 @@ def test_pictures_come_from_the_web(web: Web, visit: Visit) -> None:
 
 
 def test_addresses_that_lead_nowhere_are_told(web: Web, visit: Visit) -> None:
-    """Each says why at its place; the job waits for a decision."""
+    """Each says why at its place, and holds up none of the others."""
     page = visit(web.site)
     open_upload(page)
     paste_text(page, f"{web.url}/duck.jpg {web.url}/nothing.png https://127.0.0.1/private.png")
@@ -125,11 +126,17 @@ def test_addresses_that_lead_nowhere_are_told(web: Web, visit: Visit) -> None:
     expect(failed.filter(has_text="it answers 404")).to_be_visible()
     expect(failed.filter(has_text="its address is not public")).to_be_visible()
     expect(page.get_by_text("1024 × 1024")).to_be_visible()
-    expect(page.get_by_role("button", name="Make 1 model")).to_be_disabled()
+    expect(page.get_by_role("button", name="Make 1 model")).to_be_enabled()
+    order = page.get_by_role("region", name="Total")
+    expect(order).to_contain_text("2 pictures from the web did not come and will be left out.")
     assert serious_faults(page) == []
     page.get_by_role("button", name="Remove nothing.png").click()
-    page.get_by_role("button", name="Remove private.png").click()
-    expect(page.get_by_role("button", name="Make 1 model")).to_be_enabled()
+    expect(order).to_contain_text("1 picture from the web did not come")
+    failed.get_by_role("button", name="Try again").click()
+    expect(failed.filter(has_text="its address is not public")).to_be_visible()
+    make(page, 1)
+    wait_for_results(page)
+    expect(page.locator("li[data-state=succeeded]")).to_have_count(1)
 
 
 # --- spreadsheets -----------------------------------------------------------------------------
@@ -217,11 +224,70 @@ def test_limits_are_the_servers(tmp_path: Path, visit: Visit) -> None:
         expect(page.get_by_text("Up to 3 objects")).to_contain_text(
             "0.1 MB and 0.9 megapixels each"
         )
-        add(page, [PICTURES / "teddy.png", PICTURES / "fish.webp", *pictures()[:2]])
+        add(page, [PICTURES / "teddy.png", PICTURES / "fish.webp"])
         expect(page.get_by_text("Too large: 0.1 MB is the limit.").first).to_be_visible()
         expect(page.get_by_text("Too many pixels: 0.9 megapixels").first).to_be_visible()
-        expect(page.get_by_text("1 picture was left out: a job has at most 3")).to_be_visible()
         expect(page.get_by_role("button", name="Make models")).to_be_disabled()
+
+
+def small_pictures(folder: Path, count: int) -> list[Path]:
+    """Write small pictures, each of a colour and a name of its own."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415
+
+    found = []
+    for place in range(count):
+        image = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
+        ImageDraw.Draw(image).ellipse((40, 40, 260, 260), fill=(20 * place, 120, 90, 255))
+        found.append(folder / f"{chr(97 + place)}.png")
+        image.save(found[-1])
+    return found
+
+
+def test_refused_files_take_no_places(tmp_path: Path, visit: Visit) -> None:
+    """Nor do pictures that turn out to be damaged: their place goes to one that was left out."""
+    notes, damaged = tmp_path / "notes.txt", tmp_path / "damaged.png"
+    notes.write_text("not a picture")
+    damaged.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    good = small_pictures(tmp_path, 5)
+    with open_site(tmp_path, {"IMAGE2MODEL_LIMITS__ITEMS_PER_JOB": "3"}) as site:
+        page = visit(site)
+        open_upload(page)
+        add(page, [notes, damaged, *good])
+        expect(page.get_by_text("3 of at most 3 objects")).to_be_visible()
+        expect(page.get_by_text("2 pictures were left out: a job has at most 3")).to_be_visible()
+        expect(page.get_by_text("The picture is damaged.")).to_be_visible()
+        assert serious_faults(page) == []
+        page.get_by_role("button", name="Remove a", exact=True).click()
+        page.get_by_role("button", name="Add 1 of them").click()
+        expect(page.get_by_text("1 picture was left out")).to_be_visible()
+        assert [one for one in names(page) if len(one) == 1] == ["b", "c", "d"]
+        make(page, 3)
+        wait_for_results(page)
+        expect(page.locator("li[data-state=succeeded]")).to_have_count(3)
+
+
+def test_views_are_suggested_only_where_they_are_views(
+    local_site: Site, visit: Visit, tmp_path: Path
+) -> None:
+    """A series of twelve is no turntable of eight, and one picture is all that Puff takes."""
+    source = small_pictures(tmp_path, 12)
+    for place, path in enumerate(source, 1):
+        path.rename(tmp_path / f"vase_{place:02}.png")
+    series = sorted(tmp_path.glob("vase_*.png"))
+    page = visit(local_site)
+    open_upload(page, generator="Hull")
+    group = page.get_by_role("button", name="Group them")
+    add(page, series)
+    expect(page.get_by_text("300 × 300")).to_have_count(12)
+    expect(group).to_have_count(0)
+    for name in ("05", "06", "07", "08", "09", "10", "11", "12"):
+        page.get_by_role("button", name=f"Remove vase_{name}").click()
+    expect(group).to_be_visible()
+    page.get_by_role("radio", name="Puff", exact=True).check()
+    expect(group).to_have_count(0)
+    page.get_by_role("radio", name="Hull", exact=True).check()
+    group.click()
+    expect(page.get_by_text("4 views", exact=True)).to_be_visible()
 
 
 def test_generators_without_their_key_cannot_be_chosen(local_site: Site, visit: Visit) -> None:
@@ -296,30 +362,177 @@ def test_hints_are_given_before_the_start(local_site: Site, visit: Visit, tmp_pa
 # --- sending ----------------------------------------------------------------------------------
 
 
+def refuse(page: Page, status: int, code: str, told: str) -> re.Pattern[str]:
+    """Have the server refuse the second and the third picture; returns what is refused."""
+    addresses = re.compile(r"/items/[12]/views/front")
+    body = json.dumps({"code": code, "detail": told})
+    page.route(
+        addresses,
+        lambda route: route.fulfill(
+            status=status, content_type="application/problem+json", body=body
+        ),
+    )
+    return addresses
+
+
 def test_one_picture_is_sent_again(local_site: Site, visit: Visit) -> None:
     """What failed on the way is retried at its place, and then the job starts by itself."""
     page = visit(local_site)
     open_upload(page)
     add(page, pictures()[:3])
-    refuse = re.compile(r"/items/[12]/views/front")
-    page.route(
-        refuse,
-        lambda route: route.fulfill(
-            status=422,
-            content_type="application/problem+json",
-            body='{"code": "picture_damaged", "detail": "The picture cannot be read."}',
-        ),
-    )
+    refused = refuse(page, 409, "wrong_state", "The draft is busy.")
     page.get_by_role("button", name="Make 3 models").click()
-    expect(page.get_by_text("The picture cannot be read.")).to_have_count(2)
+    expect(page.get_by_text("The draft is busy.")).to_have_count(2)
     assert serious_faults(page) == []
-    page.unroute(refuse)
+    page.unroute(refused)
     page.get_by_role("button", name="Send again: cactus").click()
-    expect(page.get_by_text("The picture cannot be read.")).to_have_count(1)
+    expect(page.get_by_text("The draft is busy.")).to_have_count(1)
     page.get_by_role("button", name="Send again: duck").click()
     page.wait_for_url("**/jobs/*")
     wait_for_results(page)
     expect(page.locator("li[data-state=succeeded]")).to_have_count(3)
+
+
+def test_what_is_refused_for_good_is_not_offered_again(local_site: Site, visit: Visit) -> None:
+    """There is advice in place of the button, and the refused ones stay marked."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures()[:3])
+    refused = refuse(page, 422, "picture_damaged", "The picture cannot be read.")
+    page.get_by_role("button", name="Make 3 models").click()
+    expect(page.get_by_text("The picture cannot be read.")).to_have_count(2)
+    expect(page.get_by_text("Sending it again would not help.")).to_have_count(2)
+    expect(page.get_by_role("button", name="Send again")).to_have_count(0)
+    assert serious_faults(page) == []
+    page.unroute(refused)
+    page.get_by_role("region", name="Total").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("The picture cannot be read.")).to_have_count(2)
+    expect(page.get_by_text("1 of at most 25 objects")).to_be_visible()
+    make(page, 1)
+    wait_for_results(page)
+    expect(page.locator("li[data-state=succeeded]")).to_have_count(1)
+
+
+# --- what is not sent yet ---------------------------------------------------------------------
+
+
+def kept(page: Page) -> None:
+    """Wait until leaving the page would lose nothing."""
+    page.wait_for_function(
+        "() => { const event = new Event('beforeunload', { cancelable: true });"
+        " window.dispatchEvent(event); return !event.defaultPrevented; }"
+    )
+
+
+def test_a_reload_keeps_the_pictures(local_site: Site, visit: Visit) -> None:
+    """Their order, groups and sides are as they were, and so is the spreadsheet."""
+    page = visit(local_site)
+    open_upload(page, generator="Hull")
+    add(page, [*sorted(VIEWS.iterdir()), *pictures()[:2]])
+    page.get_by_role("button", name="Group them").click()
+    page.get_by_role("button", name="Move duck earlier").or_(
+        page.get_by_role("button", name="Move cactus earlier")
+    ).first.click()
+    before = names(page)
+    assert len(before) == 3
+    kept(page)
+    page.reload()
+    expect(page.locator("li[draggable]")).to_have_count(3)
+    assert names(page) == before
+    expect(page.get_by_text("4 views", exact=True)).to_be_visible()
+    expect(page.get_by_text("6 pictures that you had not sent yet")).to_be_attached()
+    page.get_by_role("radio", name="Hull", exact=True).check()
+    for name in ("badge", "cactus"):
+        page.get_by_role("button", name=f"Remove {name}", exact=True).click()
+    make(page, 1)
+    wait_for_results(page)
+    expect(card(page, "penguin")).to_have_attribute("data-state", "succeeded")
+    page.goto("/")
+    expect(page.get_by_text("Drop pictures or a folder here")).to_be_visible()
+    expect(page.locator("li[draggable]")).to_have_count(0)
+
+
+def test_a_closed_tab_keeps_the_pictures(local_site: Site, visit: Visit) -> None:
+    """The next tab has them; one beside it that is open begins with none."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures()[:2])
+    kept(page)
+    beside = page.context.new_page()
+    open_upload(beside)
+    beside.get_by_role("button", name="or all four").click()
+    expect(beside.locator("li[draggable]")).to_have_count(4)
+    page.close()
+    later = beside.context.new_page()
+    open_upload(later)
+    expect(later.locator("li[draggable]")).to_have_count(2)
+    assert names(later) == ["badge", "cactus"]
+
+
+def test_what_cannot_be_kept_is_asked_about(local_site: Site, visit: Visit) -> None:
+    """Without a database of its own the page asks before its pictures are lost."""
+    page = visit(local_site)
+    page.add_init_script("indexedDB.open = () => { throw new Error('forbidden'); };")
+    open_upload(page)
+    add(page, pictures()[:1])
+    expect(page.get_by_text("1024 × 1024")).to_have_count(1)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    with page.expect_event("dialog"):
+        page.close(run_before_unload=True)
+    expect(page.get_by_text("1024 × 1024")).to_have_count(1)
+    assert asked == ["beforeunload"]
+
+
+def test_removing_all_asks_first(local_site: Site, visit: Visit) -> None:
+    """One press does not throw away what somebody put together."""
+    page = visit(local_site)
+    open_upload(page)
+    add(page, pictures()[:3])
+    page.get_by_role("button", name="Remove all").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Remove all 3 pictures?")
+    page.keyboard.press("Escape")
+    expect(page.locator("li[draggable]")).to_have_count(3)
+    page.get_by_role("button", name="Remove all").click()
+    dialog.get_by_role("button", name="Remove all").click()
+    expect(page.locator("li[draggable]")).to_have_count(0)
+
+
+def test_options_stay_open_while_they_are_set(local_site: Site, visit: Visit) -> None:
+    """Setting the last one back closes nothing, nor does looking at another generator."""
+    page = visit(local_site)
+    open_upload(page, generator="Puff")
+    panel = page.locator("details", has_text="Options")
+    panel.locator("summary").click()
+    for level in ("Low", "Medium", "Low"):
+        panel.get_by_role("radio", name=level).check()
+    panel.get_by_role("button", name="Reset").click()
+    expect(panel.get_by_role("radio", name="Low")).to_be_visible()
+    page.get_by_role("radio", name="Lathe", exact=True).check()
+    expect(panel.get_by_role("radio", name="Low")).to_be_visible()
+    page.get_by_role("radio", name="Puff", exact=True).check()
+    panel.locator("summary").click()
+    expect(panel.get_by_role("radio", name="Low")).to_be_hidden()
+
+
+def test_an_address_being_typed_outlives_the_first_picture(local_site: Site, visit: Visit) -> None:
+    """The field moves when the page fills; what stands in it, and the focus, move with it."""
+    page = visit(local_site)
+    open_upload(page)
+    page.get_by_role("button", name="From the web").click()
+    page.keyboard.type("https://example.com/cu")
+    add(page, pictures()[:1])
+    expect(page.locator("li[draggable]")).to_have_count(1)
+    field = page.get_by_label("Address of a picture")
+    expect(field).to_be_focused()
+    page.keyboard.type("p.jpg")
+    expect(field).to_have_value("https://example.com/cup.jpg")
 
 
 def test_an_order_goes_on_while_its_page_is_left(local_site: Site, visit: Visit) -> None:

@@ -1,5 +1,6 @@
 """Picture files made on the spot, for the picture tests."""
 
+import base64
 import io
 import struct
 import zlib
@@ -120,3 +121,56 @@ def display_p3() -> bytes:
     header += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
     header += fixed(0.9642, 1.0, 0.8249)
     return header.ljust(128, b"\0") + table + body
+
+
+P3_CHART = (
+    ((255, 0, 0), (0, 255, 0), (0, 0, 255)),
+    ((200, 120, 90), (255, 255, 255), (90, 90, 90)),
+)
+"""Patches of 16 pixels, in Display P3: what `heic_chart` shows."""
+
+_HEIC_CHART = (
+    "eNpjYGCQSSupLMhIzaxgAILczDRDEDs3MzGNgYG5PTe1JJEBAhQzUnKKoGyGgszkEgY0oJSZk58MYrg4MDACIRAwr4"
+    "bQQLAUiJUzM/PSwDyQqCiQk8oE5WWUJRuCmHwFmSW5MCXM7JkFRQUMDEzPMwuS84Fi5UBlzowsHEDmPAuQIrkPDH/+"
+    "//jBwMDPnADUIe7AyMP4/z9IATNYBTNQyS4mh0SgnJYTIyOqxAQWAYVNd2OmXDdn5GVjAYmlgAgWhSSgcg4XxoPFEg"
+    "YcE4DWyyTn5xQVFOUD3c4kkJefl8oCCqq8kqIgdyeFiMgoBfZXMB8zMCQmFxcw4AXfrkHUXtZlIB1wpqQWg0L5AxDH"
+    "lpcUAKOBMQDIFikCOgTITgGx0yFsUJSKJEHYPWA1IUHOQPYCIFshHcI+AGInQdgPQOzkgiKgmeB44YXaBY7KAGMGqg"
+    "NQ2KGHCUKs+T4Dg+3+////70aIee1nYNhozsDAtRMhpgGMT0FuBoYTOwsSiyDJFRi9DExpwPj6tBzojUgGBuELQD3R"
+    "lMqXpFaAkz0oDUC9IJJZXABjO0CxRnJOIigNGEBTOsidwGT5HxRnTEAaFM6gABYoyKzIBFvHwQFK0xKZBbmw7AZMT6"
+    "yNTMysLUD22tyURJC9CzUY17PtSBEy/rfjPNAUibr27+sM/bM/r7z+/22W/v9vCQv+lz97+srsyfb/r+s41A9+/3TH"
+    "/9N5r+N3Ta74Lv51eIX9t33K/XcPe/TXfNhyX/Wal3md5q4Ug9dT84Lnaf26eoBffiufZE6TWtk6+aDLR9Yx6SXZ8I"
+    "bo7vv/+JabT5D9If0rTc5T+jxXyz7x7PjNl1amdv6dTv2T1WZ/+nvupwXrv3/z3vEHACrv60w="
+)
+
+
+def heic_chart(*, quarter_turns: int = 0) -> bytes:
+    """
+    A HEIC of `P3_CHART` with its colour profile; there is no encoder among what we install.
+
+    Args:
+        quarter_turns: Against the clock; how an `irot` box has the pixels turned when shown.
+    """
+    data = zlib.decompress(base64.b64decode(_HEIC_CHART))
+    if not quarter_turns:
+        return data
+    turn = struct.pack(">I4sB", 9, b"irot", quarter_turns)
+    properties, links, pixels = (data.index(kind) - 4 for kind in (b"ipco", b"ipma", b"mdat"))
+    number = 6  # behind the five that are there
+    longer = (data[links:pixels] + bytes([0x80 | number])).replace(b"\0\x01\x05", b"\0\x01\x06", 1)
+    made = bytearray(data[:links] + turn + longer + data[pixels:])
+    for kind, more in ((b"ipco", 9), (b"ipma", 1), (b"iprp", 10), (b"meta", 10)):
+        at = made.index(kind) - 4
+        made[at : at + 4] = (int.from_bytes(made[at : at + 4], "big") + more).to_bytes(4, "big")
+    at = made.index(pixels.to_bytes(4, "big").replace(b"\xa3", b"\xab"))
+    made[at : at + 4] = (pixels + 8 + 10).to_bytes(4, "big")
+    assert properties < links
+    return bytes(made)
+
+
+def avif_without_alpha_size(samples: NDArray[np.uint8]) -> bytes:
+    """An AVIF whose alpha plane declares no size of its own, as some encoders write them."""
+    data = encode(samples, "AVIF", quality=95)
+    links = data.index(b"ipma")
+    # The second item's properties, of which the first is the size it shares with the colours.
+    at = data.index(b"\0\x02\x04\x01", links)
+    return data[: at + 3] + data[at + 4 : at + 5] + data[at + 4 :]

@@ -11,7 +11,7 @@ from image2model.core.errors import (
     PictureTooSmall,
     SubjectNotFound,
 )
-from image2model.geometry.mask import NEEDED_CONFIDENCE, Mask, find_subject
+from image2model.geometry.mask import NEEDED_SCORE, Mask, find_subject
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.pictures import Picture, decode_picture
 from tests.geometry.mask_scenes import (
@@ -239,7 +239,7 @@ def test_without_an_object_nothing_is_made_up(make: object) -> None:
     assert callable(make)
     with pytest.raises(SubjectNotFound) as caught:
         find_subject(opaque(make()))
-    assert caught.value.details["confidence"] < NEEDED_CONFIDENCE
+    assert caught.value.details["confidence"] < NEEDED_SCORE
     assert "transparent" in caught.value.message
 
 

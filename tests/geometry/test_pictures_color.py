@@ -1,17 +1,23 @@
 """Colours come out as sRGB, whatever the file stores them in."""
 
+from typing import Any
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from image2model.geometry.picture_png import drop_deep
 from image2model.geometry.pictures import check_picture, decode_picture
 from tests.geometry.picture_files import (
     LIMITS,
+    P3_CHART,
     SRGB,
     decode,
     display_p3,
     encode,
+    heic_chart,
     png_chunk,
     raw_png,
     scene,
@@ -48,6 +54,79 @@ def test_display_p3_is_converted(kind: str) -> None:
     kept = decode(checked.data)
     assert "icc_profile" not in kept.info
     assert np.abs(np.asarray(kept.convert("RGB")) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("quarter_turns", range(4))
+def test_heic_is_read_upright_and_in_its_colors(quarter_turns: int) -> None:
+    """No extra is needed; what an iPhone writes comes out as a screen shows it."""
+    data = heic_chart(quarter_turns=quarter_turns)
+    patches = np.array(P3_CHART, np.uint8).repeat(16, 0).repeat(16, 1)
+    expected = p3_shown_in_srgb(np.rot90(patches, quarter_turns))
+    checked = check_picture(data, limits=LIMITS)
+    assert checked.media_type == "image/jpeg"
+    shown = np.asarray(decode(checked.data))
+    assert (checked.height_px, checked.width_px) == shown.shape[:2] == expected.shape[:2]
+    for row in range(8, len(shown), 16):
+        for column in range(8, shown.shape[1], 16):
+            assert color_difference(shown[row, column], expected[row, column]) < 2
+
+
+def color_difference(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """Distance in CIE L*a*b* (1976) of two sRGB colours, 0-255."""
+    both = np.array([[one, other]], np.float32) / 255
+    lab = cv2.cvtColor(both, cv2.COLOR_RGB2LAB)[0]
+    return float(np.linalg.norm(lab[0] - lab[1]))
+
+
+def test_code_points_count_like_a_profile() -> None:
+    """Display P3 may be named by two numbers instead of a profile: cICP, 12 and 13."""
+    samples = muted()
+    code_points = png_chunk(b"cICP", bytes([12, 13, 0, 1]))
+    named = raw_png(samples, depth=8, color_type=2, extra=(code_points,))
+    expected = p3_shown_in_srgb(samples)
+    assert np.abs(decode_picture(named, limits=LIMITS).pixels[..., :3] - expected).max() <= 3
+    plain = raw_png(samples, depth=8, color_type=2)
+    srgb = raw_png(
+        samples, depth=8, color_type=2, extra=(png_chunk(b"cICP", bytes([1, 13, 0, 1])),)
+    )
+    assert check_picture(srgb, limits=LIMITS).data == check_picture(plain, limits=LIMITS).data
+
+
+@pytest.mark.parametrize("gamma", [None, 100_000])
+@pytest.mark.parametrize("turn", [1, 6])
+def test_grey_of_16_bits_is_kept_for_heights(gamma: int | None, turn: int) -> None:
+    """A ramp of 2,000 levels has 8 left in 8 bits, all of which stay readable beside them."""
+    ramp = np.linspace(30_000, 32_000, 40 * 50).astype(np.uint16).reshape(40, 50)
+    extra = [png_chunk(b"gAMA", gamma.to_bytes(4, "big"))] if gamma else []
+    if turn != 1:
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        extra.append(png_chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")))
+    data = raw_png(ramp, depth=16, color_type=0, extra=tuple(extra))
+    checked = check_picture(data, limits=LIMITS)
+    shown = decode(checked.data)
+    assert shown.mode == "L"
+    upright = np.rot90(ramp, -1) if turn == 6 else ramp
+    expected = upright.astype(float)
+    if gamma:
+        expected = 65535 * (1.055 * (upright / 65535) ** (1 / 2.4) - 0.055)
+    assert np.abs(np.asarray(shown) - expected / 257).max() <= 1
+    for read in (data, checked.data, check_picture(checked.data, limits=LIMITS).data):
+        deep = decode_picture(read, limits=LIMITS).deep_grey
+        assert deep is not None
+        assert np.abs(deep - expected).max() <= (40 if gamma else 0)
+    assert check_picture(checked.data, limits=LIMITS).data == checked.data
+    sent = drop_deep(checked.data)
+    assert len(sent) < len(checked.data)
+    assert decode(sent).tobytes() == shown.tobytes()
+    assert decode_picture(sent, limits=LIMITS).deep_grey is None
+    assert drop_deep(sent) == sent
+
+
+def test_deep_colors_say_that_half_of_their_bits_are_used() -> None:
+    samples = np.random.default_rng(3).integers(0, 65_536, (20, 24, 3))
+    checked = check_picture(raw_png(samples, depth=16, color_type=2), limits=LIMITS)
+    assert checked.notes == ("8 of its 16 bits per colour are used",)
 
 
 def test_alpha_survives_a_profile() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from image2model.geometry.relief import (
     carve_heights,
-    lithophane_heights,
+    lightness,
     raise_plate,
     relief_size,
 )
@@ -35,7 +35,7 @@ def test_a_flat_plate_has_its_thickness() -> None:
 def test_dark_is_thick_in_a_lithophane() -> None:
     rgb = np.zeros((40, 40, 3), np.uint8)
     rgb[:, 20:] = 255
-    heights = lithophane_heights(rgb, (40, 40))
+    heights = 1 - lightness(rgb, (40, 40))
     assert heights[:, :19].min() == pytest.approx(1)
     assert heights[:, 21:].max() == pytest.approx(0)
 
@@ -43,6 +43,14 @@ def test_dark_is_thick_in_a_lithophane() -> None:
 def test_only_the_subject_stands_out() -> None:
     coverage = draw_outline("blob", seed=1)
     rgb = np.full((*coverage.shape, 3), 128, np.uint8)
-    heights = carve_heights(rgb, coverage, coverage.shape[::-1])
+    heights = carve_heights(lightness(rgb, coverage.shape[::-1]), coverage)
     assert heights[coverage == 0].max() == 0
     assert heights[coverage == 255].min() > 0.1
+
+
+def test_grey_of_16_bits_has_more_than_256_heights() -> None:
+    ramp = np.linspace(30_000, 32_000, 80 * 60).astype(np.uint16).reshape(60, 80)
+    heights = lightness(ramp, (80, 60))
+    assert len(np.unique(heights)) > 1_500
+    assert heights[0, 0] == pytest.approx(30_000 / 65_535, abs=1e-6)
+    assert heights[-1, -1] == pytest.approx(32_000 / 65_535, abs=1e-6)

@@ -350,6 +350,39 @@ def test_byte_budget_of_a_model_without_indices(flat: bool) -> None:
     assert strays(mesh, read_model(made.content).meshes) < 0.02
 
 
+@pytest.mark.parametrize("faces", [1, 4, 12])
+@pytest.mark.parametrize(
+    "mesh", [box((0, 0, 0), (1, 2, 3)), torus(), house()], ids=lambda m: m.name
+)
+def test_something_is_always_left(mesh: Mesh, faces: int) -> None:
+    """However few faces are asked for: what is left is the thing still, or a note says more."""
+    found = simplify([mesh], faces=faces).meshes
+    assert count_faces(found) > 0
+    assert strays(mesh, found) < 0.08
+    assert area_ratio(mesh, found) > 0.7
+
+
+def test_no_large_part_goes_for_small_ones() -> None:
+    """A figure in front of a house, with faces for one of them."""
+    whole = house()
+    made = simplify([whole, FIGURE], faces=800)
+    assert made.parts_lost == 0
+    assert len(made.meshes) == 2
+    assert area_ratio(whole, made.meshes[:1]) > 0.7
+    assert strays(FIGURE, made.meshes[1:]) < 0.03
+
+
+def test_faces_without_an_area_are_dropped_or_left_alone() -> None:
+    flat = Mesh(
+        name="dots",
+        positions=np.zeros((30, 3), np.float32),
+        faces=np.arange(30, dtype=np.uint32).reshape(-1, 3),
+    )
+    assert simplify([flat], faces=4).meshes == [flat]
+    found = simplify([torus(), flat], faces=500).meshes
+    assert [mesh.name for mesh in found] == ["torus"]
+
+
 def test_box_needs_all_its_faces() -> None:
     cube = box((0, 0, 0), (1, 1, 1))
     assert is_watertight(weld_faces([cube]))

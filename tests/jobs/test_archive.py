@@ -18,14 +18,17 @@ from image2model.core.errors import (
     NotAPicture,
     StorageUnavailable,
 )
+from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Item, Job, KeepPolicy, Problem
 from image2model.jobs.archive import Archive, open_archive
 from image2model.jobs.archive_plan import MODEL, ArchiveRequest, Entry, Kept
+from image2model.jobs.intake import take_picture
 from image2model.jobs.manifest import Manifest, Written
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.testing.tiny_model import tiny_glb
-from tests.rig import Rig
+from tests.geometry.picture_files import png_chunk
+from tests.rig import Rig, disc_png, once
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +84,30 @@ async def test_what_was_given_up_for_a_file_is_told(rig: Rig) -> None:
     files = {"manifest.json": manifest.to_json(table=table), "manifest.csv": table}
     assert manifest_of(files)["items"][0]["files"][0]["notes"] == list(notes)
     assert table_of(files)[0]["stl_notes"] == "the texture. simplified"
+
+
+async def test_credentials_of_pictures_are_told(rig: Rig) -> None:
+    """What an upload says of its origin goes from its copy, not from the records."""
+    source_type = b"http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    plain = disc_png("mug")
+    signed = plain[:33] + png_chunk(b"caBX", b"jumb c2pa " + source_type) + plain[33:]
+    picture = await take_picture(rig.context, once(signed), view=View.FRONT)
+    assert picture.credentials == ("C2PA",)
+    kept = b"".join([chunk async for chunk in rig.context.artifacts.read(picture.artifact)])
+    assert b"c2pa" not in kept
+    item = NewItem(name="mug", pictures=[picture])
+    job = await submit_job(rig.context, ANNA, JobRequest(), [item])
+    await rig.run_dispatched()
+    files = await unpacked(await opened(rig, job))
+    [told] = manifest_of(files)["items"][0]["pictures"]
+    assert told["sha256"] == sha256(signed).hexdigest()
+    assert told["credentials"] == ["C2PA"]
+    assert told["digital_source_type"] == "trainedAlgorithmicMedia"
+    assert "C2PA" in told["notes"][0]
+    [line] = table_of(files)
+    assert line["picture_credentials"] == "C2PA"
+    assert line["digital_source_type"] == "trainedAlgorithmicMedia"
+    assert line["generator"] == job.generator
 
 
 async def test_scores_are_told_on_wish(rig: Rig) -> None:

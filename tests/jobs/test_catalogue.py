@@ -27,7 +27,10 @@ def test_every_wrong_option_is_named(rig: Rig) -> None:
     problems = " ".join(caught.value.details["problems"])
     assert "quality" in problems
     assert "10 is greater than the maximum of 9" in problems
-    assert "there is no option 'sede'; the options are quality, seed" in problems
+    assert (
+        "there is no option 'sede' (did you mean 'seed'?); the options are quality, seed"
+        in problems
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,28 +2,35 @@
 
 import io
 import json
+import struct
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import pytest
 
 from image2model.core.errors import FileNotInResult, FormatUnsupported
+from image2model.core.generator import GeneratorId, Price
 from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Handle, Item
-from image2model.core.states import ItemState
+from image2model.core.rules import offered_usd
+from image2model.core.states import AttemptState, ItemState
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.formats.convert import convert_file
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.control import retry_items
 from image2model.jobs.download import find_model, make_model
 from image2model.jobs.report import report_item
 from image2model.jobs.sprite import find_sprite
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.provider import Delivery, ProvidedFile, Work
+from image2model.providers.function import FunctionProvider
 from image2model.testing.scripted_provider import SCRIPTED, ScriptedProvider
 from image2model.testing.tiny_model import tiny_glb
-from tests.rig import Rig
+from tests.rig import Rig, disc_png
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +58,7 @@ async def delivered(rig: Rig, name: str, content: bytes) -> Item:
     rig.context = replace(rig.context, catalogue=Catalogue([provider], default=SCRIPTED))
     rig.keeper, rig.runner = rig.worker("one")
     job = await rig.submit(ANNA, "mug")
-    await rig.run_dispatched()
+    await rig.run_on(minutes=2)
     (item,) = (await rig.store.get_job(job.id)).items
     return item
 
@@ -132,8 +139,95 @@ async def test_what_cannot_be_read_is_kept_without_a_picture(
     assert str(item.result.facts["not_read"]).startswith("The 3D file cannot be used: ")
 
 
-async def test_damaged_glb_fails_the_item(rig: Rig) -> None:
-    item = await delivered(rig, "model.glb", tiny_glb()[:-9])
+def _png() -> bytes:
+    return disc_png("mug")
+
+
+def _longer() -> bytes:
+    return tiny_glb() + bytes(8)
+
+
+def _text_archive() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("readme.txt", "Sorry.")
+    return out.getvalue()
+
+
+NO_MODELS: Mapping[str, tuple[str, bytes, str]] = {
+    "five bytes": ("model.glb", b"hello", "no 3D model"),
+    "nothing": ("model.glb", b"", "empty"),
+    "a picture": ("model.glb", _png(), "no 3D model"),
+    "a page": ("model.glb", b"<!doctype html><title>Sorry</title>", "no 3D model"),
+    "cut": ("model.glb", tiny_glb()[:-9], "bytes instead of"),
+    "cut, by another name": ("model.fbx", tiny_glb()[:-9], "bytes instead of"),
+    "too long": ("model.glb", _longer(), "bytes instead of"),
+    "JSON": ("model.glb", b'{"error": "out of credit"}', "no 3D model"),
+    "text called OBJ": ("model.obj", b"Service unavailable\n", "no 3D model"),
+    "a picture called FBX": ("model.fbx", _png(), "no 3D model"),
+    "an archive of text": ("model.zip", _text_archive(), "no 3D model in the archive"),
+    "a GLB of nothing": ("model.glb", b"glTF" + struct.pack("<II", 2, 20) + bytes(8), "chunk"),
+}
+
+
+@pytest.mark.parametrize("case", NO_MODELS)
+async def test_what_is_no_model_is_not_delivered(rig: Rig, case: str) -> None:
+    """Whoever makes it; and making it again is offered, not done."""
+    name, content, complaint = NO_MODELS[case]
+    item = await delivered(rig, name, content)
     assert item.state is ItemState.FAILED
+    assert item.result is None
     assert item.problem is not None
     assert item.problem.code == "provider_result_invalid"
+    assert complaint in item.problem.message
+    assert offered_usd(item) == 0.2
+    assert [(one.state, one.cost_usd) for one in item.attempts] == [
+        (AttemptState.ACCEPTED, Decimal("0.20"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "made_as", "known_as"),
+    [
+        ("model.glb", "usdz", "usdz"),
+        ("model.glb", "stl", "stl"),
+        ("model.glb", "ply", "ply"),
+        ("model.fbx", "glb", "glb"),
+        ("model", "glb", "glb"),
+        ("model.bin", "3mf", "3mf"),
+        ("model.GLB", "glb", "GLB"),
+        ("model.stl", "obj.zip", "zip"),
+    ],
+)
+async def test_its_format_is_by_its_bytes(rig: Rig, name: str, made_as: str, known_as: str) -> None:
+    content = convert_file(tiny_glb(), Conversion(format=made_as), name="m").content
+    item = await delivered(rig, name, content)
+    assert item.state is ItemState.SUCCEEDED
+    assert item.mesh is not None
+    assert (item.mesh.name, item.mesh.format) == (f"mug.{known_as}", known_as.lower())
+
+
+@pytest.mark.parametrize("content", [b"hello", b"", _png(), tiny_glb()[:-9]])
+async def test_plug_in_that_makes_no_model(rig: Rig, content: bytes) -> None:
+    """What costs nothing fails at once, and is made anew by a retry."""
+    asked: list[str] = []
+
+    async def make(work: Work) -> bytes:
+        asked.append(work.name)
+        return content if len(asked) == 1 else tiny_glb()
+
+    card = replace(rig.provider.cards()[0], id=GeneratorId("acme/cube"), price=Price())
+    catalogue = Catalogue([FunctionProvider("acme", [card], make)], default=card.id)
+    rig.context = replace(rig.context, catalogue=catalogue)
+    rig.keeper, rig.runner = rig.worker("one")
+    job = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    (item,) = (await rig.store.get_job(job.id)).items
+    assert (item.state, item.attempts[0].state) == (ItemState.FAILED, AttemptState.FAILED)
+    assert item.problem is not None
+    assert item.problem.code == "provider_result_invalid"
+    assert offered_usd(item) is None
+    await retry_items(rig.context, ANNA, job.id)
+    await rig.run_dispatched()
+    (item,) = (await rig.store.get_job(job.id)).items
+    assert (item.state, len(asked)) == (ItemState.SUCCEEDED, 2)

@@ -61,7 +61,9 @@ async def test_nothing_is_copied(rig: Rig) -> None:
 )
 async def test_what_is_no_model_is_refused(rig: Rig, content: bytes, complaint: str) -> None:
     rig.web.files["https://scripted.invalid/request-1.glb"] = content
-    (item,) = (await made(rig, "mug")).items
+    job = await made(rig, "mug")
+    await rig.run_on()
+    (item,) = (await rig.store.get_job(job.id)).items
     assert item.state is ItemState.FAILED
     assert item.problem is not None
     assert item.problem.code == "provider_result_invalid"

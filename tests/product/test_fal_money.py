@@ -60,6 +60,73 @@ async def test_budget_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, p
             assert product.paid == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("action", "keep"), [("mesh_html", "keep"), ("files_expire", "links"), ("files_expire", "keep")]
+)
+async def test_what_was_charged_is_shown_and_never_charged_again_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, keep: str
+) -> None:
+    """By a retry of the item or of the job; by a decision it is, and both charges stay."""
+    hasty = {"IMAGE2MODEL_COLLECT_S": "1", "IMAGE2MODEL_BUDGET__DAY_USD": "0.5"}
+    async with running(tmp_path, monkeypatch, environment=hasty) as product:
+        product.fal.add_fault("run", action, times=1)
+        if action == "files_expire":
+            product.fal.remove_fault()
+            product.fal.add_fault("run", action, times=1, options={"after_s": 0.0})
+        job = await product.made("mug", keep=keep)
+        url = f"/api/v1/jobs/{job['id']}"
+        for path in ("retry", "items/0/retry"):
+            insist_charged_once(job)
+            ledger = (await product.http.get("/api/v1/ledger")).json()["entries"]
+            assert [(one["cost_usd"], one["state"]) for one in ledger] == [(0.3, "accepted")]
+            account = (await product.http.get("/api/v1/account")).json()
+            assert account["day_spent_usd"] == 0.3
+            # Nor is there money for another one.
+            other = await product.made("vase")
+            assert other["items"][0]["error"]["code"] == "budget_exceeded"
+            reply = await product.http.post(f"{url}/{path}")
+            assert reply.status_code == 200, reply.text
+            job = await product.finished(job["id"])
+        insist_charged_once(job)
+        assert product.paid == [1]
+        assert product.fal.account().billed_usd == pytest.approx(0.3)
+        decision = {"resolution": "resubmit"}
+        reply = await product.http.post(f"{url}/items/0/resolve", json=decision)
+        assert reply.status_code == 200, reply.text
+        refused = await product.finished(job["id"])
+        # A decision is no way around the budget either.
+        assert refused["items"][0]["error"]["code"] == "budget_exceeded"
+        assert product.paid == [1]
+
+
+def insist_charged_once(job: dict[str, Any]) -> None:
+    (item,) = job["items"]
+    assert (item["state"], item["error"]["code"]) == ("failed", "provider_result_invalid")
+    assert item["error"]["details"]["resubmit_usd"] == 0.3
+    (attempt,) = item["attempts"]
+    assert (attempt["state"], attempt["cost_usd"]) == ("accepted", 0.3)
+    assert job["cost"]["booked_usd"] == pytest.approx(0.3)
+
+
+async def test_decision_to_pay_again_is_refused_where_it_is_not_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, monkeypatch) as product:
+        # To a host that our own rules forbid to read from.
+        product.fal.add_fault("download", "redirect")
+        job = await product.made("mug")
+        url = f"/api/v1/jobs/{job['id']}"
+        reply = await product.http.post(f"{url}/items/0/resolve", json={"resolution": "resubmit"})
+        assert reply.status_code == 409
+        assert reply.json()["code"] == "wrong_state"
+        product.fal.remove_fault()
+        await product.http.post(f"{url}/retry")
+        done = await product.finished(job["id"])
+        assert done["items"][0]["state"] == "succeeded"
+        assert costs(done) == (0.3, 0.3)
+        assert product.paid == [1]
+
+
 async def test_exhausted_account_stops_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

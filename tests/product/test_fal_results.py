@@ -11,6 +11,10 @@ from tests.product.fal_product import running
 pytestmark = pytest.mark.anyio
 
 
+HASTY = {"IMAGE2MODEL_COLLECT_S": "1"}
+"""What is paid for is not fetched again for minutes."""
+
+
 def model_url(job: dict[str, object], extension: str = "glb") -> str:
     return f"/api/v1/jobs/{job['id']}/items/0/model.{extension}"
 
@@ -110,11 +114,13 @@ async def test_links_job_ends_with_its_files(
 async def test_links_to_no_model_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
-    async with running(tmp_path, monkeypatch) as product:
+    async with running(tmp_path, monkeypatch, environment=HASTY) as product:
         product.fal.add_fault("run", action)
         job = await product.made("mug", keep="links")
         (item,) = job["items"]
         assert (item["state"], item["error"]["code"]) == ("failed", "provider_result_invalid")
+        assert item["error"]["details"]["resubmit_usd"] == 0.3
+        assert product.paid == [1]
 
 
 async def test_other_format_under_a_wrong_name_is_known(

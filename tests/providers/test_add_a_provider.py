@@ -60,7 +60,7 @@ def tools_of(rig: Rig) -> ProviderTools:
 @pytest.mark.usefixtures("installed")
 async def test_the_guide_works(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
-    providers = create_providers(tools_of(rig), config_of=lambda _name: {})
+    providers = create_providers(tools_of(rig), config_of=lambda _name: {}).usable
     context = replace(rig.context, catalogue=Catalogue(providers, default=CUBE))
     rig.context = context
     job = await rig.submit(OwnerId("local"), "die", "box", request=JobRequest())
@@ -83,7 +83,7 @@ def test_each_provider_sees_its_own_settings(tmp_path: Path) -> None:
         return {"key": f"secret of {name}"}
 
     tools = tools_of(Rig(tmp_path))
-    providers: list[Provider] = list(create_providers(tools, config_of=config_of))
+    providers: list[Provider] = list(create_providers(tools, config_of=config_of).usable)
     assert asked == sorted(provider.name for provider in providers)
     assert {"acme", "fal", "local"} <= set(asked)
     assert "secret" not in repr(replace(tools, config=config_of("acme")))

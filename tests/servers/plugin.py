@@ -3,7 +3,7 @@ Fixtures: real servers.
 
 `postgres_server`, `redis_server` and `s3_server` run for all tests of a process, so leave them
 running and healthy. `postgres_url` and `redis_url` are empty databases on them, `s3_url` an empty
-bucket. A test that stops or kills a
+bucket; `pgbouncer_url` is such a database behind a pool. A test that stops or kills a
 server starts its own: `with new_redis(keeps=True) as server: …`.
 """
 
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import postgres, redis
+from tests.servers import pgbouncer, postgres, redis
+from tests.servers.pgbouncer import PgBouncerServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 from tests.servers.s3 import BUCKET, S3Server
@@ -38,6 +39,14 @@ def postgres_server(new_postgres: Callable[..., PostgresServer]) -> Iterator[Pos
     """The PostgreSQL of this test process."""
     with new_postgres() as server:
         yield server
+
+
+@pytest.fixture
+def pgbouncer_url(postgres_server: PostgresServer, postgres_url: str) -> Iterator[str]:
+    """The URL of a new, empty database behind a PgBouncer that pools transactions."""
+    _need(pgbouncer.PROGRAM)
+    with PgBouncerServer(postgres_server.port) as server:
+        yield server.url(postgres_url.rpartition("/")[2])
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 /** What this browser remembers of its user. */
 import { createContext } from 'svelte';
-import type { KeepPolicy, Options } from './api/types';
+import type { Options } from './api/types';
 import { AS_MADE, type DownloadChoices } from './download/choices';
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -9,10 +9,8 @@ interface Kept {
   theme?: Theme;
   generator?: string | null;
   options?: Record<string, Options>;
-  keep?: KeepPolicy | null;
-  budgetUsd?: number | null;
   layout?: 'grid' | 'list';
-  download?: Partial<DownloadChoices>;
+  download?: Partial<Pick<DownloadChoices, 'format' | 'formats'>>;
 }
 
 /** The page's first script reads the theme under this name, too. */
@@ -22,23 +20,27 @@ export class Preferences {
   theme = $state<Theme>('system');
   generator = $state<string | null>(null);
   layout = $state<'grid' | 'list'>('grid');
-  download = $state.raw<DownloadChoices>(AS_MADE);
+  /** In which formats models were downloaded last: one, and all in one file. */
+  format = $state(AS_MADE.format);
+  formats = $state.raw<string[]>(AS_MADE.formats);
   /** Chosen options by generator id, only those that differ from the defaults. */
   options = $state.raw<Record<string, Options>>({});
-  /** What happens to results that a provider has; null: as the server says. */
-  keep = $state<KeepPolicy | null>(null);
-  /** The most that a job may cost, in US dollars; null: no limit. */
-  budgetUsd = $state<number | null>(null);
 
   constructor() {
     const kept = read();
     this.theme = kept.theme ?? 'system';
     this.generator = kept.generator ?? null;
     this.options = kept.options ?? {};
-    this.keep = kept.keep ?? null;
-    this.budgetUsd = kept.budgetUsd ?? null;
     this.layout = kept.layout ?? 'grid';
-    this.download = { ...AS_MADE, ...kept.download };
+    this.format = kept.download?.format ?? AS_MADE.format;
+    this.formats = kept.download?.formats ?? AS_MADE.formats;
+  }
+
+  /** Remembers in which formats somebody downloaded; limits and sizes are of one download. */
+  rememberFormats({ format, formats }: DownloadChoices, all: boolean): void {
+    if (all) this.formats = formats;
+    else this.format = format;
+    this.save();
   }
 
   setOptions(generator: string, options: Options): void {
@@ -47,9 +49,10 @@ export class Preferences {
   }
 
   save(): void {
-    const { theme, generator, options, keep, budgetUsd, layout, download } = this;
+    const { theme, generator, options, layout, format, formats } = this;
     try {
-      const kept: Kept = { theme, generator, options, keep, budgetUsd, layout, download };
+      const download = { format, formats };
+      const kept: Kept = { theme, generator, options, layout, download };
       localStorage.setItem(KEY, JSON.stringify(kept));
     } catch {
       // Storage is full or forbidden: the choice holds until the page is left.

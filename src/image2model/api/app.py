@@ -27,6 +27,7 @@ def create_api(
     keys_only: bool = False,
     pace: Pace | None = None,
     web_app: Path | None = None,
+    base_path: str = "",
 ) -> FastAPI:
     """
     Make the API over *context*, which somebody else opens and closes.
@@ -37,6 +38,7 @@ def create_api(
         keys_only: Refuse callers without an API key; else each browser has jobs of its own.
         pace: How often watchers hear something; None: as for people.
         web_app: Folder of the built web app; None: the API alone.
+        base_path: The path below which a proxy offers it, such as `/3d`; "": none.
 
     Returns:
         An ASGI application. `api.server.serve_api` runs it so that open streams end in time.
@@ -62,6 +64,7 @@ def create_api(
         jobs_rate=Rate(context.rules.jobs_per_minute, context.clock),
         fetch_rate=Rate(context.rules.fetches_per_minute, context.clock),
         keys_only=keys_only,
+        base_path=base_path,
     )
     for router in ROUTERS:
         api.include_router(router, prefix=PREFIX)
@@ -69,10 +72,12 @@ def create_api(
     if web_app is None:
         api.add_api_route("/", index, include_in_schema=False)
     else:
-        api.router.default = WebApp(web_app, otherwise=api.router.default)
+        api.router.default = WebApp(web_app, base_path=base_path, otherwise=api.router.default)
     # The last one added is the first to see a request.
     api.add_middleware(guards.CrossSiteGuard)
     api.add_middleware(guards.HostGuard, allowed=allowed_hosts)
     api.add_middleware(guards.BodyGuard)
     api.add_middleware(guards.SecurityHeaders)
+    if base_path:
+        api.add_middleware(guards.BelowPath, base_path=base_path)
     return api

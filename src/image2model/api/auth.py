@@ -23,6 +23,8 @@ from image2model.jobs.rates import Rate
 
 COOKIE = "image2model_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
+SECURE_COOKIE_BELOW_PATH = f"__Secure-{COOKIE}"
+"""In place of the one before where the server is offered below a path: that one needs the root."""
 """The prefix binds it to this host and to https (RFC 6265bis, section 4.1.3.2)."""
 
 NOBODY = OwnerId("nobody")
@@ -81,7 +83,7 @@ def set_session(request: Request, response: Response, token: str, *, life: timed
         _cookie(request),
         token,
         max_age=int(life.total_seconds()),
-        path="/",
+        path=_cookie_path(request),
         secure=is_secure(request),
         httponly=True,
         samesite="lax",
@@ -91,7 +93,11 @@ def set_session(request: Request, response: Response, token: str, *, life: timed
 def forget_session(request: Request, response: Response) -> None:
     """Have the browser forget its token."""
     response.delete_cookie(
-        _cookie(request), path="/", secure=is_secure(request), httponly=True, samesite="lax"
+        _cookie(request),
+        path=_cookie_path(request),
+        secure=is_secure(request),
+        httponly=True,
+        samesite="lax",
     )
 
 
@@ -101,7 +107,15 @@ def session_token(request: Request) -> str | None:
 
 
 def _cookie(request: Request) -> str:
-    return SECURE_COOKIE if is_secure(request) else COOKIE
+    if not is_secure(request):
+        return COOKIE
+    return SECURE_COOKIE if _cookie_path(request) == "/" else SECURE_COOKIE_BELOW_PATH
+
+
+def _cookie_path(request: Request) -> str:
+    """Tell below which path the cookie is sent: not to what else the host serves."""
+    parts: Parts = request.app.state.parts
+    return parts.base_path or "/"
 
 
 def is_secure(request: Request) -> bool:

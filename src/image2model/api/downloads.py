@@ -11,11 +11,13 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from image2model.api.errors import http_problem
+from image2model.api.packing import is_known
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
 from image2model.jobs.context import Context
 from image2model.jobs.convert import made_by
 from image2model.jobs.download import Found, Model, convert_model, read_found, read_preview
+from image2model.jobs.thumbnail import THUMBNAIL_NAME, Thumbnail
 
 MEDIA_TYPES: Mapping[str, str] = {
     "avif": "image/avif",
@@ -41,9 +43,10 @@ _MOST_NOTES = 12
 _OTHER = "application/octet-stream"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _MAY_CHANGE = "private, no-cache"
-"""Pictures of a draft are replaced under the same address; their ETag tells."""
+"""Pictures of a draft are replaced, and items made again, under the same address; ETags tell."""
 
-_NEVER_CHANGES = "private, max-age=86400"
+_OF_THIS_VERSION = "private, max-age=31536000, immutable"
+"""The address names what is behind it, so that no browser ever asks again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class Download:
     media_type: str
     etag: str
     inline: bool = False
-    cache_control: str = _NEVER_CHANGES
+    cache_control: str = _MAY_CHANGE
 
     def headers(self) -> dict[str, str]:
         """List the headers of the answer, apart from its length."""
@@ -246,7 +249,31 @@ def picture_download(picture: Picture, *, name: str) -> Download:
         media_type=picture.media_type,
         etag=picture.sha256,
         inline=True,
-        cache_control=_MAY_CHANGE,
+    )
+
+
+def keep_version(answer: Response, version: str | None) -> Response:
+    """Let the browser keep *answer* for as long as it likes if the address names its *version*."""
+    if version and answer.status_code in {200, 304}:
+        answer.headers["Cache-Control"] = _OF_THIS_VERSION
+    return answer
+
+
+def thumbnail_download(thumbnail: Thumbnail, *, asked: str | None) -> Download:
+    """
+    Describe a small rendition of a picture.
+
+    Args:
+        thumbnail: What is sent.
+        asked: The version that the address names; None: none.
+    """
+    known = asked == thumbnail.version
+    return Download(
+        name=THUMBNAIL_NAME,
+        media_type="image/webp",
+        etag=thumbnail.artifact,
+        inline=True,
+        cache_control=_OF_THIS_VERSION if known else _MAY_CHANGE,
     )
 
 
@@ -260,9 +287,7 @@ def _digest(url: str | None) -> str:
 
 
 def _is_known(request: Request, download: Download) -> bool:
-    known = request.headers.get("if-none-match", "")
-    tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
-    return "*" in tags or f'"{download.etag}"' in tags
+    return is_known(request.headers.get("if-none-match", ""), f'"{download.etag}"')
 
 
 def _not_modified(download: Download) -> Response:

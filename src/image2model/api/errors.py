@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,13 +15,15 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from image2model.core import errors
+from image2model.core.close_names import did_you_mean
 from image2model.core.errors import (
     Image2ModelError,
     InvalidRequest,
     ProviderUnavailable,
     TooManyRequests,
 )
-from image2model.wire.models import ProblemOut
+from image2model.wire.adjust import AdjustIn
+from image2model.wire.models import DraftIn, JobFormIn, ProblemOut
 
 _log = logging.getLogger(__name__)
 
@@ -106,6 +109,8 @@ _HTTP_CODES = {
 }
 INTERNAL_ERROR = "internal_error"
 
+_FIELDS = sorted({*DraftIn.model_fields, *JobFormIn.model_fields, *AdjustIn.model_fields})
+
 _TITLES = {413: "Content Too Large", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 """As RFC 9110 has them; Python before 3.13 knows older ones."""
 
@@ -189,7 +194,7 @@ async def on_product_error(request: Request, error: Exception) -> Response:
 async def on_invalid_request(_request: Request, error: Exception) -> Response:
     """Answer a request whose fields do not fit, naming the first one and listing all."""
     assert isinstance(error, RequestValidationError)
-    faults = [(_field_of(fault["loc"]), _sentence(fault["msg"])) for fault in error.errors()]
+    faults = [(_field_of(fault["loc"]), _fault(fault)) for fault in error.errors()]
     field, reason = faults[0]
     invalid = InvalidRequest(field=field, reason=reason)
     invalid.details = {
@@ -205,8 +210,21 @@ def _field_of(place: tuple[int | str, ...]) -> str:
     return ".".join(path[1:] if len(path) > 1 else path)
 
 
+def _fault(fault: Mapping[str, Any]) -> str:
+    """Say what is wrong with a field, and what was probably meant."""
+    name, given = str(fault["loc"][-1]), fault.get("input")
+    if fault["type"] == "extra_forbidden":
+        return f"is no field.{did_you_mean(name, _FIELDS)}"
+    said = _sentence(fault["msg"])
+    if fault["type"] == "literal_error" and isinstance(given, str):
+        return said + did_you_mean(given, re.findall("'([^']*)'", fault["ctx"]["expected"]))
+    return said
+
+
 def _sentence(text: str) -> str:
-    return f"is not acceptable: {text}."
+    # pydantic says of our own checks what kind of exception they raised.
+    plain = re.sub("^(Value|Assertion) error, ", "", text)
+    return f"is not acceptable: {plain.rstrip('.')}."
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:

@@ -32,6 +32,40 @@ SECURITY_HEADERS = {
 """Where a route sets one itself, its own counts."""
 
 
+class BelowPath:
+    """
+    Serves below *base_path*, whether the proxy before us removes it from addresses or not.
+
+    Addresses in answers begin at the server's own root, as the API describes them; only headers
+    that browsers follow by themselves must name the path.
+    """
+
+    def __init__(self, app: ASGIApp, base_path: str) -> None:
+        self._app = app
+        self._base_path = base_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if f"{scope['path']}/".startswith(f"{self._base_path}/"):
+            below = scope["path"].removeprefix(self._base_path) or "/"
+            raw = scope.get("raw_path") or b""
+            raw_below = raw.removeprefix(self._base_path.encode()) or b"/"
+            scope = {**scope, "path": below, "raw_path": raw_below}
+
+        async def send_located(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                location = headers.get("location", "")
+                if location.startswith("/"):
+                    headers["location"] = self._base_path + location
+            await send(message)
+
+        await self._app(scope, receive, send_located)
+
+
 class SecurityHeaders:
     """Adds `SECURITY_HEADERS` to every answer, and turns what nobody expected into a 500."""
 

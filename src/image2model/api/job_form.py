@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from image2model.api.multipart import MultipartReader, Part
+from image2model.core.close_names import did_you_mean
 from image2model.core.errors import InvalidRequest, NoPictures, TooManyItems, UploadTooLarge
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import KeepPolicy
@@ -56,7 +57,8 @@ async def read_job_form(
     async with receive_pictures(context) as intake:
         reading = _Reading(context, intake)
         form = await reading.read(request)
-        rows = await parse_sheet(context, reading.sheet) if reading.sheet else ()
+        sheet = await parse_sheet(context, reading.sheet) if reading.sheet else None
+        rows = sheet.rows if sheet else ()
         wanted = with_generator(rows, _job_request(form, idempotency_key, reuse=form.reuse))
         items = await intake.hand_over(_groups(form), rows=rows)
     return wanted, items
@@ -89,7 +91,8 @@ class _Reading:
             raise InvalidRequest(field=part.name, reason="was sent twice.")
         if part.name not in JobFormIn.model_fields:
             known = ", ".join(JobFormIn.model_fields)
-            raise InvalidRequest(field=part.name, reason=f"is no field; known are {known}.")
+            hint = did_you_mean(part.name, JobFormIn.model_fields)
+            raise InvalidRequest(field=part.name, reason=f"is no field.{hint} Known are {known}.")
         self._fields[part.name] = await part.text()
         if part.name == "views":
             groups = _groups(_valid_form({"views": self._fields["views"]})) or ()
@@ -190,5 +193,5 @@ def _media_type(request: Request) -> str:
 
 
 def _as_request_error(error: ValidationError) -> RequestValidationError:
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    faults = error.errors(include_url=False)
     return RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults])

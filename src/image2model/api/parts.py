@@ -21,6 +21,7 @@ class Parts:
         jobs_rate: How often a caller may make a job.
         fetch_rate: How often a caller may have a picture fetched.
         keys_only: Whether callers without an API key are refused.
+        base_path: The path below which browsers find the server; "": none.
     """
 
     context: Context
@@ -28,6 +29,7 @@ class Parts:
     jobs_rate: Rate
     fetch_rate: Rate
     keys_only: bool
+    base_path: str
 
 
 async def parts_of(request: Request) -> Parts:

@@ -50,7 +50,8 @@ def reference_page() -> str:
             f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<style>{_STYLE}</style></head><body><h1>{title}</h1>",
-            f'<p>For programs: <a href="{OPENAPI_PATH}">{OPENAPI_PATH}</a></p>',
+            # Relative, for the server may be offered below a path.
+            f'<p>For programs: <a href="v1/openapi.json">{OPENAPI_PATH}</a></p>',
             _prose(document["info"]["description"]),
             _contents(document),
             *(_section(tag, document) for tag in document["tags"]),

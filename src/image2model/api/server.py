@@ -1,6 +1,7 @@
 """Run the API with uvicorn so that open streams never hold up its end."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,9 +101,14 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        # Another address would do: this one is of another machine, or the name of none.
+        of_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        setting, other = ("HOST", "127.0.0.1") if of_host else ("PORT", "8001")
+        reason = (error.strerror or str(error)).rstrip(".")
         raise InvalidSetting(
-            setting="IMAGE2MODEL_SERVE__PORT",
-            reason=f"cannot listen on {host}, port {port}: {error.strerror or error}.",
+            setting=f"IMAGE2MODEL_SERVE__{setting}",
+            reason=f"cannot listen on {host}, port {port}: {reason}. Example: "
+            f"IMAGE2MODEL_SERVE__{setting}={other}",
         ) from error
 
 

@@ -1,6 +1,5 @@
 """Core objects as the JSON of the HTTP API."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -8,13 +7,13 @@ from image2model.core.errors import GeneratorNotFound
 from image2model.core.generator import GeneratorCard, Price, View
 from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
-from image2model.core.sheet import SheetRow
 from image2model.core.states import AttemptState, ItemState, JobState
-from image2model.geometry.picture_types import readable_types
+from image2model.geometry.picture_types import PictureType
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.estimate import Estimate
 from image2model.jobs.progress import job_eta_s, job_fraction
-from image2model.jobs.sheet_file import SHEET_BYTES
+from image2model.jobs.sheet_file import SHEET_BYTES, SheetFile
+from image2model.jobs.thumbnail import THUMBNAIL_NAME, version_of
 from image2model.ports.jobstore import LedgerEntry
 from image2model.wire.models import (
     AttemptOut,
@@ -32,6 +31,7 @@ from image2model.wire.models import (
     JobSummary,
     LedgerEntryOut,
     LimitsOut,
+    ListedJob,
     PictureView,
     PriceOut,
     ResultOut,
@@ -41,6 +41,8 @@ from image2model.wire.models import (
 )
 
 PREFIX = "/api/v1"
+
+_COVERS = 4
 
 
 def job_url(job: JobId) -> str:
@@ -81,7 +83,15 @@ def job_summary(context: Context, job: Job) -> JobSummary:
         expires_at=job.expires_at,
         keep=job.keep.value,
         starred=job.starred,
+        stored_bytes=_stored_bytes(job),
     )
+
+
+def listed_job(context: Context, job: Job) -> ListedJob:
+    """Show *job*, read with its items, as a line of a list."""
+    shown = [item for item in job.items if item.pictures][:_COVERS]
+    covers = [_thumb_url(item.pictures[0], item_url(item)) for item in shown]
+    return ListedJob(**dict(job_summary(context, job)), covers=covers)
 
 
 def job_out(context: Context, job: Job) -> JobOut:
@@ -184,7 +194,7 @@ def limits_out(rules: Rules) -> LimitsOut:
         picture_pixels=rules.picture.max_pixels,
         picture_min_px=rules.picture.min_side_px,
         picture_max_px=rules.picture.max_side_px,
-        picture_types=[kind.value for kind in readable_types()],
+        picture_types=[kind.value for kind in PictureType],
         sheet_bytes=SHEET_BYTES,
         unfinished_jobs=rules.unfinished_jobs_per_owner,
         keep=rules.keep.value,
@@ -193,7 +203,7 @@ def limits_out(rules: Rules) -> LimitsOut:
     )
 
 
-def sheet_out(rows: Sequence[SheetRow]) -> SheetOut:
+def sheet_out(sheet: SheetFile) -> SheetOut:
     """Show a spreadsheet as it is understood."""
     return SheetOut(
         rows=[
@@ -205,8 +215,10 @@ def sheet_out(rows: Sequence[SheetRow]) -> SheetOut:
                 generator=row.generator,
                 metadata=dict(row.metadata),
             )
-            for row in rows
-        ]
+            for row in sheet.rows
+        ],
+        title=sheet.title,
+        notes=list(sheet.notes),
     )
 
 
@@ -283,10 +295,30 @@ def _view_out(picture: Picture, url: str) -> PictureView:
     return PictureView(
         view=picture.view.value,
         url=f"{url}/views/{picture.view}",
+        thumb_url=_thumb_url(picture, url),
         file_name=picture.file_name,
         width_px=picture.width_px,
         height_px=picture.height_px,
+        notes=list(picture.notes),
+        credentials=list(picture.credentials),
+        source_type=picture.source_type,
     )
+
+
+def _thumb_url(picture: Picture, url: str) -> str:
+    return f"{url}/views/{picture.view}/{THUMBNAIL_NAME}?v={version_of(picture)}"
+
+
+def _stored_bytes(job: Job) -> int:
+    """Tell what *job* takes up here; a file that several items share counts once."""
+    pictures = {one.artifact: one.size_bytes for item in job.items for one in item.pictures}
+    files = {
+        file.artifact: file.size_bytes or 0
+        for item in job.items
+        for file in (item.result.files if item.result else ())
+        if file.artifact is not None
+    }
+    return sum(pictures.values()) + sum(files.values())
 
 
 def _file_out(file: ResultFile, url: str) -> FileOut:

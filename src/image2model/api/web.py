@@ -4,13 +4,15 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from image2model.api.packing import best_encoding, is_known
 
 BUILT = Path(__file__).resolve().parent.parent / "webapp"
 """Where the build writes; absent in a checkout where nobody built it."""
@@ -32,6 +34,7 @@ _IMMUTABLE = "/_app/immutable/"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 _API = "/api/"
+_FROM_ROOT = re.compile(r"""(\b(?:href|src)="|\bimport\(")/(?!/)""")
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -67,10 +70,13 @@ class WebApp:
     Args:
         folder: What the build wrote.
         otherwise: Answers everything else.
+        base_path: The path below which browsers find it; "": none.
     """
 
-    def __init__(self, folder: Path, otherwise: ASGIApp) -> None:
-        self._files = read_files(folder)
+    def __init__(self, folder: Path, otherwise: ASGIApp, *, base_path: str = "") -> None:
+        self._files = dict(read_files(folder))
+        if base_path:
+            self._files[_INDEX] = _moved(self._files[_INDEX], base_path)
         self._policy = page_policy(self._files[_INDEX].content[""])
         self._otherwise = otherwise
 
@@ -96,9 +102,10 @@ class WebApp:
         }
         if file.media_type.startswith("text/html"):
             headers["Content-Security-Policy"] = self._policy
-        if file.etag in asked.get("if-none-match", ""):
+        if is_known(asked.get("if-none-match", ""), file.etag):
             return Response(status_code=304, headers=headers)
-        encoding = _best_encoding(asked.get("accept-encoding", ""), file)
+        offered = tuple(coding for coding in file.content if coding)
+        encoding = best_encoding(asked.get("accept-encoding", ""), offered)
         if encoding:
             headers["Content-Encoding"] = encoding
         return Response(file.content[encoding], media_type=file.media_type, headers=headers)
@@ -130,15 +137,27 @@ def _read(path: Path, *, immutable: bool) -> WebFile:
         content={**packed, "": plain},
         media_type=_MEDIA_TYPES[path.suffix],
         cache_control=_FOR_EVER if immutable else _ASK_AGAIN,
-        etag=f'"{hashlib.sha256(plain).hexdigest()[:32]}"',
+        etag=_etag_of(plain),
     )
 
 
-def _best_encoding(accepted: str, file: WebFile) -> str:
-    """Choose the smallest copy that the browser takes; "": the plain one."""
-    offers = [part.strip().partition(";") for part in accepted.lower().split(",")]
-    names = {name for name, _, weight in offers if weight.replace(" ", "") not in {"q=0", "q=0.0"}}
-    return next((encoding for encoding in file.content if encoding in names), "")
+def _moved(index: WebFile, base_path: str) -> WebFile:
+    """
+    Have the page find its files, and itself, below *base_path*.
+
+    It is the only file that names addresses from the root; scripts and styles name each other
+    relative to themselves, and take the path from the page.
+    """
+    page = index.content[""].decode()
+    page = _FROM_ROOT.sub(rf"\1{base_path}/", page)
+    page = page.replace('base: ""', f'base: "{base_path}"')
+    content = page.encode()
+    return replace(index, content={"": content}, etag=_etag_of(content))
+
+
+def _etag_of(content: bytes) -> str:
+    # Weak: the same tag stands for the packed and the plain bytes.
+    return f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def page_policy(index: bytes) -> str:

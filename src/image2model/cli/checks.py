@@ -1,6 +1,5 @@
 """Check an installation, one part after the other."""
 
-import difflib
 import errno
 import platform
 import shutil
@@ -8,19 +7,32 @@ import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from image2model.backends.sql.tables import REVISION
+from image2model.cli.access import (
+    NAMES_ADVICE,
+    NAMES_MISSING,
+    check_access,
+    nobody_else_is_served,
+    served_names,
+)
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
 from image2model.cli.findings import Finding, Level
 from image2model.cli.places import without_secrets
 from image2model.cli.queue_checks import check_queue
 from image2model.cli.remote import open_remote
-from image2model.core.errors import Image2ModelError
+from image2model.core.errors import Image2ModelError, InvalidSetting
 from image2model.jobs.health import OK, QUEUE, check_parts
 from image2model.ports.provider import Provider
-from image2model.settings import Settings, load_settings, present_variables, variables
+from image2model.settings import (
+    Settings,
+    default_data_dir,
+    load_settings,
+    mistyped_variables,
+    platform_data_dir,
+    present_variables,
+)
 
 _LITTLE_SPACE_BYTES = 1_000_000_000
 
@@ -35,9 +47,10 @@ def check_installation() -> Iterator[Finding]:
         yield _failure("settings", error)
         return
     yield from _check_folder(settings.data_dir)
+    yield from _check_other_folder(settings.data_dir)
     yield from _check_product(settings)
-    yield from _check_extras()
     yield _check_port(settings.serve.host, settings.serve.port)
+    yield from _check_visitors(settings)
     if settings.server_url:
         yield _check_server(settings, settings.server_url)
 
@@ -47,23 +60,19 @@ def _ok(what: str, found: str) -> Finding:
 
 
 def _failure(what: str, error: Image2ModelError) -> Finding:
-    return Finding(what=what, level=Level.FAILURE, found=error.message)
+    return Finding(what=what, level=Level.FAILURE, found=error.message, code=error.code)
 
 
 def _check_variables() -> Iterator[Finding]:
-    known = variables()
-    present = present_variables()
-    used = [name for name in present if name.upper() in known]
-    yield _ok("settings", f"from the environment: {', '.join(used) or 'none'}")
-    for name in present:
-        if name.upper() not in known:
-            close = difflib.get_close_matches(name.upper(), known, n=1)
-            yield Finding(
-                what="settings",
-                level=Level.WARNING,
-                found=f"{name} is no setting and has no effect",
-                advice=f"Did you mean {close[0]}?" if close else "Remove it.",
-            )
+    used = ", ".join(present_variables()) or "none"
+    yield _ok("settings", f"from the environment: {used}")
+    for mistyped in mistyped_variables():
+        yield Finding(
+            what="settings",
+            level=Level.FAILURE if mistyped.is_about_money else Level.WARNING,
+            found=f"{mistyped.name} is no setting and has no effect",
+            advice=mistyped.advice,
+        )
 
 
 def _check_folder(folder: Path) -> Iterator[Finding]:
@@ -91,6 +100,18 @@ def _check_folder(folder: Path) -> Iterator[Finding]:
     )
 
 
+def _check_other_folder(folder: Path) -> Iterator[Finding]:
+    """Point out jobs that were kept before a source checkout had a folder of its own."""
+    other = platform_data_dir()
+    if folder == default_data_dir() != other and (other / "image2model.db").is_file():
+        yield Finding(
+            what="data folder",
+            level=Level.NOTE,
+            found=f"{other} has jobs, too, and is not used",
+            advice=f"To use it set IMAGE2MODEL_DATA_DIR={other}",
+        )
+
+
 def _check_product(settings: Settings) -> Iterator[Finding]:
     try:
         with open_embedded(settings, works=False) as desk:
@@ -104,6 +125,8 @@ def _check_product(settings: Settings) -> Iterator[Finding]:
             yield _ok("default generator", desk.context.catalogue.default)
             for provider in desk.context.catalogue.providers:
                 yield _check_provider(desk, provider)
+            for name, reason in desk.context.catalogue.left_out.items():
+                yield Finding(what=f"provider {name}", level=Level.WARNING, found=reason)
     except Image2ModelError as error:
         yield _failure("product", error)
 
@@ -151,11 +174,12 @@ def _check_provider(desk: EmbeddedDesk, provider: Provider) -> Finding:
     what = f"provider {provider.name}"
     try:
         desk.call(provider.check)
-    except Image2ModelError as error:
+    except Exception as error:  # noqa: BLE001 - a plug-in's may be any
+        said = f"broke off: {type(error).__name__}: {error}"
         return Finding(
             what=what,
             level=Level.WARNING,
-            found=error.message,
+            found=error.message if isinstance(error, Image2ModelError) else said,
             advice=f"Its generators cannot be used until then: {_ids(provider)}.",
         )
     return _ok(what, f"can be used: {_ids(provider)}")
@@ -163,18 +187,6 @@ def _check_provider(desk: EmbeddedDesk, provider: Provider) -> Finding:
 
 def _ids(provider: Provider) -> str:
     return ", ".join(card.id for card in provider.cards())
-
-
-def _check_extras() -> Iterator[Finding]:
-    if find_spec("pi_heif"):
-        yield _ok("HEIC pictures", "are read")
-    else:
-        yield Finding(
-            what="HEIC pictures",
-            level=Level.NOTE,
-            found="are not read",
-            advice="For pictures of iPhones: pip install 'image2model[heic]'",
-        )
 
 
 def _check_port(host: str, port: int) -> Finding:
@@ -186,13 +198,28 @@ def _check_port(host: str, port: int) -> Finding:
         busy = error.errno == errno.EADDRINUSE
         return Finding(
             what=what,
-            level=Level.NOTE if busy else Level.WARNING,
+            level=Level.NOTE if busy else Level.FAILURE,
             found=f"{host}, port {port}: {error.strerror}",
             advice="A server may be running already; else choose `image2model serve --port`."
             if busy
             else "Choose an address of this machine with `image2model serve --host`.",
         )
     return _ok(what, f"{host}, port {port} is free")
+
+
+def _check_visitors(settings: Settings) -> Iterator[Finding]:
+    """Say who could reach `serve`, or why it would not start."""
+    what = "server access"
+    try:
+        check_access(settings)
+    except InvalidSetting as error:
+        yield _failure(what, error)
+        return
+    if nobody_else_is_served(settings):
+        yield Finding(what=what, level=Level.FAILURE, found=NAMES_MISSING, advice=NAMES_ADVICE)
+    else:
+        names = dict.fromkeys(["localhost", *served_names(settings)])
+        yield _ok(what, f"{settings.serve.access or 'sessions'}, as {', '.join(names)}")
 
 
 def _check_server(settings: Settings, url: str) -> Finding:

@@ -1,8 +1,8 @@
 """`image2model convert`: 3D files in, other 3D files out."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,24 +23,15 @@ from image2model.cli.adjusting import (
 )
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_names
-from image2model.cli.model_files import FilesArgument, read_file
+from image2model.cli.model_files import FilesArgument, files_beside, one_of_several, read_file
+from image2model.cli.opening import folder_of_records, open_settings
 from image2model.cli.outputs import OutputFolder
-from image2model.cli.parameters import STYLE, JsonOption
-from image2model.core.errors import Image2ModelError, InvalidRequest
+from image2model.cli.parameters import STYLE, JsonOption, OverwriteOption
 from image2model.core.names import name_of_file, unique_name
 from image2model.geometry.conversion import FORMATS, Conversion
-from image2model.geometry.formats.convert import Converted, convert_file
+from image2model.geometry.formats.convert import convert_file
 
 app = typer.Typer(**STYLE)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Told:
-    """What became of one file, as `--json` prints it."""
-
-    source: str
-    files: list[dict[str, Any]] = field(default_factory=list)
-    error: dict[str, Any] | None = None
 
 
 @app.command()
@@ -66,6 +57,7 @@ def convert(
     texture_px: TextureOption = None,
     max_bytes: BytesOption = None,
     repair: RepairOption = False,
+    overwrite: OverwriteOption = False,
     srgb_colors: SrgbColorsOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,6 +67,7 @@ def convert(
     Works here, without a server. What a format does not hold, and what was given up for the
     limits, is told file by file.
     """
+    open_settings()
     asked = adjustments(
         faces=faces,
         height_mm=height_mm,
@@ -88,56 +81,48 @@ def convert(
         srgb_colors=srgb_colors,
     )
     wanted = [Conversion(format=name, **asked) for name in parse_names(formats)]
-    folder = OutputFolder(output)
-    told: list[_Told] = []
+    folder = OutputFolder(output, overwrite=overwrite, sources=files, records=folder_of_records())
+    told: list[dict[str, Any]] = []
     names: set[str] = set()
     for path in files:
         name = unique_name(name_of_file(path.name, fallback="model"), names)
         names.add(name)
-        told.append(_convert(path, name, wanted, folder, aloud=not as_json))
+        made: list[dict[str, Any]] = []
+        with one_of_several(path, aloud=not as_json) as failure:
+            for outcome in _convert(path, name, wanted, folder):
+                made.append(outcome)
+                if not as_json:
+                    _say(outcome)
+        told.append({"source": str(path), "files": made, "error": failure.error})
     if as_json:
-        shown = [{"source": t.source, "files": t.files, "error": t.error} for t in told]
-        typer.echo(json.dumps(shown, indent=2))
-    raise typer.Exit(SOME_FAILED if any(one.error for one in told) else 0)
+        typer.echo(json.dumps(told, indent=2))
+    raise typer.Exit(SOME_FAILED if any(one["error"] for one in told) else 0)
 
 
 def _convert(
-    path: Path, name: str, wanted: Sequence[Conversion], folder: OutputFolder, *, aloud: bool
-) -> _Told:
-    told = _Told(source=str(path))
-    try:
-        data = read_file(path)
-        for conversion in wanted:
-            file_name = f"{name}.{conversion.format}"
-            if (folder.path / file_name).resolve() == path.resolve():
-                raise InvalidRequest(field="--output", reason=f"would replace '{path}' itself.")
-            made = convert_file(data, conversion, name=name)
-            _save(folder, file_name, made.content)
-            told.files.append(_outcome(file_name, conversion, made))
-            if aloud:
-                _say(told.files[-1])
-    except Image2ModelError as error:
-        told.error = {"code": error.code, "message": error.message, "details": error.details}
-        if aloud:
-            typer.echo(f"{path}: {error.message}", err=True)
-    return told
+    path: Path, name: str, wanted: Sequence[Conversion], folder: OutputFolder
+) -> Iterator[dict[str, Any]]:
+    """Make one file in every format; yields what `--json` prints of each."""
+    data, files = read_file(path), files_beside(path)
+    for conversion in wanted:
+        made = convert_file(data, conversion, name=name, files=files)
+        kept = folder.keep(
+            f"{name}.{conversion.format}",
+            partial(_write, made.content),
+            sha256=None,
+            of=str(path.absolute()),
+        )
+        yield {
+            "name": kept.name,
+            "format": conversion.format,
+            "size_bytes": len(made.content),
+            "faces": made.faces,
+            "notes": [*made.notes, *filter(None, [kept.note])],
+        }
 
 
-def _save(folder: OutputFolder, file_name: str, content: bytes) -> None:
-    def write(part: Path) -> None:
-        part.write_bytes(content)
-
-    folder.keep(file_name, write, sha256=None)
-
-
-def _outcome(file_name: str, conversion: Conversion, made: Converted) -> dict[str, Any]:
-    return {
-        "name": file_name,
-        "format": conversion.format,
-        "size_bytes": len(made.content),
-        "faces": made.faces,
-        "notes": list(made.notes),
-    }
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
 
 
 def _say(made: dict[str, Any]) -> None:

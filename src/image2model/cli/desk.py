@@ -90,6 +90,10 @@ class Desk(Protocol):
         """Forecast a job. Raises InvalidOptions where the options do not fit."""
         ...
 
+    def day_left_usd(self) -> float | None:
+        """Tell what is left of the budget of a day, in US dollars; None: there is no such one."""
+        ...
+
     def submit(self, order: Order) -> JobOut:
         """Take a job in. Raises AlreadyRunning, IdempotencyKeyReused, and what is wrong with it."""
         ...

@@ -6,11 +6,14 @@ import json
 import typer
 
 from image2model.cli.checks import check_installation
-from image2model.cli.errors import SOME_FAILED
+from image2model.cli.errors import SOME_FAILED, exit_code_of
 from image2model.cli.findings import Level
 from image2model.cli.parameters import STYLE, JsonOption
+from image2model.core.errors import ConfigurationError, ExtraMissing, InvalidSetting
 
 app = typer.Typer(**STYLE)
+
+_OF_CONFIGURATION = frozenset({InvalidSetting.code, ExtraMissing.code})
 
 _COLORS = {
     Level.OK: typer.colors.GREEN,
@@ -25,7 +28,7 @@ def doctor(*, as_json: JsonOption = False) -> None:
     """
     Check this installation, and say what to mend.
 
-    Exits with 1 where something failed.
+    Exits with 1 where something failed, and with 10 where a setting cannot work.
     """
     findings = []
     for finding in check_installation():
@@ -38,5 +41,8 @@ def doctor(*, as_json: JsonOption = False) -> None:
     if as_json:
         shown = {"findings": [dataclasses.asdict(finding) for finding in findings]}
         typer.echo(json.dumps(shown, indent=2))
-    if any(finding.level is Level.FAILURE for finding in findings):
+    failures = [finding for finding in findings if finding.level is Level.FAILURE]
+    if any(finding.code in _OF_CONFIGURATION for finding in failures):
+        raise typer.Exit(exit_code_of(ConfigurationError))
+    if failures:
         raise typer.Exit(SOME_FAILED)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -137,6 +138,14 @@ class EmbeddedDesk:
                 items_with_views=items_with_views,
             )
         )
+
+    def day_left_usd(self) -> float | None:
+        """Tell what is left of the budget of a day."""
+        budget_usd = self.context.rules.day_budget_usd
+        if budget_usd is None:
+            return None
+        usage = self.call(self.context.store.usage, LOCAL_OWNER)
+        return float(max(Decimal(0), budget_usd - usage.day_usd))
 
     # --- jobs -------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import typer
 
@@ -57,16 +58,21 @@ def report(error: Exception, *, as_json: bool) -> int:
         # Of what went wrong at the same time one is told; the log has all.
         _log.debug("several errors", exc_info=error)
         error = error.exceptions[0]
-    code, message, details = "internal_error", _unexpected(error), {}
-    if isinstance(error, Image2ModelError):
-        code, message, details = error.code, error.message, dict(error.details)
-    _log.debug("%s", code, exc_info=error)
+    told = error_as_json(error)
+    _log.debug("%s", told["code"], exc_info=error)
     if as_json:
-        typer.echo(json.dumps({"code": code, "message": message, "details": details}), err=True)
+        typer.echo(json.dumps(told), err=True)
     else:
         typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-        typer.echo(_printable(message), err=True)
+        typer.echo(printable(told["message"]), err=True)
     return exit_code_of(type(error)) if isinstance(error, Image2ModelError) else MISTAKE_OF_OURS
+
+
+def error_as_json(error: Exception) -> dict[str, Any]:
+    """Describe an error as `{"code", "message", "details"}`."""
+    if isinstance(error, Image2ModelError):
+        return {"code": error.code, "message": error.message, "details": dict(error.details)}
+    return {"code": "internal_error", "message": _unexpected(error), "details": {}}
 
 
 def _unexpected(error: Exception) -> str:
@@ -76,6 +82,6 @@ def _unexpected(error: Exception) -> str:
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Keep what a file name smuggles in from steering the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

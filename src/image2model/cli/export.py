@@ -13,8 +13,12 @@ from image2model.bootstrap import open_artifacts, open_stores
 from image2model.cli.moving import RECORDS, files_of, sql_database, tell_files, tell_rows
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
+from image2model.core.errors import InvalidRequest
 from image2model.jobs.copying import Copied, copy_artifacts
 from image2model.settings import Settings
+
+_BEGINNING = b'{"image2model":"records"'
+"""Of every export."""
 
 app = typer.Typer(**STYLE)
 
@@ -37,6 +41,9 @@ def export(
     """
     settings = open_settings()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not _may_replace(folder / RECORDS):
+        reason = f"holds a file {RECORDS} that is no export; choose another folder."
+        raise InvalidRequest(field="FOLDER", reason=reason)
     part = folder / f"{RECORDS}.part"
     with part.open("w", encoding="utf-8") as file:
         counts = anyio.run(_write_records, settings, file)
@@ -46,6 +53,16 @@ def export(
     tell_rows("Exported", counts)
     if files:
         tell_files("Exported", anyio.run(_copy_files, settings, folder))
+
+
+def _may_replace(path: Path) -> bool:
+    """Tell whether there is nothing, or an earlier export."""
+    if not path.exists():
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING
 
 
 async def _write_records(settings: Settings, file: IO[str]) -> Mapping[str, int]:

@@ -23,9 +23,11 @@ class Finding:
         level: How bad it is.
         found: What is the case.
         advice: What to do about it; "": nothing.
+        code: The code of the error that was met; "": none was.
     """
 
     what: str
     level: Level
     found: str
     advice: str = ""
+    code: str = ""

@@ -1,9 +1,12 @@
 """`image2model generate`: pictures in, models out."""
 
+import json
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import typer
@@ -24,31 +27,53 @@ from image2model.cli.adjusting import (
 )
 from image2model.cli.bars import open_display
 from image2model.cli.desk import Desk, Order
-from image2model.cli.errors import SOME_FAILED
+from image2model.cli.errors import SOME_FAILED, exit_code_of
 from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
-from image2model.cli.making import follow, take_in
-from image2model.cli.opening import open_desk
+from image2model.cli.making import follow, offered_items, take_in
+from image2model.cli.opening import folder_of_records, open_desk
 from image2model.cli.options import parse_options
 from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
-from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.parameters import (
+    STYLE,
+    ApiKeyOption,
+    JsonOption,
+    OverwriteOption,
+    ServerOption,
+)
 from image2model.cli.pictures import find_pictures
-from image2model.cli.saving import Saver
+from image2model.cli.saving import Outcome, Saver
 from image2model.cli.sheets import SourceSheet, open_sheet
+from image2model.cli.skipped import Skipped, find_skipped, skipped_json, skipped_lines
 from image2model.cli.subjects import Subject, group_pictures
-from image2model.cli.tables import duration, outcomes_table, output_console, plan_lines
-from image2model.core.errors import BudgetExceeded, TooManyItems
+from image2model.cli.tables import (
+    count_fitting,
+    duration,
+    note_lines,
+    outcomes_table,
+    output_console,
+    plan_lines,
+)
+from image2model.core.errors import (
+    BudgetExceeded,
+    InvalidPictureError,
+    NoPictures,
+    TooManyItems,
+)
 from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.hashing import hash_of
 from image2model.core.ids import new_hex_id
 from image2model.core.output import Output
 from image2model.geometry.conversion import FORMATS, Conversion
+from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.computations import check_picture_file
 from image2model.wire.models import EstimateOut, JobOut
 
 app = typer.Typer(**STYLE)
 
 _MOST_NAMED = 10
+_MOST_LOOKED_AT = 100
 
 
 @app.command()
@@ -129,7 +154,12 @@ def generate(
     name: Annotated[str, typer.Option(help="The job's name.")] = "",
     budget: Annotated[
         float | None,
-        typer.Option(metavar="USD", min=0, help="The most all of it may cost, in US dollars."),
+        typer.Option(
+            metavar="USD",
+            min=0,
+            help="The most that all of it may cost, in US dollars. What fits is made; the rest "
+            "is left, and made by the same command with a higher budget.",
+        ),
     ] = None,
     keep: Annotated[
         bool | None,
@@ -148,6 +178,15 @@ def generate(
         bool,
         typer.Option("--force", help="Make everything anew, and pay for it, even if made before."),
     ] = False,
+    resubmit: Annotated[
+        bool,
+        typer.Option(
+            "--resubmit",
+            help="Make again, and pay again for, what an earlier run paid for and its provider "
+            "has lost. Without it such items are fetched again only, which is free.",
+        ),
+    ] = False,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
@@ -156,9 +195,12 @@ def generate(
     Turn pictures into 3D models.
 
     Running the same command again goes on where it stopped: what was made before, of the same
-    picture with the same generator and options, is neither made nor paid for again.
+    picture with the same generator and options, is neither made nor paid for again. A model that
+    was paid for and could not be fetched is fetched again, which is free.
     """
     raise_on_signals()
+    if budget is not None and not math.isfinite(budget):
+        raise typer.BadParameter(f"{budget} is no number of US dollars.", param_hint="--budget")
     template = NameTemplate(name_template)
     adjust = adjustments(
         faces=faces,
@@ -174,7 +216,12 @@ def generate(
     )
     Conversion(format=FORMATS[0], **adjust)
     said = open_sheet(sheet) if sheet else None
-    found = find_pictures(pictures, recursive=recursive)
+    try:
+        found = find_pictures(pictures, recursive=recursive)
+    except NoPictures:
+        for line in skipped_lines(find_skipped(pictures, [])):
+            typer.echo(line, err=True)
+        raise
     with open_desk(server=server, api_key=api_key, works=not dry_run) as desk:
         card = desk.generator(said.generator(generator) if said else generator)
         subjects = group_pictures(found, card, views=views)
@@ -184,15 +231,16 @@ def generate(
             raise TooManyItems(limit=desk.item_limit)
         wanted = parse_formats(formats, desk, delivered=card.output_formats)
         _say_unnamed(said, subjects)
+        skipped = find_skipped(pictures, found)
         estimate = desk.estimate(
             card.id,
             parse_options(option or [], card),
             items=len(subjects),
             items_with_views=sum(len(subject.pictures) > 1 for subject in subjects),
         )
-        _check_budget(estimate, budget)
         if dry_run:
-            _print_plan(estimate, subjects, as_json=as_json)
+            limits = _limits(budget, desk)
+            _print_plan(estimate, subjects, skipped, limits, as_json=as_json)
             return
         # What a generator delivers by itself, as it is, need not be asked for.
         plain = not adjust and set(wanted) <= set(card.output_formats)
@@ -206,30 +254,62 @@ def generate(
             keep=keep,
             force=force,
         )
-        run = _Run(desk, OutputFolder(output), template, wanted, as_json=as_json)
-        raise typer.Exit(run.make(order))
+        folder = OutputFolder(output, overwrite=overwrite, records=folder_of_records())
+        run = _Run(desk, folder, template, wanted, skipped, as_json=as_json)
+        raise typer.Exit(run.make(order, resubmit=resubmit))
 
 
-def _check_budget(estimate: EstimateOut, budget: float | None) -> None:
-    if budget is not None and estimate.total_usd > budget:
-        raise BudgetExceeded(budget_usd=budget, needed_usd=estimate.total_usd, period="job")
+def _limits(budget: float | None, desk: Desk) -> Mapping[str, float]:
+    """Tell what may be spent, in US dollars, by what limits it."""
+    limits = {"budget_usd": budget, "day_left_usd": desk.day_left_usd()}
+    return {name: usd for name, usd in limits.items() if usd is not None}
 
 
-def _print_plan(estimate: EstimateOut, subjects: Sequence[Subject], *, as_json: bool) -> None:
+def _print_plan(
+    estimate: EstimateOut,
+    subjects: Sequence[Subject],
+    skipped: Sequence[Skipped],
+    limits: Mapping[str, float],
+    *,
+    as_json: bool,
+) -> None:
+    counts = [len(subject.pictures) for subject in subjects]
+    fit = count_fitting(estimate, counts, min(limits.values(), default=None))
     if as_json:
-        typer.echo(estimate.model_dump_json(indent=2))
+        plan = {**estimate.model_dump(mode="json"), **limits, "items_that_fit": fit}
+        plan |= {"skipped": skipped_json(skipped)} if skipped else {}
+        typer.echo(json.dumps(plan, indent=2))
         return
     names = [
         f"{subject.name}: {', '.join(str(one.path) for one in subject.pictures.values())}"
         for subject in subjects
     ]
-    for line in plan_lines(estimate, names):
+    for line in (*plan_lines(estimate, names, limits, fit=fit), *skipped_lines(skipped)):
+        typer.echo(line)
+    for line in _foreseen(subjects):
         typer.echo(line)
     typer.echo("Nothing was made.")
 
 
+def _foreseen(subjects: Sequence[Subject]) -> Iterator[str]:
+    """Look at the pictures as a job does, and say what speaks against them before it is paid."""
+    pictures = [one for subject in subjects for one in subject.pictures.values()]
+    with TemporaryDirectory() as folder:
+        target = str(Path(folder) / "checked")
+        for one in pictures[:_MOST_LOOKED_AT]:
+            try:
+                notes = check_picture_file(str(one.path), target, PictureLimits()).notes
+            except InvalidPictureError as error:
+                notes = (error.message.rstrip("."),)
+            yield from (f"{one.path}: {note}." for note in notes)
+    if len(pictures) > _MOST_LOOKED_AT:
+        yield f"Only the first {_MOST_LOOKED_AT} pictures were looked at."
+
+
 def _say_unnamed(sheet: SourceSheet | None, subjects: Sequence[Subject]) -> None:
     """Name the pictures that no row is about: a row forgotten is a size forgotten."""
+    for note in sheet.notes if sheet else ():
+        typer.echo(note, err=True)
     unnamed = sheet.without_row(subjects) if sheet else []
     if unnamed:
         some = ", ".join(subject.name for subject in unnamed[:_MOST_NAMED])
@@ -279,6 +359,16 @@ def _order(
     )
 
 
+def _moved(saver: Saver) -> dict[str, str]:
+    """Return the names of files instead of which others stayed, by the names asked for."""
+    outcomes = saver.outcomes.values()
+    return {name: instead for one in outcomes for name, instead in one.moved.items()}
+
+
+def _source_of(subject: Subject) -> str:
+    return hash_of([[view, one.sha256] for view, one in subject.pictures.items()])
+
+
 class _Run:
     """One run of the command, once it is clear what is to be made and where it goes."""
 
@@ -288,9 +378,11 @@ class _Run:
         folder: OutputFolder,
         template: NameTemplate,
         formats: Sequence[str],
+        skipped: Sequence[Skipped],
         *,
         as_json: bool,
     ) -> None:
+        self._skipped = skipped
         self._desk = desk
         self._folder = folder
         self._template = template
@@ -298,7 +390,7 @@ class _Run:
         self._as_json = as_json
         self._messages = Console(stderr=True, highlight=False)
 
-    def make(self, order: Order) -> int:
+    def make(self, order: Order, *, resubmit: bool) -> int:
         """Make all of *order*; returns the exit code."""
         began_s = time.monotonic()
         try:
@@ -309,17 +401,23 @@ class _Run:
                     display,
                     template=self._template,
                     formats=self._formats,
+                    sources=[_source_of(subject) for subject in order.subjects],
                 )
-                job = take_in(self._desk, order, display)
+                job = take_in(self._desk, order, display, resubmit=resubmit)
                 job = follow(self._desk, job, [display.update, saver.watch])
         except Interrupted as stop:
             self._messages.print(self._farewell(), soft_wrap=True)
             return stop.exit_code
         if self._as_json:
-            typer.echo(self._desk.job(job.id).model_dump_json(indent=2))
+            shown = self._desk.job(job.id).model_dump(mode="json")
+            told = {"skipped": skipped_json(self._skipped), "moved": _moved(saver)}
+            shown |= {name: value for name, value in told.items() if value}
+            typer.echo(json.dumps(shown, indent=2))
         else:
             self._print_summary(job, saver, time.monotonic() - began_s)
         troubles = [outcome for outcome in saver.outcomes.values() if outcome.trouble]
+        if troubles and all(map(_is_over_budget, troubles)):
+            return exit_code_of(BudgetExceeded)
         return SOME_FAILED if troubles else 0
 
     def _farewell(self) -> str:
@@ -333,15 +431,49 @@ class _Run:
         if table.row_count:
             console.print(table)
         made = sum(not outcome.trouble for outcome in saver.outcomes.values())
-        failed = len(saver.outcomes) - made
+        left = [outcome for outcome in saver.outcomes.values() if _is_over_budget(outcome)]
+        failed = len(saver.outcomes) - made - len(left)
         told = f"Made {made} of {len(job.items)} in {duration(took_s)}"
         told += f"; {failed} failed" if failed else ""
+        told += f"; {len(left)} left for the budget" if left else ""
         if made and not saver.written:
             told += "; all files were there already"
         console.print(f"{told}. The files are in {self._folder.path}", soft_wrap=True, markup=False)
+        if lost := offered_items(job):
+            usd = sum(job.items[index].resubmit_usd or 0.0 for index in lost)
+            console.print(
+                f"{len(lost)} paid for and lost. The same command fetches what can still be "
+                f"fetched, free; with --resubmit it makes them again for about ${usd:,.2f}.",
+                markup=False,
+            )
+        if left:
+            console.print(_budget_advice(left), soft_wrap=True, markup=False)
+        for name, instead in _moved(saver).items():
+            told = f"{name} was there already and is kept; the new file is {instead}"
+            console.print(told, soft_wrap=True, markup=False)
+        for line in (*note_lines(job), *skipped_lines(self._skipped)):
+            console.print(line, soft_wrap=True, markup=False)
         if job.counts.uncertain:
             console.print(
                 f"{job.counts.uncertain} may have been charged without an answer: see "
                 f"`image2model jobs show {job.id[:8]}`.",
                 markup=False,
             )
+
+
+def _is_over_budget(outcome: Outcome) -> bool:
+    error = outcome.item.error
+    return error is not None and error.code == BudgetExceeded.code and not outcome.files
+
+
+def _budget_advice(left: Sequence[Outcome]) -> str:
+    """Say how to have made what the budget did not pay for."""
+    details = [outcome.item.error.details for outcome in left if outcome.item.error]
+    of_day = any(detail.get("period") == "day" for detail in details)
+    limit_usd = details[0].get("budget_usd", 0.0)
+    raised = "a higher IMAGE2MODEL_BUDGET__DAY_USD, or tomorrow" if of_day else "a higher --budget"
+    return (
+        f"The {'day' if of_day else 'job'} budget of ${limit_usd:,.2f} does not pay for "
+        f"{len(left)} more. Run the same command again with {raised}: what is made already is not "
+        "paid for again."
+    )

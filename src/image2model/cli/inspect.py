@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from image2model.cli.errors import SOME_FAILED
-from image2model.cli.model_files import FilesArgument, read_file
+from image2model.cli.model_files import FilesArgument, files_beside, one_of_several, read_file
+from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE, JsonOption
-from image2model.core.errors import Image2ModelError
 from image2model.geometry.report import report_file
 from image2model.wire.inspection import InspectionOut
 
@@ -41,21 +41,20 @@ def inspect(
 
     Works here, without a server.
     """
+    open_settings()
     told: list[dict[str, Any]] = []
     failed = False
     for path in files:
-        try:
-            data = read_file(path)
-            found = InspectionOut.model_validate(report_file(data, printer_min_mm=printer_min_mm))
+        with one_of_several(path, aloud=not as_json) as failure:
+            data, beside = read_file(path), files_beside(path)
+            report = report_file(data, printer_min_mm=printer_min_mm, files=beside)
+            found = InspectionOut.model_validate(report)
             told.append({"source": str(path), **found.model_dump(mode="json")})
             if not as_json:
                 _say(path, found)
-        except Image2ModelError as error:
+        if failure.error:
             failed = True
-            shown = {"code": error.code, "message": error.message, "details": error.details}
-            told.append({"source": str(path), "error": shown})
-            if not as_json:
-                typer.echo(f"{path}: {error.message}", err=True)
+            told.append({"source": str(path), "error": failure.error})
     if as_json:
         typer.echo(json.dumps(told, indent=2))
     raise typer.Exit(SOME_FAILED if failed else 0)

@@ -30,11 +30,17 @@ from image2model.cli.desk import Desk, Resolution
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_formats
 from image2model.cli.interrupts import Interrupted, raise_on_signals
-from image2model.cli.making import follow
-from image2model.cli.opening import open_desk
+from image2model.cli.making import follow, offered_items, resubmit_items
+from image2model.cli.opening import folder_of_records, open_desk
 from image2model.cli.output_names import NameTemplate
 from image2model.cli.outputs import OutputFolder
-from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.parameters import (
+    STYLE,
+    ApiKeyOption,
+    JsonOption,
+    OverwriteOption,
+    ServerOption,
+)
 from image2model.cli.saving import Saver
 from image2model.cli.tables import items_table, job_lines, jobs_table, output_console, scores_table
 from image2model.core.errors import InvalidRequest, JobNotFound
@@ -126,7 +132,7 @@ def pause(
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Start no further items of a job; those under way go on."""
+    """Start no further items of a job; those that were sent to their provider go on."""
     with open_desk(server=server, api_key=api_key) as desk:
         changed = desk.pause(find_job(desk, job))
     _print_job(changed, as_json=as_json)
@@ -153,14 +159,35 @@ def retry(
     job: JobArgument,
     *,
     item: ItemOption = None,
+    resubmit: Annotated[
+        bool,
+        typer.Option(
+            "--resubmit",
+            help="Make again, and pay again for, items that were paid for and are lost: those of "
+            "which `jobs show` says what making them again costs.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Make failed items again, or one failed or cancelled item; without a server, wait."""
+    """
+    Make failed items again, or one failed or cancelled item; without a server, wait.
+
+    An item that was made and paid for is fetched again, which is free. It is made and paid for
+    again with --resubmit alone.
+    """
 
     def again(desk: Desk, job_id: str) -> JobOut:
-        return desk.retry(job_id, None if item is None else [item])
+        found = desk.job(job_id)
+        lost = offered_items(found) if resubmit else []
+        if item is not None:
+            lost = [index for index in lost if index == item]
+        if lost:
+            found = resubmit_items(desk, found, lost)
+        if item is None:
+            return desk.retry(job_id, None)
+        return found if lost else desk.retry(job_id, [item])
 
     _go_on(job, again, as_json=as_json, server=server, api_key=api_key)
 
@@ -168,7 +195,7 @@ def retry(
 @app.command()
 def resolve(
     job: JobArgument,
-    item: Annotated[int, typer.Argument(min=0, help="The uncertain item's number, from 0.")],
+    item: Annotated[int, typer.Argument(min=0, help="The item's number, from 0.")],
     decision: Annotated[
         Decision,
         typer.Argument(help="Send it again (it may be charged twice), or give it up."),
@@ -178,7 +205,12 @@ def resolve(
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Decide about an item of which nobody knows whether the provider accepted it."""
+    """
+    Decide about an item of which nobody knows whether the provider accepted it.
+
+    An item may be decided while its lost answer is still searched for. `resubmit` also makes an
+    item again, and pays for it again, that was paid for and is lost.
+    """
 
     def decide(desk: Desk, job_id: str) -> JobOut:
         wanted: Resolution = "resubmit" if decision is Decision.RESUBMIT else "give_up"
@@ -260,6 +292,7 @@ def download(
             help="Compare models with their photos first, for the manifests in the ZIP file.",
         ),
     ] = False,
+    overwrite: OverwriteOption = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
@@ -281,7 +314,9 @@ def download(
         srgb_colors=srgb_colors,
     )
     as_archive = output.suffix.lower() == ".zip" and not output.is_dir()
-    folder = OutputFolder(output.parent if as_archive else output)
+    folder = OutputFolder(
+        output.parent if as_archive else output, overwrite=overwrite, records=folder_of_records()
+    )
     with (
         open_desk(server=server, api_key=api_key) as desk,
         open_display(Console(stderr=True, highlight=False)) as display,
@@ -297,7 +332,11 @@ def download(
                 pictures=pictures,
                 scores=scores,
             )
-            folder.keep(output.name, partial(desk.save_archive, found.id, wanted), sha256=None)
+            save = partial(desk.save_archive, found.id, wanted)
+            kept = folder.keep(output.name, save, sha256=None, of=found.id)
+            if kept.note:
+                typer.echo(f"{kept.note}.", err=True)
+            output = output.with_name(kept.name)
             troubles = bool(found.counts.failed)
         else:
             template = NameTemplate(name_template)
@@ -308,6 +347,7 @@ def download(
                 template=template,
                 formats=wanted_formats or found.formats or delivered[:1] or FORMATS[:1],
                 adjust=adjust,
+                sources=[f"{found.id}/{item.index}" for item in found.items],
             )
             saver.watch(found)
             troubles = any(outcome.trouble for outcome in saver.outcomes.values())

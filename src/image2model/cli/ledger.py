@@ -9,8 +9,15 @@ from typing import Annotated
 
 import typer
 
-from image2model.cli.opening import open_desk
-from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.opening import folder_of_records, open_desk
+from image2model.cli.outputs import OutputFolder
+from image2model.cli.parameters import (
+    STYLE,
+    ApiKeyOption,
+    JsonOption,
+    OverwriteOption,
+    ServerOption,
+)
 from image2model.cli.tables import dollars, ledger_table, output_console
 from image2model.wire.ledger_csv import entry_line, header_line
 from image2model.wire.models import LedgerEntryOut
@@ -39,6 +46,7 @@ def ledger(
         datetime | None,
         typer.Option(formats=_FORMATS, metavar="TIME", help="Only what was sent before then."),
     ] = None,
+    overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
@@ -51,7 +59,7 @@ def ledger(
     with open_desk(server=server, api_key=api_key) as desk:
         entries = list(desk.ledger(since=_utc(since), until=_utc(until)))
     if csv is not None:
-        _write_csv(csv, entries)
+        _write_csv(csv, entries, overwrite=overwrite)
     elif as_json:
         shown = {"entries": [entry.model_dump(mode="json") for entry in entries]}
         typer.echo(json.dumps(shown, indent=2))
@@ -66,12 +74,22 @@ def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
 
 
-def _write_csv(path: Path, entries: Iterable[LedgerEntryOut]) -> None:
+def _write_csv(path: Path, entries: Iterable[LedgerEntryOut], *, overwrite: bool) -> None:
     lines = [header_line(), *map(entry_line, entries)]
     if str(path) == "-":
         sys.stdout.writelines(lines)
-    else:
+    elif path.is_char_device() or path.is_fifo():
         path.write_text("".join(lines), encoding="utf-8", newline="")
+    else:
+        folder = OutputFolder(path.parent, overwrite=overwrite, records=folder_of_records())
+        content = "".join(lines).encode()
+        kept = folder.keep(path.name, lambda part: _write(part, content), sha256=None)
+        if kept.note:
+            typer.echo(f"{kept.note}.", err=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
 
 
 def _sum(entries: Iterable[LedgerEntryOut]) -> str:

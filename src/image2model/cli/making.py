@@ -14,12 +14,13 @@ Watcher = Callable[[JobOut], None]
 """Called with the job after every change."""
 
 
-def take_in(desk: Desk, order: Order, display: Display) -> JobOut:
+def take_in(desk: Desk, order: Order, display: Display, *, resubmit: bool = False) -> JobOut:
     """
     Have *desk* take *order* in, after the end of earlier runs that make some of the same.
 
     An order that came before is the same job again: one that was stopped goes on, and items
-    that failed or were cancelled are tried again.
+    that failed or were cancelled are tried again. What was made and paid for is fetched again,
+    and paid for again only with *resubmit*, where that is offered.
 
     Raises:
         WrongState: An earlier run waits for a person's decision.
@@ -35,7 +36,7 @@ def take_in(desk: Desk, order: Order, display: Display) -> JobOut:
             # The same pictures, but something else was different, such as the limits then.
             order = dataclasses.replace(order, key=new_hex_id())
         else:
-            return _go_on(desk, job, display)
+            return _go_on(desk, job, display, resubmit=resubmit)
 
 
 def _finish_earlier(desk: Desk, job_id: str, display: Display) -> None:
@@ -53,7 +54,23 @@ def _finish_earlier(desk: Desk, job_id: str, display: Display) -> None:
         )
 
 
-def _go_on(desk: Desk, job: JobOut, display: Display) -> JobOut:
+def offered_items(job: JobOut) -> Sequence[int]:
+    """List the items of *job* that were paid for, are lost, and can be made again for money."""
+    return [item.index for item in job.items if item.resubmit_usd is not None]
+
+
+def resubmit_items(desk: Desk, job: JobOut, indexes: Sequence[int]) -> JobOut:
+    """Make items of *job* again that are offered, and pay for them again."""
+    for index in indexes:
+        job = desk.resolve(job.id, index, "resubmit")
+    return job
+
+
+def _go_on(desk: Desk, job: JobOut, display: Display, *, resubmit: bool) -> JobOut:
+    if resubmit and (lost := offered_items(job)):
+        usd = sum(job.items[index].resubmit_usd or 0.0 for index in lost)
+        display.note(f"Making {_pictures(len(lost))} again, for about ${usd:,.2f}.")
+        job = resubmit_items(desk, job, lost)
     again = [item.index for item in job.items if item.state in {"failed", "cancelled"}]
     # One whose picture was refused has no views, and would be refused again.
     again = [index for index in again if job.items[index].views]

@@ -1,23 +1,42 @@
 """Read the settings and open the desk that they and the options name."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+import typer
 
 from image2model.cli.desk import Desk
 from image2model.cli.logs import configure_logging
-from image2model.settings import Settings, load_settings
+from image2model.settings import Settings, load_settings, warn_of_variables
+
+_log = logging.getLogger(__name__)
 
 
-def open_settings() -> Settings:
+def open_settings(*, warns: bool = True) -> Settings:
     """
     Read the settings, and have log messages written to standard error as they say.
+
+    Args:
+        warns: Whether to say, on standard error too, which variables have no effect.
 
     Raises:
         InvalidSetting: One of them cannot work.
     """
     settings = load_settings()
     configure_logging(settings)
+    for line in warn_of_variables(settings) if warns else ():
+        if settings.log_format == "json":
+            _log.warning(line)
+        else:
+            typer.echo(f"Warning: {line}", err=True)
     return settings
+
+
+def folder_of_records() -> Path:
+    """Tell where it is recorded which files this program has written; see `OwnFiles`."""
+    return load_settings().data_dir / "written"
 
 
 @contextmanager

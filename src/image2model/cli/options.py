@@ -1,10 +1,11 @@
 """Read `--option name=value` by the type that the generator's JSON Schema gives the option."""
 
-import difflib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from image2model.core.close_names import closest_name
 from image2model.core.errors import InvalidOptions, InvalidRequest
 from image2model.wire.models import GeneratorOut
 
@@ -41,8 +42,8 @@ def _known_name(
     name = typed if typed in properties else typed.replace("-", "_")
     if name in properties:
         return name
-    close = difflib.get_close_matches(name, properties, n=1)
-    hint = f" (did you mean '{close[0]}'?)" if close else ""
+    close = closest_name(name, properties)
+    hint = f" (did you mean '{close}'?)" if close else ""
     known = ", ".join(properties) or "none"
     raise InvalidOptions(
         generator=generator.id,
@@ -77,6 +78,13 @@ def _boolean(text: str) -> bool:
     return _BOOLEANS[text.lower()]
 
 
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
 def _null(text: str) -> None:
     if text.lower() not in {"null", "none", ""}:
         raise ValueError(text)
@@ -86,7 +94,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "null": _null,
     "boolean": _boolean,
     "integer": int,
-    "number": float,
+    "number": _number,
     "array": json.loads,
     "object": json.loads,
     "string": str,

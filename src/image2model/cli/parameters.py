@@ -33,6 +33,15 @@ ApiKeyOption = Annotated[
     ),
 ]
 
+OverwriteOption = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Also replace files that this program has not written, or that were changed since. "
+        "Without it they stay, and the new file gets a number.",
+    ),
+]
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON for programs on standard output, nothing else.")
 ]

@@ -38,7 +38,7 @@ def find_pictures(places: Sequence[Path], *, recursive: bool) -> Sequence[Source
 
     Args:
         places: Files, taken as they are, and folders, of which files with a picture's extension
-            are taken in natural order, hidden ones not.
+            are taken in natural order; hidden ones, and those that cannot be read, are not.
         recursive: Also look into folders within folders, not only where the folder itself has no
             pictures.
 
@@ -49,9 +49,21 @@ def find_pictures(places: Sequence[Path], *, recursive: bool) -> Sequence[Source
     found: dict[str, SourcePicture] = {}
     for place in places:
         for path in _files_at(place, recursive=recursive):
-            digest = _hash_of(path)
+            try:
+                digest = hash_of_file(path)
+            except OSError as error:
+                # In a folder, what cannot be read is skipped; see `find_skipped`.
+                if path != place:
+                    continue
+                _refuse(error, path)
             found.setdefault(digest, SourcePicture(path=path, sha256=digest))
+    if not found:
+        raise NoPictures(where=_named(places))
     return list(found.values())
+
+
+def _named(places: Sequence[Path]) -> str:
+    return " and ".join(f"The folder {place}" for place in places)
 
 
 def natural_key(path: Path) -> list[tuple[int, str]]:
@@ -76,7 +88,11 @@ def _files_at(place: Path, *, recursive: bool) -> Sequence[Path]:
 
 
 def _pictures_in(folder: Path, *, recursive: bool) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder, onerror=_refuse):
+    def refuse_the_first(error: OSError) -> None:
+        if error.filename == str(folder):
+            _refuse(error)
+
+    for parent, folders, files in os.walk(folder, onerror=refuse_the_first):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         for name in files:
             path = Path(parent, name)
@@ -84,12 +100,10 @@ def _pictures_in(folder: Path, *, recursive: bool) -> Iterator[Path]:
                 yield path
 
 
-def _hash_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        _refuse(error, path)
+def hash_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refuse(error: OSError, path: Path | None = None) -> Never:

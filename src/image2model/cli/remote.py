@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,14 @@ class ServerDesk:
         return self._client.estimate(
             generator=generator, options=options, items=items, items_with_views=items_with_views
         )
+
+    def day_left_usd(self) -> float | None:
+        """Tell what is left of the server's budget of a day."""
+        account = self._client.account()
+        if account.day_budget_usd is None:
+            return None
+        left_usd = Decimal(str(account.day_budget_usd)) - Decimal(str(account.day_spent_usd))
+        return float(max(Decimal(0), left_usd))
 
     def submit(self, order: Order) -> JobOut:
         """Upload the pictures and start a job."""

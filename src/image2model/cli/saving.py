@@ -29,17 +29,29 @@ class Outcome:
     Attributes:
         item: As it ended.
         files: The names of its files in the folder.
+        moved: Of files whose name was taken by a file that is not ours: the names they have
+            instead, by the names they were to have.
         trouble: Why it was not made, or not all of it could be saved; "": all is well.
     """
 
     item: ItemOut
     files: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
 
 
 class Saver:
     """
     Saves every item of a job once it has succeeded; call `watch` with every change.
+
+    Args:
+        desk: Where the job is.
+        folder: Where the files go.
+        display: Shows what happens.
+        template: Names the files.
+        formats: Those of the models.
+        adjust: What is changed of the models, beyond what the job asks for.
+        sources: Say of every item, by its index, what it was made of; see `OutputFolder.keep`.
 
     Attributes:
         outcomes: Of the items that ended, by index.
@@ -55,6 +67,7 @@ class Saver:
         template: NameTemplate,
         formats: Sequence[str],
         adjust: Mapping[str, Any] | None = None,
+        sources: Sequence[str] = (),
     ) -> None:
         self._desk = desk
         self._folder = folder
@@ -62,6 +75,7 @@ class Saver:
         self._template = template
         self._formats = formats
         self._adjust = adjust or {}
+        self._sources = sources
         self._stems: Mapping[int, str] = {}
         self.outcomes: dict[int, Outcome] = {}
         self.written = 0
@@ -143,8 +157,20 @@ class Saver:
         self, outcome: Outcome, name: str, save: Callable[[Path], None], known: FileOut | None
     ) -> None:
         try:
-            self.written += self._folder.keep(name, save, sha256=known.sha256 if known else None)
+            kept = self._folder.keep(
+                name,
+                save,
+                sha256=known.sha256 if known else None,
+                of=self._source_of(outcome.item.index),
+            )
         except (InvalidInputError, NotFoundError, ComputeError) as error:
             outcome.trouble = outcome.trouble or f"no {name}: {error.message}"
         else:
-            outcome.files.append(name)
+            self.written += kept.is_new
+            outcome.files.append(kept.name)
+            if kept.note:
+                outcome.moved[name] = kept.name
+                self._display.note(f"{kept.note}.")
+
+    def _source_of(self, index: int) -> str:
+        return self._sources[index] if index < len(self._sources) else ""

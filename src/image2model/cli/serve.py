@@ -10,15 +10,19 @@ from image2model.api.app import create_api
 from image2model.api.server import serve_api
 from image2model.api.web import find_web_app
 from image2model.bootstrap import open_app
+from image2model.cli.access import (
+    NAMES_ADVICE,
+    NAMES_MISSING,
+    check_access,
+    nobody_else_is_served,
+    served_names,
+)
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
-from image2model.core.errors import InvalidSetting
-from image2model.core.hosts import is_loopback
+from image2model.core.platform import has_uvloop
 from image2model.settings import Settings
 
 app = typer.Typer(**STYLE)
-
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not bound
 
 
 @app.command()
@@ -50,38 +54,27 @@ def serve(
     settings = open_settings()
     given = {"host": host, "port": port}
     changed = {name: value for name, value in given.items() if value is not None}
-    serving = settings.serve.model_copy(update=changed)
+    try:
+        # Checked as the variables are, and not just copied in.
+        serving = type(settings.serve).model_validate(settings.serve.model_dump() | changed)
+    except ValueError as error:
+        raise typer.BadParameter(f"'{host}' is no address to bind.", param_hint="--host") from error
     settings = settings.model_copy(update={"serve": serving})
-    _check_access(settings)
-    anyio.run(_serve, settings, backend_options={"use_uvloop": sys.platform != "win32"})
-
-
-def _check_access(settings: Settings) -> None:
-    """
-    Insist that whoever lets other machines in has said whom.
-
-    Raises:
-        InvalidSetting: Nothing was said.
-    """
-    if settings.serve.access is None and not is_loopback(settings.serve.host):
-        raise InvalidSetting(
-            setting="IMAGE2MODEL_SERVE__ACCESS",
-            reason=f"must be set before other machines can reach this one at {settings.serve.host}"
-            ": `keys` lets in who has an API key (`image2model keys create`), `sessions` "
-            "everybody, each with jobs of their own.",
-        )
+    check_access(settings)
+    if nobody_else_is_served(settings):
+        typer.echo(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
+    anyio.run(_serve, settings, backend_options={"use_uvloop": has_uvloop()})
 
 
 async def _serve(settings: Settings) -> None:
     serving = settings.serve
-    own = {serving.host, settings.public_host or serving.host} - _ANY_ADDRESS
-    names = [*serving.allowed_hosts, *sorted(own)]
     async with open_app(settings) as product:
         api = create_api(
             product.context,
-            allowed_hosts=names,
+            allowed_hosts=served_names(settings),
             keys_only=serving.access == "keys",
             web_app=find_web_app(),
+            base_path=settings.base_path,
         )
         await serve_api(
             api,

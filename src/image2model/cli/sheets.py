@@ -23,11 +23,13 @@ class SourceSheet:
         path: Where it is.
         sha256: Of its bytes, hex.
         rows: What it says.
+        notes: What was left out, one plain sentence each.
     """
 
     path: Path
     sha256: str
     rows: Sequence[SheetRow]
+    notes: Sequence[str] = ()
 
     def generator(self, given: str | None) -> str | None:
         """
@@ -76,4 +78,5 @@ def open_sheet(path: Path) -> SourceSheet:
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}."
         raise InvalidRequest(field=f"--sheet {path}", reason=reason) from error
-    return SourceSheet(path=path, sha256=sha256(data).hexdigest(), rows=read_sheet_file(data))
+    read = read_sheet_file(data)
+    return SourceSheet(path=path, sha256=sha256(data).hexdigest(), rows=read.rows, notes=read.notes)

@@ -1,7 +1,8 @@
 """What people see of jobs and generators: tables on standard output."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from rich import box
 from rich.console import Console
@@ -83,8 +84,41 @@ def dollars(usd: float) -> str:
     return f"${usd:,.2f}" if usd else "free"
 
 
-def plan_lines(estimate: EstimateOut, names: Iterable[str]) -> Iterable[str]:
-    """Tell what an order would make, cost and take."""
+def count_fitting(estimate: EstimateOut, pictures: Sequence[int], limit_usd: float | None) -> int:
+    """
+    Count the items that a budget pays for, one after the other.
+
+    Args:
+        estimate: What all of them cost.
+        pictures: How many pictures each has.
+        limit_usd: The budget, in US dollars; None: there is none.
+    """
+    if limit_usd is None:
+        return len(pictures)
+    several = sum(count > 1 for count in pictures)
+    item_usd, total_usd = (Decimal(str(usd)) for usd in (estimate.item_usd, estimate.total_usd))
+    more_usd = (total_usd - item_usd * len(pictures)) / several if several else Decimal(0)
+    left_usd, fit = Decimal(str(limit_usd)), 0
+    for count in pictures:
+        price_usd = item_usd + (more_usd if count > 1 else 0)
+        if price_usd <= left_usd:
+            left_usd -= price_usd
+            fit += 1
+    return fit
+
+
+def plan_lines(
+    estimate: EstimateOut, names: Iterable[str], limits: Mapping[str, float], *, fit: int
+) -> Iterable[str]:
+    """
+    Tell what an order would make, cost and take.
+
+    Args:
+        estimate: The forecast.
+        names: What it is made of.
+        limits: What may be spent, in US dollars: `budget_usd`, `day_left_usd`.
+        fit: How many items that pays for.
+    """
     for name in names:
         yield f"  {name}"
     options = ", ".join(f"{name}={value}" for name, value in estimate.options.items())
@@ -96,6 +130,12 @@ def plan_lines(estimate: EstimateOut, names: Iterable[str]) -> Iterable[str]:
             "before is not paid again"
         )
     yield f"Price: {price}"
+    for name, usd in limits.items():
+        what = "Budget" if name == "budget_usd" else "Left of the budget of a day"
+        yield f"{what}: ${usd:,.2f}"
+    if limits and fit < estimate.items:
+        left = estimate.items - fit
+        yield f"The budget pays for {fit} of {estimate.items}; {left} would be left."
     if estimate.note:
         yield f"Note: {estimate.note}"
     yield f"Time: about {duration(estimate.typical_s)} for one"
@@ -152,11 +192,31 @@ def job_lines(job: JobOut) -> Iterable[str]:
     yield f"Generator: {job.generator} ({options or 'no options'})"
     budget = "" if job.cost.budget_usd is None else f" of a budget of ${job.cost.budget_usd:,.2f}"
     yield f"Cost: {dollars(job.cost.booked_usd)}{budget}"
+    lost = [item.resubmit_usd for item in job.items if item.resubmit_usd is not None]
+    if lost:
+        yield (
+            f"Lost: {len(lost)} paid for; `image2model jobs retry {job.id[:8]} --resubmit` makes "
+            f"them again for about ${sum(lost):,.2f}"
+        )
     yield f"Created: {_local(job.created_at)}"
     if job.finished_at is not None:
         yield f"Finished: {_local(job.finished_at)}"
     if job.expires_at is not None:
         yield f"Deleted: {_local(job.expires_at)}"
+    for item in job.items:
+        if _is_in_doubt(item):
+            yield (
+                f"Item {item.index} ({item.name}) may have been accepted by the provider, whose "
+                f"answer was lost. Decide: `image2model jobs resolve {job.id[:8]} {item.index} "
+                "resubmit` (it may be charged twice) or `give-up`."
+            )
+
+
+def _is_in_doubt(item: ItemOut) -> bool:
+    """Tell whether a person may decide about it; also while its lost answer is searched for."""
+    if item.state == "submitting":
+        return bool(item.attempts) and item.attempts[-1].state == "uncertain"
+    return item.state == "uncertain"
 
 
 def items_table(job: JobOut) -> Table:
@@ -260,3 +320,14 @@ def keys_table(keys: Sequence[ApiKey]) -> Table:
 
 def _local(moment: datetime) -> str:
     return f"{moment.replace(tzinfo=moment.tzinfo or UTC).astimezone():%Y-%m-%d %H:%M}"
+
+
+def note_lines(job: JobOut) -> Iterator[str]:
+    """Say of each item what there is to say of its pictures and its model, each once."""
+    for item in job.items:
+        facts = item.result.facts if item.result else {}
+        about_model = facts.get("notes")
+        notes = [note for view in item.views for note in view.notes]
+        notes += about_model if isinstance(about_model, list) else []
+        for note in dict.fromkeys(notes):
+            yield f"{item.name}: {note}."

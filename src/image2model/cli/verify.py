@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from image2model.cli.errors import SOME_FAILED
+from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE, JsonOption
 from image2model.jobs.archive_check import check_archive
 
@@ -35,6 +36,7 @@ def verify(
     Every file is read: names that work everywhere, sizes, CRC-32, SHA-256, and whether each file
     is what its name says. Exits with 1 if anything is wrong.
     """
+    open_settings()
     checked = check_archive(archive)
     if as_json:
         typer.echo(json.dumps({**asdict(checked), "ok": not checked.faults}, indent=2))

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Annotated
 
@@ -13,11 +15,14 @@ import typer
 
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
+from image2model.core.close_names import did_you_mean
 from image2model.core.errors import ExtraMissing
 from image2model.core.generator import RunsOn
 from image2model.settings import Settings
 
 app = typer.Typer(**STYLE)
+
+_LOOK_EVERY_S = 1.0
 
 _USUAL = (RunsOn.NETWORK, RunsOn.CPU)
 _NETWORK_ITEMS_AT_ONCE = 1_000
@@ -62,7 +67,7 @@ def worker(
     """
     if until_input_ends:
         threading.Thread(target=_end_with_input, name="parent", daemon=True).start()
-    settings = open_settings()
+    settings = open_settings(warns=not until_input_ends)
     queues = _read_queues(queue or [])
     if len(queues) == 1:
         raise typer.Exit(_work(settings, queues[0], concurrency))
@@ -83,7 +88,9 @@ def _read_queues(given: Sequence[str]) -> Sequence[RunsOn]:
     for name in names:
         if name not in known:
             raise typer.BadParameter(
-                f"There is no queue '{name}'; there are {', '.join(known)}.", param_hint="--queue"
+                f"There is no queue '{name}'.{did_you_mean(name, known)} There are "
+                f"{', '.join(known)}.",
+                param_hint="--queue",
             )
     return [RunsOn(name) for name in dict.fromkeys(names)] or _USUAL
 
@@ -114,6 +121,13 @@ def _usual_concurrency(settings: Settings, queue: RunsOn) -> int:
             return 1
 
 
+def _first(ended: "SimpleQueue[int]") -> int:
+    # Not without end in one go: on Windows no signal comes through meanwhile.
+    while True:
+        with suppress(Empty):
+            return ended.get(timeout=_LOOK_EVERY_S)
+
+
 class _Children:
     """
     A process for each queue: what computes must not slow down what waits for the network.
@@ -139,8 +153,14 @@ class _Children:
 
     def watch(self) -> int:
         """Wait until all have ended; when one ends by itself, end the others. Returns its code."""
-        _, status = os.wait()
-        code = os.waitstatus_to_exitcode(status)
+        ended: SimpleQueue[int] = SimpleQueue()
+        for process in self._processes:
+
+            def wait(process: subprocess.Popen[bytes] = process) -> None:
+                ended.put(process.wait())
+
+            threading.Thread(target=wait, daemon=True).start()
+        code = _first(ended)
         if not self._ending:
             typer.echo(f"a worker process ended by itself (code {code})", err=True)
             code = code or 1

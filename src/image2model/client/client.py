@@ -15,6 +15,7 @@ from image2model.client.events import Event
 from image2model.core.errors import NoPictures, ServerUnreachable
 from image2model.wire.inspection import InspectionOut
 from image2model.wire.models import (
+    AccountOut,
     EstimateIn,
     EstimateOut,
     FidelityOut,
@@ -208,8 +209,33 @@ class Client:
         return self._act(job_id, "cancel", item)
 
     def retry(self, job_id: str, *, item: int | None = None) -> JobOut:
-        """Make failed items again, or one named item."""
+        """
+        Make failed items again, or one named item.
+
+        What was made and paid for is fetched again, which is free; see `resubmit`.
+        """
         return self._act(job_id, "retry", item)
+
+    def resubmit(self, job_id: str, *, item: int | None = None) -> JobOut:
+        """
+        Make items again, and pay for them again, that were paid for and are lost.
+
+        Those are the items with a `resubmit_usd`, which is what each will cost.
+
+        Args:
+            job_id: The job.
+            item: Only this one; None: all that are offered, which may be none.
+
+        Raises:
+            WrongState: The named item is not offered to be made again.
+        """
+        if item is not None:
+            return self.resolve(job_id, item, "resubmit")
+        job = self.job(job_id)
+        for one in job.items:
+            if one.resubmit_usd is not None:
+                job = self.resolve(job_id, one.index, "resubmit")
+        return job
 
     def pause(self, job_id: str) -> JobOut:
         """Start no further items of a job."""
@@ -220,7 +246,11 @@ class Client:
         return self._act(job_id, "resume", None)
 
     def resolve(self, job_id: str, item: int, resolution: Literal["resubmit", "give_up"]) -> JobOut:
-        """Decide about an item of which nobody knows whether the provider accepted it."""
+        """
+        Decide about an item of which nobody knows whether the provider accepted it.
+
+        `resubmit` is possible for an item with a `resubmit_usd` as well; it is paid for again.
+        """
         path = f"/jobs/{job_id}/items/{item}/resolve"
         return self._server.ask(JobOut, "POST", path, json={"resolution": resolution})
 
@@ -247,14 +277,14 @@ class Client:
 
     # --- files ------------------------------------------------------------------------------
 
-    def download(self, file: FileOut, folder: str | Path) -> Path:
+    def download(self, file: FileOut, folder: str | Path, *, overwrite: bool = False) -> Path:
         """
         Download a file of a result into *folder*, whole or not at all.
 
         Returns:
-            The file's path.
+            The file's path; see `save`.
         """
-        return self.save(file.url, Path(folder) / file.name)
+        return self.save(file.url, Path(folder) / file.name, overwrite=overwrite)
 
     def download_model(
         self,
@@ -264,6 +294,7 @@ class Client:
         format: str,  # noqa: A002
         *,
         adjust: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
     ) -> Path:
         """
         Download an item's model in *format* (`glb`, `stl`, …) into *folder*.
@@ -275,12 +306,14 @@ class Client:
             format: The format.
             adjust: What it shall be adjusted to, such as `{"height_mm": 80}`; None: as was wished
                 when the job was made.
+            overwrite: Replace a file that is there already.
 
         Returns:
-            The file's path: the item's name with the format's extension.
+            The file's path: the item's name with the format's extension; see `save`.
         """
         path = Path(folder) / f"{item.name}.{format}"
-        return self.save(model_url(job.id, item.index, format, adjust=adjust), path)
+        url = model_url(job.id, item.index, format, adjust=adjust)
+        return self.save(url, path, overwrite=overwrite)
 
     def download_archive(
         self,
@@ -293,6 +326,7 @@ class Client:
         previews: bool = True,
         pictures: bool = False,
         scores: bool = False,
+        overwrite: bool = False,
     ) -> Path:
         """
         Download all that a job has made as one ZIP file to *path*.
@@ -306,9 +340,10 @@ class Client:
             previews: Add pictures of the models.
             pictures: Add the pictures they were made of.
             scores: Compare models with their photos first, so that the manifests have every score.
+            overwrite: Replace a file that is there already.
 
         Returns:
-            *path*.
+            *path*, or another one; see `save`.
         """
         url = archive_url(
             job_id,
@@ -319,20 +354,26 @@ class Client:
             pictures=pictures,
             scores=scores,
         )
-        return self.save(url, Path(path))
+        return self.save(url, Path(path), overwrite=overwrite)
 
-    def save(self, url: str, path: Path) -> Path:
+    def save(self, url: str, path: Path, *, overwrite: bool = False) -> Path:
         """
         Download what is at *url* on the server to the file *path*, whole or not at all.
 
+        Args:
+            url: Of the server, as its answers name it.
+            path: Where the file goes.
+            overwrite: Replace a file that is there already. Otherwise it stays, and the new one
+                gets a number, as in `mug-2.glb`, unless it has the same content.
+
         Returns:
-            The path.
+            Where the file is.
 
         Raises:
             NotFoundError: It is not there.
             OSError: It cannot be written.
         """
-        return self._server.save(url, path)
+        return self._server.save(url, path, overwrite=overwrite)
 
     # --- generators -------------------------------------------------------------------------
 
@@ -392,6 +433,10 @@ class Client:
             if page.next is None:
                 return
             query["cursor"] = page.next
+
+    def account(self) -> AccountOut:
+        """Tell who this client is to the server, and what is left of the budget of a day."""
+        return self._server.ask(AccountOut, "GET", "/account")
 
     # --- the wire ---------------------------------------------------------------------------
 

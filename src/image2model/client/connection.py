@@ -1,5 +1,7 @@
 """HTTP to one server: credentials, lost answers, refusals, downloads."""
 
+import filecmp
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from image2model.client.errors import error_of_answer
 from image2model.client.events import Event, parse_events
 from image2model.core.errors import ServerUnreachable
+from image2model.core.names import numbered_names
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -24,8 +27,12 @@ _UPLOADS = 3
 """How often an upload is sent when the answer to it is lost on the way."""
 
 _AGAIN_AFTER_S = 1.0
-_SESSION_COOKIES = ("image2model_session", "__Host-image2model_session")
-"""Over plain http and over https."""
+_SESSION_COOKIES = (
+    "image2model_session",
+    "__Host-image2model_session",
+    "__Secure-image2model_session",
+)
+"""Over plain http, over https, and over https below a path."""
 
 
 class Connection:
@@ -132,12 +139,13 @@ class Connection:
             self._raise_for(reply)
             yield from parse_events(reply.iter_lines())
 
-    def save(self, url: str, path: Path) -> Path:
+    def save(self, url: str, path: Path, *, overwrite: bool = False) -> Path:
         """
         Download what is at *url* on the server to the file *path*, whole or not at all.
 
         Returns:
-            The path.
+            The path; another one, with a number, where a file is that has other content and is
+            not to be overwritten.
 
         Raises:
             OSError: It cannot be written.
@@ -147,10 +155,9 @@ class Connection:
         try:
             with self._reaching(), self._read(url) as reply, part.open("wb") as out:
                 out.writelines(reply.iter_bytes())
-            part.replace(path)
+            return _place(part, path, overwrite=overwrite)
         finally:
             part.unlink(missing_ok=True)
-        return path
 
     @contextmanager
     def _read(self, url: str) -> Iterator[httpx2.Response]:
@@ -192,3 +199,19 @@ class Connection:
             body = None
         problem = body if isinstance(body, dict) else {}
         raise error_of_answer(self.url, reply.status_code, problem)
+
+
+def _place(part: Path, path: Path, *, overwrite: bool) -> Path:
+    """Give *part* the name *path*, or the first with a number that no other file has."""
+    for name in numbered_names(path.name):
+        target = path.with_name(name)
+        if not os.path.lexists(target):
+            part.replace(target)
+            return target
+        if target.is_file():
+            if filecmp.cmp(part, target, shallow=False):
+                return target
+            if overwrite:
+                part.replace(target)
+                return target
+    raise AssertionError("numbers do not end")

@@ -73,11 +73,32 @@ The tree::
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar, Self
+
+from image2model.core.close_names import closest_name, did_you_mean
 
 JsonValue = Any
 """A value that `json.dumps` accepts."""
+
+
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`'])")
+_MARKS_TWICE = re.compile(r"(?<=[^\s./])(?:\.\.|([?!])\.|\.([:;,]))(?=\s|$)|\.(?=\)\.?(?:\s|$))")
+"""Where a sentence that was put into another one has brought its full stop along."""
+
+
+def _tidied(message: str) -> str:
+    """Write a message that was put together of others as sentences with one mark each."""
+    line = " ".join(message.split())
+    marked = _MARKS_TWICE.sub(lambda match: match[1] or match[2] or _only_stop(match), line)
+    needs_stop = marked[-1:].isalnum() or marked[-1:] in {"'", '"', ")", "]", "`", "%"}
+    return f"{marked}." if needs_stop and "Example: " not in marked else marked
+
+
+def _only_stop(match: re.Match[str]) -> str:
+    return "." if match[0] == ".." else ""
 
 
 class Image2ModelError(Exception):
@@ -88,16 +109,25 @@ class Image2ModelError(Exception):
         code: The stable word a program can branch on.
         message: One sentence for people: what is wrong and what to do.
         details: Further facts, as JSON values.
+        cost_usd: What a provider charged for the work that failed so, in US dollars; None: it
+            does not say, or there was no such work.
     """
 
     code: ClassVar[str]
     message: str
     details: Mapping[str, JsonValue]
+    cost_usd: Decimal | None = None
 
     def __init__(self, message: str, /, **details: JsonValue) -> None:
+        message = _tidied(message)
         super().__init__(message)
         self.message = message
         self.details = details
+
+    @property
+    def clause(self) -> str:
+        """What is wrong without what to do, to be said within another sentence."""
+        return _SENTENCES.split(self.message, maxsplit=1)[0].rstrip(".")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Constructors take keywords only, which the default pickling of
@@ -129,6 +159,14 @@ def read_error(
     if kind is None:
         return None
     return _rebuild(kind, {**details, "message": message, "details": details})
+
+
+def how_to_install(extra: str) -> str:
+    """Say how the optional part *extra* is installed."""
+    return (
+        f"Install it: make extra EXTRA={extra} in a source checkout, or pip install "
+        f"'WHEEL[{extra}]' with image2model's wheel file."
+    )
 
 
 def _below(kind: type[Image2ModelError]) -> Iterator[type[Image2ModelError]]:
@@ -207,15 +245,30 @@ class PictureTooManyPixels(InvalidPictureError):
         self, *, width_px: int, height_px: int, limit_px: int, limit_side_px: int | None = None
     ) -> None:
         side = "" if limit_side_px is None else f" and {limit_side_px} pixels a side"
+        found, limit = _megapixels(width_px * height_px, limit_px)
+        scale = min(
+            (limit_px / max(1, width_px * height_px)) ** 0.5,
+            1.0 if limit_side_px is None else limit_side_px / max(width_px, height_px, 1),
+        )
+        fitting = [max(1, int(scale * length_px)) for length_px in (width_px, height_px)]
         super().__init__(
-            f"The picture is {width_px} × {height_px} pixels "
-            f"({width_px * height_px / 1e6:.0f} megapixels); the limit is "
-            f"{limit_px / 1e6:.0f} megapixels{side}. Scale it down and send it again.",
+            f"The picture is {width_px} × {height_px} pixels ({found} megapixels); the limit is "
+            f"{limit} megapixels{side}. Scale it down to {fitting[0]} × {fitting[1]} pixels or "
+            "fewer and send it again.",
             width_px=width_px,
             height_px=height_px,
             limit_px=limit_px,
             limit_side_px=limit_side_px,
         )
+
+
+def _megapixels(found_px: int, limit_px: int) -> tuple[str, str]:
+    """Write both with as many digits as tell them apart."""
+    for digits in range(7):
+        found, limit = (f"{px / 1e6:.{digits}f}" for px in (found_px, limit_px))
+        if found != limit or found_px == limit_px:
+            break
+    return found, limit
 
 
 class PictureEmpty(InvalidPictureError):
@@ -356,8 +409,11 @@ class FormatUnsupported(InvalidInputError):
     code = "format_unsupported"
 
     def __init__(self, *, format_name: str, supported: Sequence[str]) -> None:
+        close = closest_name(format_name, supported)
+        hint = f" (did you mean '{close}'?)" if close and close != format_name else ""
         super().__init__(
-            f"The format '{format_name}' is not available; choose from {', '.join(supported)}.",
+            f"The format '{format_name}' is not available{hint}; choose from "
+            f"{', '.join(supported)}.",
             format_name=format_name,
             supported=list(supported),
         )
@@ -424,9 +480,13 @@ class GeneratorNotFound(NotFoundError):
 
     code = "generator_not_found"
 
-    def __init__(self, *, generator: str, known: Sequence[str]) -> None:
+    def __init__(self, *, generator: str, known: Sequence[str], left_out: str = "") -> None:
+        # Of a provider that is left out another generator is no good guess.
+        hint = (
+            f" It is not there because {left_out}." if left_out else did_you_mean(generator, known)
+        )
         super().__init__(
-            f"There is no generator '{generator}'. Available: {', '.join(known) or 'none'}.",
+            f"There is no generator '{generator}'.{hint} Available: {', '.join(known) or 'none'}.",
             generator=generator,
             known=list(known),
         )
@@ -579,9 +639,13 @@ class BudgetExceeded(LimitError):
     code = "budget_exceeded"
 
     def __init__(self, *, budget_usd: float, needed_usd: float, period: str) -> None:
+        spent = "the last 24 hours" if period == "day" else "the job"
+        whose = "the budget of a day" if period == "day" else "its budget"
+        raised = "Wait or raise IMAGE2MODEL_BUDGET__DAY_USD" if period == "day" else "Raise it"
         super().__init__(
-            f"This needs ${needed_usd:.2f} but the {period} budget is ${budget_usd:.2f}. "
-            "Raise the budget or choose a cheaper generator.",
+            f"With this model {spent} would cost ${needed_usd:.2f}, but {whose} is "
+            f"${budget_usd:.2f}. {raised}, then make the model again, or choose a cheaper "
+            "generator; what is made already is not paid for again.",
             budget_usd=budget_usd,
             needed_usd=needed_usd,
             period=period,
@@ -694,15 +758,33 @@ class GeneratorRetired(ProviderError):
 
 
 class ProviderResultInvalid(ProviderError):
-    """The provider says it is done, but what it delivered is no 3D model."""
+    """
+    The provider says it is done, but what it delivered cannot be used, or is not there.
+
+    Attributes:
+        cause: `gone`: the provider says that it does not have it any more. `refused`: our own
+            rules forbid reading it. None: what came is no 3D model.
+        sha256: Of what came, hex, where that is all of it; None: not known, or cut short.
+    """
 
     code = "provider_result_invalid"
 
-    def __init__(self, *, provider: str, reason: str) -> None:
+    def __init__(
+        self,
+        *,
+        provider: str,
+        reason: str,
+        cause: str | None = None,
+        sha256: str | None = None,
+    ) -> None:
         super().__init__(
-            f"{provider} delivered something that is not usable: {reason}. Retry the item.",
+            f"{provider} delivered something that is not usable: {reason.rstrip('.')}.",
             provider=provider,
+            cause=cause,
+            sha256=sha256,
         )
+        self.cause = cause
+        self.sha256 = sha256
 
 
 class SubmissionUncertain(ProviderError):
@@ -765,10 +847,23 @@ class DatabaseUnavailable(StorageError):
 
     code = "database_unavailable"
 
-    def __init__(self, *, reason: str) -> None:
+    def __init__(self, *, reason: str, wrong: str = "", advice: str = "") -> None:
+        """
+        Say what is wrong.
+
+        Args:
+            reason: What the database, or what reaches it, says.
+            wrong: The part of its URL that may be wrong, such as `host or port`; "": not known.
+            advice: What to do, as a sentence; "": what follows from *wrong*.
+        """
+        if not advice:
+            advice = "Nothing is lost; try again."
+        if wrong:
+            advice = f"Check the {wrong} in IMAGE2MODEL_DATABASE_URL; nothing is lost."
         super().__init__(
-            f"The database cannot be used now: {reason}. Nothing is lost; try again.",
+            f"The database of IMAGE2MODEL_DATABASE_URL cannot be used now: {reason}. {advice}",
             reason=reason,
+            **({"wrong": wrong} if wrong else {}),
         )
 
 
@@ -825,7 +920,7 @@ class ComputeCrashed(ComputeError):
 
     def __init__(self, *, function: str) -> None:
         super().__init__(
-            f"The process that ran '{function}' died, most likely for lack of memory. "
+            "The computation broke off, most likely for lack of memory. "
             "Try a smaller picture or fewer faces.",
             function=function,
         )
@@ -838,7 +933,7 @@ class ComputeTimedOut(ComputeError):
 
     def __init__(self, *, function: str, limit_s: float) -> None:
         super().__init__(
-            f"'{function}' took longer than {limit_s:g} s and was stopped. "
+            f"The computation took longer than {limit_s:g} s and was stopped. "
             "Try a smaller picture or fewer faces.",
             function=function,
             limit_s=limit_s,
@@ -865,9 +960,7 @@ class ExtraMissing(ConfigurationError):
 
     def __init__(self, *, feature: str, extra: str) -> None:
         super().__init__(
-            f"{feature} needs an extra part. Install it: pip install 'image2model[{extra}]'",
-            feature=feature,
-            extra=extra,
+            f"{feature} needs an extra part. {how_to_install(extra)}", feature=feature, extra=extra
         )
 
 

@@ -44,6 +44,9 @@ class Picture:
         width_px: Width, upright.
         height_px: Height, upright.
         file_name: What its file was called, without folders; "": not known.
+        notes: What there is to say of it before it is made, one sentence each, without a stop.
+        credentials: What of its origin the upload carried: `C2PA`, `XMP`.
+        source_type: The IPTC digital source type that these name; "": none.
     """
 
     view: View
@@ -54,6 +57,9 @@ class Picture:
     width_px: int
     height_px: int
     file_name: str = ""
+    notes: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    source_type: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +70,16 @@ class Description:
     Attributes:
         name: What it is called.
         metadata: Whatever else, by column: `height_mm`, `face_limit`, a number of its own.
+        generator: The id of what made the model; said in its files, and not by the person.
     """
 
     name: str
     metadata: Mapping[str, JsonValue] = field(default_factory=dict)
+    generator: str = ""
 
     @property
     def key(self) -> str:
-        """Say all of it in 64 hex digits, the same for the same description."""
+        """Say what the person says in 64 hex digits, the same for the same description."""
         return hash_of([self.name, dict(self.metadata)])
 
     @property
@@ -269,6 +277,10 @@ class Item:
     def description(self) -> Description:
         """What a person says of its object."""
         return Description(name=self.name, metadata=self.metadata)
+
+    def described(self, generator: str) -> Description:
+        """Give the same with the *generator* that made it."""
+        return Description(name=self.name, metadata=self.metadata, generator=generator)
 
     def file(self, name: str) -> ResultFile | None:
         """Find the result's file called *name*."""

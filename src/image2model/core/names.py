@@ -2,10 +2,13 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from itertools import count
 
 MAX_NAME_CHARACTERS = 80
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]+')
 _SPACES = re.compile(r"\s+")
+_EXTENSIONS = re.compile(r"(?:\.(?:obj|gltf|preview))?\.[^. ]{1,8}$", re.IGNORECASE)
 _RESERVED = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
     f"{device}{number}" for device in ("com", "lpt") for number in "123456789¹²³"
 }
@@ -66,6 +69,21 @@ def same_file(name: str) -> str:
     """
     decomposed = unicodedata.normalize("NFD", name)
     return unicodedata.normalize("NFD", decomposed.casefold())
+
+
+def numbered_names(file_name: str) -> Iterator[str]:
+    """
+    Yield *file_name*, and then the same with `-2`, `-3`, … before its extension.
+
+    `mug.obj.zip` becomes `mug-2.obj.zip`: all that follows the name of a model is extension.
+    """
+    yield file_name
+    match = _EXTENSIONS.search(file_name)
+    stem, extension = file_name, ""
+    if match is not None and match.start():
+        stem, extension = file_name[: match.start()], match[0]
+    for number in count(2):
+        yield f"{stem}-{number}{extension}"
 
 
 def unique_name(name: str, taken: set[str]) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +10,16 @@ from decimal import Decimal
 from image2model.core.errors import InvalidRequest
 from image2model.core.generator import View
 from image2model.core.ids import JobId
-from image2model.core.job import Attempt, Handle, KeepPolicy, Picture, Progress, Result, ResultFile
+from image2model.core.job import (
+    Attempt,
+    Handle,
+    Item,
+    KeepPolicy,
+    Picture,
+    Progress,
+    Result,
+    ResultFile,
+)
 from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, may_follow
 
 ENDED_ATTEMPTS = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED})
@@ -109,12 +118,59 @@ def may_have_cost(attempt: Attempt) -> bool:
     return attempt.state not in ENDED_ATTEMPTS or charge_usd(attempt) != 0
 
 
+def undelivered_attempt(attempts: Sequence[Attempt]) -> Attempt | None:
+    """
+    Find the attempt that a provider has accepted and of which nothing is kept here yet.
+
+    It may be paid for already, so the item goes on with it and with no new one.
+    """
+    last = attempts[-1] if attempts else None
+    return last if last is not None and last.state is AttemptState.ACCEPTED else None
+
+
+def can_be_resubmitted(state: ItemState, attempts: Sequence[Attempt]) -> bool:
+    """
+    Tell whether a person may have an item sent to its provider again, and pay for it again.
+
+    That is an item in doubt, or one that failed although its provider has made it.
+    """
+    return is_in_doubt(state, attempts) or (
+        state is ItemState.FAILED and undelivered_attempt(attempts) is not None
+    )
+
+
+RESUBMIT_USD = "resubmit_usd"
+"""The detail of a problem that offers to make an item again, for so many US dollars."""
+
+
+def offered_usd(item: Item) -> float | None:
+    """Tell what making *item* again costs where that is offered; None: it is not."""
+    if item.problem is None or not can_be_resubmitted(item.state, item.attempts):
+        return None
+    usd = item.problem.details.get(RESUBMIT_USD)
+    return float(usd) if isinstance(usd, int | float) else None
+
+
 def revives(attempt: Attempt) -> bool:
     """Tell whether an uncertain item can go on because the provider has *attempt* after all."""
     return attempt.handle is not None and attempt.state in {
         AttemptState.ACCEPTED,
         AttemptState.SUCCEEDED,
     }
+
+
+def is_in_doubt(state: ItemState, attempts: Sequence[Attempt]) -> bool:
+    """
+    Tell whether a person may decide what becomes of an item whose provider's answer was lost.
+
+    Args:
+        state: Where the item stands. One that is submitting is in doubt while its lost answer is
+            searched for.
+        attempts: Its attempts, oldest first.
+    """
+    if state is ItemState.SUBMITTING:
+        return bool(attempts) and attempts[-1].state is AttemptState.UNCERTAIN
+    return state is ItemState.UNCERTAIN
 
 
 def is_reusable(result: Result, *, keep: KeepPolicy, now: datetime) -> bool:

@@ -3,6 +3,7 @@
 import difflib
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -49,7 +50,7 @@ _KNOWN_COLUMNS = (
     *_ALIASES,
     *(f"{side}_{unit}" for side in ("height", "width", "depth") for unit in ("cm", "m")),
 )
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?|[.,]\d+")
+_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?|[+-]?[.,]\d+")
 _COMMAS, _POINTS = re.compile(r"[1-9]\d{0,2},\d{3}"), re.compile(r"[1-9]\d{0,2}\.\d{3}")
 """Numbers that may have a decimal sign, or divide thousands."""
 
@@ -62,7 +63,24 @@ _LEAST_MM, _LARGEST_MM = 0.1, 100_000.0
 _LEAST_FACES, _MOST_FACES = 100, 10_000_000
 _MOST_FAULTS = 50
 
-Cell = str | int | float | bool | None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """
+    A number of a cell that is shown in a format of its own: 123 as `0000123`.
+
+    Attributes:
+        value: What sizes and limits are read from.
+        text: What numbers and names of objects are read from; None: the format is not understood.
+        number_format: The format, as the spreadsheet program writes it.
+    """
+
+    value: float
+    text: str | None
+    number_format: str
+
+
+Cell = str | int | float | bool | Shown | None
 """What a cell of a table holds; dates are text already."""
 
 
@@ -107,6 +125,11 @@ def picture_key(file_name: str) -> str:
     return name_of_file(file_name, fallback="").casefold()
 
 
+def names_pictures(heading: Sequence[Cell]) -> bool:
+    """Tell whether *heading* has the one column that a sheet must have."""
+    return any(_column(_text(cell)) == "picture" for cell in heading)
+
+
 def read_sheet(
     table: Sequence[Sequence[Cell]], *, decimal_comma: bool = False
 ) -> Sequence[SheetRow]:
@@ -139,6 +162,11 @@ def refuse_sheet(faults: Sequence[tuple[int, str, str]]) -> None:
         raise InvalidSheet(errors=told[:_MOST_FAULTS], count=len(told))
 
 
+def sheet_fault(row: int, column: str, reason: str) -> InvalidSheet:
+    """Make the error of a sheet of which one thing is wrong."""
+    return InvalidSheet(errors=[{"row": row, "column": column, "reason": reason}], count=1)
+
+
 class _Reading:
     """One sheet being read; faults are collected, so that all are told at once."""
 
@@ -162,7 +190,7 @@ class _Reading:
     def _read_heading(self, heading: Sequence[Cell]) -> Mapping[int, str]:
         columns: dict[int, str] = {}
         for place, cell in enumerate(heading):
-            text = str(cell or "").strip()
+            text = _text(cell)
             name = _column(text)
             if not name:
                 continue
@@ -185,7 +213,7 @@ class _Reading:
             said = {
                 column: text
                 for place, column in self._columns.items()
-                if place < len(cells) and (text := _text(cells[place]))
+                if place < len(cells) and (text := self._said(number, column, cells[place]))
             }
             # As where `12,5` was written unquoted between commas: the 5 must not get lost.
             beyond = [text for cell in cells[self._width :] if (text := _text(cell))]
@@ -204,6 +232,20 @@ class _Reading:
                     reason = f"is not '{first}' as in row {place}; make one job for each generator"
                     self._blame(number, "generator", reason)
             yield row
+
+    def _said(self, number: int, column: str, cell: Cell) -> str:
+        if isinstance(cell, Shown):
+            if column == "face_limit" or _SIZE.fullmatch(column):
+                return _text(cell.value)
+            if cell.text is None:
+                reason = f"has the number format '{_short(cell.number_format)}', which is not read"
+                self._blame(number, column, f"{reason}: give the cell the format 'Text'")
+                return _text(cell.value)
+            return _text(cell.text)
+        text = _text(cell, filler="-" if column == "picture" else "")
+        if "\ufffd" in text:
+            self._blame(number, column, f"has a character that was lost: '{_short(text)}'")
+        return text
 
     def _row(self, number: int, said: Mapping[str, str]) -> SheetRow:
         metadata: dict[str, JsonValue] = {}
@@ -265,16 +307,31 @@ def _meaning(column: str) -> str:
     return size.group(1) if size else column
 
 
-def _text(cell: Cell) -> str:
-    """Read a cell as text; whole numbers have no `.0`, whatever the program that wrote them."""
+def _text(cell: Cell, *, filler: str = "") -> str:
+    """
+    Read a cell as text; whole numbers have no `.0`, whatever the program that wrote them.
+
+    Args:
+        cell: The cell.
+        filler: What stands for invisible characters that join nothing, as in names of files.
+    """
+    if isinstance(cell, Shown):
+        cell = cell.value if cell.text is None else cell.text
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, float):
-        return repr(int(cell)) if cell.is_integer() else repr(cell)
-    visible = "".join(c if c.isprintable() or c in "\n\t" else " " for c in str(cell))
-    return visible.strip()
+        return repr(int(cell)) if cell.is_integer() else f"{cell:.15g}"
+    return "".join(_visible(c, filler) for c in str(cell)).strip()
+
+
+def _visible(character: str, filler: str) -> str:
+    # Emoji and some scripts are written with joiners; they are a part of the word.
+    if character.isprintable() or character in "\n\t\u200c\u200d":
+        return character
+    category = unicodedata.category(character)
+    return filler if category == "Cf" else "-" if filler and category[0] == "C" else " "
 
 
 def _number(text: str) -> float | None:

@@ -11,7 +11,7 @@ Pivot = Literal["keep", "base", "centre"]
 FORMATS = ("glb", "gltf.zip", "obj.zip", "stl", "ply", "usdz", "3mf")
 """What models can be turned into."""
 
-SOURCES = ("glb", "obj", "ply", "stl", "zip", "gltf.zip", "obj.zip")
+SOURCES = ("glb", "obj", "ply", "stl", "3mf", "zip", "gltf.zip", "obj.zip")
 """What models can be read from; a ZIP holds one of them, or glTF, with its textures."""
 
 LEAST_FACES = 12
@@ -73,7 +73,9 @@ class Conversion:
         ):
             value = getattr(self, field)
             if value is not None and not least <= value <= most:
-                raise InvalidRequest(field=field, reason=f"is not between {least:g} and {most:g}.")
+                raise InvalidRequest(
+                    field=field, reason=f"is not between {least:.10g} and {most:.10g}."
+                )
         if sum(size is not None for size in (self.height_mm, self.width_mm, self.depth_mm)) > 1:
             raise InvalidRequest(
                 field="height_mm", reason="comes with another size; give one, the others follow."

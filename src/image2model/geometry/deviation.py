@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 _MOST_POINTS = 1_500
 _MOST_PAIRS = 600_000
+_MOST_FACES = 12_000
 _PAIRS_AT_ONCE = 1 << 16
 
 Triangles = NDArray[np.float64]
@@ -13,15 +14,22 @@ Triangles = NDArray[np.float64]
 
 def deviation(before: Triangles, after: Triangles) -> float:
     """
-    Return the largest distance from *before* to the nearest point of *after*.
+    Return how far two surfaces are apart where they are farthest from each other.
 
-    Measured from the middles and corners of the largest faces and of some others: what is cut off
-    or flattened is found, a single spike may not be.
+    Measured from some of their corners and of the middles of their faces, the outermost among
+    them: what is cut off, flattened or pulled out is found, a small dent may not be.
 
     Args:
         before: At least one face.
         after: At least one face.
     """
+    # Of a fine surface some faces are enough to be near.
+    coarse = before[:: 1 + len(before) // _MOST_FACES]
+    return max(_reach(before, after), _reach(after, coarse))
+
+
+def _reach(before: Triangles, after: Triangles) -> float:
+    """Return the largest distance from *before* to the nearest point of *after*."""
     points = _points(before, most=min(_MOST_POINTS, max(64, _MOST_PAIRS // len(after))))
     step = max(1, _PAIRS_AT_ONCE // len(after))
     squares = [

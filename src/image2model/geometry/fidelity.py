@@ -87,7 +87,7 @@ def measure_fidelity(model: bytes, photo: bytes, *, limits: PictureLimits) -> Fi
     is judged: the back may be anything.
 
     Args:
-        model: A GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+        model: A GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
         photo: A picture file.
         limits: What is refused before any pixel is decoded.
 

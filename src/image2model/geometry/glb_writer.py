@@ -11,13 +11,16 @@ _MAGIC, _VERSION = b"glTF", 2
 _JSON_CHUNK, _BINARY_CHUNK = b"JSON", b"BIN\0"
 
 
-def write_glb(*meshes: Mesh, extras: Mapping[str, JsonValue] | None = None) -> bytes:
+def write_glb(
+    *meshes: Mesh, extras: Mapping[str, JsonValue] | None = None, made_by: str = ""
+) -> bytes:
     """
     Encode *meshes* as GLB: one scene, a node and a primitive per mesh, everything embedded.
 
     Args:
         meshes: One or more, with at least one face each; their indices in range.
         extras: What else to tell about the model; stands in the scene's `extras`.
+        made_by: The id of the generator that made the model; named beside this program.
 
     Returns:
         The file, after the glTF 2.0 specification (Khronos, 2021), section 4.4. The same meshes
@@ -26,7 +29,7 @@ def write_glb(*meshes: Mesh, extras: Mapping[str, JsonValue] | None = None) -> b
     builder = GltfBuilder()
     for mesh in meshes:
         builder.add_mesh(mesh)
-    document = builder.document(extras=extras)
+    document = builder.document(extras=extras, made_by=made_by)
     document["buffers"] = [{"byteLength": builder.size_bytes}]
     text = encode_json(document)
     text += b" " * (-len(text) % 4)

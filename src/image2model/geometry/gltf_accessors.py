@@ -25,6 +25,7 @@ from image2model.geometry.gltf_json import (
 
 _COMPONENTS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+_ELSEWHERE = "a part of it lies in another file; put the model and all its files into one ZIP"
 _MOST_ELEMENTS = 36_000_000
 """Elements that any file may ask for in all: over ten times what generators make, about 1 GB."""
 
@@ -172,7 +173,7 @@ class GltfData:
         if "uri" in buffer:
             found = self.file(text(buffer, "uri", ""))
             if found is None:
-                raise InvalidMesh(reason="a part of it lies in another file")
+                raise InvalidMesh(reason=_ELSEWHERE)
             data = memoryview(found)
         elif index == 0:
             data = self.container.binary
@@ -199,7 +200,7 @@ def decode_data_uri(uri: str) -> bytes:
     """
     head, comma, content = uri.partition(",")
     if not head.startswith("data:") or not head.endswith(";base64") or not comma:
-        raise InvalidMesh(reason="a part of it lies in another file")
+        raise InvalidMesh(reason=_ELSEWHERE)
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:

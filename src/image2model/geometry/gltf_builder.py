@@ -62,13 +62,18 @@ class GltfBuilder:
         self._nodes.append({"name": mesh.name, "mesh": len(self._meshes)})
         self._meshes.append({"name": mesh.name, "primitives": [primitive]})
 
-    def document(self, *, extras: Mapping[str, JsonValue] | None) -> dict[str, Any]:
+    def document(
+        self, *, extras: Mapping[str, JsonValue] | None, made_by: str = ""
+    ) -> dict[str, Any]:
         """Return the glTF JSON of all that was added, but for `buffers`."""
         scene: dict[str, Any] = {"nodes": list(range(len(self._nodes)))}
         if extras:
             scene["extras"] = dict(extras)
         document: dict[str, Any] = {
-            "asset": {"version": "2.0", "generator": _generator()},
+            "asset": {
+                "version": "2.0",
+                "generator": _generator() + (f" ({made_by})" if made_by else ""),
+            },
             "scene": 0,
             "scenes": [scene],
             "nodes": self._nodes,

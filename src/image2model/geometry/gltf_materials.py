@@ -204,7 +204,10 @@ class MaterialReader:
         else:
             found = self._data.file(text(source, "uri", ""))
             if found is None:
-                self.left_out.add("a texture that lies in another file was left out")
+                self.left_out.add(
+                    "a texture that lies in another file was left out; put the model and all its "
+                    "files into one ZIP"
+                )
                 return None
             content = found
         try:

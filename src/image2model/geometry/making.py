@@ -8,9 +8,13 @@ from image2model.core.job import Description
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.describe import describe_glb
 from image2model.geometry.formats.convert import convert_file
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 
 _GLB = Conversion(format="glb")
+
+
+MAKER = "generator"
+"""Under this, files of any format that can say anything name what made the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,18 +53,20 @@ def make_file(data: bytes, conversion: Conversion, about: Description) -> Made:
     if about.has_measures and not _is_glb(data):
         whole = convert_file(data, _GLB, name=about.name)
         data, notes = whole.content, [*whole.notes]
+    maker = {MAKER: about.generator} if about.generator else {}
     if about.metadata and _is_glb(data):
-        described = describe_glb(data, _counting(about, conversion), name=about.name)
+        said = {**_counting(about, conversion), **maker}
+        described = describe_glb(data, said, name=about.name)
         data, facts, notes = described.glb, described.facts, [*notes, *described.notes]
         if conversion == _GLB:
             return Made(content=data, notes=notes, facts=facts)
-    texts = {key: f"{value}" for key, value in about.metadata.items()}
+    texts = {key: f"{value}" for key, value in about.metadata.items()} | maker
     made = convert_file(data, conversion, name=about.name, metadata=texts)
     return Made(content=made.content, notes=[*notes, *made.notes], facts=facts)
 
 
 def _is_glb(data: bytes) -> bool:
-    return mesh_format(data[:HEAD_BYTES], size_bytes=len(data)) == "glb"
+    return file_format(data) == "glb"
 
 
 def _counting(about: Description, conversion: Conversion) -> Mapping[str, JsonValue]:

@@ -8,14 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.errors import PictureEmpty, PictureTooSmall, SubjectNotFound
-from image2model.geometry.mask_background import cut_by_background
-from image2model.geometry.mask_candidate import Candidate, keep_large_parts, view_for_masks
+from image2model.geometry.mask_background import Background, cut_by_background, fit_background
+from image2model.geometry.mask_candidate import (
+    Candidate,
+    MaskView,
+    keep_large_parts,
+    view_for_masks,
+)
+from image2model.geometry.mask_confidence import (
+    confidence_of,
+    count_objects,
+    doubts_of,
+    measure_cut,
+)
 from image2model.geometry.mask_edges import refine_edges
 from image2model.geometry.mask_grabcut import cut_by_colors
 from image2model.geometry.pictures import Picture
 
-NEEDED_CONFIDENCE = 0.35
+NEEDED_SCORE = 0.35
 """Below this, most masks were wrong to the eye; see the scenes of the mask tests."""
+
+UNSURE_BELOW = 0.5
+"""A mask of less confidence is more likely wrong than right, and people are told."""
 
 _SURE = 0.75
 _SMALLEST_SIDE_PX = 8
@@ -23,6 +37,7 @@ _SMALLEST_SUBJECT_PX = 64
 _SMALLEST_PART = 0.002
 _BARELY_USED = 0.995
 _NEAR_EDGE_PX = 5
+_LOOK_PX = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,14 +47,19 @@ class Mask:
 
     Attributes:
         coverage: uint8, shape (height, width); 0 background, 255 object, between: the edge.
-        confidence: 0.0–1.0, an estimate of how right the mask is; 1.0 for a given alpha.
+        confidence: 0.0–1.0, the chance that the mask overlaps the object by 90 % (intersection
+            over union); 1.0 for a given alpha. `make bench BENCH=cutout` says how true it is.
         source: Where it comes from: the picture's alpha, a plain background that was
             recognised, or GrabCut's guess by colours.
+        doubts: What speaks against it, in words, most important first.
+        objects: How many objects it seems to show.
     """
 
     coverage: NDArray[np.uint8]
     confidence: float
     source: Literal["alpha", "background", "grabcut"]
+    doubts: tuple[str, ...] = ()
+    objects: int = 1
 
 
 def find_subject(picture: Picture) -> Mask:
@@ -62,7 +82,9 @@ def find_subject(picture: Picture) -> Mask:
         raise PictureTooSmall(width_px=width_px, height_px=height_px, minimum_px=_SMALLEST_SIDE_PX)
     alpha = picture.pixels[..., 3]
     if picture.has_alpha and (coverage := _cut_by_alpha(alpha)) is not None:
-        return Mask(coverage=coverage, confidence=1.0, source="alpha")
+        step = max(1, max(coverage.shape) // _LOOK_PX)
+        objects = count_objects(coverage[::step, ::step] > 127)
+        return Mask(coverage=coverage, confidence=1.0, source="alpha", objects=objects)
     return _cut_opaque(picture.pixels)
 
 
@@ -89,14 +111,28 @@ def _cut_opaque(pixels: NDArray[np.uint8]) -> Mask:
     view = view_for_masks(pixels)
     if _is_flat(view.colors) and _is_flat(pixels[..., :3]):
         raise PictureEmpty(reason="it is one single colour")
-    best = cut_by_background(view)
-    if best.confidence < _SURE:
-        best = max(best, cut_by_colors(view), key=_confidence)
-    if best.confidence < NEEDED_CONFIDENCE:
-        raise SubjectNotFound(confidence=best.confidence, needed=NEEDED_CONFIDENCE)
+    background = fit_background(view)
+    best = best_cut(view, background)
+    if best.confidence < NEEDED_SCORE:
+        raise SubjectNotFound(confidence=best.confidence, needed=NEEDED_SCORE)
     coverage = refine_edges(pixels, view.colors, best.inside)
     _refuse_tiny(coverage > 127)
-    return Mask(coverage=coverage, confidence=best.confidence, source=best.source)
+    signs = measure_cut(view, background, best)
+    return Mask(
+        coverage=coverage,
+        confidence=confidence_of(signs),
+        source=best.source,
+        doubts=doubts_of(signs),
+        objects=count_objects(best.inside),
+    )
+
+
+def best_cut(view: MaskView, background: Background) -> Candidate:
+    """Try the ways to cut, the fast one first, and take what rates itself best."""
+    best = cut_by_background(view, background)
+    if best.confidence < _SURE:
+        best = max(best, cut_by_colors(view), key=_confidence)
+    return best
 
 
 def _is_flat(colors: NDArray[np.uint8]) -> bool:

@@ -27,12 +27,14 @@ _SHARP_SHARE = 0.35
 """A part whose line towards the background is sharp over this share is no shadow."""
 _TRUST_BY_SIDES = (1.0, 0.95, 0.7, 0.3, 0.0)
 """What meets many borders is rather a pattern or a scene than an object."""
+_LEAST_HOLE_PX = 12
+_MANY_HOLES, _MANY_HOLES_SHARE = 5, 0.04
 _CLEAR_SHARE = 0.5
 """A hole shows at least this share of unshadowed background."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Background:
+class Background:
     """
     The background as fitted to the borders.
 
@@ -49,7 +51,7 @@ class _Background:
     purity: float
 
 
-def cut_by_background(view: MaskView) -> Candidate:
+def cut_by_background(view: MaskView, background: Background) -> Candidate:
     """
     Take for object what differs from a smooth background seen along the borders.
 
@@ -60,14 +62,14 @@ def cut_by_background(view: MaskView) -> Candidate:
 
     Args:
         view: The reduced picture.
+        background: From `fit_background`.
 
     Returns:
         The better of the cuts with and without growing, with its confidence.
     """
-    background = _fit_background(view)
     passable = _find_passable(view, background)
-    alike = _find_alike(background)
-    plain = _flow_in(view, alike)
+    alike = find_alike(background)
+    plain = flow_in(view, alike)
     grown = _grow(view, background, passable, plain)
     holes = _find_holes(background, alike & ~plain, _grow(view, background, passable, alike))
     without_growth = _propose(view, background, plain | holes)
@@ -78,14 +80,15 @@ def cut_by_background(view: MaskView) -> Candidate:
     return max(trusted, without_growth, key=lambda candidate: candidate.confidence)
 
 
-def _fit_background(view: MaskView) -> _Background:
+def fit_background(view: MaskView) -> Background:
+    """Fit the background to what is seen along the borders, see `cut_by_background`."""
     lab = _fit_surface(view)
     difference = view.lab - lab
     distance = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
     around = distance[view.ring]
     noise = 1.4826 * float(np.median(around))
     threshold = float(np.clip(3.0 * noise + 1.0, _LEAST_THRESHOLD, _LARGEST_THRESHOLD))
-    return _Background(
+    return Background(
         lab=lab,
         distance=distance.astype(np.float32),
         threshold=threshold,
@@ -115,14 +118,14 @@ def _fit_surface(view: MaskView) -> NDArray[np.float32]:
     return np.asarray(surface, np.float32)
 
 
-def _find_alike(background: _Background) -> NDArray[np.bool_]:
+def find_alike(background: Background) -> NDArray[np.bool_]:
     """Find what looks like background, where JPEG's ripples around strong edges still do."""
     strongest = np.asarray(cv2.dilate(background.distance, np.ones((11, 11), np.uint8)))
     ripple = np.minimum(_RIPPLE_SHARE * strongest, _LARGEST_RIPPLE)
     return np.asarray(background.distance < np.maximum(background.threshold, ripple), bool)
 
 
-def _flow_in(view: MaskView, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def flow_in(view: MaskView, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Keep what of *alike* is reached from the border without crossing even a faint line."""
     at_border = view.slope[view.ring & alike]
     grain = float(np.percentile(at_border, 95)) if at_border.size else 0.0
@@ -141,7 +144,7 @@ def _reaching(alike: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.
     return np.asarray(met[labels], bool)
 
 
-def _find_passable(view: MaskView, background: _Background) -> NDArray[np.bool_]:
+def _find_passable(view: MaskView, background: Background) -> NDArray[np.bool_]:
     """Find slopes too gentle for the edge of an object, in colours of shadowed background."""
     light = np.clip(view.lab[..., 0] / np.maximum(background.lab[..., 0], 1), 0, 1.2)
     # In shadow a colour keeps its hue and loses chroma about as it loses lightness.
@@ -149,7 +152,7 @@ def _find_passable(view: MaskView, background: _Background) -> NDArray[np.bool_]
         view.lab[..., channel] - background.lab[..., channel] * light for channel in (1, 2)
     )
     hue_error = np.hypot(a_error, b_error)
-    gentle = view.slope < _least_edge(background)
+    gentle = view.slope < least_edge(background)
     shadowed = (light > 0.25) & (light < 1.05) & (hue_error < max(4.0, background.threshold))
     # A gap in an outline is narrow, a shadow is not: growing does not squeeze through.
     round_7 = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
@@ -157,14 +160,14 @@ def _find_passable(view: MaskView, background: _Background) -> NDArray[np.bool_]
     return np.asarray(wide, bool)
 
 
-def _least_edge(background: _Background) -> float:
+def least_edge(background: Background) -> float:
     """Give the slope, in L*a*b* units per pixel, from which on it is an object's edge."""
     return max(1.6, 0.5 * background.threshold)
 
 
 def _grow(
     view: MaskView,
-    background: _Background,
+    background: Background,
     passable: NDArray[np.bool_],
     start: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
@@ -177,7 +180,7 @@ def _grow(
 
 def _without_sharp_parts(
     view: MaskView,
-    background: _Background,
+    background: Background,
     start: NDArray[np.bool_],
     added: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
@@ -191,7 +194,7 @@ def _without_sharp_parts(
     line = _widen(start.view(np.uint8), 1) & added
     outer = np.asarray(labels)[line]
     steepest = np.asarray(cv2.dilate(view.slope, np.ones((5, 5), np.uint8)))
-    sharp = steepest[line] > _least_edge(background)
+    sharp = steepest[line] > least_edge(background)
     met = np.bincount(outer, minlength=count)
     met_sharply = np.bincount(outer[sharp], minlength=count)
     soft = met_sharply < _SHARP_SHARE * np.maximum(met, 1)
@@ -199,7 +202,7 @@ def _without_sharp_parts(
     return np.asarray(soft[labels], bool)
 
 
-def _propose(view: MaskView, background: _Background, outside: NDArray[np.bool_]) -> Candidate:
+def _propose(view: MaskView, background: Background, outside: NDArray[np.bool_]) -> Candidate:
     raw = ~outside
     smooth = cv2.morphologyEx(raw.view(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     inside = keep_large_parts(np.asarray(smooth, bool), smallest_fraction=_SMALLEST_PART)
@@ -209,36 +212,69 @@ def _propose(view: MaskView, background: _Background, outside: NDArray[np.bool_]
 
 
 def _find_holes(
-    background: _Background, enclosed: NDArray[np.bool_], grown: NDArray[np.bool_]
+    background: Background, enclosed: NDArray[np.bool_], grown: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """
     Find enclosed areas through which the background is seen, as in the handle of a mug.
 
     A highlight or a white eye may have the very colour of the background. A hole is told by
-    its sharp rim; on white, where both are pure white, it must be large besides. Part of a
-    hole may lie in shadow, but not most of it.
+    its sharp rim; on white, where both are pure white, it must be large besides, or one of
+    many, as between slats, leaves and strings. Part of a hole may lie in shadow, but not most
+    of it.
 
     Args:
         background: What the background looks like.
         enclosed: What looks like it and does not reach the border.
         grown: The same and all else that looks like it, with the shadows around.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(grown.view(np.uint8), connectivity=4)
-    clear_px = np.bincount(np.asarray(labels)[enclosed], minlength=count)
+    count, numbers, measures, _ = cv2.connectedComponentsWithStats(
+        grown.view(np.uint8), connectivity=4
+    )
+    labels, stats = np.asarray(numbers, np.int32), np.asarray(measures, np.int32)
+    clear_px = np.bincount(labels[enclosed], minlength=count)
+    object_px = float(np.count_nonzero(~grown))
+    likely = [
+        label
+        for label in range(1, count)
+        if clear_px[label] >= _LEAST_HOLE_PX
+        and clear_px[label] >= _CLEAR_SHARE * stats[label, cv2.CC_STAT_AREA]
+    ]
+    # Lines between holes may be thin, so for many the rim is the strongest of what is near.
+    near = cv2.dilate(background.distance, np.ones((3, 3), np.uint8))
+    strongest = np.asarray(near, np.float32)
+    framed = _with_sharp_rim(strongest, background, labels, stats, likely)
+    together_px = float(clear_px[framed].sum())
+    holes = np.zeros(count, bool)
+    if len(framed) >= _MANY_HOLES and together_px > _MANY_HOLES_SHARE * object_px:
+        holes[framed] = True
+        return np.asarray(holes[labels], bool)
     white = float(np.median(background.lab[..., 0])) > _WHITE_L
-    least_px = max(12.0, (0.015 if white else 0.0008) * float(np.count_nonzero(~grown)))
-    holes = np.zeros_like(grown)
-    for label in range(1, count):
-        left, top, width, height, area_px = (int(value) for value in stats[label])
-        if clear_px[label] < max(least_px, _CLEAR_SHARE * area_px):
-            continue
-        box = np.s_[max(0, top - 5) : top + height + 5, max(0, left - 5) : left + width + 5]
-        part = (labels[box] == label).view(np.uint8)
-        rim = _widen(part, 3) & ~_widen(part, 2)
-        around = background.distance[box][rim]
-        if around.size and float(np.percentile(around, 20)) > 3 * background.threshold:
-            holes[box] |= part.astype(bool)
-    return holes
+    least_px = (0.015 if white else 0.0008) * object_px
+    large = [label for label in likely if clear_px[label] >= least_px]
+    holes[_with_sharp_rim(background.distance, background, labels, stats, large)] = True
+    return np.asarray(holes[labels], bool)
+
+
+def _with_sharp_rim(
+    distance: NDArray[np.float32],
+    background: Background,
+    labels: NDArray[np.int32],
+    stats: NDArray[np.int32],
+    chosen: list[int],
+) -> list[int]:
+    least = 3 * background.threshold
+    return [label for label in chosen if _rim(distance, labels, stats[label], label) > least]
+
+
+def _rim(
+    distance: NDArray[np.float32], labels: NDArray[np.int32], stats: NDArray[np.int32], label: int
+) -> float:
+    """Tell how far most of what surrounds a part is from the background."""
+    left, top, width, height = (int(value) for value in stats[:4])
+    box = np.s_[max(0, top - 4) : top + height + 4, max(0, left - 4) : left + width + 4]
+    part = (labels[box] == label).view(np.uint8)
+    around = distance[box][_widen(part, 3) & ~_widen(part, 2)]
+    return float(np.percentile(around, 20)) if around.size else 0.0
 
 
 def _widen(part: NDArray[np.uint8], by_px: int) -> NDArray[np.bool_]:
@@ -248,7 +284,7 @@ def _widen(part: NDArray[np.uint8], by_px: int) -> NDArray[np.bool_]:
 
 def _judge(
     view: MaskView,
-    background: _Background,
+    background: Background,
     raw: NDArray[np.bool_],
     inside: NDArray[np.bool_],
 ) -> float:

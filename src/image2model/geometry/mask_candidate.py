@@ -21,12 +21,14 @@ class MaskView:
         lab: float32 CIE L*a*b*, slightly smoothed, shape (height, width, 3).
         slope: float32, how much the colour changes per pixel, in L*a*b* units.
         ring: True along the four borders, where background is expected.
+        blocks: How much steps at the blocks of a JPEG stand out; 0.0 where they do not.
     """
 
     colors: NDArray[np.uint8]
     lab: NDArray[np.float32]
     slope: NDArray[np.float32]
     ring: NDArray[np.bool_]
+    blocks: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,8 +73,31 @@ def view_for_masks(pixels: NDArray[np.uint8]) -> MaskView:
     inset = max(2, round(0.02 * min(ring.shape)))
     ring[inset:-inset, inset:-inset] = False
     return MaskView(
-        colors=colors, lab=lab.astype(np.float32), slope=slope.astype(np.float32), ring=ring
+        colors=colors,
+        lab=lab.astype(np.float32),
+        slope=slope.astype(np.float32),
+        ring=ring,
+        blocks=_measure_blocks(pixels),
     )
+
+
+def _measure_blocks(pixels: NDArray[np.uint8]) -> float:
+    """Compare the steps between the blocks of 8 pixels of a JPEG with those within them."""
+    height, width = (8 * (side // 8) for side in pixels.shape[:2])
+    if min(height, width) < 64:
+        return 0.0
+    # The middle of a large picture says enough.
+    top, left = (8 * max(0, (side - 1024) // 16) for side in (height, width))
+    green = pixels[top : min(height, top + 1024), left : min(width, left + 1024), 1].astype(
+        np.int16
+    )
+    loudest = 0.0
+    for lines in (green, green.T):
+        step = np.abs(np.diff(lines, axis=1)).mean(axis=0)
+        at_blocks = float(step[7::8].mean())
+        within = float(np.delete(step, np.s_[7::8]).mean())
+        loudest = max(loudest, float(np.log((at_blocks + 0.05) / (within + 0.05))))
+    return max(0.0, loudest)
 
 
 def keep_large_parts(inside: NDArray[np.bool_], *, smallest_fraction: float) -> NDArray[np.bool_]:

@@ -3,15 +3,15 @@
 import re
 import struct
 
-HEAD_BYTES = 4096
-"""How many of a file's first bytes are enough."""
+HEAD_BYTES = 65_536
+"""How many of a file's first bytes are enough; text files begin with long remarks at times."""
 
 _GLB_HEADER = struct.Struct("<4sII")
 _STL_HEADER_BYTES = 80
 _STL_TRIANGLE_BYTES = 50
 
 _TEXT_START = rb"(?:\xef\xbb\xbf)?\s*"
-_OBJ_LINES = rb"(?:#[^\n]*\n|\s*\n|(?:mtllib|usemtl|o|g|s)\s[^\n]*\n)*"
+_NEWLINE = rb"[ \t]*(?:\r\n|\r|\n)"
 
 _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"Kaydara FBX Binary|; FBX \d"), "fbx"),
@@ -19,11 +19,28 @@ _KINDS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"PK\x03\x04"), "zip"),
     (re.compile(rb"PXR-USDC"), "usdc"),
     (re.compile(rb"#usda"), "usda"),
-    (re.compile(rb"ply\r?\n(?:format|comment)"), "ply"),
-    (re.compile(rb"solid[^\n]*\n\s*(?:facet\s|endsolid)"), "stl"),
-    (re.compile(_TEXT_START + rb'\{.{0,4000}"asset"\s*:', re.DOTALL), "gltf"),
-    (re.compile(_TEXT_START + _OBJ_LINES + rb"v\s+[-+.\d]"), "obj"),
+    (re.compile(rb"ply" + _NEWLINE + rb"\s*(?:format|comment|obj_info)\b"), "ply"),
+    (
+        re.compile(
+            _TEXT_START + rb"solid(?:[ \t][^\r\n]*)?[\r\n]\s*(?:facet\s|endsolid)", re.IGNORECASE
+        ),
+        "stl",
+    ),
+    (re.compile(_TEXT_START + rb'\{.*?"asset"\s*:', re.DOTALL), "gltf"),
 )
+
+_OBJ_DATA = frozenset({b"v", b"vn", b"vt", b"vp", b"f", b"l", b"p"})
+_OBJ_OTHERS = frozenset(
+    b"o g s mg lod mtllib usemtl maplib usemap shadow_obj trace_obj bevel c_interp d_interp "
+    b"cstype deg bmat step curv curv2 surf parm trim hole scrv sp end con call csh ctech stech "
+    b"bzp bsp cdc cdp res".split()
+)
+"""Statements of OBJ files (Wavefront, "Object Files", appendix B1)."""
+
+_REMARKS = re.compile(_TEXT_START + rb"(?:#[^\r\n]*\s+)*")
+_JSON = re.compile(_TEXT_START + rb"\{")
+_GLTF_KEY = re.compile(rb'"asset"\s*:')
+_NUMBER = re.compile(rb"[-+]?\.?\d")
 
 
 def mesh_format(head: bytes, *, size_bytes: int | None) -> str | None:
@@ -39,8 +56,23 @@ def mesh_format(head: bytes, *, size_bytes: int | None) -> str | None:
     """
     if glb_length(head) is not None:
         return "glb"
+    # Its length is surer than its first word: some programs begin binary STL with "solid", too.
+    if _is_binary_stl(head, size_bytes):
+        return "stl"
     found = next((name for pattern, name in _KINDS if pattern.match(head)), None)
-    return found or ("stl" if _is_binary_stl(head, size_bytes) else None)
+    return found or ("obj" if _is_obj(head) else None)
+
+
+def file_format(data: bytes) -> str | None:
+    """Name the format of a whole file, as `mesh_format` does, however long its remarks are."""
+    found = mesh_format(data[:HEAD_BYTES], size_bytes=len(data))
+    if found is None and len(data) > HEAD_BYTES:
+        remarks = _REMARKS.match(data)
+        start = remarks.end() if remarks else 0
+        found = mesh_format(data[start : start + HEAD_BYTES], size_bytes=None)
+        if found is None and _JSON.match(data) and _GLTF_KEY.search(data):
+            found = "gltf"
+    return found
 
 
 def glb_length(head: bytes) -> int | None:
@@ -61,3 +93,18 @@ def _is_binary_stl(head: bytes, size_bytes: int | None) -> bool:
     (triangles,) = struct.unpack_from("<I", head, _STL_HEADER_BYTES)
     expected = _STL_HEADER_BYTES + 4 + _STL_TRIANGLE_BYTES * int(triangles)
     return bool(triangles) and size_bytes == expected
+
+
+def _is_obj(head: bytes) -> bool:
+    """Tell whether there is a statement with numbers, after any that are known and remarks."""
+    if b"\0" in head:
+        return False
+    for line in head.removeprefix(b"\xef\xbb\xbf").splitlines():
+        words = line.split(None, 2)
+        if not words or words[0].startswith(b"#"):
+            continue
+        if words[0] in _OBJ_DATA:
+            return len(words) > 1 and _NUMBER.match(words[1]) is not None
+        if words[0] not in _OBJ_OTHERS:
+            return False
+    return False

@@ -59,13 +59,18 @@ def apply_gamma(image: Image.Image, gamma: float) -> Image.Image:
     Returns:
         A picture of the same mode; alpha is left as it is.
     """
-    light = (np.arange(256) / 255) ** gamma
-    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    srgb = srgb_of_light((np.arange(256) / 255) ** gamma)
     curve = np.rint(255 * srgb).astype(int).tolist()
     table = [
         value for band in image.getbands() for value in (list(range(256)) if band == "A" else curve)
     ]
     return image.point(table)
+
+
+def srgb_of_light(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Encode linear light, 0.0–1.0, with the curve of sRGB (IEC 61966-2-1)."""
+    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.asarray(encoded, np.float64)
 
 
 def narrow_to_8_bits(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -24,6 +24,13 @@ class StrippedPicture:
         plain_ink: Whether CMYK samples mean ink as they stand. Adobe's programs store them
             inverted, and readers take that for granted.
         libpng_only: Whether only libpng decodes this kind exactly (deep or keyed PNG).
+        key: The samples, at *depth* bits, that a PNG declares transparent, or None.
+        depth: Bits per sample.
+        deep: A PNG of 16 bits that the file carries beside its 8-bit grey pixels, or None.
+        other_filling: The same as *data*, with other bytes in place of an end that is missing:
+            what decodes alike from both does not depend on it. Empty for a PNG, whose rows are
+            counted instead. None: nothing is missing.
+        lost_rows: Rows at the bottom that were repeated from the last one that is there.
     """
 
     data: bytes
@@ -36,6 +43,11 @@ class StrippedPicture:
     lossless: bool = False
     plain_ink: bool = False
     libpng_only: bool = False
+    key: tuple[int, ...] | None = None
+    depth: int = 8
+    deep: bytes | None = None
+    other_filling: bytes | None = None
+    lost_rows: int = 0
 
 
 def read_orientation(exif: bytes) -> int:

@@ -17,3 +17,8 @@ class PictureLimits:
     max_pixels: int = 50_000_000
     min_side_px: int = 16
     max_side_px: int = 16_383
+
+    @property
+    def max_shrunk_pixels(self) -> int:
+        """Five times what is decoded in full: phones make pictures of 200 megapixels."""
+        return 5 * self.max_pixels

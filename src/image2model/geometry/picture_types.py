@@ -1,8 +1,6 @@
 """Tell from the first bytes what a file is, whatever its name says."""
 
-import importlib.util
 import re
-from collections.abc import Sequence
 from enum import StrEnum
 
 from image2model.core.errors import NotAPicture, PictureTypeUnsupported
@@ -16,12 +14,6 @@ class PictureType(StrEnum):
     WEBP = "image/webp"
     AVIF = "image/avif"
     HEIC = "image/heic"
-
-
-def readable_types() -> Sequence[PictureType]:
-    """List the types that can be read here: HEIC needs an extra."""
-    heic = importlib.util.find_spec("pi_heif") is not None
-    return [one for one in PictureType if heic or one is not PictureType.HEIC]
 
 
 _ACCEPTED: tuple[tuple[re.Pattern[bytes], PictureType], ...] = (

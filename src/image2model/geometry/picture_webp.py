@@ -9,6 +9,8 @@ from image2model.geometry.picture_header import StrippedPicture, read_orientatio
 _KEPT = (b"ALPH", b"VP8 ", b"VP8L")
 _READ = (*_KEPT, b"VP8X", b"ICCP", b"EXIF")
 _ANIMATED_FLAG, _ALPHA_FLAG = 0x02, 0x10
+_MOST_MISSING_BYTES = 4096
+_OTHER_FILLING = b"\xa5"
 
 
 def strip_webp(data: bytes) -> StrippedPicture:
@@ -23,15 +25,24 @@ def strip_webp(data: bytes) -> StrippedPicture:
         its first frame lies on a canvas that only a decoder can draw.
 
     Raises:
-        PictureDamaged: A chunk runs over the end, or there is no picture chunk.
+        PictureDamaged: Much of the picture chunk is missing, or all of it.
     """
-    chunks = dict[bytes, bytes]()
-    for kind, body in _walk_chunks(data):
-        if kind in _READ:
+    chunks, missing = dict[bytes, bytes](), 0
+    for kind, body, short in _walk_chunks(data):
+        if kind in _KEPT and short:
+            missing = short
+        if kind in _READ and (kind in _KEPT or not short):
             chunks.setdefault(kind, body)
     extended = chunks.get(b"VP8X", b"")
     animated = len(extended) >= 10 and bool(extended[0] & _ANIMATED_FLAG)
     width_px, height_px = _read_canvas(extended) if animated else _read_frame(chunks)
+    if missing > (0 if animated else _MOST_MISSING_BYTES):
+        raise PictureDamaged(reason="the WebP stops before its end")
+    filled = {kind: chunks[kind] for kind in _KEPT if kind in chunks}
+    if missing:
+        last = next(kind for kind in reversed(_KEPT) if kind in chunks)
+        filled[last] += _OTHER_FILLING * missing
+        chunks[last] += bytes(missing)
     return StrippedPicture(
         data=data if animated else _rebuild(chunks, width_px, height_px),
         width_px=width_px,
@@ -40,19 +51,20 @@ def strip_webp(data: bytes) -> StrippedPicture:
         icc_profile=chunks.get(b"ICCP"),
         browser_ready=not animated,
         lossless=b"VP8L" in chunks,
+        other_filling=_rebuild(filled, width_px, height_px) if missing else None,
     )
 
 
-def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _walk_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    """Yield each chunk's type, its content and how many bytes of that are missing."""
     end = 8 + int.from_bytes(data[4:8], "little")
-    if end > len(data):
-        raise PictureDamaged(reason="the WebP stops before its end")
     position = 12
-    while position + 8 <= end:
+    while position + 8 <= min(end, len(data)):
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         if position + 8 + size > end:
             raise PictureDamaged(reason="the WebP stops before its end")
-        yield data[position : position + 4], data[position + 8 : position + 8 + size]
+        body = data[position + 8 : position + 8 + size]
+        yield data[position : position + 4], body, size - len(body)
         position += 8 + size + size % 2
 
 

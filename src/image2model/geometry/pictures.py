@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, cast
 
 import cv2
@@ -12,19 +12,22 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from image2model.core.errors import PictureEmpty, PictureTooManyPixels, PictureTooSmall
-from image2model.geometry.picture_color import apply_gamma, convert_profile
+from image2model.geometry.picture_color import apply_gamma, convert_profile, srgb_of_light
+from image2model.geometry.picture_credentials import Credentials, read_credentials
 from image2model.geometry.picture_decoders import decode_heif, decode_stripped
 from image2model.geometry.picture_header import StrippedPicture
 from image2model.geometry.picture_heif import read_heif_size
 from image2model.geometry.picture_jpeg import strip_jpeg
 from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.picture_png import strip_png
+from image2model.geometry.picture_png import add_deep, strip_png
 from image2model.geometry.picture_types import PictureType, recognise_type
 from image2model.geometry.picture_webp import strip_webp
 
 _JPEG_QUALITY = 92
 _PNG_LEVEL = 1
 """Level 6 takes twice as long and saves an eighth of the bytes."""
+_SHRINKS = (1, 2, 4, 8)
+_PALE, _GROUND_OF_PALE = 200, 128
 
 _STRIPPERS: dict[PictureType, Callable[[bytes], StrippedPicture]] = {
     PictureType.JPEG: strip_jpeg,
@@ -51,10 +54,13 @@ class Picture:
     Attributes:
         pixels: uint8 RGBA, straight alpha, shape (height, width, 4), read-only or not.
         has_alpha: Whether alpha is used: some pixel is not fully opaque.
+        deep_grey: uint16, shape (height, width), the same in grey where the file has 16 bits of
+            it, as depth maps and scans do; else None.
     """
 
     pixels: NDArray[np.uint8]
     has_alpha: bool
+    deep_grey: NDArray[np.uint16] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,12 +69,15 @@ class CheckedPicture:
     An upload that can be kept, shown in any browser and handed to any provider.
 
     Attributes:
-        data: The picture, upright, sRGB, 8 bits, without metadata.
+        data: The picture, upright, sRGB, 8 bits, without metadata, of one colour where it is
+            fully transparent. Grey of 16 bits lies beside it, for heights.
         media_type: The type of *data*; may differ from what was uploaded.
         width_px: Width, upright.
         height_px: Height, upright.
         has_alpha: Whether some pixel is not fully opaque.
         sha256: Of *data*, 64 lower-case hex digits.
+        notes: What there is to say to the one who sent it, without stops.
+        credentials: What the upload said of its own origin, or None.
     """
 
     data: bytes
@@ -77,6 +86,8 @@ class CheckedPicture:
     height_px: int
     has_alpha: bool
     sha256: str
+    notes: tuple[str, ...] = ()
+    credentials: Credentials | None = None
 
 
 def check_picture(data: bytes, *, limits: PictureLimits) -> CheckedPicture:
@@ -89,7 +100,8 @@ def check_picture(data: bytes, *, limits: PictureLimits) -> CheckedPicture:
 
     Args:
         data: The uploaded file.
-        limits: What is refused before any pixel is decoded.
+        limits: What is refused before any pixel is decoded. A JPEG may be larger: it is scaled
+            down while it is decoded.
 
     Returns:
         The picture without metadata. Checking its data again changes nothing.
@@ -99,25 +111,49 @@ def check_picture(data: bytes, *, limits: PictureLimits) -> CheckedPicture:
         PictureTypeUnsupported: A picture of a type that is not read.
         PictureTooManyPixels: The header promises more than *limits* allow.
         PictureTooSmall: A side is shorter than *limits* allow.
-        PictureDamaged: The file stops early or cannot be decoded.
+        PictureDamaged: More than a few rows are missing or cannot be decoded.
         PictureEmpty: Fully transparent, or one single colour.
     """
-    kind, header, decoded = _decode(data, limits)
-    image = _show(decoded, header)
+    return check_and_decode(data, limits=limits)[0]
+
+
+def check_and_decode(data: bytes, *, limits: PictureLimits) -> tuple[CheckedPicture, Image.Image]:
+    """
+    Do as `check_picture`, and hand out the pixels too.
+
+    Args:
+        data: The uploaded file.
+        limits: As for `check_picture`.
+
+    Returns:
+        The picture to keep, and the same decoded: upright and in sRGB, L, LA, RGB or RGBA.
+
+    Raises:
+        InvalidPictureError: As for `check_picture`.
+    """
+    found = _decode(data, limits)
+    image = _clean_hidden(_show(found.image, found.header))
     _refuse_blank(image)
-    has_alpha = _uses_alpha(image)
-    if image is decoded and header.browser_ready:
-        clean, media_type = header.data, kind
+    has_alpha, deep = _uses_alpha(image), _show_deep(found)
+    kept_as_it_is = image is found.image and found.header.browser_ready and not found.changed
+    if kept_as_it_is and (deep is None) == (found.header.deep is None):
+        clean, media_type = found.header.data, found.kind
     else:
-        clean, media_type = _encode(image, lossless=header.lossless or has_alpha)
-    return CheckedPicture(
+        clean, media_type = _encode(image, lossless=found.header.lossless or has_alpha)
+        if deep is not None and media_type is PictureType.PNG:
+            clean = add_deep(clean, _encode_deep(deep))
+    credentials = read_credentials(found.kind, data)
+    checked = CheckedPicture(
         data=clean,
         media_type=media_type.value,  # type: ignore[arg-type]
         width_px=image.width,
         height_px=image.height,
         has_alpha=has_alpha,
         sha256=hashlib.sha256(clean).hexdigest(),
+        notes=(*found.notes, *((credentials.note,) if credentials else ())),
+        credentials=credentials,
     )
+    return checked, image
 
 
 def decode_picture(data: bytes, *, limits: PictureLimits) -> Picture:
@@ -126,7 +162,7 @@ def decode_picture(data: bytes, *, limits: PictureLimits) -> Picture:
 
     Args:
         data: A picture file, checked before or not.
-        limits: What is refused before any pixel is decoded.
+        limits: As for `check_picture`.
 
     Returns:
         The pixels, upright and in sRGB.
@@ -134,26 +170,81 @@ def decode_picture(data: bytes, *, limits: PictureLimits) -> Picture:
     Raises:
         InvalidPictureError: As for `check_picture`, but a blank picture is decoded.
     """
-    _, header, decoded = _decode(data, limits)
-    image = _show(decoded, header)
-    return Picture(pixels=_to_rgba(image), has_alpha=_uses_alpha(image))
+    found = _decode(data, limits)
+    image = _show(found.image, found.header)
+    return Picture(pixels=to_rgba(image), has_alpha=_uses_alpha(image), deep_grey=_show_deep(found))
 
 
-def _decode(data: bytes, limits: PictureLimits) -> tuple[PictureType, StrippedPicture, Image.Image]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Found:
+    """
+    A decoded file.
+
+    Attributes:
+        kind: Its type.
+        header: What it says about its pixels.
+        image: Its pixels as stored.
+        deep: uint16, the same in grey, or None.
+        changed: Whether the pixels are not those of the file: scaled down, or mended.
+        notes: What there is to say to the one who sent it, without stops.
+    """
+
+    kind: PictureType
+    header: StrippedPicture
+    image: Image.Image
+    deep: NDArray[np.uint16] | None = None
+    changed: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def _decode(data: bytes, limits: PictureLimits) -> _Found:
     kind = recognise_type(data)
-    if kind in _STRIPPERS:
-        header = _STRIPPERS[kind](data)
-        _check_size(header.width_px, header.height_px, limits)
-        image = decode_stripped(kind, header)
-    else:
+    if kind not in _STRIPPERS:
         width_px, height_px = read_heif_size(data)
         _check_size(width_px, height_px, limits)
         header, image = decode_heif(kind, data)
-    if image.size != (header.width_px, header.height_px):
-        # The decoder believed another header than the one that was checked.
-        header = replace(header, width_px=image.width, height_px=image.height)
         _check_size(image.width, image.height, limits)
-    return kind, header, image
+        return _Found(kind=kind, header=header, image=image)
+    header = _STRIPPERS[kind](data)
+    shrink = _shrink_of(header, limits) if kind is PictureType.JPEG else 1
+    _check_size(-(-header.width_px // shrink), -(-header.height_px // shrink), limits)
+    decoded = decode_stripped(kind, header, shrink=shrink)
+    image = decoded.image
+    # The decoder may have believed another header than the one that was checked.
+    _check_size(image.width, image.height, limits)
+    notes: list[str] = []
+    if shrink > 1:
+        notes.append(
+            f"it was scaled down from {header.width_px} × {header.height_px} to "
+            f"{image.width} × {image.height} pixels, for the limit is "
+            f"{limits.max_pixels / 1e6:g} megapixels and {limits.max_side_px} pixels a side"
+        )
+    if decoded.lost_rows:
+        notes.append(
+            f"its file is cut off: the last {decoded.lost_rows} of {image.height} rows are not "
+            "whole and were filled in"
+        )
+    if header.depth == 16 and decoded.deep is None:
+        notes.append("8 of its 16 bits per colour are used")
+    return _Found(
+        kind=kind,
+        header=header,
+        image=image,
+        deep=decoded.deep,
+        changed=shrink > 1 or decoded.lost_rows > 0 or header.other_filling == b"",
+        notes=tuple(notes),
+    )
+
+
+def _shrink_of(header: StrippedPicture, limits: PictureLimits) -> int:
+    """Choose by how much a JPEG is scaled down; 1 where it fits, or would not fit anyway."""
+    width_px, height_px = header.width_px, header.height_px
+    if width_px * height_px <= limits.max_shrunk_pixels:
+        for shrink in _SHRINKS:
+            width, height = -(-width_px // shrink), -(-height_px // shrink)
+            if width * height <= limits.max_pixels and max(width, height) <= limits.max_side_px:
+                return shrink
+    return 1
 
 
 def _check_size(width_px: int, height_px: int, limits: PictureLimits) -> None:
@@ -178,6 +269,56 @@ def _show(image: Image.Image, header: StrippedPicture) -> Image.Image:
         image = image.convert("RGB")
     turn = _UPRIGHT.get(header.orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def _show_deep(found: _Found) -> NDArray[np.uint16] | None:
+    """Do to the grey of 16 bits what `_show` does to that of 8."""
+    if found.deep is None:
+        return None
+    deep, header = found.deep, found.header
+    if header.icc_profile is not None:
+        ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+        if (shown := convert_profile(ramp, header.icc_profile)) is not None:
+            tones = np.asarray(shown.convert("L"), np.float64)[0] * 257
+            deep = np.rint(np.interp(deep, np.arange(256) * 257, tones)).astype(np.uint16)
+    elif header.gamma is not None:
+        levels = srgb_of_light((np.arange(65_536) / 65_535) ** header.gamma)
+        deep = np.rint(65_535 * levels).astype(np.uint16)[deep]
+    turn = _UPRIGHT.get(found.header.orientation)
+    if turn is None:
+        return deep
+    return np.asarray(Image.fromarray(deep).transpose(turn), np.uint16)
+
+
+def _encode_deep(deep: NDArray[np.uint16]) -> bytes:
+    written, data = cv2.imencode(".png", deep, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
+    assert written
+    return data.tobytes()
+
+
+def _clean_hidden(image: Image.Image) -> Image.Image:
+    """
+    Give what is fully transparent one flat colour; the very same object where it has one.
+
+    Services that drop the alpha channel show what lies there, and cut-outs keep whatever was
+    around the object before. Pale objects get a grey ground, so that they stand out from it.
+    """
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    pixels = np.asarray(image)
+    alpha = pixels[..., -1]
+    hidden = alpha == 0
+    if not hidden.any():
+        return image
+    colors = pixels[..., :-1]
+    first = colors.reshape(-1, colors.shape[-1])[int(hidden.argmax())]
+    if not (hidden & (colors != first).any(axis=2)).any():
+        return image
+    seen = cv2.mean(np.ascontiguousarray(colors), (alpha > 127).astype(np.uint8))
+    pale = min(seen[: colors.shape[-1]]) > _PALE
+    cleaned = np.array(pixels)
+    cleaned[hidden, :-1] = _GROUND_OF_PALE if pale else 255
+    return Image.fromarray(cleaned, image.mode)
 
 
 def _uses_alpha(image: Image.Image) -> bool:
@@ -216,7 +357,8 @@ def _encode(image: Image.Image, *, lossless: bool) -> tuple[bytes, PictureType]:
     return out.getvalue(), PictureType.JPEG
 
 
-def _to_rgba(image: Image.Image) -> NDArray[np.uint8]:
+def to_rgba(image: Image.Image) -> NDArray[np.uint8]:
+    """Give the pixels of *image* as uint8 RGBA, straight alpha."""
     if image.mode == "RGB":  # twice as fast as Pillow's own conversion
         return np.asarray(cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2RGBA), np.uint8)
     return np.asarray(image if image.mode == "RGBA" else image.convert("RGBA"), np.uint8)

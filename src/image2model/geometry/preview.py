@@ -23,7 +23,7 @@ def render_preview(model: bytes, *, size_px: int = 512) -> bytes:
     Draw a file as `draw_preview` draws what is in it.
 
     Args:
-        model: A GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+        model: A GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
         size_px: Side of the square picture, in pixels.
 
     Raises:

@@ -43,24 +43,39 @@ def relief_size(width_px: int, height_px: int, *, face_limit: int) -> tuple[int,
         rows -= 1
 
 
-def carve_heights(
-    rgb: NDArray[np.uint8], inside: NDArray[np.uint8] | None, size: tuple[int, int]
-) -> Floats:
+def lightness(picture: NDArray[np.uint8] | NDArray[np.uint16], size: tuple[int, int]) -> Floats:
+    """
+    Tell how light a picture is.
+
+    Args:
+        picture: uint8 RGB, shape (h, w, 3), or uint16 grey, shape (h, w).
+        size: Columns and rows of the result.
+
+    Returns:
+        0–1, shape (rows, columns).
+    """
+    grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    most = np.iinfo(picture.dtype).max
+    # In steps of 8 bits, mixing neighbours must not round again.
+    reduced = cv2.resize(np.asarray(grey, np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(reduced, np.float32) / np.float32(most)
+
+
+def carve_heights(light: Floats, inside: NDArray[np.uint8] | None) -> Floats:
     """
     Turn a picture into the heights of a bas-relief.
 
     Args:
-        rgb: uint8, shape (h, w, 3).
+        light: How light it is, 0–1, shape (rows, columns).
         inside: 255 where the subject is, which bulges; None: no subject was found, and only
             light and dark count.
-        size: Columns and rows of the result.
 
     Returns:
         Heights 0–1, shape (rows, columns).
     """
-    light = _lightness(rgb, size)
     if inside is None:
         return light
+    size = (light.shape[1], light.shape[0])
     small = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), np.float32) / 255
     diagonal = np.where(small > 0.5, np.float32(4), np.float32(0))
     diagonal[[0, -1]] = 0
@@ -71,20 +86,6 @@ def carve_heights(
     detail = np.tanh((light - blur) * _DETAIL_GAIN) + 0.5
     heights = small * (_BULGE_SHARE * np.sqrt(bulge) + (1 - _BULGE_SHARE) * detail)
     return np.asarray(np.clip(heights, 0, 1), np.float32)
-
-
-def lithophane_heights(rgb: NDArray[np.uint8], size: tuple[int, int]) -> Floats:
-    """
-    Turn a picture into thicknesses that look like it when lit from behind.
-
-    Args:
-        rgb: uint8, shape (h, w, 3).
-        size: Columns and rows of the result.
-
-    Returns:
-        Thicknesses 0–1, dark thick, shape (rows, columns).
-    """
-    return 1 - _lightness(rgb, size)
 
 
 def raise_plate(
@@ -123,11 +124,6 @@ def raise_plate(
         faces=_plate_faces(rows, columns, ring, len(rings)),
         back=np.arange(len(points)) >= count + (len(rings) - 1) * around,
     )
-
-
-def _lightness(rgb: NDArray[np.uint8], size: tuple[int, int]) -> Floats:
-    grey = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
-    return grey.astype(np.float32) / np.float32(255)
 
 
 def _border(rows: int, columns: int) -> NDArray[np.int32]:

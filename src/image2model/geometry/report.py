@@ -10,7 +10,7 @@ from image2model.core.errors import InvalidMesh, JsonValue
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.inspect import MeshFacts, inspect_meshes
 from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 from image2model.geometry.print_check import PRINTER_MIN_MM, check_print
 from image2model.geometry.texture import texture_size_px, without_unreadable
 from image2model.geometry.thinning import thin
@@ -20,13 +20,19 @@ _MANY_FACES, _MOST_CHECKED = 4_000_000, 1_000_000
 """A print check of more than the first takes more memory than a process has: the second is left."""
 
 
-def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mapping[str, JsonValue]:
+def report_file(
+    data: bytes,
+    *,
+    printer_min_mm: float = PRINTER_MIN_MM,
+    files: Mapping[str, bytes] | None = None,
+) -> Mapping[str, JsonValue]:
     """
-    Inspect a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+    Inspect a GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
 
     Args:
         data: The whole file.
         printer_min_mm: The thinnest wall a printer makes, in millimetres.
+        files: Those beside it; see `read_model`.
 
     Returns:
         JSON values, as `InspectionOut` of `wire` describes them.
@@ -34,7 +40,7 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
     Raises:
         InvalidMesh: It cannot be read.
     """
-    model = read_model(data)
+    model = read_model(data, files)
     facts = inspect_meshes(model.meshes)
     left_out = [*model.left_out, *_unreadable(model.meshes)]
     checked = thin(model.meshes, faces=_MOST_CHECKED) if facts.faces > _MANY_FACES else model.meshes
@@ -43,7 +49,7 @@ def report_file(data: bytes, *, printer_min_mm: float = PRINTER_MIN_MM) -> Mappi
         left_out.append(f"its print check is of a copy with {faces:,} faces: it has too many")
     printing = check_print(checked, printer_min_mm=printer_min_mm)
     return {
-        "format": mesh_format(data[:HEAD_BYTES], size_bytes=len(data)),
+        "format": file_format(data),
         "size_bytes": len(data),
         **_shape(facts),
         "materials": [_material(one) for one in _unique([m.material for m in model.meshes])],

@@ -28,11 +28,12 @@ _UNSEEN_ERROR = 0.004
 MOST_DEVIATION = 0.05
 """Of the model's diagonal: what strays farther has lost its shape."""
 
-_LARGEST_ERROR, _NEXT_ERROR = 0.5, 0.6
-"""A share of the model's longest side; from round to round, less is allowed."""
+_LARGEST_ERROR, _LEAST_ERROR, _NEXT_ERROR = 0.5, 1e-5, 0.6
+"""Shares of the model's longest side; from round to round, less is allowed."""
 
-_CHECKED_ERROR = 0.4
-"""As a share of the deviation allowed: smaller errors do not hide a larger one."""
+_CHECKED_ERROR, _CHECKED_AREA = 0.4, 0.1
+"""With smaller errors, as a share of the deviation allowed, and about the same area, the deviation
+is not measured: it cannot be large."""
 
 _OWN_ERRORS, _RESCUED_ERROR = (0.1, 0.25), 0.01
 """What parts that would be lost may change, as shares of their own size (the second if that must
@@ -128,8 +129,8 @@ class _Surface:
             dropped = dropped | ((lost | kept) & ~chosen)
             kept = chosen
             rest = faces[~(kept | dropped)[self._part]]
-            made = self._collapsed(rest, max(wanted - len(saved), 1))
-        whole = replace(made, faces=np.concatenate([made.faces, saved]))
+            made = self._collapsed(rest, max(wanted - len(saved), wanted // 2))
+        whole = self._parted(replace(made, faces=np.concatenate([made.faces, saved])))
         return Simplified(
             meshes=whole.meshes(),
             parts_lost=int(dropped.sum()),
@@ -144,13 +145,13 @@ class _Surface:
             small = self._thinned(lost | kept, own_error)
             if len(small) <= room:
                 return lost | kept, small
-        if self._share(lost) > _MISSED_SHARE:
-            return lost | kept, small
         part = self._part_of_vertex[small[:, 0]]
         largest_first = np.argsort(-self._areas, kind="stable")
         count = np.bincount(part, minlength=len(self._areas))[largest_first]
         chosen = np.zeros(len(lost), bool)
         chosen[largest_first] = (count > 0) & (np.cumsum(count) <= room)
+        if self._share((lost | kept) & ~chosen) > _MISSED_SHARE:
+            return lost | kept, small
         return chosen, small[chosen[part]]
 
     def _collapsed(self, faces: Indices, wanted: int) -> VertexTable:
@@ -162,16 +163,19 @@ class _Surface:
                 faces, wanted, most_error=_UNSEEN_ERROR, attributes_count=attributes_count
             )
             if len(found.faces) <= wanted:
-                return self._changed(found)
+                made = self._changed(found)
+                if self._keeps_shape(faces, made, found.error):
+                    return made
         most_error = _LARGEST_ERROR
-        while True:
+        while most_error > _LEAST_ERROR:
             found = self._collapse(
                 faces, wanted, most_error=most_error, attributes_count=_BOLD, boldly=True
             )
             made = self._changed(found)
-            if found.error < self._checked_error or self._keeps_shape(faces, made):
+            if self._keeps_shape(faces, made, found.error):
                 return made
             most_error = min(found.error, most_error) * _NEXT_ERROR
+        return replace(self._table, faces=faces)
 
     def _collapse(
         self,
@@ -211,16 +215,27 @@ class _Surface:
         values[used, normals] = found.attributes[used, normals]
         made = replace(table, faces=faces, positions=positions, values=values)
         made = mend_faces(made, self._patches)
+        return self._parted(made)
+
+    def _parted(self, made: VertexTable) -> VertexTable:
         return part_sheets(made, tiny=_UNSEEN_ERROR * self._longest) if self._closed else made
 
-    def _keeps_shape(self, before: Indices, made: VertexTable) -> bool:
-        # Parts that are lost are looked after later.
-        before = before[~self._lost(made)[self._part_of_vertex[before[:, 0]]]]
-        if not len(made.faces) or not len(before):
+    def _keeps_shape(self, before: Indices, made: VertexTable, error: float) -> bool:
+        parts = np.unique(self._part_of_vertex[before[:, 0]])
+        area, areas = self._areas[parts].sum(), self._areas_of_parts(made)
+        if error < self._checked_error and abs(areas.sum() - area) <= _CHECKED_AREA * area:
             return True
+        after = made.faces
+        if len(self._areas) > 1:
+            # Parts that are lost are looked after later.
+            kept = ~self._lost(made)
+            before = before[kept[self._part_of_vertex[before[:, 0]]]]
+            after = after[kept[self._part_of_vertex[made.origin[after[:, 0]]]]]
+        if not len(before) or not len(after):
+            return len(self._areas) > 1
         strays = deviation(
             self._table.positions[before].astype(np.float64),
-            made.positions[made.faces].astype(np.float64),
+            made.positions[after].astype(np.float64),
         )
         return strays <= self._most_deviation
 

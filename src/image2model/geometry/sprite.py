@@ -35,7 +35,7 @@ def render_sprite(
     each other.
 
     Args:
-        model: A GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+        model: A GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
         views: How many pictures, evenly around.
         columns: How many of them in a row.
         size_px: Side of each square picture, in pixels.

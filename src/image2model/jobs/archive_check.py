@@ -4,13 +4,13 @@ import hashlib
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from image2model.core.names import is_reserved_name, same_file
+from image2model.core.zip_damage import ZIP_DAMAGE, is_zip_damage
 from image2model.geometry.mesh_types import HEAD_BYTES, glb_length, mesh_format
 from image2model.jobs.archive_names import MANIFEST_JSON
 from image2model.jobs.manifest import FORMAT, VERSION
@@ -78,7 +78,9 @@ def check_archive(path: Path) -> Checked:
     try:
         with zipfile.ZipFile(path) as archive:
             return _Check(archive).run()
-    except zipfile.BadZipFile:
+    except (*ZIP_DAMAGE, OSError) as error:
+        if not is_zip_damage(error):
+            raise
         reason = "it is no ZIP file, or not all of one; download it again"
         return Checked(files=0, size_bytes=0, faults=(Fault(path="", reason=reason),))
 
@@ -127,11 +129,11 @@ class _Check:
                     head = head or chunk[:HEAD_BYTES]
                     digest.update(chunk)
                     size += len(chunk)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            self._blame(member.filename, f"is damaged: {error}")
-            return
         except (NotImplementedError, RuntimeError) as error:
             self._blame(member.filename, f"cannot be unpacked here: {error}")
+            return
+        except (*ZIP_DAMAGE, OSError) as error:
+            self._blame(member.filename, f"is damaged: {error}")
             return
         self._seen[member.filename] = _Seen(size, digest.hexdigest())
         reason = _fault_of_content(member.filename, head, size) or self._fault_within(member)
@@ -150,7 +152,7 @@ class _Check:
             with self._archive.open(member) as file, zipfile.ZipFile(file) as inner:
                 if any(wanted.fullmatch(name) for name in inner.namelist()):
                     return None
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
+        except (*ZIP_DAMAGE, OSError):
             pass
         return f"is no {ending.removeprefix('.')} file"
 

@@ -1,4 +1,4 @@
-"""Tell whoever follows an item, in whichever process, to look now."""
+"""Tell whoever follows or holds an item, in whichever process, to look now."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,11 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.feed import ChangeFeed, Watch
 from image2model.ports.provider import Provider, WebhookReceiver
 
-_LISTEN_S = 3_600.0
+LISTEN_S = 3_600.0
+"""How long a bell is listened to in one go."""
+
+RECALLS = JobId("recalls")
+"""Rung when items may have been taken from their workers; the feed takes any name."""
 
 
 async def ring(feed: ChangeFeed, ref: ItemRef) -> None:
@@ -40,7 +44,7 @@ async def listening(
 
 async def _listen(watch: Watch, receiver: WebhookReceiver, request_id: str) -> None:
     while True:
-        if await watch.changed(timeout_s=_LISTEN_S):
+        if await watch.changed(timeout_s=LISTEN_S):
             receiver.wake(request_id)
 
 

@@ -1,10 +1,12 @@
 """Every generator on offer, and whether options and pictures fit it."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from image2model.core.close_names import closest_name
 from image2model.core.errors import (
     GeneratorNotFound,
     InvalidOptions,
@@ -16,11 +18,25 @@ from image2model.ports.provider import Provider
 
 
 class Catalogue:
-    """The generators of all *providers*, by id."""
+    """
+    The generators of all *providers*, by id.
 
-    def __init__(self, providers: Sequence[Provider], *, default: GeneratorId) -> None:
+    Args:
+        providers: Who makes models.
+        default: The generator of jobs that name none.
+        left_out: Why providers that are installed are not among them, by name.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[Provider],
+        *,
+        default: GeneratorId,
+        left_out: Mapping[str, str] | None = None,
+    ) -> None:
         self._providers = {provider.name: provider for provider in providers}
         self.default = default
+        self.left_out = dict(left_out or {})
 
     @property
     def providers(self) -> Sequence[Provider]:
@@ -42,7 +58,11 @@ class Catalogue:
         provider = self._providers.get(provider_name(generator))
         card = provider.card(generator) if provider else None
         if card is None:
-            raise GeneratorNotFound(generator=generator, known=[c.id for c in self.cards()])
+            raise GeneratorNotFound(
+                generator=generator,
+                known=[c.id for c in self.cards()],
+                left_out=self.left_out.get(provider_name(generator), ""),
+            )
         return card
 
     def provider(self, generator: GeneratorId) -> Provider:
@@ -67,6 +87,10 @@ def fill_options(card: GeneratorCard, options: Options) -> Options:
     Raises:
         InvalidOptions: Some are unknown, of the wrong type or out of range; all are named.
     """
+    # JSON Schema compares, and nothing is less or more than what is no number.
+    for name, value in options.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidOptions(generator=card.id, problems=[f"{name}: {value} is no number"])
     validator = Draft202012Validator(card.options_schema)
     errors = sorted(validator.iter_errors(dict(options)), key=lambda error: list(error.path))
     if errors:
@@ -82,9 +106,18 @@ def _explain(error: ValidationError) -> str:
         schema = error.schema if isinstance(error.schema, Mapping) else {}
         known = sorted(schema.get("properties", {}))
         given = error.instance if isinstance(error.instance, Mapping) else {}
-        extra = ", ".join(repr(name) for name in given if name not in known)
+        extra = ", ".join(_with_hint(name, known) for name in given if name not in known)
         return f"there is no option {extra}; the options are {', '.join(known) or 'none'}"
+    if error.validator == "enum":
+        values = error.validator_value
+        known = [str(value) for value in values] if isinstance(values, Sequence) else []
+        return f"{where}: {_with_hint(error.instance, known)} is not one of {', '.join(known)}"
     return f"{where}: {error.message}" if where else error.message
+
+
+def _with_hint(given: object, known: Sequence[str]) -> str:
+    close = closest_name(given, known) if isinstance(given, str) else None
+    return f"{given!r} (did you mean '{close}'?)" if close else repr(given)
 
 
 def check_views(card: GeneratorCard, views: Sequence[View], *, item: int) -> None:

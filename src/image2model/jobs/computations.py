@@ -37,6 +37,9 @@ class PictureFacts:
     height_px: int
     size_bytes: int
     rewritten: bool
+    notes: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    source_type: str = ""
 
 
 def check_picture_file(source: str, target: str, limits: PictureLimits) -> PictureFacts:
@@ -49,10 +52,12 @@ def check_picture_file(source: str, target: str, limits: PictureLimits) -> Pictu
     Raises:
         InvalidPictureError: It cannot be used.
     """
-    from image2model.geometry.pictures import check_picture
+    from image2model.geometry.picture_outlook import foresee_cut
+    from image2model.geometry.pictures import check_and_decode
 
     data = Path(source).read_bytes()
-    checked = check_picture(data, limits=limits)
+    checked, image = check_and_decode(data, limits=limits)
+    credentials = checked.credentials
     rewritten = checked.data != data
     if rewritten:
         Path(target).write_bytes(checked.data)
@@ -62,6 +67,9 @@ def check_picture_file(source: str, target: str, limits: PictureLimits) -> Pictu
         height_px=checked.height_px,
         size_bytes=len(checked.data),
         rewritten=rewritten,
+        notes=(*checked.notes, *foresee_cut(image)),
+        credentials=credentials.kinds if credentials else (),
+        source_type=credentials.source_type if credentials else "",
     )
 
 
@@ -197,6 +205,18 @@ def fidelity_of(model: bytes, photo: bytes, limits: PictureLimits) -> FidelityFa
     )
 
 
+def thumbnail_of(picture: bytes, size_px: int, limits: PictureLimits) -> bytes:
+    """
+    Draw a picture small, as a WebP file.
+
+    Raises:
+        InvalidPictureError: It cannot be read.
+    """
+    from image2model.geometry.thumbnail import render_thumbnail
+
+    return render_thumbnail(picture, size_px, limits=limits)
+
+
 def sprite_of(model: bytes) -> bytes:
     """
     Draw a model, whatever its format, from all around, as a WebP file.
@@ -247,6 +267,6 @@ def convert_model(data: bytes, conversion: Conversion, about: Description) -> Co
     except Exception as error:
         # Files are made by strangers: whatever is odd in one, a paid item must not fail of it, nor
         # an archive end in its middle.
-        reason = f"it is too odd to be converted ({type(error).__name__}: {str(error)[:100]})"
+        reason = "it is too odd to be converted here; please report it"
         raise InvalidMesh(reason=reason) from error
     return ConvertedFile(content=made.content, notes=made.notes, facts=made.facts)

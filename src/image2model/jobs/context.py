@@ -7,6 +7,7 @@ from pathlib import Path
 from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.bells import RECALLS
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.drawing import Drawing
 from image2model.jobs.links import Links
@@ -45,6 +46,8 @@ class Rules:
         soft_limit_s: The longest a run may work on an item that is under way, in seconds; then the
             item is stopped and fails.
         hard_limit_s: The longest a run may take with stopping it; then another one goes on.
+        collect_s: How long a paid result that cannot be fetched or kept is fetched again by itself,
+            in seconds.
         compute_s: The longest a single computation may take, in seconds.
         incoming: Folder for uploads that are still being checked.
     """
@@ -65,6 +68,7 @@ class Rules:
     attempts: int = 3
     soft_limit_s: float = 1_500.0
     hard_limit_s: float = 1_800.0
+    collect_s: float = 300.0
     compute_s: float = 120.0
     incoming: Path
 
@@ -102,3 +106,7 @@ class Context:
     async def announce(self, job: JobId) -> None:
         """Wake the watchers of *job*; call it after the change is written."""
         await self.feed.publish(job)
+
+    async def recall(self) -> None:
+        """Have all workers see at once which items they were told to stop; call it after that."""
+        await self.feed.publish(RECALLS)

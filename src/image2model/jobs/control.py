@@ -2,20 +2,34 @@
 
 import contextlib
 from collections.abc import Collection
+from decimal import Decimal
+
+import anyio
 
 from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
-from image2model.core.job import Job, Problem
+from image2model.core.job import Item, Job, Problem
 from image2model.core.names import clean_name
-from image2model.core.states import ItemState
+from image2model.core.rules import offered_usd
+from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.keep_links import keep_links
 from image2model.jobs.linked import settle_life
-from image2model.jobs.submit import dispatch_queued
+from image2model.jobs.submit import DraftChange, change_draft, dispatch_queued
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
+
+_BEING_SENT_S = 3.0
+"""
+How long pausing and cancelling wait for the answers to submissions that were already written down.
+
+Each is sent right after it was written down; the wait is there so that none of them leaves after
+people were told that nothing does.
+"""
+
+_LOOK_EVERY_S = 0.25
 
 
 async def update_job(
@@ -48,6 +62,24 @@ async def update_job(
     return await context.store.get_job(job_id)
 
 
+async def set_budget(context: Context, owner: OwnerId, job_id: JobId, budget_usd: Decimal) -> Job:
+    """
+    Change the most that a job may cost, in US dollars; 0: no limit.
+
+    What a started job left because its budget was used up is then made by a retry.
+
+    Raises:
+        JobNotFound: The owner has no such job.
+        WrongState: It is a draft that was started at the same moment; ask again.
+    """
+    job = await owned_job(context, owner, job_id)
+    if job.state is JobState.DRAFT:
+        return await change_draft(context, owner, job_id, DraftChange(budget_usd=budget_usd))
+    await context.store.set_budget(job_id, budget_usd or None)
+    await context.announce(job_id)
+    return await context.store.get_job(job_id)
+
+
 async def cancel_items(
     context: Context, owner: OwnerId, job_id: JobId, indexes: Collection[int] | None = None
 ) -> Job:
@@ -61,12 +93,15 @@ async def cancel_items(
     """
     await owned_job(context, owner, job_id)
     await context.store.cancel_items(job_id, indexes)
-    return await _changed(context, job_id)
+    return await _stopped(context, job_id)
 
 
 async def pause_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     """
     Start no further items of a job; those under way go on.
+
+    Items that wait for a place at their provider give it up. Nothing of the job is submitted
+    after this has returned.
 
     Raises:
         JobNotFound: The owner has no such job.
@@ -74,7 +109,7 @@ async def pause_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     """
     await owned_job(context, owner, job_id)
     await context.store.pause_job(job_id)
-    return await _changed(context, job_id)
+    return await _stopped(context, job_id)
 
 
 async def resume_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
@@ -96,7 +131,8 @@ async def retry_items(
     """
     Make failed items again: those named (cancelled ones too), or all failed ones.
 
-    An item whose model was made and paid for but could not be kept is fetched again, not made.
+    An item whose model was made and paid for but could not be fetched or kept is fetched again,
+    never made again: that costs money, and is asked for by `resolve_item` alone.
     One whose picture was refused cannot be made: without being named it stays as it is.
 
     Raises:
@@ -124,30 +160,67 @@ async def resolve_item(
     """
     Settle an item of which nobody knows whether the provider accepted it.
 
+    It may be settled while the lost answer is still searched for; the search then ends. An item
+    that was paid for and whose provider has it no more, or has something useless, may be
+    submitted again as well, where that is offered (`offered_usd`). It is paid for again.
+
     Raises:
         JobNotFound, ItemNotFound: It is not there, or not this owner's.
-        WrongState: It is not uncertain.
+        WrongState: There is no doubt about it, and it is not offered to be made again.
     """
-    await owned_job(context, owner, ref.job)
+    job = await owned_job(context, owner, ref.job)
+    item = next((item for item in job.items if item.index == ref.index), None)
+    if item is not None and item.state is ItemState.FAILED and offered_usd(item) is None:
+        raise WrongState(
+            what=f"Item {ref.index}",
+            state=item.state,
+            allowed=["uncertain", "failed with an offer to make it again"],
+        )
     problem = Problem(
         code="given_up",
         message="You gave this item up after the provider's answer was lost. "
         "It may still appear on the provider's bill.",
     )
     await context.store.resolve_item(ref, resolution, problem=problem)
+    await context.recall()
     return await _changed(context, ref.job)
 
 
 async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
     """
-    Delete a job with its pictures and results; workers on it stop.
+    Delete a job with its pictures and results; workers on it stop, and nothing more is sent.
 
     Raises:
         JobNotFound: The owner has no such job.
     """
     await owned_job(context, owner, job_id)
-    await discard_artifacts(context, await context.store.delete_job(job_id))
+    with contextlib.suppress(WrongState):  # It does not run: nothing of it is being sent.
+        await context.store.pause_job(job_id)
+        await _until_sent(context, job_id)
+    files = await context.store.delete_job(job_id)
+    await context.recall()
+    await discard_artifacts(context, files)
     await context.announce(job_id)
+
+
+async def _stopped(context: Context, job_id: JobId) -> Job:
+    await _until_sent(context, job_id)
+    return await _changed(context, job_id)
+
+
+async def _until_sent(context: Context, job_id: JobId) -> None:
+    """Have workers hear of a stop at once, and let what was being sent at that moment be sent."""
+    await context.recall()
+    await context.announce(job_id)
+    with anyio.move_on_after(_BEING_SENT_S):
+        async with context.feed.watch(job_id) as watch:
+            while any(map(_is_being_sent, (await context.store.get_job(job_id)).items)):
+                await watch.changed(timeout_s=_LOOK_EVERY_S)
+
+
+def _is_being_sent(item: Item) -> bool:
+    is_open = bool(item.attempts) and item.attempts[-1].state is AttemptState.SUBMITTING
+    return item.state is ItemState.SUBMITTING and is_open
 
 
 async def _changed(context: Context, job_id: JobId) -> Job:

@@ -213,7 +213,7 @@ def choose_model(job: Job, item: Item, format_name: str, asked: Mapping[str, Jso
         name=f"{item.name}.{format_name}",
         format=format_name,
         convert=conversion,
-        about=item.description,
+        about=item.described(job.generator),
     )
 
 
@@ -235,7 +235,7 @@ def _as_it_is(job: Job, item: Item, file: ResultFile) -> Model:
         name=named.name,
         format=file.format,
         convert=None,
-        about=item.description,
+        about=item.described(job.generator),
     )
 
 

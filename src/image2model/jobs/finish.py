@@ -12,6 +12,7 @@ import anyio.to_thread
 
 from image2model.core.errors import (
     ArtifactTooLarge,
+    ComputeError,
     FetchError,
     InvalidMesh,
     ProviderResultInvalid,
@@ -23,12 +24,12 @@ from image2model.core.names import clean_name, unique_name
 from image2model.geometry.conversion import SOURCES
 from image2model.geometry.sprite_layout import SPRITE_FACTS
 from image2model.jobs.computations import (
-    NOT_READ,
     Examined,
     examine_model,
     inspect_model,
 )
 from image2model.jobs.context import Context
+from image2model.jobs.delivered import recognised_mesh, sha256_of
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.linked import link_file, link_mesh, offer_of_provided
 from image2model.ports.provider import Delivery, ProvidedFile
@@ -36,6 +37,9 @@ from image2model.ports.provider import Delivery, ProvidedFile
 _log = logging.getLogger(__name__)
 
 PREVIEW_NAME = "preview.webp"
+UNEXAMINED = "unexamined"
+"""The fact that says why a model was kept although it could not be examined."""
+
 _AWAITED = ProvidedFile(name=PREVIEW_NAME, role=FileRole.PREVIEW)
 """A preview that gets its place now and is drawn later."""
 
@@ -50,6 +54,7 @@ async def take_delivery(
     provider: str,
     item_name: str,
     draws: bool = True,
+    insists: bool = True,
 ) -> Result:
     """
     Check everything in *delivery* and store it; on any error nothing of it is left behind.
@@ -65,9 +70,11 @@ async def take_delivery(
         item_name: What the object is called.
         draws: Whether a preview is drawn of a mesh that is stored; if not, it has its place in
             the result and is drawn when it is asked for.
+        insists: Whether a mesh that cannot be examined for lack of memory or time is an error;
+            if not, it is kept as it is, and the fact `unexamined` says why.
 
     Raises:
-        ProviderResultInvalid: Its mesh cannot be read, or there is none.
+        ProviderResultInvalid: Its mesh is none or damaged, or there is none.
         ResultExpired: It was to be read from a URL where it is not any more.
         FetchError: It was to be read from a URL and cannot be.
         StorageError: It could not be kept.
@@ -83,7 +90,13 @@ async def take_delivery(
         for file in delivery.files:
             fetched += await _with_bytes(context, file, provider=provider)
         return await _keep(
-            context, fetched, delivery, provider=provider, item_name=item_name, draws=draws
+            context,
+            fetched,
+            delivery,
+            provider=provider,
+            item_name=item_name,
+            draws=draws,
+            insists=insists,
         )
     finally:
         paths = [file.path for file in (*delivery.files, *fetched) if file.path]
@@ -149,24 +162,41 @@ async def _keep(
     provider: str,
     item_name: str,
     draws: bool,
+    insists: bool,
 ) -> Result:
-    mesh = next((file for file in provided if _is_mesh(file)), None)
-    if mesh is None:
-        raise ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
-    examined = await _examine(context, mesh, provider=provider, draws=draws)
+    mesh, provided = await _recognise(provided, provider=provider)
+    examined = await _examine(context, mesh, provider=provider, draws=draws, insists=insists)
     # What can be inspected can be drawn, but for textures that are broken inside.
-    can_be_drawn = NOT_READ not in examined.facts and bool(examined.facts)
-    preview = _AWAITED if can_be_drawn and not draws else _own_preview(examined)
+    can_be_drawn = "faces" in examined.facts and not draws
+    preview = _AWAITED if can_be_drawn else _own_preview(examined)
     files = await _keep_files(context, _worth_keeping(provided, mesh, preview), item_name=item_name)
     return Result(files=files, facts={**delivery.facts, **examined.facts})
 
 
+async def _recognise(
+    provided: Sequence[ProvidedFile], *, provider: str
+) -> tuple[ProvidedFile, Sequence[ProvidedFile]]:
+    """Find the first mesh that is one, and call it by what it is; list all files with it so."""
+    failure: ProviderResultInvalid | None = None
+    for file in provided:
+        if not _is_mesh(file):
+            continue
+        try:
+            mesh = await recognised_mesh(file, provider=provider)
+        except ProviderResultInvalid as error:
+            failure = failure or error
+        else:
+            return mesh, [mesh if one is file else one for one in provided]
+    raise failure or ProviderResultInvalid(provider=provider, reason="there is no mesh in it")
+
+
 def _is_mesh(file: ProvidedFile) -> bool:
-    return file.role is FileRole.MESH and bool(file.content or file.path)
+    return file.role is FileRole.MESH and (file.content is not None or file.path is not None)
 
 
-async def _examine(context: Context, mesh: ProvidedFile, *, provider: str, draws: bool) -> Examined:
-    # Its name tells what its bytes are.
+async def _examine(
+    context: Context, mesh: ProvidedFile, *, provider: str, draws: bool, insists: bool
+) -> Examined:
     if mesh.name.rpartition(".")[2].lower() not in SOURCES:
         return Examined(preview=None, facts={})
     source, limit_s = mesh.path or mesh.content, context.rules.compute_s
@@ -176,7 +206,14 @@ async def _examine(context: Context, mesh: ProvidedFile, *, provider: str, draws
         facts = await context.compute.run(limit_s, inspect_model, source)
         return Examined(preview=None, facts=facts)
     except InvalidMesh as error:
-        raise ProviderResultInvalid(provider=provider, reason=error.message) from error
+        raise ProviderResultInvalid(
+            provider=provider, reason=error.clause, sha256=await sha256_of(mesh)
+        ) from error
+    except ComputeError as error:
+        if insists:
+            raise
+        _log.warning("a result is kept as it is, unexamined: %s", error)
+        return Examined(preview=None, facts={UNEXAMINED: error.message})
 
 
 def _own_preview(examined: Examined) -> ProvidedFile | None:

@@ -83,7 +83,7 @@ async def fit_result(
     has = {file.made_by for file in result.files if file.made_by is not None}
     if has == {made_by(one, item.description) for one in wanted if one.format not in refused}:
         return result
-    fitting = _Fitting(context, item, source)
+    fitting = _Fitting(context, item, source, generator=job.generator)
     try:
         await fitting.make(wanted)
         return await fitting.fitted(result, draws=draws)
@@ -163,9 +163,10 @@ class _Fitting:
         kept: What was put into the store.
     """
 
-    def __init__(self, context: Context, item: Item, source: ResultFile) -> None:
+    def __init__(self, context: Context, item: Item, source: ResultFile, *, generator: str) -> None:
         self._context = context
         self._item = item
+        self._generator = generator
         self._source = source
         self._data = b""
         self._shown = b""
@@ -199,7 +200,7 @@ class _Fitting:
             convert_model,
             self._data,
             conversion,
-            self._item.description,
+            self._item.described(self._generator),
         )
 
     async def _upright(self, conversion: Conversion, made: ConvertedFile) -> bytes:

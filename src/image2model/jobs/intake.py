@@ -93,6 +93,9 @@ async def accept_upload(context: Context, upload: Upload, *, view: View) -> Pict
         sha256=upload.sha256,
         width_px=facts.width_px,
         height_px=facts.height_px,
+        notes=facts.notes,
+        credentials=facts.credentials,
+        source_type=facts.source_type,
     )
 
 

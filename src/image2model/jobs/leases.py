@@ -9,8 +9,10 @@ import anyio
 
 from image2model.core.errors import StorageError
 from image2model.core.ids import WorkerId
+from image2model.jobs.bells import LISTEN_S, RECALLS
 from image2model.ports.clock import Clock
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.feed import ChangeFeed
 from image2model.ports.jobstore import Claim, JobStore
 
 _log = logging.getLogger(__name__)
@@ -45,11 +47,28 @@ class LeaseKeeper:
     Renews all leases of *worker* in one statement, four times within their life.
 
     `run` must be running for the leases to hold.
+
+    Args:
+        store: Where the leases are.
+        clock: The time.
+        feed: Tells when items were paused, cancelled or deleted; None: that is found out when
+            the leases are renewed.
+        worker: Who holds the leases.
+        lease_s: How long a lease lasts, in seconds.
     """
 
-    def __init__(self, store: JobStore, clock: Clock, *, worker: WorkerId, lease_s: float) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        clock: Clock,
+        *,
+        feed: ChangeFeed | None = None,
+        worker: WorkerId,
+        lease_s: float,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._feed = feed
         self._lease_s = lease_s
         self._held: dict[ItemRef, Held] = {}
         self.worker = worker
@@ -88,9 +107,19 @@ class LeaseKeeper:
 
     async def run(self) -> None:
         """Renew for ever; cancel to stop."""
-        while True:
-            await self._clock.sleep(self._lease_s / 4)
-            await self.renew()
+        async with anyio.create_task_group() as group:
+            if self._feed is not None:
+                group.start_soon(self._listen, self._feed)
+            while True:
+                await self._clock.sleep(self._lease_s / 4)
+                await self.renew()
+
+    async def _listen(self, feed: ChangeFeed) -> None:
+        """Renew whenever items may have been taken from their workers."""
+        async with feed.watch(RECALLS) as watch:
+            while True:
+                if await watch.changed(timeout_s=LISTEN_S):
+                    await self.renew()
 
     async def renew(self) -> None:
         """Renew once; a store that cannot be reached is tried again next time."""

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from datetime import datetime
+from hashlib import sha256
 
 from image2model.core.errors import JobNotFound, ProviderResultInvalid, ResultExpired
 from image2model.core.job import Item, Job, KeepPolicy, ResultFile
@@ -59,25 +60,46 @@ async def _look_at_mesh(
     context: Context, file: ProvidedFile, *, provider: str
 ) -> tuple[str, int | None]:
     offer = offer_of_provided(file, provider=provider)
-    head = b""
+    head, digest, read_bytes = b"", sha256(), 0
+    kind, fault = None, ""
     try:
         async with context.links.open(offer, limit_bytes=context.rules.result_bytes) as fetched:
             size_bytes = fetched.size_bytes
             async for chunk in fetched.chunks:
-                head += chunk
-                if len(head) >= HEAD_BYTES:
-                    break
+                digest.update(chunk)
+                read_bytes += len(chunk)
+                head = head if len(head) >= HEAD_BYTES else head + chunk
+                if len(head) >= HEAD_BYTES and not fault:
+                    kind, fault = _judge(head, size_bytes)
+                    if not fault:
+                        break
     except ResultExpired as error:
-        reason = "its file is not where it should be"
-        raise ProviderResultInvalid(provider=provider, reason=reason) from error
+        raise gone(provider=provider) from error
+    if len(head) < HEAD_BYTES:
+        kind, fault = _judge(head, size_bytes)
+    if kind is None or fault:
+        # All of what is of no use was read, to know it again.
+        is_whole = read_bytes == size_bytes
+        sha = digest.hexdigest() if is_whole else None
+        raise ProviderResultInvalid(provider=provider, reason=fault, sha256=sha)
+    return kind, size_bytes
+
+
+def _judge(head: bytes, size_bytes: int | None) -> tuple[str | None, str]:
+    """Tell which kind of mesh *head* begins, or what is wrong with it."""
     kind = mesh_format(head[:HEAD_BYTES], size_bytes=size_bytes)
     if kind is None:
-        raise ProviderResultInvalid(provider=provider, reason="the file is no 3D model")
+        return None, "the file is no 3D model"
     promised_bytes = glb_length(head)
     if None not in {promised_bytes, size_bytes} and promised_bytes != size_bytes:
-        reason = f"the model has {size_bytes} bytes instead of {promised_bytes}"
-        raise ProviderResultInvalid(provider=provider, reason=reason)
-    return kind, size_bytes
+        return kind, f"the model has {size_bytes} bytes instead of {promised_bytes}"
+    return kind, ""
+
+
+def gone(*, provider: str) -> ProviderResultInvalid:
+    """Say that a provider does not have a mesh any more that it has made."""
+    reason = "its file is not where it should be"
+    return ProviderResultInvalid(provider=provider, reason=reason, cause="gone")
 
 
 async def settle_life(context: Context, job: Job) -> None:

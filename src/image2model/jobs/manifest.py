@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -94,6 +94,9 @@ class Manifest:
                     "sha256": picture.sha256,
                     "width_px": picture.width_px,
                     "height_px": picture.height_px,
+                    "credentials": list(picture.credentials),
+                    "digital_source_type": picture.source_type or None,
+                    "notes": list(picture.notes),
                 }
                 for picture in item.pictures
             ],
@@ -145,6 +148,8 @@ class Manifest:
             "reason": item.problem.message if item.problem else " ".join(missing),
             "picture": ", ".join(filter(None, (one.file_name for one in item.pictures))),
             "picture_sha256": " ".join(picture.sha256 for picture in item.pictures),
+            "picture_credentials": " ".join(_known(one.credentials for one in item.pictures)),
+            "digital_source_type": " ".join(_known([one.source_type] for one in item.pictures)),
             **self._making(item),
             "options": json.dumps(dict(self._job.options), ensure_ascii=False, sort_keys=True),
         }
@@ -157,6 +162,11 @@ class Manifest:
             if file and file.notes:
                 line[f"{name}_notes"] = ". ".join(file.notes)
         return line | {f"about_{key}": value for key, value in item.metadata.items()}
+
+
+def _known(said: Iterable[Sequence[str]]) -> Iterable[str]:
+    """Give what is said of any picture, each once."""
+    return dict.fromkeys(word for words in said for word in words if word)
 
 
 def _is_model(one: Written) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 from image2model.core.errors import Image2ModelError
 from image2model.jobs.context import Context
@@ -53,6 +54,14 @@ def note_step(context: Context, provider: str, before: Claim, step: Step) -> Non
             at=now,
             since_start_s=max(0.0, (now - started_at).total_seconds()),
             first_submission=step.start is not None and not before.item.attempts,
-            cost_usd=step.attempt.cost_usd if step.attempt else None,
+            cost_usd=_newly_booked_usd(before, step),
         )
     )
+
+
+def _newly_booked_usd(before: Claim, step: Step) -> Decimal | None:
+    """Tell what *step* books that was not booked before; None: nothing."""
+    if step.attempt is None or step.attempt.cost_usd is None:
+        return None
+    known_usd = before.item.attempts[-1].cost_usd if before.item.attempts else None
+    return max(step.attempt.cost_usd - (known_usd or Decimal(0)), Decimal(0))

@@ -108,6 +108,7 @@ class Sweeper:
                     code=error.code, message=error.message, details=dict(error.details)
                 )
                 await self._context.store.stop_job(job_id, problem=problem)
+                await self._context.recall()
                 await self._context.announce(job_id)
                 return None
         return self._kinds[job_id]

@@ -1,12 +1,15 @@
 """Run one item from wherever it stands to its end."""
 
+import dataclasses
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
+from functools import partial
 
 import anyio
+import anyio.lowlevel
 
 from image2model.core.errors import (
     BudgetExceeded,
@@ -16,18 +19,32 @@ from image2model.core.errors import (
     FetchBroken,
     GeneratorRetired,
     Image2ModelError,
+    InvalidPictureError,
     ItemTimedOut,
     LeaseLost,
     ProviderAccountBlocked,
+    ProviderError,
+    ProviderRejected,
+    ProviderResultInvalid,
     ProviderUnavailable,
     StorageError,
     SubmissionUncertain,
 )
 from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
-from image2model.core.job import Attempt, Handle, Job, Problem, Progress, Submission
+from image2model.core.job import Attempt, Handle, Item, Job, Problem, Progress, Submission
+from image2model.core.rules import undelivered_attempt
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.bells import listening
+from image2model.jobs.collecting import (
+    NOT_FOUND,
+    UNEXPECTED,
+    Failure,
+    kept_problem,
+    next_try,
+    our_fault,
+    tries_of,
+)
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.current import working_on
 from image2model.jobs.discard import discard_unnamed
@@ -41,11 +58,15 @@ from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Claim, Step
+from image2model.ports.provider import AnswerSearcher, BillReader, Delivery, PlaceKeeper
 
 _log = logging.getLogger(__name__)
 
 _NOTHING_USD = Decimal(0)
 _CANCEL_SEARCH_S = 15.0
+_EXAMINED_TRIES = 2
+"""After so many, a model that cannot be examined for lack of memory or time is kept as it is."""
+
 _MOST_CLAIMS = 20
 """An item that was claimed this often and never got to its first submission is given up."""
 
@@ -87,8 +108,9 @@ class ItemRunner:
             return
         await settle_life(self._context, run.job)
         if held.lost:
-            self._context.metrics.leases_lost(1)
-            _log.info("another worker has taken over item %d of job %s", ref.index, ref.job)
+            if run.has_begun:
+                self._context.metrics.leases_lost(1)
+            _log.info("item %d of job %s is no longer held here", ref.index, ref.job)
 
 
 class _Limits:
@@ -121,6 +143,8 @@ class _Run:
         self._provider = context.catalogue.provider(claim.job.generator)
         self._work = work_of(context, claim)
         self._answer_lost = False
+        self._delivered = False
+        self._cancelling = claim.item.cancel_requested
         self.limits = _Limits(context.rules)
         if claim.item.state is not ItemState.QUEUED:
             self.limits.begin()
@@ -134,6 +158,7 @@ class _Run:
 
     async def cancel(self) -> None:
         """Stop the item; a model that is done already is kept all the same."""
+        self._cancelling = True
         try:
             await self._or_settle(self._cancel)
         except LeaseLost as error:
@@ -150,6 +175,11 @@ class _Run:
     def job(self) -> Job:
         """The item's job as last seen, without its items."""
         return self._claim.job
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was sent for it; what only waited is taken away by a pause, too."""
+        return self._state is not ItemState.QUEUED
 
     # --- the way ----------------------------------------------------------------------------
 
@@ -184,14 +214,16 @@ class _Run:
             raise  # Nothing can be written now; the item is taken up again when its lease ends.
         except Image2ModelError as error:
             await self._settle(error)
-        except Exception:  # noqa: BLE001  # a bug in a provider must not leave an item hanging
+        except Exception as error:  # noqa: BLE001  # a bug must not leave an item hanging
             _log.exception("item %d of job %s", self._claim.ref.index, self._claim.ref.job)
             if self._state is ItemState.SUBMITTING:
                 # The request may have left before whatever went wrong went wrong.
                 reason = "something unexpected happened while it was being sent"
                 await self._settle(SubmissionUncertain(provider=self._provider.name, reason=reason))
+            elif self._is_paid:
+                await self._collect_later(Failure.of(our_fault(error)))
             else:
-                await self._fail(_UNEXPECTED)
+                await self._fail(UNEXPECTED)
 
     async def _advance(self) -> None:
         if self._state is ItemState.QUEUED:
@@ -204,37 +236,53 @@ class _Run:
             await self._finish()
 
     async def _begin(self) -> None:
-        attempts = self._claim.item.attempts
-        if attempts and attempts[-1].state is AttemptState.ACCEPTED:
+        if undelivered_attempt(self._claim.item.attempts) is not None:
             # Paid for already: what could not be fetched or kept is fetched again.
             await self._step(Step(to=ItemState.GENERATING, progress=Progress(phase="Resuming")))
             return
         with self._calling("prepare"):
             submission = await self._provider.prepare(self._work)
-        # Not to be interrupted: a request whose answer nobody waits for may cost money.
+        with self._releasing(submission):
+            # Whoever was told to stop while it waited for its place must not begin.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        # Not to be interrupted: a request whose answer nobody waits for may cost money. What
+        # came of it is written down here, too, for only here it is certain.
         with anyio.CancelScope(shield=True):
-            try:
-                await self._submit(submission)
-            except SubmissionUncertain as error:
-                ref = self._claim.ref
-                _log.warning("item %d of job %s: %s", ref.index, ref.job, error)
-                self._answer_lost = True
+            await self._or_settle(partial(self._submit, submission))
 
     async def _submit(self, submission: Submission) -> None:
+        """Write the attempt down and send it, with nothing to wait for in between."""
         submit_key = SubmitKey(new_hex_id())
-        await self._step(
-            Step(
-                to=ItemState.SUBMITTING,
-                progress=Progress(phase="Submitting"),
-                start=AttemptStart(
-                    submit_key=submit_key, provider=self._provider.name, submission=submission
-                ),
-                budget=Budget(day_usd=self._context.rules.day_budget_usd),
+        with self._releasing(submission):
+            await self._step(
+                Step(
+                    to=ItemState.SUBMITTING,
+                    progress=Progress(phase="Submitting"),
+                    start=AttemptStart(
+                        submit_key=submit_key, provider=self._provider.name, submission=submission
+                    ),
+                    budget=Budget(day_usd=self._context.rules.day_budget_usd),
+                )
             )
-        )
-        with self._calling("submit"):
-            handle = await self._provider.submit(submission, submit_key=submit_key)
-        await self._accepted(handle)
+        try:
+            with self._calling("submit"):
+                handle = await self._provider.submit(submission, submit_key=submit_key)
+        except SubmissionUncertain as error:
+            ref = self._claim.ref
+            _log.warning("item %d of job %s: %s", ref.index, ref.job, error)
+            self._answer_lost = True
+        else:
+            await self._accepted(handle)
+
+    @contextmanager
+    def _releasing(self, submission: Submission) -> Iterator[None]:
+        """Have the provider give back what it reserved for *submission* if the block fails."""
+        try:
+            yield
+        except BaseException:
+            if isinstance(self._provider, PlaceKeeper):
+                self._provider.release(submission)
+            raise
 
     async def _accepted(self, handle: Handle) -> None:
         change = AttemptChange(state=AttemptState.ACCEPTED, handle=handle)
@@ -251,8 +299,14 @@ class _Run:
         """Find out what became of a submission without an answer, lost now or by a dead worker."""
         attempt = self._attempt
         if attempt.handle is None:
-            phase = Progress(phase="Looking for a lost answer")
-            await self._step(Step(to=ItemState.SUBMITTING, progress=phase))
+            # In doubt from here on, so that a person may decide while the search goes on.
+            await self._step(
+                Step(
+                    to=ItemState.SUBMITTING,
+                    progress=await self._search_progress(attempt.submission),
+                    attempt=AttemptChange(state=AttemptState.UNCERTAIN),
+                )
+            )
         handle = attempt.handle
         if handle is None:
             with self._calling("reconcile"):
@@ -265,25 +319,73 @@ class _Run:
         else:
             await self._requeue(_problem_of_lost_worker(), delay_s=0.0)
 
+    async def _search_progress(self, submission: Submission) -> Progress:
+        if not isinstance(self._provider, AnswerSearcher):
+            return Progress(phase="Looking for a lost answer")
+        limit_s = await self._provider.search_limit_s(submission)
+        told = f"{limit_s:.0f} s" if limit_s < 100.0 else f"{math.ceil(limit_s / 60.0)} min"
+        phase = f"Looking for a lost answer, for at most {told}"
+        return Progress(phase=phase, eta_s=limit_s)
+
     async def _follow(self) -> None:
         pacer = ProgressPacer(self._context.clock)
         feed, request_id = self._context.feed, self._handle.request_id
         async with listening(feed, self._claim.ref, self._provider, request_id):
             await self._report(pacer)
-        await self._step(
-            Step(to=ItemState.FINISHING, progress=Progress(fraction=0.95, phase="Finishing"))
-        )
+        cost_usd = await self._read_cost_usd()
+        await self._book(Progress(fraction=0.95, phase="Finishing"), cost_usd)
+
+    async def _read_cost_usd(self) -> Decimal | None:
+        """Ask what the work has cost that is done; None: that cannot be found out now."""
+        estimated_usd = self._attempt.submission.estimated_usd
+        if not isinstance(self._provider, BillReader):
+            return estimated_usd
+        try:
+            with self._calling("read_bill"):
+                cost_usd = await self._provider.read_bill(self._handle)
+        except ProviderError as error:
+            ref = self._claim.ref
+            _log.warning("cost of item %d of job %s: %s", ref.index, ref.job, error)
+            return None
+        # An estimate of nothing may be a price that is not known.
+        return cost_usd if cost_usd is not None else estimated_usd or None
+
+    async def _book(self, progress: Progress, cost_usd: Decimal | None) -> None:
+        """Write what the work has cost as soon as it is known, whatever becomes of its files."""
+        change: AttemptChange | None = None
+        if cost_usd is not None:
+            change = AttemptChange(state=self._attempt.state, cost_usd=cost_usd)
+        problem = self._claim.item.problem
+        step = Step(to=ItemState.FINISHING, progress=progress, problem=problem, attempt=change)
+        try:
+            await self._step(step)
+        except LeaseLost:
+            if change is not None:
+                # The ledger must know it even when another worker has the item, or nobody.
+                await self._context.store.book_late_answer(self._attempt.submit_key, change)
+            raise
 
     async def _report(self, pacer: ProgressPacer) -> None:
         with self._calling("follow"):
             async for progress in self._provider.follow(self._work, self._handle):
                 if pacer.worth_writing(progress):
-                    await self._step(Step(to=ItemState.GENERATING, progress=progress))
+                    # What it says of earlier tries counts until the item is there.
+                    problem = self._claim.item.problem
+                    step = Step(to=ItemState.GENERATING, progress=progress, problem=problem)
+                    await self._step(step)
 
     async def _finish(self) -> None:
-        job, item = self._claim.job, self._claim.item
+        if self._attempt.cost_usd is None:
+            cost_usd = await self._read_cost_usd()
+            if cost_usd is not None:
+                await self._book(self._claim.item.progress, cost_usd)
         with self._calling("collect"):
             delivery = await self._provider.collect(self._work, self._handle)
+        self._delivered = True
+        await self._keep(delivery)
+
+    async def _keep(self, delivery: Delivery) -> None:
+        job, item = self._claim.job, self._claim.item
         result = await take_delivery(
             self._context,
             delivery,
@@ -291,8 +393,9 @@ class _Run:
             provider=self._provider.name,
             item_name=item.name,
             draws=self._makes_here and not is_fitted(job, item),
+            insists=tries_of(item) < _EXAMINED_TRIES,
         )
-        cost_usd = delivery.cost_usd
+        cost_usd = self._attempt.cost_usd if delivery.cost_usd is None else delivery.cost_usd
         try:
             result = await fit_result(self._context, job, item, result, draws=self._makes_here)
             await self._step(
@@ -334,10 +437,14 @@ class _Run:
     async def _give_up(self) -> None:
         if self._state is ItemState.SUBMITTING:
             await self._reconcile_soon()
-        if self._state is ItemState.GENERATING and not await self._cancelled_there():
-            await self._advance()
+        error = ItemTimedOut(limit_s=self._context.rules.soft_limit_s)
+        if self._state is ItemState.GENERATING:
+            if await self._cancelled_there():
+                await self._fail(_problem_of(error))
+            else:
+                await self._advance()
         elif self._state in ACTIVE_STATES:
-            raise ItemTimedOut(limit_s=self._context.rules.soft_limit_s)
+            raise error
 
     async def _cancelled_there(self) -> bool:
         with self._calling("cancel"):
@@ -354,7 +461,10 @@ class _Run:
     # --- what may go wrong ------------------------------------------------------------------
 
     async def _settle(self, error: Image2ModelError) -> None:
-        problem = Problem(code=error.code, message=error.message, details=dict(error.details))
+        if self._is_paid and not self._is_verdict(error):
+            await self._collect_later(Failure.of(error))
+            return
+        problem = _problem_of(error)
         match error:
             case SubmissionUncertain():
                 await self._step(
@@ -364,17 +474,96 @@ class _Run:
                         attempt=AttemptChange(state=AttemptState.UNCERTAIN),
                     )
                 )
-            case ProviderAccountBlocked() | GeneratorRetired() | BudgetExceeded():
+            case ProviderAccountBlocked() | GeneratorRetired():
                 await self._fail(problem, made=True)
-                await self._context.store.stop_job(self._claim.ref.job, problem=problem)
-                await self._context.announce(self._claim.ref.job)
+                await self._stop_others(problem, least_usd=_NOTHING_USD)
+            case BudgetExceeded():
+                await self._fail(problem)
+                # Cheaper ones may still fit.
+                await self._stop_others(problem, least_usd=self._price_usd(self._claim.item))
             case ProviderUnavailable() | ComputeCrashed() if self._may_try_again():
                 tries = max(len(self._claim.item.attempts), self._claim.fence) - 1
                 retry_after_s = getattr(error, "retry_after_s", None)
                 delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
-                await self._requeue(problem, delay_s=delay_s)
+                await self._requeue(problem, delay_s=delay_s, cost_usd=error.cost_usd)
+            case ProviderResultInvalid():
+                again = dataclasses.replace(problem, message=f"{problem.message} Retry the item.")
+                await self._fail(again, cost_usd=error.cost_usd)
             case _:
-                await self._fail(problem, made=_may_be_fetched_again(error))
+                made = _may_be_fetched_again(error)
+                await self._fail(problem, made=made, cost_usd=error.cost_usd)
+
+    async def _stop_others(self, problem: Problem, *, least_usd: Decimal) -> None:
+        """Fail the job's other items that wait to be sent and cost *least_usd* or more."""
+        job = await self._context.store.get_job(self._claim.ref.job)
+        stopped = [
+            item.index
+            for item in job.items
+            if self._price_usd(item) >= least_usd and undelivered_attempt(item.attempts) is None
+        ]
+        await self._context.store.stop_job(job.id, stopped, problem=problem)
+        await self._context.recall()
+        await self._context.announce(job.id)
+
+    def _price_usd(self, item: Item) -> Decimal:
+        card = self._context.catalogue.card(self._claim.job.generator)
+        return card.price.of(self._claim.job.options, pictures=len(item.pictures))
+
+    @property
+    def _is_paid(self) -> bool:
+        """
+        Whether the provider has accepted the item, and may have charged for it.
+
+        What costs nothing, by its price or by its bill, is made again more easily than fetched.
+        """
+        attempt = undelivered_attempt(self._claim.item.attempts)
+        if attempt is None or attempt.cost_usd == 0:
+            return False
+        # Who writes bills may charge for what the price is not known of.
+        return attempt.submission.estimated_usd > 0 or isinstance(self._provider, BillReader)
+
+    def _is_verdict(self, error: Image2ModelError) -> bool:
+        """Tell whether *error* is the provider's own word that nothing will come of the work."""
+        match error:
+            case ProviderRejected():
+                # What it knows nothing of it may have made.
+                return not self._delivered and error.details["kind"] != NOT_FOUND
+            case InvalidPictureError():
+                return not self._delivered
+            case ProviderUnavailable():
+                return self._state is ItemState.GENERATING
+        return False
+
+    async def _collect_later(self, failure: Failure) -> None:
+        """
+        Go on later with an item that is paid for, or fail it for now.
+
+        Its attempt stays open with its handle either way, so that nothing is submitted anew.
+        """
+        item, now = self._claim.item, self._context.clock.now()
+        problem = kept_problem(item, failure)
+        if self._cancelling:
+            await self._step(Step(to=ItemState.CANCELLED, problem=problem))
+            return
+        if self._state not in ACTIVE_STATES:
+            await self._step(Step(to=ItemState.FAILED, problem=problem))
+            return
+        limit_s = self._context.rules.collect_s
+        then = next_try(item, failure, now=now, limit_s=limit_s)
+        if then.delay_s is None:
+            await self._step(Step(to=ItemState.FAILED, problem=then.problem))
+        else:
+            phase = f"Fetching the paid model again (try {then.tries + 1})"
+            await self._step(
+                Step(
+                    to=self._state,
+                    progress=Progress(fraction=item.progress.fraction, phase=phase),
+                    problem=then.problem,
+                    delay_s=then.delay_s,
+                )
+            )
+        if isinstance(failure.error, ProviderAccountBlocked | GeneratorRetired):
+            await self._stop_others(_problem_of(failure.error), least_usd=_NOTHING_USD)
 
     def _may_try_again(self) -> bool:
         if self._state is ItemState.FINISHING:
@@ -384,33 +573,44 @@ class _Run:
             and self._claim.fence < _MOST_CLAIMS
         )
 
-    async def _requeue(self, problem: Problem, *, delay_s: float) -> None:
-        """Have the item tried again later; an attempt that was open is closed as unpaid."""
+    async def _requeue(
+        self, problem: Problem, *, delay_s: float, cost_usd: Decimal | None = None
+    ) -> None:
+        """Have the item tried again later; an open attempt is closed, unpaid by itself."""
         await self._step(
             Step(
                 to=ItemState.QUEUED,
                 progress=Progress(phase="Waiting for another try"),
                 problem=problem,
-                attempt=self._closed(AttemptState.FAILED, cost_usd=_NOTHING_USD),
+                attempt=self._closed(AttemptState.FAILED, cost_usd=cost_usd or _NOTHING_USD),
                 delay_s=delay_s,
             )
         )
 
-    async def _fail(self, problem: Problem, *, made: bool = False) -> None:
+    async def _fail(
+        self, problem: Problem, *, made: bool = False, cost_usd: Decimal | None = None
+    ) -> None:
         """Fail the item; *made*: the provider has the model still, so its attempt stays open."""
+        if self._cancelling and self._state in {ItemState.GENERATING, ItemState.FINISHING}:
+            # Its end there is what was asked for.
+            change = self._closed(AttemptState.CANCELLED, cost_usd=cost_usd)
+            await self._step(Step(to=ItemState.CANCELLED, attempt=change))
+            return
         keep_open = made and self._state is ItemState.FINISHING
-        unpaid = _NOTHING_USD if self._state is ItemState.SUBMITTING else None
+        cost_usd = _NOTHING_USD if self._state is ItemState.SUBMITTING else cost_usd
         await self._step(
             Step(
                 to=ItemState.FAILED,
                 problem=problem,
-                attempt=None if keep_open else self._closed(AttemptState.FAILED, cost_usd=unpaid),
+                attempt=None if keep_open else self._closed(AttemptState.FAILED, cost_usd=cost_usd),
             )
         )
 
     def _closed(self, state: AttemptState, *, cost_usd: Decimal | None) -> AttemptChange | None:
         attempts = self._claim.item.attempts
-        if not attempts or attempts[-1].state not in OPEN_ATTEMPTS:
+        # While its answer is searched for, an attempt is in doubt and may still be closed.
+        searched = {AttemptState.UNCERTAIN} if self._state is ItemState.SUBMITTING else set()
+        if not attempts or attempts[-1].state not in OPEN_ATTEMPTS | searched:
             return None
         return AttemptChange(state=state, cost_usd=cost_usd)
 
@@ -432,16 +632,13 @@ def _may_be_fetched_again(error: Image2ModelError) -> bool:
     )
 
 
+def _problem_of(error: Image2ModelError) -> Problem:
+    return Problem(code=error.code, message=error.message, details=dict(error.details))
+
+
 def _problem_of_lost_worker() -> Problem:
     return Problem(
         code="worker_lost",
         message="The process that worked on this item stopped before it was sent; "
         "it is being sent again.",
     )
-
-
-_UNEXPECTED = Problem(
-    code="internal_error",
-    message="Something unexpected went wrong with this item. Retry it; if it happens again, "
-    "the server's log says what it was.",
-)

@@ -13,11 +13,11 @@ from image2model.core.sheet import SheetRow, file_key, picture_key, refuse_sheet
 from image2model.core.states import JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
-from image2model.jobs.sheet_file import read_sheet_file
+from image2model.jobs.sheet_file import SheetFile, read_sheet_file
 from image2model.jobs.submit import DraftChange, JobRequest, NewItem, change_draft
 
 
-async def parse_sheet(context: Context, data: bytes) -> Sequence[SheetRow]:
+async def parse_sheet(context: Context, data: bytes) -> SheetFile:
     """
     Read the file of a spreadsheet in a worker.
 
@@ -25,17 +25,15 @@ async def parse_sheet(context: Context, data: bytes) -> Sequence[SheetRow]:
         InvalidSheet: It cannot be read, or something in it is wrong.
         ComputeError: Reading it did not come to its end.
     """
-    rows: Sequence[SheetRow] = await context.compute.run(
-        context.rules.compute_s, read_sheet_file, data
-    )
+    sheet: SheetFile = await context.compute.run(context.rules.compute_s, read_sheet_file, data)
     refuse_sheet(
         [
             (row.row, "generator", f"there is no generator '{row.generator[:80]}'")
-            for row in rows
+            for row in sheet.rows
             if row.generator and not _is_known(context, GeneratorId(row.generator))
         ]
     )
-    return rows
+    return sheet
 
 
 def _is_known(context: Context, generator: GeneratorId) -> bool:
@@ -150,7 +148,7 @@ async def put_sheet(context: Context, owner: OwnerId, job_id: JobId, data: bytes
     draft = await owned_job(context, owner, job_id)
     if draft.state is not JobState.DRAFT:
         raise WrongState(what=f"Job {job_id}", state=draft.state, allowed=[JobState.DRAFT])
-    rows = await parse_sheet(context, data)
+    rows = (await parse_sheet(context, data)).rows
     matched = match_rows(rows, [_files_of(item) for item in draft.items])
     named = next((GeneratorId(row.generator) for row in rows if row.generator), None)
     if named not in {None, draft.generator}:

@@ -24,8 +24,9 @@ from image2model.core.job import (
 )
 from image2model.core.output import Output
 from image2model.core.rules import IllegalStep
-from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.facts import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +230,8 @@ class Step:
         start: A new attempt to write down, with `to` submitting.
         budget: Checked against the job's and the day's costs when *start* is given.
         attempt: What became of the latest attempt; None: unchanged.
-        delay_s: With `to` queued: seconds before the item may be claimed again.
+        delay_s: Seconds before the item may be claimed again; with `to` queued, or where it stays
+            under way. More than 0 ends the lease.
     """
 
     to: ItemState
@@ -246,8 +248,18 @@ class Step:
             raise IllegalStep(f"an attempt cannot start in a step to {self.to}")
         if self.start is not None and self.attempt is not None:
             raise IllegalStep("a step starts an attempt or changes the latest one, not both")
-        if self.delay_s and self.to is not ItemState.QUEUED:
-            raise IllegalStep("only a step to queued can delay the next claim")
+        if self.delay_s and self.to not in {ItemState.QUEUED, *ACTIVE_STATES}:
+            raise IllegalStep(f"nobody claims an item that is {self.to}")
+
+    def may_be_taken(self, job: JobState) -> bool:
+        """Tell whether an item of a job in the state *job* may take it: only a running one pays."""
+        return self.start is None or job is JobState.RUNNING
+
+    def unless_cancelled(self, *, cancel_requested: bool) -> "Step":
+        """Return the step that an item takes instead of being queued again after a cancel."""
+        if self.to is not ItemState.QUEUED or not cancel_requested:
+            return self
+        return Step(to=ItemState.CANCELLED, attempt=self.attempt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,13 +286,13 @@ class Renewed:
 
 
 class Resolution(StrEnum):
-    """What a person decided about an uncertain item."""
+    """What a person decided about an item that may be, or is, paid for and is not there."""
 
     RESUBMIT = "resubmit"
     GIVE_UP = "give_up"
 
 
-class JobStore(Protocol):
+class JobStore(Facts, Protocol):
     """
     Keeps jobs. Every method is atomic, and times are taken from the store's own clock.
 
@@ -380,6 +392,18 @@ class JobStore(Protocol):
 
         Raises:
             JobNotFound: There is none.
+        """
+        ...
+
+    async def set_budget(self, job: JobId, budget_usd: Decimal | None) -> None:
+        """
+        Change the most that *job*, which was started, may cost; None: no limit.
+
+        What was left for want of a budget is made by `retry_items`.
+
+        Raises:
+            JobNotFound: There is none.
+            WrongState: It is a draft.
         """
         ...
 
@@ -553,6 +577,8 @@ class JobStore(Protocol):
         """
         Let no further items of a running job be claimed; a paused one stays paused.
 
+        Whoever has claimed a queued item of it has lost it, so that no attempt starts after this.
+
         Raises:
             JobNotFound: There is none.
             WrongState: It is neither running nor paused.
@@ -574,19 +600,32 @@ class JobStore(Protocol):
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
         """
-        Queue an uncertain item again, or fail it with *problem*.
+        Queue an item again whose answer was lost, or fail it with *problem*.
+
+        It is uncertain, or submitting while its latest attempt is uncertain: whoever searches for
+        the answer has lost it.
+
+        A failed item whose latest attempt is still accepted can be queued again, too: that
+        attempt then ends as failed, its cost stays, and the next run starts a new one.
 
         Raises:
             JobNotFound, ItemNotFound: It is not there.
-            WrongState: It is not uncertain.
+            WrongState: There is no doubt about it, and it did not fail with an accepted attempt.
         """
         ...
 
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
         """
-        Fail every queued item of *job* with *problem* (account blocked, budget used up).
+        Fail queued items of *job* with *problem* (account blocked, budget used up).
 
         Whoever has claimed one of them has lost it. A draft stays as it is.
+
+        Args:
+            job: The job.
+            indexes: Which items; None: all. Those that are not queued, or not there, do not matter.
+            problem: What they fail with.
 
         Raises:
             JobNotFound: There is none.
@@ -635,15 +674,16 @@ class JobStore(Protocol):
         """
         Write *step*, if the lease still holds and the item is in the state the claim says.
 
-        A step to queued, to a final state or to uncertain ends the lease. A lease that ran out
-        but that nobody else took still counts.
+        A step to queued, to a final state or to uncertain ends the lease, and so does one with a
+        delay. A lease that ran out but that nobody else took still counts. An item that somebody
+        has asked to stop is not queued again: it is cancelled.
 
         Returns:
             The claim with the item and job as written.
 
         Raises:
-            LeaseLost: Somebody else has the item, it was cancelled, or it is gone; nothing was
-                written.
+            LeaseLost: Somebody else has the item, it was cancelled, it is gone, or, with
+                `step.start`, its job does not run; nothing was written.
             BudgetExceeded: With `step.start`: over a budget; nothing was written. Attempts count
                 with their booked cost, or else with their estimate.
             IllegalStep: No item may take this step, the submit key or the provider's request id
@@ -704,17 +744,21 @@ class JobStore(Protocol):
 
     async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
         """
-        Remember that *artifact* is made of *source*, a file of a result, and goes when it goes.
+        Remember that *artifact* is made of *source* and goes when it goes.
 
         May be called twice.
 
+        Args:
+            source: A picture of an item, or a file of a result.
+            artifact: What is made of it.
+
         Returns:
-            Whether a result still has *source*; if not, nothing is remembered.
+            Whether an item still has *source*; if not, nothing is remembered.
         """
         ...
 
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
-        """Tell which of *artifacts* no job names, nor what is made of its results."""
+        """Tell which of *artifacts* no job names, nor what is made of its pictures and results."""
         ...
 
     async def take_turn(self, duty: str, *, worker: WorkerId, lease_s: float) -> bool:

@@ -14,7 +14,11 @@ from image2model.core.job import FileRole, Handle, KeepPolicy, Progress, Submiss
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
+from image2model.ports.facts import Facts
 from image2model.ports.fetcher import Fetcher
+
+PROVIDER_GROUP = "image2model.providers"
+"""The group of entry points by which providers are found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,11 +181,13 @@ class Provider(Protocol):
         """
         Fetch what the finished work made; may be called again.
 
-        Faults on the way are retried inside for as long as the provider finds sensible.
+        Faults on the way are retried inside for as long as the provider finds sensible. Whatever
+        is raised but `ProviderRejected` leaves the work as it is, made and paid for: it is
+        collected again, and never submitted again by itself.
 
         Raises:
             ProviderRejected: It turns out to have failed.
-            ProviderResultInvalid: There is no mesh in it.
+            ProviderResultInvalid: There is no mesh in it, or the provider has it no more.
             ProviderUnavailable: It cannot be fetched now; the work is not lost.
         """
         ...
@@ -250,6 +256,52 @@ class WebhookReceiver(Protocol):
         ...
 
 
+@runtime_checkable
+class BillReader(Protocol):
+    """
+    What a provider has besides, if it knows what work cost before its files are fetched.
+
+    The cost is booked as soon as work is done, whatever becomes of its files. A provider without
+    this is taken at its estimate, until `Delivery.cost_usd` says otherwise; and at its word where
+    the estimate is nothing: what failed is then made again, and not fetched again.
+    """
+
+    async def read_bill(self, handle: Handle) -> Decimal | None:
+        """
+        Tell what work that is done has cost; free, and may be called again.
+
+        Returns:
+            The cost in US dollars, or None: the provider does not say.
+
+        Raises:
+            ProviderError: That cannot be found out now.
+        """
+        ...
+
+
+@runtime_checkable
+class AnswerSearcher(Protocol):
+    """What a provider has besides, if it can say how long `reconcile` may take."""
+
+    async def search_limit_s(self, submission: Submission) -> float:
+        """Tell how long the search for *submission* takes at most from now on, in seconds."""
+        ...
+
+
+@runtime_checkable
+class PlaceKeeper(Protocol):
+    """
+    What a provider has besides, if `prepare` reserves something for the submission.
+
+    It is told where a submission that was prepared will not be submitted, because its job was
+    paused or its budget is used up, so that other jobs need not wait for what it reserved.
+    """
+
+    def release(self, submission: Submission) -> None:
+        """Give back what `prepare` has reserved for *submission*; may be called twice."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderTools:
     """
@@ -263,6 +315,8 @@ class ProviderTools:
         incoming: Folder for files on their way; each named `*.part`, removed when old.
         result_bytes: The largest file of a result that is kept, in bytes.
         compute_limit_s: The longest a single computation may take, in seconds.
+        facts: Keeps what the provider has learnt for all processes and beyond restarts; None:
+            there is no such place, and it learns for itself.
         config: The provider's own settings, by lower-case name without any prefix: the variable
             `IMAGE2MODEL_ACME__API_KEY` is `api_key` for the provider `acme`. May hold secrets,
             and is therefore left out of the representation.
@@ -275,6 +329,7 @@ class ProviderTools:
     incoming: Path
     result_bytes: int
     compute_limit_s: float
+    facts: Facts | None = None
     config: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -11,6 +11,7 @@ from image2model.core.errors import (
     BudgetExceeded,
     IdempotencyKeyReused,
     JobNotFound,
+    JsonValue,
     LeaseLost,
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
@@ -69,6 +70,7 @@ class MemoryJobStore:
         self._jobs: dict[JobId, JobRecord] = {}
         self._derived: dict[ArtifactId, ArtifactId] = {}
         self._ledger = Ledger()
+        self._facts: dict[str, JsonValue] = {}
         self._turns: dict[str, tuple[WorkerId, datetime]] = {}
 
     # --- jobs -------------------------------------------------------------------------------
@@ -172,6 +174,10 @@ class MemoryJobStore:
         control.update_job(record, name=name, starred=starred, now=self._clock.now())
         return self._whole(record)
 
+    async def set_budget(self, job: JobId, budget_usd: Decimal | None) -> None:
+        """Change the most that a job may cost."""
+        control.set_budget(self._find(job), budget_usd, now=self._clock.now())
+
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
         """Remove a job and all about it; the ledger stays."""
         record = self._find(job)
@@ -197,14 +203,14 @@ class MemoryJobStore:
         named = list(draft.artifacts())
         now = self._clock.now()
         drafts.put_picture(draft, ref, picture, name=name, item_limit=item_limit, now=now)
-        return self._orphans(named)
+        return self._with_derived(self._orphans(named))
 
     async def remove_item(self, ref: ItemRef) -> Sequence[ArtifactId]:
         """Remove an item from a draft; later ones move up."""
         draft = self._find(ref.job)
         named = list(draft.artifacts())
         drafts.remove_item(draft, ref.index, now=self._clock.now())
-        return self._orphans(named)
+        return self._with_derived(self._orphans(named))
 
     async def move_item(self, ref: ItemRef, *, to: int) -> None:
         """Put an item of a draft at the place of another; those between move by one."""
@@ -249,13 +255,24 @@ class MemoryJobStore:
         return control.refs(control.queued_items(record))
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
-        record, now = self._find(ref.job), self._clock.now()
-        control.resolve_item(record, ref.index, resolution, problem=problem, now=now)
+        """Queue an item in doubt, or one to be paid for again, or fail it."""
+        record, attempts = self._find(ref.job), self._ledger.of_item(ref)
+        closed = control.resolve_item(
+            record,
+            ref.index,
+            resolution,
+            problem=problem,
+            attempts=attempts,
+            now=self._clock.now(),
+        )
+        if closed is not None:
+            self._ledger.change(closed)
 
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
-        """Fail every queued item of a job."""
-        control.stop_job(self._find(job), problem=problem, now=self._clock.now())
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
+        """Fail queued items of a job."""
+        control.stop_job(self._find(job), indexes, problem=problem, now=self._clock.now())
 
     # --- work -------------------------------------------------------------------------------
 
@@ -323,6 +340,9 @@ class MemoryJobStore:
         if not held or held[0][1].item.state is not claim.item.state:
             raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
         job, record, now = self._find(claim.ref.job), held[0][1], self._clock.now()
+        if not step.may_be_taken(job.job.state):
+            raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
+        step = step.unless_cancelled(cancel_requested=record.item.cancel_requested)
         if step.start is not None:
             self._start_attempt(job, record, step, now)
         if step.attempt is not None:
@@ -425,7 +445,7 @@ class MemoryJobStore:
         return [job for _, job in sorted(over)[:limit]]
 
     async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
-        """Remember what is made of a file of a result, if a result still has it."""
+        """Remember what is made of a picture or a file of a result, if an item still has it."""
         if self._orphans([source]):
             return False
         self._derived[artifact] = source
@@ -443,6 +463,14 @@ class MemoryJobStore:
             return False
         self._turns[duty] = worker, now + timedelta(seconds=lease_s)
         return True
+
+    async def keep_fact(self, name: str, value: JsonValue) -> None:
+        """Keep a small fact in place of what was there."""
+        self._facts[name] = value
+
+    async def find_fact(self, name: str) -> JsonValue | None:
+        """Read a small fact; None: it is not known."""
+        return self._facts.get(name)
 
     async def check(self) -> None:
         """Do nothing: memory works."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -27,7 +27,7 @@ from image2model.testing.tiny_model import tiny_glb
 
 SCRIPTED = GeneratorId("scripted/cube")
 
-Stage = Literal["prepare", "submit", "reconcile", "follow", "collect", "cancel"]
+Stage = Literal["prepare", "submit", "reconcile", "follow", "bill", "collect", "cancel"]
 
 _CARD = GeneratorCard(
     id=SCRIPTED,
@@ -62,10 +62,12 @@ class Hang(Exception):  # scripted like an error, but never raised
     Attributes:
         reached: Set when the call is waiting.
         released: Set it to let the call go on after all.
+        then: What the call raises when it goes on; None: nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, then: Exception | None = None) -> None:
         super().__init__()
+        self.then = then
         self.reached = anyio.Event()
         self.released = anyio.Event()
 
@@ -91,6 +93,10 @@ class ScriptedProvider:
         latency_s: Seconds from acceptance to the end.
         accepted: Everything accepted, by request id: the far side's truth.
         cancellable: Whether `cancel` can still stop the work.
+        cost_usd: What it says that work has cost; None: it does not say.
+        more_views_usd: What an item of more than one picture costs besides, in US dollars.
+        search_s: How long it says that `reconcile` takes at most, in seconds.
+        reserved: The items that were prepared and neither submitted nor released.
         web: Where it publishes what it makes, unless something else is there already.
         expires_at: When it says that this ends; None: it does not say.
     """
@@ -102,6 +108,10 @@ class ScriptedProvider:
     name: str = "scripted"
     accepted: dict[str, Request] = field(default_factory=dict)
     cancellable: bool = True
+    cost_usd: Decimal | None = None
+    more_views_usd: Decimal = Decimal(0)
+    search_s: float = 10.0
+    reserved: set[str] = field(default_factory=set)
     calls: list[tuple[Stage, str]] = field(default_factory=list)
     _faults: dict[tuple[Stage, str], deque[Exception]] = field(
         default_factory=lambda: defaultdict(deque)
@@ -116,15 +126,19 @@ class ScriptedProvider:
         """
         self._faults[stage, item].extend(errors)
 
-    def hang(self, stage: Stage, item: str) -> Hang:
+    def hang(self, stage: Stage, item: str, *, then: Exception | None = None) -> Hang:
         """
-        Hang in *stage* the next time it is reached for *item*.
+        Hang in *stage* the next time it is reached for *item*, and raise *then* when let go on.
 
-        At `submit` that is after the work was accepted.
+        At `submit` that is after the work was accepted, but before it where *then* is given.
         """
-        fault = Hang()
+        fault = Hang(then)
         self._faults[stage, item].append(fault)
         return fault
+
+    def forget_faults(self) -> None:
+        """Fail no more."""
+        self._faults.clear()
 
     def submits_of(self, item: str) -> int:
         """Count how often work on *item* was accepted: what would have been paid for."""
@@ -132,33 +146,45 @@ class ScriptedProvider:
 
     def cards(self) -> Sequence[GeneratorCard]:
         """List the one card."""
-        return [_CARD]
+        return [self._card]
 
     def card(self, generator: GeneratorId) -> GeneratorCard | None:
         """Describe the one generator."""
-        return _CARD if generator == _CARD.id else None
+        return self._card if generator == _CARD.id else None
+
+    @property
+    def _card(self) -> GeneratorCard:
+        return replace(_CARD, price=replace(_CARD.price, more_views_usd=self.more_views_usd))
 
     async def prepare(self, work: Work) -> Submission:
         """Read the pictures, as an upload would."""
         await self._reach("prepare", work.name)
         for picture in work.pictures:
             await picture.read()
+        self.reserved.add(work.name)
         return Submission(
             endpoint="scripted",
             data={"name": work.name},
-            estimated_usd=_CARD.price.of(work.options),
+            estimated_usd=self._card.price.of(work.options, pictures=len(work.pictures)),
         )
 
     async def submit(self, submission: Submission, *, submit_key: SubmitKey) -> Handle:
         """Accept the work."""
         item = str(submission.data["name"])
+        self.reserved.discard(item)
         fault = self._next_fault("submit", item)
+        if isinstance(fault, Hang) and fault.then is not None:
+            await self._suffer(fault)
         if fault is not None and not isinstance(fault, SubmissionUncertain | Hang):
             raise fault
         request_id = f"request-{len(self.accepted) + 1}"
         self.accepted[request_id] = Request(submit_key=submit_key, name=item)
         await self._suffer(fault)
         return Handle(request_id=request_id, data={"name": item})
+
+    def release(self, submission: Submission) -> None:
+        """Forget what was prepared and will not be submitted."""
+        self.reserved.discard(str(submission.data["name"]))
 
     async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
         """Look the submit key up on the far side."""
@@ -169,6 +195,11 @@ class ScriptedProvider:
                 return Handle(request_id=request_id, data={"name": item})
         return None
 
+    async def search_limit_s(self, submission: Submission) -> float:
+        """Tell what the test says."""
+        del submission
+        return self.search_s
+
     async def follow(self, work: Work, handle: Handle) -> AsyncIterator[Progress]:
         """Report a queue place and then half the way, and take `latency_s` in all."""
         yield Progress(fraction=0.1, phase="Waiting", queue_position=0)
@@ -176,6 +207,12 @@ class ScriptedProvider:
         await self._reach("follow", work.name)
         yield Progress(fraction=0.5, phase="Making")
         del handle
+
+    async def read_bill(self, handle: Handle) -> Decimal | None:
+        """Tell the cost."""
+        request = self.accepted.get(handle.request_id)
+        await self._reach("bill", request.name if request else "")
+        return self.cost_usd
 
     async def collect(self, work: Work, handle: Handle) -> Delivery:
         """Deliver the cube."""
@@ -211,6 +248,8 @@ class ScriptedProvider:
         if isinstance(fault, Hang):
             fault.reached.set()
             await fault.released.wait()
+            if fault.then is not None:
+                raise fault.then
         elif fault is not None:
             raise fault
 

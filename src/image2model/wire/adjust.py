@@ -13,8 +13,8 @@ class AdjustIn(BaseModel):
     faces: int | None = Field(
         None,
         ge=1,
-        description="The most triangles, at least 12. Textures stay in place; edges that are "
-        "missed least go.",
+        description="The most triangles, at least 12. More are left where fewer would lose the "
+        "shape; a note says so.",
         examples=[20_000],
     )
     height_mm: float | None = Field(

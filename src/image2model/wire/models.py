@@ -119,11 +119,34 @@ class PictureView(ReplyModel):
         description="Where the picture can be read, relative to the server.",
         examples=[f"{_ITEM_URL}/views/front"],
     )
+    thumb_url: str = Field(
+        "",
+        description="Where a small rendition can be read, relative to the server: WebP, at most "
+        "480 pixels, or 160 with `&size_px=160`. The address changes with the picture.",
+        examples=[f"{_ITEM_URL}/views/front/thumb.webp?v=5d0c1a7e93b2f846"],
+    )
     file_name: str = Field(
         "", description="What its file was called; empty: not known.", examples=["teapot.png"]
     )
     width_px: int = Field(description="Width in pixels, upright.", examples=[1024])
     height_px: int = Field(description="Height in pixels, upright.", examples=[768])
+    notes: list[str] = Field(
+        default_factory=list,
+        description="What there is to say of it before it is made: that it was scaled down, that "
+        "the object may be cut out wrongly, that there seem to be several.",
+        examples=[[]],
+    )
+    credentials: list[str] = Field(
+        default_factory=list,
+        description="What of its origin the upload carried: `C2PA`, `XMP`; nothing is verified.",
+        examples=[[]],
+    )
+    source_type: str = Field(
+        "",
+        description="The IPTC digital source type that these name, such as "
+        "`trainedAlgorithmicMedia`; empty: none.",
+        examples=[""],
+    )
 
 
 class ItemProgress(ReplyModel):
@@ -265,7 +288,8 @@ class ItemOut(ReplyModel):
     views: list[PictureView] = Field(description="Its pictures, the front first.")
     progress: ItemProgress = Field(description="How far it is.")
     error: ErrorBody | None = Field(
-        description="Why it failed or needs a decision, or null.", examples=[None]
+        description="Why it failed, needs a decision or is fetched again, or null.",
+        examples=[None],
     )
     result: ResultOut | None = Field(description="What it became, or null.")
     metadata: dict[str, Any] = Field(
@@ -274,6 +298,17 @@ class ItemOut(ReplyModel):
         examples=[{"picture": "teapot.png", "title": "Teapot", "height_mm": 212.5}],
     )
     attempts: list[AttemptOut] = Field(description="Its attempts, oldest first.")
+
+    @property
+    def resubmit_usd(self) -> float | None:
+        """
+        What making it again would cost, in US dollars, where that is offered; None: it is not.
+
+        It was paid for, and its provider has it no more or delivered something useless. A retry
+        fetches what is paid for; only the resolution `resubmit` makes it again.
+        """
+        usd = self.error.details.get("resubmit_usd") if self.error is not None else None
+        return float(usd) if self.state == "failed" and isinstance(usd, int | float) else None
 
 
 class JobSummary(ReplyModel):
@@ -318,6 +353,12 @@ class JobSummary(ReplyModel):
         examples=["keep"],
     )
     starred: bool = Field(description="Kept beyond the retention.", examples=[False])
+    stored_bytes: int = Field(
+        0,
+        description="Bytes of its pictures and of the results that are kept here, which deleting "
+        "it gives back.",
+        examples=[6_291_456],
+    )
 
 
 class JobOut(JobSummary):
@@ -335,10 +376,20 @@ class JobDelta(JobSummary):
     )
 
 
+class ListedJob(JobSummary):
+    """A job in a list."""
+
+    covers: list[str] = Field(
+        default_factory=list,
+        description="The `thumb_url` of the first picture of its first items, four at most.",
+        examples=[[f"{_ITEM_URL}/views/front/thumb.webp?v=5d0c1a7e93b2f846"]],
+    )
+
+
 class JobList(ReplyModel):
     """One page of jobs, newest first."""
 
-    jobs: list[JobSummary] = Field(description="Jobs without their items.")
+    jobs: list[ListedJob] = Field(description="Jobs without their items.")
     next: str | None = Field(
         description="Pass it as `cursor` for more; null: the last page.",
         examples=[f"1795253400.000000-{EXAMPLE_JOB}"],
@@ -525,7 +576,7 @@ class JobPatch(WireModel):
         None,
         ge=0,
         le=1_000_000,
-        description="Drafts only: the most it may cost, in US dollars; 0: no limit.",
+        description="The most it may cost, in US dollars; 0: no limit.",
         examples=[5.0],
     )
     formats: FormatsIn | None = Field(
@@ -631,10 +682,11 @@ class MoveIn(WireModel):
 
 
 class ResolveIn(WireModel):
-    """What to do with an uncertain item."""
+    """What to do with an uncertain item, or with one that was paid for and is lost."""
 
     resolution: Literal["resubmit", "give_up"] = Field(
-        description="`resubmit`: send it again (it may be charged twice). `give_up`: fail it.",
+        description="`resubmit`: send it again and pay for it again (an uncertain one may be "
+        "charged twice). `give_up`: fail it; for uncertain items only.",
         examples=["give_up"],
     )
 
@@ -740,6 +792,13 @@ class SheetOut(ReplyModel):
     """A spreadsheet as it is understood."""
 
     rows: list[SheetRowOut] = Field(description="What it says of each object, in order.")
+    title: str = Field(
+        description="Which sheet of the workbook was read; empty for CSV.", examples=["Objects"]
+    )
+    notes: list[str] = Field(
+        description="What was left out, one plain sentence each.",
+        examples=[["The sheet 'Objects' was read."]],
+    )
 
 
 class StreamEnd(ReplyModel):

@@ -1,5 +1,6 @@
 """The schema: the same by migrations as by the tables, and known to have the indexes it needs."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def schema(engine: sa.Engine) -> dict[str, set[str]]:
     with engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT name, sql FROM sqlite_master WHERE sql > ''"))
         return {
-            name: {line.strip(" ,\n\t") for line in sql.replace("(", "\n").splitlines()}
+            # A column that was added later stands behind the constraints, on their line.
+            name: {line.strip(" ,\n\t)") for line in re.split(r"[(\n]|, ", sql)}
             for name, sql in rows
         }
 

@@ -77,7 +77,7 @@ async def test_url_must_name_a_database(url: str) -> None:
 
 async def test_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ExtraMissing, match=r"image2model\[scaled\]"):
+    with pytest.raises(ExtraMissing, match="EXTRA=scaled"):
         await open_postgres("postgresql://localhost/jobs")
 
 

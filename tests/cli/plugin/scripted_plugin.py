@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from image2model.core.errors import ProviderRejected, SubmissionUncertain
+from image2model.core.generator import GeneratorCard, GeneratorId
 from image2model.core.ids import SubmitKey
 from image2model.core.job import Handle, Submission
 from image2model.ports.provider import ProviderTools
@@ -27,6 +28,12 @@ _STAGES: Mapping[str, Sequence[Stage]] = {
 
 class PluginProvider(ScriptedProvider):
     """Numbers its requests so that those of different processes do not meet."""
+
+    def card(self, generator: GeneratorId) -> GeneratorCard | None:
+        """Describe *generator*; breaks where asked for `scripted/odd`."""
+        if generator == "scripted/odd":
+            raise RuntimeError("it is odd")
+        return super().card(generator)
 
     async def submit(self, submission: Submission, *, submit_key: SubmitKey) -> Handle:
         """Accept the work, or fail as told."""

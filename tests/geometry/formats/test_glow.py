@@ -150,14 +150,3 @@ def test_an_stl_says_nothing_of_its_one_grey() -> None:
     stl = convert_file(write_glb(torus()), Conversion(format="stl"), name="m").content
     made = convert_file(stl, Conversion(format="stl", height_mm=10), name="m")
     assert made.notes == []
-
-
-@pytest.mark.parametrize("how", ["bits", "header"])
-def test_colours_in_an_stl_are_said(how: str) -> None:
-    stl = bytearray(convert_file(write_glb(torus()), Conversion(format="stl"), name="m").content)
-    if how == "bits":
-        stl[84 + 48 : 84 + 50] = (0x8000 | 31).to_bytes(2, "little")
-    else:
-        stl[:10] = b"COLOR=\xff\0\0\xff"
-    made = convert_file(bytes(stl), Conversion(format="glb"), name="m")
-    assert made.notes == ["its colours were left out: of STL only the shape is read"]

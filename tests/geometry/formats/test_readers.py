@@ -195,12 +195,6 @@ REFUSED: dict[str, Callable[[], bytes]] = {
 }
 
 
-def test_kinds_that_are_only_written_are_named() -> None:
-    made = convert_file(write_glb(torus()), Conversion(format="3mf"), name="m").content
-    with pytest.raises(InvalidMesh, match="it is 3MF, which can be written but not read here"):
-        read_model(made)
-
-
 @pytest.mark.parametrize("what", REFUSED)
 def test_refused_in_words_at_once(what: str) -> None:
     data = REFUSED[what]()

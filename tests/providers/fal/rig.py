@@ -22,6 +22,7 @@ from image2model.providers.fal.config import FalConfig, Pace
 from image2model.providers.fal.provider import FalProvider
 from image2model.testing.fal_simulator import Behaviour, FalSimulator, FaultRule, Latency
 from image2model.testing.inline_compute import InlineCompute
+from image2model.testing.memory_jobs import MemoryJobStore
 from tests.rig import disc_png
 
 TRIPO = GeneratorId("fal/tripo-v2.5")
@@ -37,6 +38,7 @@ IMPATIENT = Pace(
     list_lag_s=0.05,
     reserved_s=0.2,
     ahead_s=0.1,
+    stop_s=0.3,
     submit_s=0.3,
     answer_s=0.3,
 )
@@ -133,6 +135,7 @@ def _tools(incoming: Path, fetcher: HttpFetcher, clock: Clock) -> ProviderTools:
         incoming=incoming,
         result_bytes=10_000_000,
         compute_limit_s=10.0,
+        facts=MemoryJobStore(clock),
     )
 
 

@@ -1,5 +1,6 @@
 """Whole items through the runner: whatever goes wrong, each is paid for once and none is lost."""
 
+import errno
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,17 +12,22 @@ from typing import Any
 import anyio
 import pytest
 
+from image2model.backends.http.fetcher import HttpFetcher
 from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Item, Job
+from image2model.core.rules import offered_usd
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context
-from image2model.jobs.control import retry_items
+from image2model.jobs.control import cancel_items, resolve_item, retry_items
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.recover import Sweeper
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import LedgerQuery, Resolution
 from image2model.providers.fal.provider import FalProvider
+from image2model.providers.fal.spooling import Spooler
 from image2model.testing.fal_simulator import FaultRule, Latency
 from tests.providers.fal.rig import TRIPO, FalRig, running
 from tests.rig import Rig
@@ -44,11 +50,17 @@ class Product:
 
     def runner(self, provider: FalProvider | None = None, *, name: str = "one") -> ItemRunner:
         """Make a worker, with a provider of its own if one is given."""
+        return self.worker(name, provider)[1]
+
+    def worker(
+        self, name: str, provider: FalProvider | None = None
+    ) -> tuple[LeaseKeeper, ItemRunner]:
+        """Make a worker and the keeper of its leases."""
         catalogue = Catalogue([provider or self.far.provider], default=TRIPO)
         context = replace(self.context, catalogue=catalogue)
         lease_s = context.rules.lease_s
         keeper = LeaseKeeper(context.store, context.clock, worker=WorkerId(name), lease_s=lease_s)
-        return ItemRunner(context, keeper)
+        return keeper, ItemRunner(context, keeper)
 
     async def submit(self, *names: str, **request: Any) -> Job:
         """Submit a job."""
@@ -56,13 +68,14 @@ class Product:
         near.context = self.context
         return await near.submit(ANNA, *names, request=JobRequest(**request))
 
-    async def run(self, runner: ItemRunner | None = None) -> None:
-        """Run everything that is dispatched, all at once, while the clock goes on."""
+    async def run(self, runner: ItemRunner | None = None, *, pass_time: bool = True) -> None:
+        """Run everything that is dispatched, all at once, while the clock goes on if it shall."""
         runner, refs = runner or self.runner(), self.rig.dispatcher.take()
         try:
             with anyio.fail_after(60):
                 async with anyio.create_task_group() as passing:
-                    passing.start_soon(self._pass_time)
+                    if pass_time:
+                        passing.start_soon(self._pass_time)
                     async with anyio.create_task_group() as group:
                         for ref in refs:
                             group.start_soon(runner.run, ref)
@@ -77,6 +90,17 @@ class Product:
         while True:
             await anyio.sleep(0.05)
             await self.rig.clock.advance(50.0)
+
+    async def run_by_itself(self, job: Job) -> Job:
+        """Run for minutes of the clock, without anybody asking for it, until it is finished."""
+        for _ in range(60):
+            await self.run(pass_time=False)
+            found = await self.rig.store.get_job(job.id)
+            if found.state is JobState.FINISHED:
+                return found
+            await self.rig.clock.advance(10.0)
+            await Sweeper(self.context).sweep()
+        return await self.rig.store.get_job(job.id)
 
     async def run_to_the_end(self, job: Job, *, rounds: int = 12) -> Job:
         """Run and sweep, with the clock moving on, until the job is finished."""
@@ -219,19 +243,200 @@ async def test_a_lost_answer_that_cannot_be_looked_up_waits_for_a_person(tmp_pat
         assert world.far.fal.ledger.calls["submit"] == 1
 
 
-async def test_a_result_that_cannot_be_fetched_is_not_paid_again(tmp_path: Path) -> None:
-    """The item fails for now; retrying it fetches what is there."""
-    faults = [FaultRule(on="download", action="reset_before")]
+COMES_LATE: Mapping[str, FaultRule] = {
+    # Each collection downloads up to three times.
+    "resets": FaultRule(on="download", action="reset_before", times=12),
+    "a page": FaultRule(
+        on="download",
+        action="reply",
+        times=9,
+        options={"status": 200, "text": "<html>Please wait</html>"},
+    ),
+    "nothing": FaultRule(
+        on="download", action="reply", times=9, options={"status": 200, "text": ""}
+    ),
+    "not there": FaultRule(on="download", action="missing", times=4),
+    "not for us": FaultRule(
+        on="download", action="reply", times=4, options={"status": 403, "text": "no"}
+    ),
+    "cut": FaultRule(on="download", action="cut_short", times=30),
+    "no result": FaultRule(on="result", action="missing", times=4),
+    "no status": FaultRule(on="status", action="missing", times=30),
+}
+
+
+@pytest.mark.parametrize("case", COMES_LATE)
+async def test_a_result_that_comes_late_is_not_paid_again(tmp_path: Path, case: str) -> None:
+    """The item is fetched again by itself; what it cost is booked all the while."""
+    faults = [COMES_LATE[case]]
+    if case in {"no result", "no status"}:
+        faults.append(FaultRule(on="requests", action="reply", times=3, options=NO_LIST))
     async with product(tmp_path, faults=faults) as world:
         job = await world.submit("mug")
-        await world.run()
-        failed = await world.rig.store.get_job(job.id)
-        assert failed.items[0].state is ItemState.FAILED
-        world.far.fal.remove_fault()
-        await retry_items(world.context, ANNA, job.id)
-        done = await world.run_to_the_end(job)
+        await world.run(pass_time=False)
+        (item,) = (await world.rig.store.get_job(job.id)).items
+        assert item.state in {ItemState.FINISHING, ItemState.GENERATING}
+        if case not in {"no result", "no status"}:
+            assert item.attempts[0].cost_usd == Decimal("0.30")
+        done = await world.run_by_itself(job)
         assert done.items[0].state is ItemState.SUCCEEDED
-        assert world.far.paid == [1]
+        insist_paid_once(world, done, AttemptState.SUCCEEDED)
+
+
+NO_LIST = {"status": 200, "json": {"items": [], "next_cursor": None}}
+
+
+def insist_paid_once(world: Product, job: Job, state: AttemptState) -> None:
+    assert world.far.paid == [1]
+    (attempt,) = job.items[0].attempts
+    assert (attempt.state, attempt.cost_usd) == (state, Decimal("0.30"))
+
+
+STAYS_USELESS: Mapping[str, Sequence[FaultRule]] = {
+    "a page": [FaultRule(on="run", action="mesh_html", times=1)],
+    "nothing": [FaultRule(on="run", action="mesh_empty", times=1)],
+    "cut there": [FaultRule(on="run", action="mesh_truncated", times=1)],
+    "no mesh": [FaultRule(on="run", action="mesh_null", times=1)],
+    "gone": [FaultRule(on="run", action="files_expire", options={"after_s": 0.0}, times=1)],
+}
+
+
+@pytest.mark.parametrize("case", STAYS_USELESS)
+async def test_what_stays_useless_is_offered_for_a_new_payment(tmp_path: Path, case: str) -> None:
+    """It is never made by a retry."""
+    async with product(tmp_path, faults=STAYS_USELESS[case]) as world:
+        job = await world.submit("mug")
+        for _ in range(2):
+            failed = await world.run_by_itself(job)
+            (item,) = failed.items
+            assert item.state is ItemState.FAILED
+            assert item.problem is not None
+            assert item.problem.code == "provider_result_invalid"
+            assert "Making it again costs about $0.30 more" in item.problem.message
+            assert offered_usd(item) == 0.3
+            insist_paid_once(world, failed, AttemptState.ACCEPTED)
+            await retry_items(world.context, ANNA, job.id)
+        await world.run_by_itself(job)
+        await resolve_item(world.context, ANNA, ItemRef(job.id, 0), Resolution.RESUBMIT)
+        done = await world.run_by_itself(job)
+        assert done.items[0].state is ItemState.SUCCEEDED
+        assert len(world.far.fal.requests) == 2
+        assert [one.cost_usd for one in done.items[0].attempts] == [Decimal("0.30")] * 2
+
+
+async def test_a_setting_of_ours_costs_nothing_but_a_retry(tmp_path: Path) -> None:
+    """Our own fetcher refuses the host; once it is allowed, what is paid for is fetched."""
+    async with product(tmp_path) as world:
+        job = await world.submit("mug")
+        guarded = FalProvider(replace(world.far.tools, fetcher=HttpFetcher()), world.far.config)
+        await world.run(world.runner(guarded))
+        await guarded.aclose()
+        failed = await world.rig.store.get_job(job.id)
+        (item,) = failed.items
+        assert item.state is ItemState.FAILED
+        assert item.problem is not None
+        assert "IMAGE2MODEL_FETCH__ALLOWED_PRIVATE_HOSTS" in item.problem.message
+        assert offered_usd(item) is None
+        insist_paid_once(world, failed, AttemptState.ACCEPTED)
+        await retry_items(world.context, ANNA, job.id)
+        insist_paid_once(world, await world.run_by_itself(job), AttemptState.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EMFILE, "Too many")]
+)
+async def test_faults_of_this_machine_while_it_downloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """Every item keeps its request, whatever the disk says, and a retry fetches it."""
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    async with product(tmp_path) as world:
+        job = await world.submit("mug", "vase", "chair")
+        with monkeypatch.context() as patch:
+            patch.setattr(Spooler, "_append", fail)
+            await world.run()
+        for item in (await world.rig.store.get_job(job.id)).items:
+            assert item.problem is not None
+            assert item.problem.code in {"storage_full", "storage_unavailable"}
+            assert item.attempts[0].state is AttemptState.ACCEPTED
+        await retry_items(world.context, ANNA, job.id)
+        done = await world.run_by_itself(job)
+        assert [item.state for item in done.items] == [ItemState.SUCCEEDED] * 3
+        assert world.far.paid == [1] * 3
+
+
+async def test_a_run_that_goes_on_in_spite_of_cancelling_is_delivered(tmp_path: Path) -> None:
+    """Fal was asked to stop it, made it all the same, and charges for it."""
+    faults = [FaultRule(on="run", action="cancel_ignored")]
+    async with product(tmp_path, Latency(median_s=1.5), faults=faults) as world:
+        job = await world.submit("mug")
+        keeper, runner = world.worker("one")
+        [ref] = world.rig.dispatcher.take()
+        async with anyio.create_task_group() as group:
+            group.start_soon(runner.run, ref)
+            with anyio.fail_after(60):
+                while not world.far.fal.ledger.calls["status"]:  # noqa: ASYNC110 - it runs there
+                    await anyio.sleep(0.01)
+            await cancel_items(world.context, ANNA, job.id)
+            await keeper.renew()
+        done = await world.rig.store.get_job(job.id)
+        assert done.items[0].state is ItemState.SUCCEEDED
+        insist_paid_once(world, done, AttemptState.SUCCEEDED)
+
+
+@pytest.mark.parametrize("step", ["outcome", "booking", "collecting"])
+async def test_a_worker_killed_after_the_end(tmp_path: Path, step: str) -> None:
+    """Between the outcome and the kept file: paid once, booked once, and there."""
+    async with product(tmp_path) as world:
+        job = await world.submit("mug")
+        dying = _DyingLater(world.far.tools, world.far.config, at=step)
+        [ref] = world.rig.dispatcher.take()
+        async with anyio.create_task_group() as group:
+            group.start_soon(world.runner(dying, name="dying").run, ref)
+            with anyio.fail_after(60):
+                await dying.reached.wait()
+            await world.rig.clock.advance(world.context.rules.lease_s + 1)
+            await Sweeper(world.context).sweep()
+            insist_paid_once(world, await world.run_by_itself(job), AttemptState.SUCCEEDED)
+            group.cancel_scope.cancel()
+        await dying.aclose()
+        done = await world.rig.store.get_job(job.id)
+        assert done.items[0].state is ItemState.SUCCEEDED
+        insist_paid_once(world, done, AttemptState.SUCCEEDED)
+        ledger = await world.rig.store.list_ledger(LedgerQuery(owner=ANNA))
+        assert [entry.attempt.cost_usd for entry in ledger.entries] == [Decimal("0.30")]
+
+
+class _DyingLater(FalProvider):
+    """Stops for good when its work is done: its outcome read, its bill read, or its files."""
+
+    def __init__(self, tools: Any, config: Any, *, at: str) -> None:
+        super().__init__(tools, config)
+        self.reached = anyio.Event()
+        self._at = at
+
+    async def follow(self, work: Any, handle: Any) -> Any:
+        async for progress in super().follow(work, handle):
+            yield progress
+        await self._die("outcome")
+
+    async def read_bill(self, handle: Any) -> Any:
+        cost = await super().read_bill(handle)
+        await self._die("booking")
+        return cost
+
+    async def collect(self, work: Any, handle: Any) -> Any:
+        delivery = await super().collect(work, handle)
+        await self._die("collecting")
+        return delivery
+
+    async def _die(self, step: str) -> None:
+        if step == self._at:
+            self.reached.set()
+            await anyio.sleep_forever()
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -10,7 +10,7 @@ from image2model.core.errors import ProviderAccountBlocked, SubmissionUncertain
 from image2model.core.job import Submission
 from image2model.testing.fake_clock import FakeClock
 from image2model.testing.fal_simulator import FaultRule, Latency
-from tests.providers.fal.rig import AT_ONCE, HELD, FalRig, new_key, running, work
+from tests.providers.fal.rig import AT_ONCE, HELD, IMPATIENT, FalRig, new_key, running, work
 
 pytestmark = pytest.mark.anyio
 
@@ -81,6 +81,62 @@ async def test_what_the_list_shows_is_learnt_while_all_is_well(tmp_path: Path) -
             assert await rig.fal.ledger.reached("requests", 1, timeout_s=5)
             rig.fal.finish(handle.request_id)
         assert await rig.provider.reconcile(submission, submit_key=new_key()) is None
+
+
+async def test_what_was_learnt_outlives_the_process(tmp_path: Path) -> None:
+    """Nothing of this process is under way when another one, started later, asks."""
+    async with running(tmp_path, HELD, faults=[replace(NEVER_SENT, nth=2)]) as rig:
+        task, handle = await rig.accepted()
+        async with anyio.create_task_group() as group:
+            group.start_soon(rig.follow, task, handle)
+            assert await rig.fal.ledger.reached("requests", 1, timeout_s=5)
+            rig.fal.finish(handle.request_id)
+        later = rig.another()
+        submission = await later.prepare(work("later"))
+        with pytest.raises(SubmissionUncertain):
+            await later.submit(submission, submit_key=new_key())
+        assert await later.search_limit_s(submission) == IMPATIENT.list_lag_s
+        with anyio.fail_after(5):
+            assert await later.reconcile(submission, submit_key=new_key()) is None
+
+
+async def test_it_is_asked_once(tmp_path: Path) -> None:
+    """However many requests are followed, in this process and in those to come."""
+    async with running(tmp_path, Latency(median_s=0.2)) as rig:
+        accepted = [await rig.accepted(work(f"item {number}")) for number in range(5)]
+        async with anyio.create_task_group() as group:
+            for task, handle in accepted:
+                group.start_soon(rig.follow, task, handle)
+        later = rig.another()
+        task, handle = await rig.accepted(work("later"))
+        assert [progress async for progress in later.follow(task, handle)]
+        assert rig.fal.ledger.calls["requests"] == 1
+
+
+async def test_a_list_of_ended_requests_alone_is_known_too(tmp_path: Path) -> None:
+    """Then the search takes as long as the request might run, and says so."""
+    faults = [FaultRule(on="run", action="unlisted")]
+    async with running(tmp_path, HELD, faults=faults) as rig:
+        task, handle = await rig.accepted()
+        async with anyio.create_task_group() as group:
+            group.start_soon(rig.follow, task, handle)
+            # At once, and again when the list cannot be behind any more; then it is known.
+            assert await rig.fal.ledger.reached("requests", 2, timeout_s=5)
+            assert not await rig.fal.ledger.reached("requests", 3, timeout_s=0.5)
+            rig.fal.finish(handle.request_id)
+        submission = await rig.provider.prepare(work("another"))
+        # 300 s at most until it starts, and four times what it takes.
+        assert await rig.another().search_limit_s(submission) == 400.0
+
+
+async def test_a_list_that_cannot_be_read_is_asked_later(tmp_path: Path) -> None:
+    """What is followed does not suffer from it."""
+    faults = [FaultRule(on="requests", action="unavailable")]
+    async with running(tmp_path, Latency(median_s=0.2), faults=faults) as rig:
+        for number in range(3):
+            task, handle = await rig.accepted(work(f"item {number}"))
+            assert await rig.follow(task, handle)
+        assert rig.fal.ledger.calls["requests"] == 1
 
 
 async def test_otherwise_it_takes_until_it_would_have_ended(tmp_path: Path) -> None:

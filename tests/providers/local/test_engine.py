@@ -20,6 +20,7 @@ from image2model.core.errors import (
     PictureEmpty,
 )
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures import check_picture
 from image2model.providers.local.cards import CARDS
 from image2model.providers.local.engine import LocalModel, make_model
 from tests.geometry.outlines import draw_outline
@@ -323,3 +324,60 @@ def test_an_empty_picture_is_refused(generator: str) -> None:
     empty = png(np.zeros((60, 60, 4), np.uint8))
     with pytest.raises(PictureEmpty):
         make_model(generator, {"front": empty}, {}, name="x", limits=LIMITS)
+
+
+def two_discs() -> bytes:
+    """A large disc and, apart from it, a smaller one."""
+    y, x = np.mgrid[0:160, 0:240]
+    inside = (np.hypot(x - 80, y - 80) < 60) | (np.hypot(x - 195, y - 80) < 30)
+    pixels = np.zeros((160, 240, 4), np.uint8)
+    pixels[inside] = (200, 90, 30, 255)
+    return png(pixels)
+
+
+@pytest.mark.parametrize("generator", ["local/puff", "local/extrude"])
+@pytest.mark.parametrize(("parts", "bodies"), [("keep", 2), ("join", 1), ("largest", 1)])
+def test_loose_bodies_are_counted_joined_or_dropped(
+    generator: str, parts: str, bodies: int
+) -> None:
+    model = make_model(
+        generator, {"front": two_discs()}, {**FEW_FACES, "parts": parts}, name="x", limits=LIMITS
+    )
+    mesh = load(model)
+    mesh.merge_vertices(merge_tex=True, merge_norm=True)
+    assert mesh.body_count == model.facts["bodies"] == bodies
+    assert model.facts["watertight"] is True
+    notes = model.facts["notes"]
+    assert any("2 loose bodies" in str(note) for note in notes) == (parts == "keep")
+    aspect = mesh.extents[0] / mesh.extents[1]
+    assert aspect == pytest.approx(120 / 120 if parts == "largest" else 205 / 120, rel=0.03)
+
+
+def test_a_model_names_what_made_it() -> None:
+    document = document_of(make("local/puff").glb)
+    assert document["asset"]["generator"].startswith("image2model ")
+    assert document["asset"]["generator"].endswith(" (local/puff)")
+
+
+@pytest.mark.parametrize("style", ["raised", "lithophane"])
+def test_a_relief_of_16_bits_has_fine_steps(style: str) -> None:
+    ramp = np.linspace(30_000, 32_000, 300 * 200).astype(np.uint16).reshape(200, 300)
+    done, data = cv2.imencode(".png", ramp)
+    assert done
+    kept = check_picture(data.tobytes(), limits=LIMITS).data
+    options = {"style": style, "face_limit": 20_000, "relief_mm": 50, "print_height_mm": 100}
+    model = make_model("local/relief", {"front": kept}, options, name="x", limits=LIMITS)
+    heights = np.unique(load(model).vertices[:, 2].round(7))
+    assert model.facts["height_steps"] > 500
+    assert len(heights) > 500
+
+
+def test_three_figures_in_one_picture_are_noticed() -> None:
+    pixels = np.full((200, 420, 3), 250, np.uint8)
+    for center in (70, 210, 350):
+        cv2.ellipse(pixels, (center, 110), (35, 70), 0, 0, 360, (160, 60, 40), -1)
+        cv2.circle(pixels, (center, 40), 24, (60, 60, 140), -1)
+    done, data = cv2.imencode(".png", pixels)
+    assert done
+    model = make_model("local/puff", {"front": data.tobytes()}, FEW_FACES, name="x", limits=LIMITS)
+    assert any("3 objects in this picture" in str(note) for note in model.facts["notes"])

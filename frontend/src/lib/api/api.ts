@@ -5,6 +5,7 @@ import type {
   DraftTerms,
   Fidelity,
   Generator,
+  Item,
   Job,
   JobDelta,
   JobList,
@@ -13,7 +14,7 @@ import type {
   Limits,
   ModelReport,
   Resolution,
-  SheetRow,
+  Sheet,
   ViewName,
 } from './types';
 
@@ -55,8 +56,8 @@ export class Api {
   }
 
   /** Reads a spreadsheet; what is wrong with it is in the details of the problem. */
-  async readSheet(file: Blob): Promise<SheetRow[]> {
-    return (await send<{ rows: SheetRow[] }>('POST', '/sheet', { file })).rows;
+  readSheet(file: Blob): Promise<Sheet> {
+    return send('POST', '/sheet', { file });
   }
 
   /** Describes a draft's items, whose pictures have come. */
@@ -73,8 +74,8 @@ export class Api {
     return send('GET', `/jobs?${query}`);
   }
 
-  job(id: string): Promise<Job> {
-    return send('GET', `/jobs/${id}`);
+  job(id: string, signal?: AbortSignal): Promise<Job> {
+    return send('GET', `/jobs/${id}`, signal ? { signal } : {});
   }
 
   /** Waits until the job is beyond *version*, or for *waitS* seconds. */
@@ -181,24 +182,34 @@ export function modelUrl(
   return query.size ? `${path}?${query}` : path;
 }
 
+/**
+ * Names the model that an item has now.
+ *
+ * Browsers keep what is behind an address with it, so it changes when the item is made again.
+ */
+export function modelVersion(item: Item): string {
+  const mesh = item.result?.files.find((file) => file.role === 'mesh');
+  return `${item.attempts.length}-${mesh?.sha256?.slice(0, 16) ?? ''}`;
+}
+
 /** Where the page reads an item's model: never at its provider, whom the page may not ask. */
-export function shownModelUrl(job: string, index: number): string {
-  return `${modelUrl(job, index, 'glb')}?through=true`;
+export function shownModelUrl(job: string, item: Item): string {
+  return `${modelUrl(job, item.index, 'glb')}?through=true&v=${modelVersion(item)}`;
 }
 
 /** Where the picture of an item's model is. */
-export function previewUrl(job: string, index: number): string {
-  return `${PREFIX}/jobs/${job}/items/${index}/preview.webp`;
+export function previewUrl(job: string, item: Item): string {
+  return `${PREFIX}/jobs/${job}/items/${item.index}/preview.webp?v=${modelVersion(item)}`;
 }
 
 /** Where pictures of an item's model from all around are, in one file. */
-export function spriteUrl(job: string, index: number): string {
-  return `${PREFIX}/jobs/${job}/items/${index}/sprite.webp`;
+export function spriteUrl(job: string, item: Item): string {
+  return `${PREFIX}/jobs/${job}/items/${item.index}/sprite.webp?v=${modelVersion(item)}`;
 }
 
-/** Where a picture of an item is. */
-export function viewUrl(job: string, index: number, view: ViewName = 'front'): string {
-  return `${PREFIX}/jobs/${job}/items/${index}/views/${view}`;
+/** Where a small rendition of a picture is, for rows of lists. */
+export function smallest(thumbUrl: string): string {
+  return `${thumbUrl}&size_px=160`;
 }
 
 /** Where all models of a job can be downloaded as one file. */

@@ -1,7 +1,8 @@
 /** The one place where requests leave the app. */
+import { address } from '../paths';
 import { type Problem, noAnswer, readProblem } from './problem';
 
-export const PREFIX = '/api/v1';
+export const PREFIX = address('/api/v1');
 
 /** Sent to the window when the server lets nobody in who has not signed in. */
 export const SIGNED_OUT = 'image2model:signed-out';

@@ -20,7 +20,9 @@ export interface FeedListener {
 /** A stream that says nothing this long after connecting is kept back by something between. */
 const FIRST_EVENT_MS = 6_000;
 /** The server comments every 15 s, which scripts do not see; after this we ask it directly. */
-const SILENCE_MS = 40_000;
+const SILENCE_MS = 20_000;
+/** An answer that takes this much longer than it should will not come. */
+const ANSWER_MS = 8_000;
 const POLL_S = 25;
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000];
 
@@ -102,7 +104,7 @@ export class JobFeed {
   async #doubt(): Promise<void> {
     const known = this.#version ?? 0;
     try {
-      const news = await this.#api.news(this.#id, known, 0, this.#signal());
+      const news = await this.#api.news(this.#id, known, 0, within(this.#signal(), ANSWER_MS));
       if (news.version === known) this.#after(SILENCE_MS, () => void this.#doubt());
       else this.#pollAfter(0, { retryStream: false });
     } catch {
@@ -147,12 +149,14 @@ export class JobFeed {
 
   async #ask(signal: AbortSignal): Promise<Job | JobDelta> {
     if (this.#version === null) {
-      const job = await this.#api.job(this.#id);
+      const job = await this.#api.job(this.#id, within(signal, ANSWER_MS));
       if (!signal.aborted) this.#snapshot(job);
       return job;
     }
     const known = this.#version;
-    const news = await this.#api.news(this.#id, known, this.#retryStream ? 0 : POLL_S, signal);
+    const waitS = this.#retryStream ? 0 : POLL_S;
+    const patient = within(signal, waitS * 1_000 + ANSWER_MS);
+    const news = await this.#api.news(this.#id, known, waitS, patient);
     if (!signal.aborted && news.version !== known) {
       this.#version = news.version;
       this.#listener.delta(news, news.items);
@@ -185,4 +189,9 @@ export class JobFeed {
     this.#abort = new AbortController();
     return this.#abort.signal;
   }
+}
+
+/** A server that is stopped or cut off does not refuse: it never answers. */
+function within(signal: AbortSignal, ms: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(ms)]);
 }

@@ -31,7 +31,15 @@ export class Problem extends Error {
   get passing(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
+
+  /** Whether the same request will never be taken, so that nobody should be asked to repeat it. */
+  get hopeless(): boolean {
+    return this.status >= 400 && this.status < 500 && !WORTH_REPEATING.includes(this.status);
+  }
 }
+
+/** Signed out, too slow, in the way of something else, too early, too often. */
+const WORTH_REPEATING = [401, 408, 409, 425, 429];
 
 /** Turns whatever was thrown while asking the server into what went wrong. */
 export function asProblem(error: unknown): Problem {

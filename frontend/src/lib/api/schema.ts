@@ -61,7 +61,8 @@ export interface paths {
          * Rename or star a job; change what a draft is made with
          * @description Change what is given and leave the rest.
          *
-         *     A star keeps a job beyond its retention. Results of the policy `links` are copied first.
+         *     A star keeps a job beyond its retention. Results of the policy `links` are copied first. The
+         *     budget of a started job may be changed too; what was left for want of it is made by a retry.
          */
         patch: operations["updateJob"];
         trace?: never;
@@ -169,6 +170,8 @@ export interface paths {
         /**
          * Make the failed items again
          * @description Queue all failed items again.
+         *
+         *     Items that were made and paid for are fetched, never made and paid for again.
          */
         post: operations["retryJob"];
         delete?: never;
@@ -383,7 +386,9 @@ export interface paths {
         put?: never;
         /**
          * Make one item again
-         * @description Queue a failed or cancelled item again; what was paid for already is not made twice.
+         * @description Queue a failed or cancelled item again.
+         *
+         *     An item that was made and paid for is fetched, never made and paid for again.
          */
         post: operations["retryItem"];
         delete?: never;
@@ -402,10 +407,34 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Decide about an uncertain item
+         * Decide about an uncertain item, or make a lost one again
          * @description Say what to do with an item of which nobody knows whether its provider accepted it.
+         *
+         *     It is uncertain; or its lost answer is still searched for: then it is submitting, and its
+         *     latest attempt is uncertain. An item that failed with `error.details.resubmit_usd` was paid for
+         *     and is lost. It can be submitted again as well, and is paid for again: about as much as that.
          */
         post: operations["resolveItem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/items/{n}/views/{view}/thumb.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a picture of an item, small
+         * @description Return a small rendition of a picture, made when it is first asked for.
+         */
+        get: operations["getThumbnail"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -859,7 +888,7 @@ export interface components {
         AdjustIn: {
             /**
              * Faces
-             * @description The most triangles, at least 12. Textures stay in place; edges that are missed least go.
+             * @description The most triangles, at least 12. More are left where fewer would lose the shape; a note says so.
              * @default null
              * @example 20000
              */
@@ -1706,7 +1735,7 @@ export interface components {
             /** @description How far it is. */
             progress: components["schemas"]["ItemProgress"];
             /**
-             * @description Why it failed or needs a decision, or null.
+             * @description Why it failed, needs a decision or is fetched again, or null.
              * @example null
              */
             error: components["schemas"]["ErrorBody"] | null;
@@ -1873,6 +1902,13 @@ export interface components {
              */
             starred: boolean;
             /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
              * Items
              * @description The items touched since, by index; all of them while it is a draft. Items whose index is not below `counts.total` are gone.
              */
@@ -1955,7 +1991,7 @@ export interface components {
              * Jobs
              * @description Jobs without their items.
              */
-            jobs: components["schemas"]["JobSummary"][];
+            jobs: components["schemas"]["ListedJob"][];
             /**
              * Next
              * @description Pass it as `cursor` for more; null: the last page.
@@ -2076,6 +2112,13 @@ export interface components {
              */
             starred: boolean;
             /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
              * Items
              * @description In order of their index.
              */
@@ -2122,7 +2165,7 @@ export interface components {
             keep?: ("keep" | "links") | null;
             /**
              * Budget Usd
-             * @description Drafts only: the most it may cost, in US dollars; 0: no limit.
+             * @description The most it may cost, in US dollars; 0: no limit.
              * @example 5
              */
             budget_usd?: number | null;
@@ -2268,6 +2311,13 @@ export interface components {
              * @example false
              */
             starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
         };
         /**
          * LedgerEntryOut
@@ -2453,6 +2503,134 @@ export interface components {
             links_s: number;
         };
         /**
+         * ListedJob
+         * @description A job in a list.
+         */
+        ListedJob: {
+            /**
+             * Id
+             * @description 32 hex digits.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            id: string;
+            /**
+             * Name
+             * @description For people.
+             * @example Kitchen shelf
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example finished
+             * @enum {string}
+             */
+            state: "draft" | "running" | "paused" | "finished";
+            /**
+             * Generator
+             * @description What makes the items, such as `local/puff`.
+             * @example local/puff
+             */
+            generator: string;
+            /**
+             * Options
+             * @description The generator's options, defaults filled in.
+             * @example {
+             *       "back": "auto",
+             *       "depth": 1
+             *     }
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Formats
+             * @description Formats wished of every result; none: as delivered.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats: string[];
+            /**
+             * Adjust
+             * @description What the models were to be adjusted to.
+             * @example {
+             *       "height_mm": 80,
+             *       "max_bytes": 4000000
+             *     }
+             */
+            adjust: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it came in.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Started At
+             * @description When it was started; null: still a draft.
+             * @example 2026-11-21T09:30:01Z
+             */
+            started_at: string | null;
+            /**
+             * Finished At
+             * @description When its last item became final; null: not yet.
+             * @example 2026-11-21T09:30:48Z
+             */
+            finished_at: string | null;
+            /**
+             * Version
+             * @description Grows with every visible change.
+             * @example 17
+             */
+            version: number;
+            /** @description Items by state. */
+            counts: components["schemas"]["Counts"];
+            /** @description How far it is. */
+            progress: components["schemas"]["JobProgress"];
+            /** @description What it costs. */
+            cost: components["schemas"]["Cost"];
+            /**
+             * Expires At
+             * @description When it will be deleted; null: never.
+             * @example 2026-12-21T09:30:48Z
+             */
+            expires_at: string | null;
+            /**
+             * Keep
+             * @description Whether results are kept by the server, or their provider's URLs alone.
+             * @default keep
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
+             * Starred
+             * @description Kept beyond the retention.
+             * @example false
+             */
+            starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
+             * Covers
+             * @description The `thumb_url` of the first picture of its first items, four at most.
+             * @example [
+             *       "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846"
+             *     ]
+             */
+            covers: string[];
+        };
+        /**
          * MaterialOut
          * @description How a part of a model looks.
          */
@@ -2541,6 +2719,13 @@ export interface components {
              */
             url: string;
             /**
+             * Thumb Url
+             * @description Where a small rendition can be read, relative to the server: WebP, at most 480 pixels, or 160 with `&size_px=160`. The address changes with the picture.
+             * @default
+             * @example /api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846
+             */
+            thumb_url: string;
+            /**
              * File Name
              * @description What its file was called; empty: not known.
              * @default
@@ -2559,6 +2744,25 @@ export interface components {
              * @example 768
              */
             height_px: number;
+            /**
+             * Notes
+             * @description What there is to say of it before it is made: that it was scaled down, that the object may be cut out wrongly, that there seem to be several.
+             * @example []
+             */
+            notes?: string[];
+            /**
+             * Credentials
+             * @description What of its origin the upload carried: `C2PA`, `XMP`; nothing is verified.
+             * @example []
+             */
+            credentials?: string[];
+            /**
+             * Source Type
+             * @description The IPTC digital source type that these name, such as `trainedAlgorithmicMedia`; empty: none.
+             * @default
+             * @example
+             */
+            source_type: string;
         };
         /**
          * PriceOut
@@ -2708,12 +2912,12 @@ export interface components {
         };
         /**
          * ResolveIn
-         * @description What to do with an uncertain item.
+         * @description What to do with an uncertain item, or with one that was paid for and is lost.
          */
         ResolveIn: {
             /**
              * Resolution
-             * @description `resubmit`: send it again (it may be charged twice). `give_up`: fail it.
+             * @description `resubmit`: send it again and pay for it again (an uncertain one may be charged twice). `give_up`: fail it; for uncertain items only.
              * @example give_up
              * @enum {string}
              */
@@ -2753,6 +2957,20 @@ export interface components {
              * @description What it says of each object, in order.
              */
             rows: components["schemas"]["SheetRowOut"][];
+            /**
+             * Title
+             * @description Which sheet of the workbook was read; empty for CSV.
+             * @example Objects
+             */
+            title: string;
+            /**
+             * Notes
+             * @description What was left out, one plain sentence each.
+             * @example [
+             *       "The sheet 'Objects' was read."
+             *     ]
+             */
+            notes: string[];
         };
         /**
          * SheetRowOut
@@ -3000,7 +3218,11 @@ export interface operations {
                      *           },
                      *           "expires_at": "2026-12-21T09:30:48Z",
                      *           "keep": "keep",
-                     *           "starred": false
+                     *           "starred": false,
+                     *           "stored_bytes": 6291456,
+                     *           "covers": [
+                     *             "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846"
+                     *           ]
                      *         }
                      *       ],
                      *       "next": "1795253400.000000-0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
@@ -3245,6 +3467,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3254,9 +3477,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -3363,6 +3590,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3372,9 +3600,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -3660,6 +3892,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -3669,9 +3902,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4027,6 +4264,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4036,9 +4274,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4220,7 +4462,7 @@ export interface operations {
              *
              *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
              *     - `fetch_broken`: The file cannot be read now, or not to its end.
-             *     - `provider_result_invalid`: The provider says it is done, but what it delivered is no 3D model.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
              */
             502: {
                 headers: {
@@ -4435,6 +4677,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4444,9 +4687,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4671,6 +4918,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4680,9 +4928,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -4920,6 +5172,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -4929,9 +5182,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5169,6 +5426,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5178,9 +5436,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5572,6 +5834,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5581,9 +5844,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -5846,6 +6113,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -5855,9 +6123,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6107,6 +6379,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6116,9 +6389,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6362,6 +6639,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6371,9 +6649,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -6614,6 +6896,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -6623,9 +6906,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7102,6 +7389,10 @@ export interface operations {
                      *             "title": "Goose jug"
                      *           }
                      *         }
+                     *       ],
+                     *       "title": "Objects",
+                     *       "notes": [
+                     *         "The sheet 'Objects' was read."
                      *       ]
                      *     }
                      */
@@ -7269,6 +7560,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7278,9 +7570,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7521,6 +7817,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7530,9 +7827,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7782,6 +8083,7 @@ export interface operations {
                      *       "expires_at": "2026-12-21T09:30:48Z",
                      *       "keep": "keep",
                      *       "starred": false,
+                     *       "stored_bytes": 6291456,
                      *       "items": [
                      *         {
                      *           "index": 0,
@@ -7791,9 +8093,13 @@ export interface operations {
                      *             {
                      *               "view": "front",
                      *               "url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front",
+                     *               "thumb_url": "/api/v1/jobs/0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b/items/0/views/front/thumb.webp?v=5d0c1a7e93b2f846",
                      *               "file_name": "teapot.png",
                      *               "width_px": 1024,
-                     *               "height_px": 768
+                     *               "height_px": 768,
+                     *               "notes": [],
+                     *               "credentials": [],
+                     *               "source_type": ""
                      *             }
                      *           ],
                      *           "progress": {
@@ -7960,6 +8266,164 @@ export interface operations {
              *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
              */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getThumbnail: {
+        parameters: {
+            query?: {
+                /** @description The most pixels of its longer side. */
+                size_px?: 160 | 480;
+                /** @description The version, as `thumb_url` has it; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+                /** @description Which side of the object the picture shows. */
+                view: "front" | "left" | "back" | "right" | "top" | "bottom" | "front-left" | "front-right";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/webp": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             *     - `view_not_found`: The item has no picture of that view.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8166,7 +8630,7 @@ export interface operations {
     getModel: {
         parameters: {
             query?: {
-                /** @description The most triangles, at least 12. Textures stay in place; edges that are missed least go. */
+                /** @description The most triangles, at least 12. More are left where fewer would lose the shape; a note says so. */
                 faces?: number | null;
                 /** @description Its height in millimetres; the other sizes follow. */
                 height_mm?: number | null;
@@ -8188,6 +8652,8 @@ export interface operations {
                 srgb_colors?: boolean;
                 /** @description Fetch what only the provider has instead of redirecting there: for pages that may not read other sites. */
                 through?: boolean;
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
             };
             header?: never;
             path: {
@@ -8387,7 +8853,10 @@ export interface operations {
     };
     getPreview: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
             header?: never;
             path: {
                 /** @description The job's `id`. */
@@ -8540,7 +9009,7 @@ export interface operations {
              *
              *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
              *     - `fetch_broken`: The file cannot be read now, or not to its end.
-             *     - `provider_result_invalid`: The provider says it is done, but what it delivered is no 3D model.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
              */
             502: {
                 headers: {
@@ -8568,7 +9037,10 @@ export interface operations {
     };
     getSprite: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
             header?: never;
             path: {
                 /** @description The job's `id`. */
@@ -9142,7 +9614,7 @@ export interface operations {
     getArchive: {
         parameters: {
             query?: {
-                /** @description The most triangles, at least 12. Textures stay in place; edges that are missed least go. */
+                /** @description The most triangles, at least 12. More are left where fewer would lose the shape; a note says so. */
                 faces?: number | null;
                 /** @description Its height in millimetres; the other sizes follow. */
                 height_mm?: number | null;

@@ -57,3 +57,36 @@ it('notices a busy background', () => {
   ];
   expect(findHints(look(noise))).toContain('busy');
 });
+
+it('notices parts that are hardly darker than a bright ground', () => {
+  const seat = (x: number, y: number): boolean => y > 8 && y < 30 && x > 14 && x < 50;
+  const legs = (x: number, y: number): boolean =>
+    y >= 36 && y < 62 && [16, 24, 40, 46].some((left) => x >= left && x < left + 4);
+  for (const leg of [252, 244]) {
+    const chair = (x: number, y: number): Colour =>
+      seat(x, y)
+        ? [checked(x, y), 60, 30, 255]
+        : legs(x, y)
+          ? [leg, leg, leg, 255]
+          : [255, 255, 255, 255];
+    expect(findHints(look(chair))).toEqual(['pale']);
+  }
+  const shaded = (x: number, y: number): Colour => {
+    const ground = 255 - 40 * Math.exp(-((y - 40) ** 2 + (x - 32) ** 2) / 300);
+    return seat(x, y) ? [checked(x, y), 60, 30, 255] : [ground, ground, ground, 255];
+  };
+  expect(findHints(look(shaded))).toEqual([]);
+});
+
+it('notices several objects', () => {
+  const three = (x: number, y: number): Colour =>
+    [11, 32, 53].some((middle) => Math.hypot(x - middle, y - 32) < 8)
+      ? [checked(x, y), 90, 90, 255]
+      : [250, 250, 250, 255];
+  expect(findHints(look(three))).toEqual(['several']);
+  const clear = (x: number, y: number): Colour => {
+    const [red, green, blue] = three(x, y);
+    return [red, green, blue, red === 250 ? 0 : 255];
+  };
+  expect(findHints(look(clear))).toEqual(['several']);
+});

@@ -1,6 +1,6 @@
 /** Looks at a picture's pixels for what often spoils models, before anything is paid. */
 
-export type Hint = 'small' | 'blurred' | 'cut' | 'busy';
+export type Hint = 'small' | 'blurred' | 'cut' | 'busy' | 'pale' | 'several';
 
 /** Longest side at which pictures are looked at, in pixels: enough for all of these. */
 export const LOOK_PX = 320;
@@ -18,6 +18,17 @@ const OBJECT_DISTANCE = 56;
 /** Share of a side that the object covers where it goes on outside of the picture. */
 const CUT_SHARE = 0.07;
 const SOLID_ALPHA = 200;
+/** Brightness, 0–255, from which on the ground hides pale parts of the object. */
+const BRIGHT_GROUND = 215;
+/** Least step of brightness, between neighbours, at the edge of a pale part. */
+const FAINT_STEP = 2.6;
+/** Pixels around the object's strong edges where a JPEG leaves ripples. */
+const RIPPLE_PX = 5;
+/** Pixels of faint edges from which on they are a part and not a speck. */
+const FAINT_EDGE_PX = 50;
+/** Share of the largest object from which on another part is an object of its own. */
+const OBJECT_SHARE = 0.25;
+const SMALLEST_OBJECT_SHARE = 0.004;
 
 export interface Look {
   /** RGBA, row by row. */
@@ -36,9 +47,91 @@ export function findHints(look: Look): Hint[] {
   const busy = !cutOut && ground.spread > BUSY_SPREAD;
   if (Math.min(look.fullWidthPx, look.fullHeightPx) < SMALL_PX) hints.push('small');
   else if (blurOf(look) > BLUR) hints.push('blurred');
+  const isObject = cutOut ? solid : unlike(ground.colour);
   if (busy) hints.push('busy');
-  else if (longestRun(look, cutOut ? solid : unlike(ground.colour)) > CUT_SHARE) hints.push('cut');
+  else {
+    if (longestRun(look, isObject) > CUT_SHARE) hints.push('cut');
+    if (!cutOut && hasPaleParts(look, ground)) hints.push('pale');
+    if (countObjects(look, isObject) > 1) hints.push('several');
+  }
   return hints;
+}
+
+/** Counts the large parts of the object that do not touch. */
+export function countObjects({ pixels, widthPx, heightPx }: Look, test: Test): number {
+  const seen = new Uint8Array(widthPx * heightPx);
+  const areas: number[] = [];
+  const stack: number[] = [];
+  for (let first = 0; first < seen.length; first++) {
+    if (seen[first] || !test(pixels, first * 4)) continue;
+    let area = 0;
+    seen[first] = 1;
+    stack.push(first);
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      area += 1;
+      const [x, y] = [at % widthPx, Math.floor(at / widthPx)];
+      // Parts that almost touch are one.
+      for (let row = Math.max(0, y - 2); row <= Math.min(heightPx - 1, y + 2); row++) {
+        for (let column = Math.max(0, x - 2); column <= Math.min(widthPx - 1, x + 2); column++) {
+          const next = row * widthPx + column;
+          if (seen[next] || !test(pixels, next * 4)) continue;
+          seen[next] = 1;
+          stack.push(next);
+        }
+      }
+    }
+    areas.push(area);
+  }
+  const least = Math.max(
+    OBJECT_SHARE * Math.max(0, ...areas),
+    SMALLEST_OBJECT_SHARE * widthPx * heightPx,
+  );
+  return areas.filter((area) => area >= least).length;
+}
+
+/** Whether something ends sharply on a bright ground though it is hardly darker than that. */
+function hasPaleParts(look: Look, ground: { colour: number[]; spread: number }): boolean {
+  if (Math.min(...ground.colour) < BRIGHT_GROUND) return false;
+  const { pixels, widthPx, heightPx } = look;
+  const grey = greyOf(look);
+  const level =
+    0.299 * (ground.colour[0] ?? 0) +
+    0.587 * (ground.colour[1] ?? 0) +
+    0.114 * (ground.colour[2] ?? 0);
+  const isObject = unlike(ground.colour);
+  const near = new Uint8Array(grey.length);
+  for (let y = 0; y < heightPx; y++) {
+    for (let x = 0; x < widthPx; x++) {
+      if (!isObject(pixels, (y * widthPx + x) * 4)) continue;
+      for (
+        let row = Math.max(0, y - RIPPLE_PX);
+        row <= Math.min(heightPx - 1, y + RIPPLE_PX);
+        row++
+      ) {
+        near.fill(
+          1,
+          row * widthPx + Math.max(0, x - RIPPLE_PX),
+          row * widthPx + Math.min(widthPx, x + RIPPLE_PX + 1),
+        );
+      }
+    }
+  }
+  const least = FAINT_STEP + 4 * ground.spread;
+  let edges = 0;
+  for (let y = 1; y < heightPx - 1; y++) {
+    for (let x = 1; x < widthPx - 1; x++) {
+      const at = y * widthPx + x;
+      if (near[at]) continue;
+      const value = (place: number): number => grey[place] ?? 0;
+      const step = Math.max(
+        Math.abs(value(at + 1) - value(at - 1)),
+        Math.abs(value(at + widthPx) - value(at - widthPx)),
+      );
+      // A shadow fades in over many pixels; the edge of a part is behind two.
+      if (step >= least && Math.abs(value(at) - level) < OBJECT_DISTANCE) edges += 1;
+    }
+  }
+  return edges >= FAINT_EDGE_PX;
 }
 
 type Test = (pixels: Uint8ClampedArray, at: number) => boolean;

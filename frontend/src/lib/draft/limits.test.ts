@@ -18,11 +18,13 @@ it.each([
   [file('a.png', 'image/png'), null, null],
   [file('a.png', 'image/png', 0), null, 'empty'],
   [file('a.png', 'image/png', 25_000_001), null, 'large'],
-  [file('a.heic'), null, 'type'],
+  [file('a.heic'), null, null],
   [file('a.svg', 'image/svg+xml'), null, 'type'],
   [file('a.png'), { widthPx: 15, heightPx: 900 }, 'tiny'],
   [file('a.png'), { widthPx: 8_000, heightPx: 8_000 }, 'pixels'],
   [file('a.png'), { widthPx: 17_000, heightPx: 20 }, 'pixels'],
+  [file('a.jpg'), { widthPx: 16_320, heightPx: 12_240 }, null],
+  [file('a.jpg'), { widthPx: 20_000, heightPx: 14_000 }, 'pixels'],
   [file('a.png'), { widthPx: 6_000, heightPx: 8_000 }, null],
 ] as const)('of %o, %o px says %s', (one, size, refusal) => {
   expect(refusalOf(one, size, USUAL_LIMITS)).toBe(refusal);

@@ -2,7 +2,7 @@
 import type { Limits } from '../api/types';
 
 /** Why a picture cannot be sent; the server would refuse it, too. */
-export type Refusal = 'type' | 'large' | 'empty' | 'pixels' | 'tiny' | 'unreadable';
+export type Refusal = 'type' | 'large' | 'empty' | 'pixels' | 'tiny' | 'unreadable' | 'server';
 
 /** Until the server has said: what it takes if nobody has changed its settings. */
 export const USUAL_LIMITS: Limits = {
@@ -12,7 +12,7 @@ export const USUAL_LIMITS: Limits = {
   picture_pixels: 50_000_000,
   picture_min_px: 16,
   picture_max_px: 16_383,
-  picture_types: ['image/jpeg', 'image/png', 'image/webp', 'image/avif'],
+  picture_types: ['image/jpeg', 'image/png', 'image/webp', 'image/avif', 'image/heic'],
   sheet_bytes: 5_000_000,
   unfinished_jobs: 100,
   keep: 'keep',
@@ -29,6 +29,11 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   heic: 'image/heic',
   heif: 'image/heic',
 };
+
+/** A JPEG may have this many times the pixels … */
+const JPEG_PIXELS = 5;
+/** … and this many times the side. */
+const JPEG_SHRINKS = 8;
 
 interface Size {
   widthPx: number;
@@ -53,8 +58,12 @@ export function refusalOf(
   if (!size) return null;
   const { widthPx, heightPx } = size;
   if (Math.min(widthPx, heightPx) < limits.picture_min_px) return 'tiny';
-  const beyond = Math.max(widthPx, heightPx) > limits.picture_max_px;
-  return beyond || widthPx * heightPx > limits.picture_pixels ? 'pixels' : null;
+  // The server scales a JPEG down while it reads it.
+  const shrinks = pictureType(file) === 'image/jpeg';
+  const sideLimit = limits.picture_max_px * (shrinks ? JPEG_SHRINKS : 1);
+  const limit = limits.picture_pixels * (shrinks ? JPEG_PIXELS : 1);
+  const beyond = Math.max(widthPx, heightPx) > sideLimit;
+  return beyond || widthPx * heightPx > limit ? 'pixels' : null;
 }
 
 /** "image/jpeg" as "JPEG". */

@@ -25,7 +25,10 @@ const WORDS: Readonly<Record<string, ViewName>> = {
 };
 const NAMED =
   /^(.+?)[\s_.(-]+(front[\s_-]?left|front[\s_-]?right|front|left|back|rear|right|top|bottom)\)?$/i;
-const NUMBERED = /^(.*?)[\s_-]+\(?0*([1-8])\)?$/;
+const NUMBERED = /^(.*?)[\s_-]+\(?(\d{1,6})\)?$/;
+/** What cameras, scanners and programs call every picture: their numbers count pictures, not sides. */
+const ANYTHING =
+  /^(img|dsc[a-z]?|_?dsc|imgp|p|pxl|mvi|gopr|dji|photo|picture|pic|image|scan|screenshot|bild|foto|page|untitled|unnamed|download|file|frame|render|whatsapp image)([\s_-]*\d+)*$/i;
 /** Views in the order in which turntables and multi-view models number them. */
 const BY_NUMBER: readonly ViewName[] = [
   'front',
@@ -59,18 +62,52 @@ export function viewOfName(fileName: string): NamedView | null {
     const view = WORDS[named[2].toLowerCase().replace(/[\s_-]/g, '')];
     if (view) return { object: named[1].toLowerCase(), view, sure: true };
   }
-  const numbered = NUMBERED.exec(stem);
-  const view = BY_NUMBER[Number(numbered?.[2]) - 1];
-  return numbered?.[1] && view ? { object: numbered[1].toLowerCase(), view, sure: false } : null;
+  const numbered = numberOfName(fileName);
+  const view = numbered && BY_NUMBER[numbered.number - 1];
+  return numbered && view ? { object: numbered.object, view, sure: false } : null;
+}
+
+/** Reads the number that ends a file name such as `duck-02.png`; null: there is none. */
+function numberOfName(fileName: string): { object: string; number: number } | null {
+  const found = NUMBERED.exec(stemOf(fileName));
+  if (!found?.[1] || ANYTHING.test(found[1])) return null;
+  return { object: found[1].toLowerCase(), number: Number(found[2]) };
+}
+
+/** Which views a generator takes; a `Generator` is one. */
+export interface ViewRules {
+  max_views: number;
+  min_views: number;
+  required_views: readonly ViewName[];
+  optional_views: readonly ViewName[];
+}
+
+/** Whether a generator makes one object of *views*. */
+function suits(views: readonly ViewName[], rules: ViewRules): boolean {
+  const allowed = [...rules.required_views, ...rules.optional_views];
+  return (
+    views.length >= rules.min_views &&
+    views.length <= rules.max_views &&
+    rules.required_views.every((view) => views.includes(view)) &&
+    views.every((view) => allowed.includes(view))
+  );
 }
 
 /**
  * Suggests which files belong to one object.
  *
+ * @param rules What the chosen generator takes: what it could not make is not suggested.
  * @returns Groups of two or more positions in *fileNames* by view; a group that is only numbered
- *   must count from 1 without a gap.
+ *   must count from 1 without a gap, and nothing else may be numbered like it.
  */
-export function suggestGroups(fileNames: readonly string[]): Map<ViewName, number>[] {
+export function suggestGroups(
+  fileNames: readonly string[],
+  rules: ViewRules,
+): Map<ViewName, number>[] {
+  const numbered = Map.groupBy(
+    fileNames.flatMap((name) => numberOfName(name) ?? []),
+    ({ object }) => object,
+  );
   const objects = new Map<
     string,
     { places: Map<ViewName, number>; clash: boolean; sure: boolean }
@@ -84,12 +121,13 @@ export function suggestGroups(fileNames: readonly string[]): Map<ViewName, numbe
     group.places.set(found.view, place);
     objects.set(key, group);
   });
-  return [...objects.values()]
-    .filter(({ places, clash, sure }) => {
-      if (clash || places.size < 2) return false;
-      return sure
-        ? places.has('front')
-        : BY_NUMBER.slice(0, places.size).every((v) => places.has(v));
+  return [...objects]
+    .filter(([key, { places, clash, sure }]) => {
+      if (clash || places.size < 2 || !suits([...places.keys()], rules)) return false;
+      if (sure) return places.has('front');
+      // One more than there are views, and they are a series and not the sides of one object.
+      const count = numbered.get(key.slice(key.indexOf(':') + 1))?.length;
+      return count === places.size && BY_NUMBER.slice(0, places.size).every((v) => places.has(v));
     })
-    .map(({ places }) => places);
+    .map(([, { places }]) => places);
 }

@@ -18,7 +18,10 @@ export interface Matched<Subject> {
 export function pictureKey(fileName: string): string {
   const last = fileName.split(/[/\\]/).pop() ?? '';
   const stem = last.replace(/(?<=.)\.[^.]{1,5}$/, '');
-  const clean = stem.normalize('NFC').replace(/[<>:"|?*]+/g, '-');
+  const clean = stem
+    .normalize('NFC')
+    .replace(/(?!\u200d)[\p{C}]/gu, '-')
+    .replace(/[<>:"|?*]+/g, '-');
   return clean
     .replace(/\s+/g, ' ')
     .replace(/^[ .-]+|[ .-]+$/g, '')

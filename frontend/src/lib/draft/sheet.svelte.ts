@@ -10,6 +10,8 @@ export class Sheet {
   file = $state.raw<File | null>(null);
   state = $state<'reading' | 'ready' | 'wrong'>('reading');
   rows = $state.raw<SheetRow[]>([]);
+  /** Which sheet of a workbook was read, and what was left out. */
+  notes = $state.raw<string[]>([]);
   /** What is wrong with it, cell by cell. */
   faults = $state.raw<SheetFault[]>([]);
   /** All that is wrong, told or not. */
@@ -37,9 +39,10 @@ export class Sheet {
     if (this.file !== file) return;
     if (!content) return this.#refuse([], 0, text.sheet.unreadable);
     try {
-      const rows = await this.#api.readSheet(new Blob([content]));
+      const { rows, notes } = await this.#api.readSheet(new Blob([content]));
       if (this.file !== file) return;
       this.rows = rows;
+      this.notes = notes;
       this.state = 'ready';
     } catch (error) {
       if (this.file !== file) return;
@@ -53,6 +56,7 @@ export class Sheet {
   remove(): void {
     this.file = null;
     this.rows = [];
+    this.notes = [];
     this.faults = [];
     this.message = '';
     this.state = 'reading';

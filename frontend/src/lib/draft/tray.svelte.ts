@@ -24,8 +24,10 @@ export type Misfit = 'needs-views' | 'needs-front' | 'too-many-views' | 'wrong-v
 
 export class PictureTray {
   subjects = $state<Subject[]>([]);
-  /** How many files were left out because the tray was full. */
-  leftOut = $state(0);
+  /** Files for which there was no room; they come in when there is. */
+  leftOut = $state.raw<File[]>([]);
+  /** How many files were no pictures beyond those that are shown. */
+  ignored = $state(0);
   readonly #limits: () => Limits;
 
   /** @param limits What the server takes, as far as is known now. */
@@ -45,29 +47,86 @@ export class PictureTray {
     return this.subjects.filter((one) => !one.refused);
   }
 
+  /** How many more objects a job may have; what cannot be made takes no place. */
+  get room(): number {
+    return Math.max(0, this.limits.items_per_job - this.usable.length);
+  }
+
+  /** @returns How many of them are pictures that came in. */
   add(files: Iterable<File>): number {
-    const known = new Set(this.pictures.map(({ file }) => keyOf(file)));
+    const known = new Set([
+      ...this.pictures.map(({ file }) => keyOf(file)),
+      ...this.leftOut.map(keyOf),
+    ]);
     const fresh = [...files].filter((file) => !known.has(keyOf(file)));
-    const room = Math.max(0, this.limits.items_per_job - this.subjects.length);
-    this.leftOut = Math.max(0, fresh.length - room);
-    const added = fresh.slice(0, room).map((file) => new DraftPicture(file, this.#limits));
-    for (const picture of added) {
-      this.subjects.push(new Subject(stemOf(picture.file.name), [picture]));
+    const leftOut: File[] = [];
+    const added: DraftPicture[] = [];
+    let refused = this.subjects.length - this.usable.length;
+    for (const file of fresh) {
+      const picture = new DraftPicture(file, this.#limits);
+      const shown = picture.refusal ? refused < this.limits.items_per_job : this.room > 0;
+      if (shown) {
+        if (picture.refusal) refused += 1;
+        else added.push(picture);
+        this.subjects.push(new Subject(stemOf(file.name), [picture]));
+        continue;
+      }
+      if (picture.refusal) this.ignored += 1;
+      else leftOut.push(file);
+      picture.forget();
     }
-    void lookOneByOne(added);
+    this.leftOut = [...this.leftOut, ...leftOut];
+    void this.#look(added);
     return added.length;
+  }
+
+  /** Takes in as many of those that were left out as there is room for. */
+  addLeftOut(): number {
+    const waiting = this.leftOut;
+    this.leftOut = [];
+    return this.add(waiting);
+  }
+
+  /**
+   * Brings back objects that were kept, before those that are there.
+   *
+   * @returns How many pictures came back.
+   */
+  restore(
+    kept: readonly {
+      name: string;
+      pictures: readonly { key: string; view: ViewName; file: File }[];
+    }[],
+  ): number {
+    const known = new Set(this.pictures.map(({ file }) => keyOf(file)));
+    const subjects = kept
+      .map(({ name, pictures }) => {
+        const back = pictures
+          .filter(({ file }) => !known.has(keyOf(file)))
+          .map(({ key, view, file }) => {
+            const picture = new DraftPicture(file, this.#limits, key);
+            picture.view = view;
+            return picture;
+          });
+        return new Subject(name, back);
+      })
+      .filter((one) => one.pictures.length > 0);
+    this.subjects = [...subjects, ...this.subjects];
+    const pictures = subjects.flatMap((one) => one.pictures);
+    void this.#look(pictures);
+    return pictures.length;
   }
 
   remove(subject: Subject): void {
     subject.pictures.forEach((one) => one.forget());
     this.subjects = this.subjects.filter((one) => one !== subject);
-    this.leftOut = 0;
   }
 
   clear(): void {
     this.pictures.forEach((one) => one.forget());
     this.subjects = [];
-    this.leftOut = 0;
+    this.leftOut = [];
+    this.ignored = 0;
   }
 
   /** Puts a subject at another place; those between move by one. */
@@ -77,14 +136,16 @@ export class PictureTray {
     this.subjects = rest;
   }
 
-  /** How many groups the file names suggest among pictures that stand alone. */
-  get suggestions(): number {
-    return suggestGroups(this.#loners.map(({ picture }) => picture.file.name)).length;
+  /** How many groups that *generator* takes the names suggest among pictures that stand alone. */
+  suggestions(generator: Generator): number {
+    const names = this.#loners.map(({ picture }) => picture.file.name);
+    return suggestGroups(names, generator).length;
   }
 
-  groupAsSuggested(): void {
+  groupAsSuggested(generator: Generator): void {
     const loners = this.#loners;
-    for (const group of suggestGroups(loners.map(({ picture }) => picture.file.name))) {
+    const names = loners.map(({ picture }) => picture.file.name);
+    for (const group of suggestGroups(names, generator)) {
       const members = [...group].flatMap(([view, place]) => {
         const loner = loners[place];
         if (loner) loner.picture.view = view;
@@ -127,10 +188,19 @@ export class PictureTray {
   }
 
   get #loners(): { subject: Subject; picture: DraftPicture }[] {
-    return this.subjects.flatMap((subject) => {
+    return this.usable.flatMap((subject) => {
       const [picture] = subject.pictures;
       return picture && subject.pictures.length === 1 ? [{ subject, picture }] : [];
     });
+  }
+
+  /** One after the other, for decoding 25 large pictures at once takes gigabytes. */
+  async #look(pictures: readonly DraftPicture[]): Promise<void> {
+    for (const picture of pictures) {
+      await picture.look();
+      // What turns out to be damaged gives its place to one that was left out.
+      if (picture.refusal && this.leftOut.length > 0) this.addLeftOut();
+    }
   }
 
   #join(members: Subject[]): void {
@@ -158,9 +228,4 @@ export function misfitOf(subject: Subject, generator: Generator): Misfit | null 
 
 function keyOf(file: File): string {
   return `${file.name}:${file.size}:${file.lastModified}`;
-}
-
-/** One after the other, for decoding 25 large pictures at once takes gigabytes. */
-async function lookOneByOne(pictures: DraftPicture[]): Promise<void> {
-  for (const picture of pictures) await picture.look();
 }

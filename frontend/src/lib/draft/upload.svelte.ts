@@ -3,7 +3,7 @@ import type { Api } from '../api/api';
 import { makeKey } from '../api/key';
 import { type Problem, asProblem } from '../api/problem';
 import type { DraftTerms, SheetRow } from '../api/types';
-import type { DraftPicture } from './picture.svelte';
+import { type DraftPicture, isToSend } from './picture.svelte';
 import { sheetOf } from './sheet-match';
 import type { Subject } from './tray.svelte';
 
@@ -11,7 +11,6 @@ const AT_ONCE = 4;
 const TRIES = 3;
 const PAUSE_MS = 800;
 
-/** What is to be sent. */
 export interface Order {
   subjects: Subject[];
   terms: DraftTerms;
@@ -60,6 +59,12 @@ export class Upload {
     return [...new Set(failed.map(({ subject }) => subject))];
   }
 
+  /** Whether sending again what failed, or starting again, may help. */
+  get repeatable(): boolean {
+    if (this.problem) return !this.problem.hopeless;
+    return this.#places.some(({ picture }) => isToSend(picture.sending));
+  }
+
   /**
    * Sends all that was ordered and starts the job.
    *
@@ -106,7 +111,12 @@ export class Upload {
 
   async cancel(): Promise<void> {
     this.#abort.abort(new DOMException('Cancelled', 'AbortError'));
-    for (const { picture } of this.#places) picture.sending = { state: 'waiting' };
+    for (const { picture } of this.#places) {
+      const { sending } = picture;
+      // What the server will never take stays marked, so that it is not ordered again.
+      if (sending.state === 'failed' && sending.hopeless) picture.refusedBy = sending.message;
+      picture.sending = { state: 'waiting' };
+    }
     this.close();
     await this.#discard();
   }
@@ -133,8 +143,7 @@ export class Upload {
   async #sendAndStart(only?: Subject): Promise<string | null> {
     const { signal } = this.#abort;
     const waiting = this.#places.filter(
-      ({ picture, subject }) =>
-        ['waiting', 'failed'].includes(picture.sending.state) && (!only || only === subject),
+      ({ picture, subject }) => isToSend(picture.sending) && (!only || only === subject),
     );
     const lanes = Array.from({ length: AT_ONCE }, async () => {
       for (let next = waiting.shift(); next; next = waiting.shift()) await this.#send(next, signal);
@@ -184,8 +193,8 @@ export class Upload {
         if (signal.aborted) return;
         const problem = asProblem(error);
         if (!problem.passing || attempt === TRIES) {
-          const { message, passing } = problem;
-          picture.sending = { state: 'failed', message, passing };
+          const { message, hopeless } = problem;
+          picture.sending = { state: 'failed', message, hopeless };
           return;
         }
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));

@@ -11,7 +11,7 @@ const TERMS = { generator: 'local/puff', options: {}, keep: null, budget_usd: nu
 const subject = (name: string): Subject =>
   new Subject(name, [new DraftPicture(new File(['x'], `${name}.png`), () => USUAL_LIMITS)]);
 
-/** A server that refuses every picture once, and then takes each when it is told to. */
+/** A server that cannot take any picture the first time, and then takes each when it is told to. */
 class SlowServer {
   readonly taken: string[] = [];
   starts: string[][] = [];
@@ -25,7 +25,7 @@ class SlowServer {
   async uploadView(to: { name: string }): Promise<void> {
     if (!this.#refused.has(to.name)) {
       this.#refused.add(to.name);
-      throw new Problem(422, 'picture_damaged', 'It cannot be read.', {});
+      throw new Problem(409, 'wrong_state', 'Not now.', {});
     }
     await new Promise<void>((resolve) => this.#waiting.set(to.name, resolve));
     this.taken.push(to.name);
@@ -149,4 +149,25 @@ it('leaves out what failed and nothing else, though an answer was lost', async (
   expect(upload.problem?.code).toBe('away');
   expect(await upload.startWithout()).toBe('draft 1');
   expect(server.items).toEqual(['a.png', 'c.png', 'e.png']);
+});
+
+it('never sends again what is refused for good, and marks it', async () => {
+  const server = new DraftServer();
+  const upload = new Upload(server as unknown as Api);
+  const [cup, pot] = [subject('cup'), subject('pot')];
+  server.refused.add('pot.png');
+  const order = upload.run({ subjects: [cup, pot], terms: TERMS, rows: new Map() });
+  await Promise.resolve();
+  server.makeDrafts();
+  expect(await order).toBeNull();
+  expect(upload.state).toBe('incomplete');
+  expect(upload.repeatable).toBe(false);
+  server.refused.clear();
+  expect(await upload.retry()).toBeNull();
+  expect(server.items).toEqual(['cup.png']);
+  expect(upload.state).toBe('incomplete');
+  await upload.cancel();
+  expect(pot.refused).toBe(true);
+  expect(pot.pictures[0]?.refusal).toBe('server');
+  expect(cup.refused).toBe(false);
 });

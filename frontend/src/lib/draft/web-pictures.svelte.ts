@@ -1,11 +1,11 @@
 import type { Api } from '../api/api';
-import { asProblem } from '../api/problem';
+import { type Problem, asProblem } from '../api/problem';
 
 /** A picture that the server is fetching, or could not fetch. */
 export class WebPicture {
   readonly url: string;
   /** Null: on its way. */
-  problem = $state<string | null>(null);
+  problem = $state.raw<Problem | null>(null);
   readonly stop = new AbortController();
 
   constructor(url: string) {
@@ -22,12 +22,20 @@ export class WebPicture {
 /** Pictures given by their addresses; they join the others as files when they have come. */
 export class WebPictures {
   pending = $state<WebPicture[]>([]);
+  /** Whether addresses are being typed, and what; the field moves when the first picture comes. */
+  asking = $state(false);
+  typed = $state('');
   readonly #api: Api;
   readonly #onfile: (file: File) => void;
 
   constructor(api: Api, onfile: (file: File) => void) {
     this.#api = api;
     this.#onfile = onfile;
+  }
+
+  /** How many are on their way. */
+  get fetching(): number {
+    return this.pending.filter((one) => one.problem === null).length;
   }
 
   add(urls: readonly string[]): void {
@@ -47,7 +55,7 @@ export class WebPictures {
       this.remove(picture);
       this.#onfile(file);
     } catch (error) {
-      if (!picture.stop.signal.aborted) picture.problem = asProblem(error).message;
+      if (!picture.stop.signal.aborted) picture.problem = asProblem(error);
     }
   }
 

@@ -1,11 +1,11 @@
 import type { Api, JobQuery } from '../api/api';
 import { type Problem, asProblem } from '../api/problem';
-import type { JobSummary } from '../api/types';
+import type { ListedJob } from '../api/types';
 
 /** The list of jobs as far as it was asked for. */
 export class JobPages {
   /** Null until the first answer. */
-  jobs = $state.raw<JobSummary[] | null>(null);
+  jobs = $state.raw<ListedJob[] | null>(null);
   next = $state.raw<string | null>(null);
   problem = $state.raw<Problem | null>(null);
   readonly #api: Api;
@@ -46,7 +46,7 @@ export class JobPages {
     });
   }
 
-  async star(job: JobSummary): Promise<void> {
+  async star(job: ListedJob): Promise<void> {
     await this.#try(async () => {
       this.#changes += 1;
       const { starred } = await this.#api.update(job.id, { starred: !job.starred });
@@ -55,7 +55,7 @@ export class JobPages {
   }
 
   /** @returns Whether it is gone. */
-  async remove(job: JobSummary): Promise<boolean> {
+  async remove(job: ListedJob): Promise<boolean> {
     await this.#try(async () => {
       this.#changes += 1;
       await this.#api.remove(job.id);

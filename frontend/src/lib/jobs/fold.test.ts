@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Item, Job, JobSummary } from '../api/types';
 import type { Check } from './checks.svelte';
-import { foldDelta, hasPreview, sortItems, tallyOf } from './fold';
+import {
+  foldDelta,
+  hasPreview,
+  isInDoubt,
+  isSettled,
+  resubmitUsd,
+  sortItems,
+  tallyOf,
+} from './fold';
 
 function item(index: number, over: Partial<Item> = {}): Item {
   return {
@@ -55,6 +63,15 @@ it('counts everything between the queue and the end as running', () => {
   expect(tallyOf(COUNTS)).toMatchObject({ done: 3, running: 3, waiting: 2, total: 3 });
 });
 
+it('offers a decision while a lost answer is searched for, and not while something is sent', () => {
+  const tried = (state: 'submitting' | 'uncertain'): Item['attempts'] =>
+    [{ state }] as Item['attempts'];
+  expect(isInDoubt(item(0, { state: 'submitting', attempts: tried('submitting') }))).toBe(false);
+  expect(isInDoubt(item(0, { state: 'submitting', attempts: tried('uncertain') }))).toBe(true);
+  expect(isInDoubt(item(0, { state: 'uncertain', attempts: tried('uncertain') }))).toBe(true);
+  expect(isInDoubt(item(0, { state: 'generating', attempts: tried('uncertain') }))).toBe(false);
+});
+
 const unchecked = (): undefined => undefined;
 
 it('sorts what prints badly or looks unlike the photo before the rest', () => {
@@ -105,5 +122,44 @@ describe('hasPreview', () => {
   it('leaves alone what only the provider has', () => {
     const elsewhere = { ...preview, sha256: null, provider_url: 'https://files.example/p.png' };
     expect(hasPreview(made(elsewhere), true)).toBe(false);
+  });
+});
+
+describe('resubmitUsd', () => {
+  const error = (details: object): Item['error'] => ({
+    code: 'provider_result_invalid',
+    message: 'No.',
+    details: { ...details },
+  });
+
+  it('is the price where a failed item is offered to be made again', () => {
+    expect(resubmitUsd(item(0, { state: 'failed', error: error({ resubmit_usd: 0.3 }) }))).toBe(
+      0.3,
+    );
+  });
+
+  it('is nothing where a retry is free, or while it runs', () => {
+    expect(resubmitUsd(item(0, { state: 'failed', error: error({}) }))).toBeNull();
+    expect(resubmitUsd(item(0, { state: 'failed', error: null }))).toBeNull();
+    const running = item(0, { state: 'finishing', error: error({ resubmit_usd: 0.3 }) });
+    expect(resubmitUsd(running)).toBeNull();
+  });
+});
+
+describe('isSettled', () => {
+  const none = { queued: 0, submitting: 0, generating: 0, finishing: 0, succeeded: 2, total: 3 };
+  const at = (state: Job['state'], counts: Partial<typeof COUNTS>): JobSummary =>
+    ({ state, counts: { ...COUNTS, ...none, ...counts } }) as JobSummary;
+
+  it('is not held up by what waits for a decision', () => {
+    expect(isSettled(at('running', { uncertain: 1 }))).toBe(true);
+    expect(isSettled(at('paused', { uncertain: 1 }))).toBe(true);
+    expect(isSettled(at('finished', { failed: 1 }))).toBe(true);
+  });
+
+  it('waits for what is still being made', () => {
+    expect(isSettled(at('running', { uncertain: 1, generating: 1 }))).toBe(false);
+    expect(isSettled(at('running', { uncertain: 1, queued: 1 }))).toBe(false);
+    expect(isSettled(at('draft', { uncertain: 0, queued: 2 }))).toBe(false);
   });
 });

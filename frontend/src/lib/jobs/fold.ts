@@ -12,6 +12,12 @@ export function foldDelta(known: Job, summary: JobSummary, changed: readonly Ite
 
 export const FINAL_STATES = ['succeeded', 'failed', 'cancelled'] as const;
 
+/** Whether a person may decide about it; also while its lost answer is searched for. */
+export function isInDoubt(item: Item): boolean {
+  if (item.state === 'submitting') return item.attempts.at(-1)?.state === 'uncertain';
+  return item.state === 'uncertain';
+}
+
 export function isFinal(item: Item): boolean {
   return (FINAL_STATES as readonly string[]).includes(item.state);
 }
@@ -19,6 +25,22 @@ export function isFinal(item: Item): boolean {
 /** Whether somebody is at it now. */
 export function isWorking(item: Item): boolean {
   return ['submitting', 'generating', 'finishing'].includes(item.state);
+}
+
+/** What making an item again costs that was paid for and is lost; null: that is not offered. */
+export function resubmitUsd(item: Item): number | null {
+  const usd = item.error?.details?.['resubmit_usd'];
+  return item.state === 'failed' && typeof usd === 'number' ? usd : null;
+}
+
+/**
+ * Whether nothing more is made: a finished job, or one that waits for somebody's decisions alone.
+ */
+export function isSettled(job: JobSummary): boolean {
+  if (job.state === 'finished') return true;
+  const { queued, submitting, generating, finishing, uncertain } = job.counts;
+  const open = queued + submitting + generating + finishing;
+  return job.state !== 'draft' && open === 0 && uncertain > 0;
 }
 
 export interface Tally {

@@ -54,6 +54,14 @@ export class JobWatch {
   retryItem = (index: number): Promise<void> =>
     this.#do(() => this.#api.controlItem(this.#id, index, 'retry'));
 
+  /** Makes several items again, one after the other; stops at the first that cannot be. */
+  async retryItems(indexes: readonly number[]): Promise<void> {
+    for (const index of indexes) {
+      await this.retryItem(index);
+      if (this.problem) return;
+    }
+  }
+
   resolve = (index: number, resolution: Resolution): Promise<void> =>
     this.#do(() => this.#api.resolve(this.#id, index, resolution));
 

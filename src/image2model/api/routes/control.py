@@ -59,5 +59,9 @@ async def resume_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOu
     responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
 )
 async def retry_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
-    """Queue all failed items again."""
+    """
+    Queue all failed items again.
+
+    Items that were made and paid for are fetched, never made and paid for again.
+    """
     return job_out(context, await control.retry_items(context, owner, JobId(job)))

@@ -1,21 +1,23 @@
 """Routes that send files: an item's pictures, its result, the model in other formats."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.auth import OwnerIn
 from image2model.api.downloads import (
     MEDIA_TYPES,
     Download,
+    keep_version,
     picture_download,
     send_artifact,
     send_model,
     send_preview,
     send_result_file,
+    thumbnail_download,
 )
 from image2model.api.params import ItemParam, JobParam, ViewParam
 from image2model.api.parts import ContextIn
@@ -26,8 +28,19 @@ from image2model.core.ids import JobId
 from image2model.geometry.conversion import FORMATS
 from image2model.jobs import download
 from image2model.jobs.sprite import SPRITE_NAME, find_sprite
+from image2model.jobs.thumbnail import THUMBNAIL_NAME, ThumbnailSize, find_thumbnail
 from image2model.ports.dispatcher import ItemRef
 from image2model.wire.adjust import AdjustIn
+
+Version = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="Any word that you change when the item has been made again; with it browsers "
+        "keep the answer and do not ask again.",
+        examples=["2-5d0c1a7e93b2"],
+    ),
+]
 
 
 class ModelIn(AdjustIn):
@@ -38,6 +51,13 @@ class ModelIn(AdjustIn):
         description="Fetch what only the provider has instead of redirecting there: for pages "
         "that may not read other sites.",
         examples=[False],
+    )
+    v: str | None = Field(
+        None,
+        max_length=64,
+        description="Any word that you change when the item has been made again; with it browsers "
+        "keep the answer and do not ask again.",
+        examples=["2-5d0c1a7e93b2"],
     )
 
 
@@ -92,6 +112,37 @@ async def get_view(
     picture = await download.find_picture(context, owner, ref, View(view))
     sent = picture_download(picture, name=f"{n}-{view}")
     return await send_artifact(context, request, picture.artifact, sent)
+
+
+async def get_thumbnail(
+    *,
+    job: JobParam,
+    n: ItemParam,
+    view: ViewParam,
+    size_px: Annotated[
+        Literal[160, 480],
+        BeforeValidator(int),
+        Query(description="The most pixels of its longer side.", examples=[160]),
+    ] = 480,
+    v: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="The version, as `thumb_url` has it; with it browsers keep the answer "
+            "and do not ask again.",
+            examples=["5d0c1a7e93b2f846"],
+        ),
+    ] = None,
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
+) -> Response:
+    """Return a small rendition of a picture, made when it is first asked for."""
+    ref = ItemRef(JobId(job), n)
+    size = ThumbnailSize(size_px)
+    thumbnail = await find_thumbnail(context, owner, ref, View(view), size_px=size)
+    sent = thumbnail_download(thumbnail, asked=v)
+    return await send_artifact(context, request, thumbnail.artifact, sent)
 
 
 async def get_file(
@@ -151,19 +202,31 @@ async def get_model(
         format_name,
         asked=asked.asked(),
     )
-    return await send_model(context, request, model, through=asked.through)
+    return keep_version(await send_model(context, request, model, through=asked.through), asked.v)
 
 
 async def get_preview(
-    *, job: JobParam, n: ItemParam, request: Request, context: ContextIn, owner: OwnerIn
+    *,
+    job: JobParam,
+    n: ItemParam,
+    v: Version = None,
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
 ) -> Response:
     """Return a picture of the model; one that only its provider has is fetched for you."""
     file = await download.find_preview(context, owner, ItemRef(JobId(job), n))
-    return await send_preview(context, request, file)
+    return keep_version(await send_preview(context, request, file), v)
 
 
 async def get_sprite(
-    *, job: JobParam, n: ItemParam, request: Request, context: ContextIn, owner: OwnerIn
+    *,
+    job: JobParam,
+    n: ItemParam,
+    v: Version = None,
+    request: Request,
+    context: ContextIn,
+    owner: OwnerIn,
 ) -> Response:
     """
     Return the model from all around as one picture of many, for cards that turn.
@@ -174,7 +237,7 @@ async def get_sprite(
     """
     artifact = await find_sprite(context, owner, ItemRef(JobId(job), n))
     sent = Download(name=SPRITE_NAME, media_type="image/webp", etag=artifact, inline=True)
-    return await send_artifact(context, request, artifact, sent)
+    return keep_version(await send_artifact(context, request, artifact, sent), v)
 
 
 def _add(
@@ -199,6 +262,19 @@ _add(
     operation_id="getView",
     summary="Look at a picture of an item",
     responses=_answers(_PICTURES, errors.ViewNotFound),
+)
+_add(
+    f"/views/{{view}}/{THUMBNAIL_NAME}",
+    get_thumbnail,
+    operation_id="getThumbnail",
+    summary="Look at a picture of an item, small",
+    responses=_answers(
+        ["image/webp"],
+        errors.ViewNotFound,
+        errors.StorageFull,
+        errors.ComputeCrashed,
+        errors.ComputeTimedOut,
+    ),
 )
 _add(
     "/files/{name}",

@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import Response
 
 from image2model.api.answers import problems
 from image2model.api.auth import find_caller
+from image2model.api.packing import send_json
 from image2model.api.parts import ContextIn
 from image2model.api.translate import estimate_out, generator_out
 from image2model.core import errors
@@ -20,23 +22,26 @@ router = APIRouter(tags=["generators"], dependencies=[Depends(find_caller)])
     "/generators",
     operation_id="listGenerators",
     summary="List the generators",
+    response_model=GeneratorList,
     response_description="The generators, the default one first.",
     responses=problems(),
 )
-async def list_generators(context: ContextIn) -> GeneratorList:
+async def list_generators(request: Request, context: ContextIn) -> Response:
     """Return what can make models here, with options, prices and typical times."""
     catalogue = context.catalogue
-    return GeneratorList(
+    found = GeneratorList(
         generators=[
             generator_out(card, default=card.id == catalogue.default) for card in catalogue.cards()
         ]
     )
+    return send_json(request, found)
 
 
 @router.get(
     "/generators/{generator:path}",
     operation_id="getGenerator",
     summary="Read about one generator",
+    response_model=GeneratorOut,
     response_description="The generator.",
     responses=problems(errors.GeneratorNotFound),
 )
@@ -44,11 +49,12 @@ async def get_generator(
     generator: Annotated[
         str, Path(description="The generator's id, slashes and all.", examples=["local/puff"])
     ],
+    request: Request,
     context: ContextIn,
-) -> GeneratorOut:
+) -> Response:
     """Return one generator's options, price and typical time."""
     card = context.catalogue.card(GeneratorId(generator))
-    return generator_out(card, default=card.id == context.catalogue.default)
+    return send_json(request, generator_out(card, default=card.id == context.catalogue.default))
 
 
 @router.post(

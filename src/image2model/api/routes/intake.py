@@ -7,6 +7,7 @@ from image2model.api.answers import PICTURE, problems
 from image2model.api.auth import count_fetch, find_caller
 from image2model.api.downloads import content_disposition
 from image2model.api.job_form import read_sheet_part
+from image2model.api.packing import send_json
 from image2model.api.parts import ContextIn
 from image2model.api.raw_upload import SHEET_BODY, read_raw
 from image2model.api.translate import limits_out, sheet_out
@@ -31,12 +32,13 @@ _FETCHED = {
     "/limits",
     operation_id="getLimits",
     summary="Tell what is taken",
+    response_model=LimitsOut,
     response_description="The limits.",
     responses=problems(),
 )
-async def get_limits(context: ContextIn) -> LimitsOut:
+async def get_limits(request: Request, context: ContextIn) -> Response:
     """Return how many pictures a job may have, how large, and of which types."""
-    return limits_out(context.rules)
+    return send_json(request, limits_out(context.rules))
 
 
 @router.post(

@@ -39,20 +39,30 @@ async def cancel_item(job: JobParam, n: ItemParam, context: ContextIn, owner: Ow
     responses=_PROBLEMS,
 )
 async def retry_item(job: JobParam, n: ItemParam, context: ContextIn, owner: OwnerIn) -> JobOut:
-    """Queue a failed or cancelled item again; what was paid for already is not made twice."""
+    """
+    Queue a failed or cancelled item again.
+
+    An item that was made and paid for is fetched, never made and paid for again.
+    """
     return job_out(context, await control.retry_items(context, owner, JobId(job), [n]))
 
 
 @router.post(
     "/resolve",
     operation_id="resolveItem",
-    summary="Decide about an uncertain item",
+    summary="Decide about an uncertain item, or make a lost one again",
     response_description="The job with the item queued or failed.",
     responses=_PROBLEMS,
 )
 async def resolve_item(
     job: JobParam, n: ItemParam, wanted: ResolveIn, context: ContextIn, owner: OwnerIn
 ) -> JobOut:
-    """Say what to do with an item of which nobody knows whether its provider accepted it."""
+    """
+    Say what to do with an item of which nobody knows whether its provider accepted it.
+
+    It is uncertain; or its lost answer is still searched for: then it is submitting, and its
+    latest attempt is uncertain. An item that failed with `error.details.resubmit_usd` was paid for
+    and is lost. It can be submitted again as well, and is paid for again: about as much as that.
+    """
     ref, resolution = ItemRef(JobId(job), n), Resolution(wanted.resolution)
     return job_out(context, await control.resolve_item(context, owner, ref, resolution))

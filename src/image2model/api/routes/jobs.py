@@ -10,7 +10,7 @@ from image2model.api.auth import CallerIn, OwnerIn, count_job
 from image2model.api.job_form import read_draft, read_job_form
 from image2model.api.params import Cursor, IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
-from image2model.api.translate import job_delta, job_out, job_summary, job_url
+from image2model.api.translate import job_delta, job_out, job_url, listed_job
 from image2model.core import errors
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId
@@ -142,7 +142,7 @@ async def list_jobs(
         limit=limit,
     )
     page = await watch.list_jobs(context, query)
-    return JobList(jobs=[job_summary(context, job) for job in page.jobs], next=page.next)
+    return JobList(jobs=[listed_job(context, job) for job in page.jobs], next=page.next)
 
 
 @router.get(
@@ -210,11 +210,15 @@ async def update_job(job: JobParam, patch: JobPatch, context: ContextIn, owner: 
     """
     Change what is given and leave the rest.
 
-    A star keeps a job beyond its retention. Results of the policy `links` are copied first.
+    A star keeps a job beyond its retention. Results of the policy `links` are copied first. The
+    budget of a started job may be changed too; what was left for want of it is made by a retry.
     """
     job_id = JobId(job)
     change = _draft_change(patch)
-    if change != submit.DraftChange():
+    is_budget_alone = change == submit.DraftChange(budget_usd=change.budget_usd)
+    if change.budget_usd is not None and is_budget_alone:
+        await control.set_budget(context, owner, job_id, change.budget_usd)
+    elif change != submit.DraftChange():
         await submit.change_draft(context, owner, job_id, change)
     changed = await control.update_job(
         context, owner, job_id, name=patch.name, starred=patch.starred

@@ -3,11 +3,12 @@
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 
 from image2model.api.errors import DOCS_PATH
 from image2model.api.openapi import OPENAPI_PATH, document_text
+from image2model.api.packing import send_packed
 from image2model.api.reference import PAGE_POLICY, reference_page
 from image2model.api.translate import PREFIX
 
@@ -26,12 +27,13 @@ async def index() -> dict[str, Any]:
 
 
 @router.get(OPENAPI_PATH)
-async def openapi() -> Response:
+async def openapi(request: Request) -> Response:
     """Return the OpenAPI document."""
-    return Response(document_text(), media_type="application/json")
+    return send_packed(request, document_text().encode(), "application/json")
 
 
 @router.get(DOCS_PATH)
-async def reference() -> HTMLResponse:
+async def reference(request: Request) -> Response:
     """Return the reference for people."""
-    return HTMLResponse(reference_page(), headers={"Content-Security-Policy": PAGE_POLICY})
+    page = reference_page().encode()
+    return send_packed(request, page, "text/html; charset=utf-8", policy=PAGE_POLICY)

@@ -106,6 +106,8 @@ def _transport_options(url: str, *, visible_s: float) -> dict[str, Any]:
             "socket_keepalive": True,
             "health_check_interval": 5,
             "max_connections": 100,
+            # One list for each queue, not one for each of ten priorities, of which we have none.
+            "priority_steps": [0],
         }
     if scheme == "sentinel":
         query = parse_qs(urlsplit(url.rpartition(";")[2]).query)

@@ -107,7 +107,10 @@ class CeleryDispatcher:
     def _note_away(self, error: BaseException) -> None:
         # Said once: it is tried every few seconds.
         if not self._is_away:
-            _log.warning("the broker does not answer, items wait until it does: %s", error)
+            _log.warning(
+                "the broker of IMAGE2MODEL_QUEUE_URL does not answer, items wait until it does: %s",
+                error,
+            )
             self._is_away = True
 
     def _note_back(self) -> None:

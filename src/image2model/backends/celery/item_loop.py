@@ -1,7 +1,6 @@
 """The event loop that all items of a worker process share."""
 
 import os
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanag
 import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from image2model.core.platform import has_uvloop
 from image2model.ports.dispatcher import ItemRef
 
 _PAUSE_WHEN_STOPPED_S = 1.0
@@ -54,7 +54,7 @@ class ItemLoop:
     def _start(self) -> None:
         stack = ExitStack()
         with stack:
-            options = {"use_uvloop": sys.platform != "win32"}
+            options = {"use_uvloop": has_uvloop()}
             portal = stack.enter_context(start_blocking_portal("asyncio", options, name="items"))
             opening = portal.wrap_async_context_manager(_open_runs(self._open_runner))
             self._runs = stack.enter_context(opening)

@@ -54,8 +54,16 @@ class FolderArtifactStore:
     path: there is no such file, and storing under it is a `ValueError`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, where: str | None = None) -> None:
+        """
+        Keep files in *folder*.
+
+        Args:
+            folder: Where they are.
+            where: What errors call it, with the setting that it comes from; None: its path.
+        """
         self._folder = folder
+        self._where = where or str(folder)
         self._incoming = folder / "incoming"
         self._threads = anyio.CapacityLimiter(THREADS)
 
@@ -146,7 +154,7 @@ class FolderArtifactStore:
         """
         if await self._in_thread(self._probe) != PROBE:
             raise StorageUnavailable(
-                where=str(self._folder), reason="a file reads back other than it was written"
+                where=self._where, reason="a file reads back other than it was written"
             )
 
     async def remove_leftovers(self, *, older_than_s: float) -> int:
@@ -181,7 +189,7 @@ class FolderArtifactStore:
         return size
 
     async def _in_thread(self, work: Callable[[*Args], T], *args: *Args) -> T:
-        with storage_errors(self._folder):
+        with storage_errors(self._where):
             return await anyio.to_thread.run_sync(work, *args, limiter=self._threads)
 
     def _path(self, artifact: ArtifactId) -> Path:

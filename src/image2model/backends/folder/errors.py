@@ -3,7 +3,6 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from image2model.core.errors import StorageFull, StorageUnavailable
 
@@ -12,9 +11,9 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
+def storage_errors(where: str) -> Iterator[None]:
     """
-    Report errors of the file system as errors of the store over *folder*.
+    Report errors of the file system as errors of the store *where*.
 
     Raises:
         StorageFull: No space is left there.
@@ -24,6 +23,6 @@ def storage_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise StorageFull(where=str(folder)) from error
+            raise StorageFull(where=where) from error
         reason = error.strerror or type(error).__name__
-        raise StorageUnavailable(where=str(folder), reason=reason) from error
+        raise StorageUnavailable(where=where, reason=reason) from error

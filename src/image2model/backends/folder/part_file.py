@@ -71,7 +71,8 @@ class PartFile:
 
 
 def _create(path: Path) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    # Windows would write line ends of its own into what is not opened as binary.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         return os.open(path, flags, mode=0o600)
     except FileNotFoundError:
@@ -90,6 +91,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows opens no folders, and its file systems keep a journal of names.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

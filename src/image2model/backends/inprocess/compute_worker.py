@@ -11,7 +11,6 @@ import faulthandler
 import os
 import pickle
 import queue
-import resource
 import signal
 import struct
 import sys
@@ -63,7 +62,8 @@ def main() -> None:
     _compute_with_one_thread()
     calls, answers = _take_streams()
     sys.path[:], memory_limit_bytes, niceness = _load(receive(calls))
-    os.nice(niceness)
+    if hasattr(os, "nice"):  # Not on Windows.
+        os.nice(niceness)
     if memory_limit_bytes is not None:
         _limit_memory(memory_limit_bytes)
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -129,10 +129,16 @@ def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _limit_memory(limit_bytes: int) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard != resource.RLIM_INFINITY:
-        limit_bytes = min(limit_bytes, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ModuleNotFoundError:
+        return
+    # Refused on macOS, where a process may then have as much as the machine gives it.
+    with suppress(ValueError, OSError, AttributeError):
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard != resource.RLIM_INFINITY:
+            limit_bytes = min(limit_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
 def _compute_with_one_thread() -> None:

@@ -40,17 +40,23 @@ class ObjectArtifactStore:
     Credentials come from where the clouds' own tools take them: `AWS_ACCESS_KEY_ID`,
     `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `GOOGLE_APPLICATION_CREDENTIALS`,
     `AZURE_STORAGE_ACCOUNT_NAME`, `AZURE_STORAGE_ACCOUNT_KEY`, and from the roles of machines.
-
-    Args:
-        url: Such as `s3://bucket/prefix`.
-        endpoint_url: Where a store lives that speaks S3's protocol; None: at Amazon.
-
-    Raises:
-        InvalidSetting: It names no bucket.
     """
 
-    def __init__(self, url: str, *, endpoint_url: str | None = None) -> None:
-        self._where = url
+    def __init__(
+        self, url: str, *, endpoint_url: str | None = None, where: str | None = None
+    ) -> None:
+        """
+        Keep objects below *url*.
+
+        Args:
+            url: Such as `s3://bucket/prefix`.
+            endpoint_url: Where a store lives that speaks S3's protocol; None: at Amazon.
+            where: What errors call it, with the setting that it comes from; None: *url*.
+
+        Raises:
+            InvalidSetting: It names no bucket.
+        """
+        self._where = where or url
         self._store = _open(url, endpoint_url)
 
     async def put(
@@ -222,7 +228,7 @@ def _open(url: str, endpoint_url: str | None) -> ObjectStore:
     except (StorageUnavailable, ValueError, TypeError) as error:
         raise InvalidSetting(
             setting="IMAGE2MODEL_STORAGE_URL",
-            reason=f"{error} Write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX.",
+            reason=f"{error}. Write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX.",
         ) from error
 
 

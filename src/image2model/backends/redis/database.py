@@ -23,7 +23,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from image2model.backends.redis import keys
 from image2model.backends.redis.change import Change, Committed, usd_of
-from image2model.backends.redis.connect import connect
+from image2model.backends.redis.connect import connect, wrong_part
 from image2model.backends.redis.scripts import read_script
 from image2model.core.errors import BudgetExceeded, DatabaseUnavailable
 from image2model.core.ids import ArtifactId, JobId, new_hex_id
@@ -221,9 +221,9 @@ class RedisDatabase:
                     answer = await send()
             except _PASSING as error:
                 if isinstance(error, AuthenticationError) or not self._may_wait(error):
-                    raise DatabaseUnavailable(reason=_reason(error)) from error
+                    raise _unavailable(error) from error
             except RedisError as error:
-                raise DatabaseUnavailable(reason=_reason(error)) from error
+                raise _unavailable(error) from error
             else:
                 if self._away_since_s is not None:
                     _log.warning("the database answers again")
@@ -263,5 +263,6 @@ def pairs(flat: Sequence[str]) -> dict[str, int]:
     return {flat[place]: int(flat[place + 1]) for place in range(0, len(flat), 2)}
 
 
-def _reason(error: RedisError) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+def _unavailable(error: RedisError) -> DatabaseUnavailable:
+    reason = str(error).rstrip(".") or type(error).__name__
+    return DatabaseUnavailable(reason=reason, wrong=wrong_part(error))

@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
+from redis.exceptions import NoPermissionError
+
 from image2model.backends.redis.database import RedisDatabase
+from image2model.core.errors import DatabaseUnavailable
+
+_UNKNOWN = (
+    "Whether it keeps jobs over a restart cannot be told: its user may not run INFO. Grant the "
+    "right (ACL SETUSER … +info), or look yourself: `appendonly` must be `yes` and "
+    "`maxmemory-policy` `noeviction`."
+)
 
 
 async def find_weaknesses(database: RedisDatabase) -> Sequence[str]:
@@ -12,8 +21,13 @@ async def find_weaknesses(database: RedisDatabase) -> Sequence[str]:
     Raises:
         DatabaseUnavailable: The server does not answer.
     """
-    # Servers of providers forbid CONFIG, but not this.
-    facts = await database.run("INFO", "everything")
+    # Servers of providers forbid CONFIG, but seldom this.
+    try:
+        facts = await database.run("INFO", "everything")
+    except DatabaseUnavailable as error:
+        if not isinstance(error.__cause__, NoPermissionError):
+            raise
+        return [_UNKNOWN]
     weaknesses = []
     if not int(facts["aof_enabled"]):
         weaknesses.append(

@@ -12,14 +12,16 @@ from image2model.backends.redis.codec import read_record
 from image2model.backends.redis.database import RedisDatabase
 from image2model.backends.redis.found import find_job
 from image2model.backends.redis.listing import read_jobs, read_lines
-from image2model.backends.redis.writes import delete_whole, forget_line, write_whole
+from image2model.backends.redis.writes import delete_whole, forget_line, write_ledger, write_whole
 from image2model.core.errors import IdempotencyKeyReused
 from image2model.core.ids import ArtifactId, JobId, OwnerId
-from image2model.core.job import Item, Job
+from image2model.core.job import Item, Job, Problem
 from image2model.core.rules import may_have_cost
 from image2model.core.states import JobState
-from image2model.jobs.records import adding
+from image2model.jobs.records import adding, control
 from image2model.jobs.records.document import JobRecord
+from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import Resolution
 
 _T = TypeVar("_T")
 
@@ -63,6 +65,31 @@ async def edit_job(
             return Edited(_whole(after), answer, gone)
 
     return await database.unopposed(attempt)
+
+
+async def resolve_item(
+    database: RedisDatabase, ref: ItemRef, resolution: Resolution, *, problem: Problem
+) -> None:
+    """Queue an item that is or may be paid for again, or fail it."""
+
+    async def attempt() -> None:
+        async with database.locked(ref.job) as lock:
+            found = await find_job(database, ref.job)
+            after = found.record()
+            record = after.record(ref.index)
+            attempts = record.item.attempts
+            closed = control.resolve_item(
+                after, ref.index, resolution, problem=problem, attempts=attempts, now=found.now
+            )
+            change = Change(locks=lock)
+            if closed is not None:
+                record.item = replace(record.item, attempts=(*attempts[:-1], closed))
+                for line in await read_lines(database, [closed.submit_key]):
+                    write_ledger(change, line, replace(line, attempt=closed), has_job=True)
+            write_whole(change, found.record(), after)
+            await database.commit(change)
+
+    await database.unopposed(attempt)
 
 
 async def add_job(database: RedisDatabase, job: Job, *, reuse: bool) -> Job:

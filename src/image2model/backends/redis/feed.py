@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from image2model.backends.redis.connect import connect
+from image2model.backends.redis.connect import connect, wrong_part
 from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.feed import ChangeFeed, Watch
 
@@ -39,8 +39,9 @@ class RedisChangeFeed:
     watchers are woken, for nobody knows what they have missed.
     """
 
-    def __init__(self, client: Redis, *, local: ChangeFeed) -> None:
+    def __init__(self, client: Redis, *, local: ChangeFeed, setting: str) -> None:
         self._client = client
+        self._setting = setting
         self._local = local
         self._sender = new_hex_id()
         self._watched: Counter[JobId] = Counter()
@@ -104,7 +105,12 @@ class RedisChangeFeed:
                     self.is_connected = anyio.Event()
                     pause_s = _FIRST_PAUSE_S
                 if not self._is_late:
-                    _log.warning("changes made by other processes come late: %s", error)
+                    _log.warning(
+                        "changes made by other processes come late: %s; check the %s in %s",
+                        str(error).rstrip("."),
+                        wrong_part(error) or "Redis",
+                        self._setting,
+                    )
                     self._is_late = True
             await anyio.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
@@ -147,7 +153,7 @@ async def open_redis_feed(
         InvalidSetting: *url* is no URL of a Redis.
     """
     client = connect(url, setting=setting, connections=2)
-    feed = RedisChangeFeed(client, local=local)
+    feed = RedisChangeFeed(client, local=local, setting=setting)
     failure: Exception | None = None
     try:
         async with anyio.create_task_group() as tasks:

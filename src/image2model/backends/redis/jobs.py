@@ -1,7 +1,9 @@
 """A `JobStore` in Redis."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 
 from image2model.backends.redis import editing, keys, listing, work
@@ -9,7 +11,7 @@ from image2model.backends.redis.change import Change
 from image2model.backends.redis.codec import Turn, read_turn, write_turn
 from image2model.backends.redis.database import RedisDatabase
 from image2model.backends.redis.found import find_job
-from image2model.core.errors import JobNotFound
+from image2model.core.errors import JobNotFound, JsonValue
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
 from image2model.core.states import JobState
@@ -90,6 +92,14 @@ class RedisJobStore:
             control.update_job(record, name=name, starred=starred, now=now)
 
         return (await editing.edit_job(self._database, job, edit)).job
+
+    async def set_budget(self, job: JobId, budget_usd: Decimal | None) -> None:
+        """Change the most that a job may cost."""
+
+        def edit(record: JobRecord, now: datetime) -> None:
+            control.set_budget(record, budget_usd, now=now)
+
+        await editing.edit_job(self._database, job, edit)
 
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
         """Remove a job and all about it; the ledger stays."""
@@ -195,18 +205,16 @@ class RedisJobStore:
         return (await editing.edit_job(self._database, job, edit)).answer
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
+        """Queue an item in doubt, or one to be paid for again, or fail it."""
+        await editing.resolve_item(self._database, ref, resolution, problem=problem)
+
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
+        """Fail queued items of a job."""
 
         def edit(record: JobRecord, now: datetime) -> None:
-            control.resolve_item(record, ref.index, resolution, problem=problem, now=now)
-
-        await editing.edit_job(self._database, ref.job, edit)
-
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
-        """Fail every queued item of a job."""
-
-        def edit(record: JobRecord, now: datetime) -> None:
-            control.stop_job(record, problem=problem, now=now)
+            control.stop_job(record, indexes, problem=problem, now=now)
 
         await editing.edit_job(self._database, job, edit)
 
@@ -275,7 +283,7 @@ class RedisJobStore:
         return await listing.expired_jobs(self._database, draft_life_s=draft_life_s, limit=limit)
 
     async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
-        """Remember what is made of a file of a result, if a result still has it."""
+        """Remember what is made of a picture or a file of a result, if an item still has it."""
 
         async def attempt() -> bool:
             named = await self._database.run("HGET", keys.NAMED, source)
@@ -311,6 +319,17 @@ class RedisJobStore:
             return True
 
         return await self._database.unopposed(attempt)
+
+    async def keep_fact(self, name: str, value: JsonValue) -> None:
+        """Keep a small fact in place of what was there."""
+        change = Change()
+        change.run("HSET", keys.FACTS, name, json.dumps(value))
+        await self._database.commit(change)
+
+    async def find_fact(self, name: str) -> JsonValue | None:
+        """Read a small fact; None: it is not known."""
+        text = await self._database.run("HGET", keys.FACTS, name)
+        return None if text is None else json.loads(text)
 
     async def check(self) -> None:
         """Write and read, to say whether the store works."""

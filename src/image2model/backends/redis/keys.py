@@ -18,6 +18,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `ledger`, `ledger:OWNER` | sorted sets of submit keys, by when they were started |
 | `named`, `sources`, `made-of:ARTIFACT` | how often a file is named; what is made of which |
 | `turns` | hash: whose turn it is at duties that one process does |
+| `facts` | hash: what was learnt about providers |
 | `sessions`, `session-owners`, `api-keys` | sorted set by their end; hashes |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
@@ -38,6 +39,7 @@ LEDGER = f"{PREFIX}ledger"
 NAMED = f"{PREFIX}named"
 SOURCES = f"{PREFIX}sources"
 MADE_OF = f"{PREFIX}made-of:"
+FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
 CHECKS = f"{PREFIX}checks"
 SESSIONS = f"{PREFIX}sessions"

@@ -99,7 +99,10 @@ async def write_step(database: RedisDatabase, claim: Claim, step: Step) -> Claim
     found = await _held(database, ref, claim.worker, claim.fence)
     if found is None or found.items[ref.index].item.state is not claim.item.state:
         raise LeaseLost(job=ref.job, index=ref.index)
+    if not step.may_be_taken(found.job.state):
+        raise LeaseLost(job=ref.job, index=ref.index)
     before = found.items[ref.index]
+    step = step.unless_cancelled(cancel_requested=before.item.cancel_requested)
     after = replace(before)
     change = _item_change(found, ref)
     await _write_attempt(database, change, found, after, step)
@@ -162,8 +165,11 @@ async def _each(
             for _ in range(min(_AT_ONCE, len(waiting))):
                 tasks.start_soon(work)
     except* DatabaseUnavailable as errors:
-        reason = "; ".join({str(error) for error in errors.exceptions})
-        raise DatabaseUnavailable(reason=reason) from errors
+        # They all met the same trouble.
+        first = errors.exceptions[0]
+        assert isinstance(first, DatabaseUnavailable)
+        reason, wrong = first.details["reason"], first.details.get("wrong", "")
+        raise DatabaseUnavailable(reason=reason, wrong=wrong) from errors
 
 
 async def _held(

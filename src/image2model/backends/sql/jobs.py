@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from image2model.backends.sql import (
     jobs_add,
@@ -14,6 +15,7 @@ from image2model.backends.sql import (
     jobs_step,
 )
 from image2model.backends.sql.transaction import Database
+from image2model.core.errors import JsonValue
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
 from image2model.ports.dispatcher import ItemRef
@@ -79,6 +81,10 @@ class SqlJobStore:
         """Change a job's name or star."""
         return await self._database.write(jobs_control.update_job, job, name=name, starred=starred)
 
+    async def set_budget(self, job: JobId, budget_usd: Decimal | None) -> None:
+        """Change the most that a job may cost."""
+        await self._database.write(jobs_control.set_budget, job, budget_usd)
+
     async def delete_job(self, job: JobId) -> Sequence[ArtifactId]:
         """Remove a job and all about it; the ledger stays."""
         return await self._database.write(jobs_keep.delete_job, job)
@@ -140,12 +146,14 @@ class SqlJobStore:
         return await self._database.write(jobs_control.resume_job, job)
 
     async def resolve_item(self, ref: ItemRef, resolution: Resolution, *, problem: Problem) -> None:
-        """Queue an uncertain item again, or fail it."""
+        """Queue an item in doubt, or one to be paid for again, or fail it."""
         await self._database.write(jobs_control.resolve_item, ref, resolution, problem=problem)
 
-    async def stop_job(self, job: JobId, *, problem: Problem) -> None:
-        """Fail every queued item of a job."""
-        await self._database.write(jobs_control.stop_job, job, problem=problem)
+    async def stop_job(
+        self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
+    ) -> None:
+        """Fail queued items of a job."""
+        await self._database.write(jobs_control.stop_job, job, indexes, problem=problem)
 
     # --- work -------------------------------------------------------------------------------
 
@@ -220,6 +228,14 @@ class SqlJobStore:
         return await self._database.write(
             jobs_leases.take_turn, duty, worker=worker, lease_s=lease_s
         )
+
+    async def keep_fact(self, name: str, value: JsonValue) -> None:
+        """Keep a small fact in place of what was there."""
+        await self._database.write(jobs_keep.keep_fact, name, value)
+
+    async def find_fact(self, name: str) -> JsonValue | None:
+        """Read a small fact; None: it is not known."""
+        return await self._database.read(jobs_keep.find_fact, name)
 
     async def check(self) -> None:
         """Write and read, to say whether the store works."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.jobs_keep import orphans
+from image2model.backends.sql.jobs_keep import orphans, with_derived
 from image2model.backends.sql.jobs_locked import LockedJob, lock_job
 from image2model.backends.sql.jobs_read import read_job
 from image2model.backends.sql.rows import (
@@ -46,7 +46,7 @@ def put_picture(
     replaced = tx.run(before).scalars().all()
     tx.run(sa.insert(pictures), picture_values(picture, item_id=item_id))
     job.touch()
-    return orphans(tx, replaced)
+    return with_derived(tx, orphans(tx, replaced))
 
 
 def _item_for_picture(tx: Transaction, job: LockedJob, ref: ItemRef, name: str | None) -> str:
@@ -84,7 +84,7 @@ def remove_item(tx: Transaction, ref: ItemRef) -> Sequence[ArtifactId]:
     later = [row for row in rows if row.place > ref.index]
     _place(tx, job, later, [row.place - 1 for row in later])
     job.touch()
-    return orphans(tx, seen)
+    return with_derived(tx, orphans(tx, seen))
 
 
 def move_item(tx: Transaction, ref: ItemRef, *, to: int) -> None:

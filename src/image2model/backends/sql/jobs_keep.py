@@ -5,20 +5,21 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import lock_owner, lock_rows
+from image2model.backends.sql.dialect import add_if_absent, lock_owner, lock_rows
 from image2model.backends.sql.jobs_locked import lock_job, try_lock_job
 from image2model.backends.sql.jobs_step import replace_files
 from image2model.backends.sql.rows import to_seconds
 from image2model.backends.sql.tables import (
     attempts,
     derived_files,
+    facts,
     items,
     jobs,
     pictures,
     result_files,
 )
 from image2model.backends.sql.transaction import Transaction
-from image2model.core.errors import WrongState
+from image2model.core.errors import JsonValue, WrongState
 from image2model.core.ids import ArtifactId, JobId
 from image2model.core.job import Result
 from image2model.core.rules import ENDED_ATTEMPTS
@@ -73,7 +74,7 @@ def delete_job(tx: Transaction, job: JobId) -> Sequence[ArtifactId]:
         )
     )
     tx.run(sa.delete(jobs).where(jobs.c.id == job))
-    return _with_derived(tx, orphans(tx, named))
+    return with_derived(tx, orphans(tx, named))
 
 
 def replace_result(tx: Transaction, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
@@ -89,7 +90,7 @@ def replace_result(tx: Transaction, ref: ItemRef, result: Result) -> Sequence[Ar
     replace_files(tx, item, result)
     locked.change([item], {"facts": dict(result.facts)})
     locked.touch()
-    return _with_derived(tx, orphans(tx, named))
+    return with_derived(tx, orphans(tx, named))
 
 
 def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId]:
@@ -102,7 +103,12 @@ def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId
             statement = sa.select(table.c.artifact).where(table.c.artifact.in_(some))
             named.update(tx.run(statement).scalars())
         # A row can outlive its source where one was written while the other went.
-        alive = sa.exists().where(result_files.c.artifact == derived_files.c.source)
+        alive = sa.or_(
+            *(
+                sa.exists().where(table.c.artifact == derived_files.c.source)
+                for table in (pictures, result_files)
+            )
+        )
         statement = sa.select(derived_files.c.artifact).where(
             derived_files.c.artifact.in_(some), alive
         )
@@ -111,11 +117,14 @@ def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId
 
 
 def add_derived(tx: Transaction, source: ArtifactId, artifact: ArtifactId) -> bool:
-    """Remember what is made of a file of a result, if there still is one that has it."""
-    alive = sa.select(result_files.c.artifact).where(result_files.c.artifact == source)
-    # Neither may the source go now, nor another transaction add the same.
-    lock_rows(tx.connection, alive)
-    if tx.run(alive.limit(1)).first() is None:
+    """Remember what is made of a picture or a result's file, if an item still has that."""
+    for table in (result_files, pictures):
+        alive = sa.select(table.c.artifact).where(table.c.artifact == source)
+        # Neither may the source go now, nor another transaction add the same.
+        lock_rows(tx.connection, alive)
+        if tx.run(alive.limit(1)).first() is not None:
+            break
+    else:
         return False
     known = sa.select(derived_files.c.artifact).where(derived_files.c.artifact == artifact)
     if tx.run(known).first() is None:
@@ -123,7 +132,7 @@ def add_derived(tx: Transaction, source: ArtifactId, artifact: ArtifactId) -> bo
     return True
 
 
-def _with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[ArtifactId]:
+def with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[ArtifactId]:
     """Forget what was made of files that nothing names any more; returns these and those."""
     made: list[ArtifactId] = []
     for start in range(0, len(gone), _ARTIFACTS_AT_ONCE):
@@ -136,3 +145,17 @@ def _with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[Artif
 def write_check(tx: Transaction) -> None:
     """Write something, to say whether the database can be written."""
     tx.run(_CHECK, {"now_s": tx.now_s})
+
+
+def keep_fact(tx: Transaction, name: str, value: JsonValue) -> None:
+    """Keep a value under a name in place of what was there."""
+    add_if_absent(tx.connection, facts, {"name": name, "value": value})
+    tx.run(sa.update(facts).where(facts.c.name == name).values(value=value))
+
+
+def find_fact(tx: Transaction, name: str) -> JsonValue | None:
+    """Read what is kept under a name; None: nothing."""
+    found: JsonValue | None = tx.run(
+        sa.select(facts.c.value).where(facts.c.name == name)
+    ).scalar_one_or_none()
+    return found

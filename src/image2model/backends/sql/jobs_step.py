@@ -66,7 +66,7 @@ class _Taken:
 
     def __init__(self, claim: Claim, step: Step, row: Row, *, version: int) -> None:
         self.claim = claim
-        self.step = step
+        self.step = step = step.unless_cancelled(cancel_requested=row.cancel_requested)
         self.row = row
         self.version = version
         self.attempts: Sequence[Attempt] = claim.item.attempts
@@ -123,7 +123,7 @@ def _take(tx: Transaction, asked: Sequence[Asked]) -> tuple[LockedJob, Sequence[
     taken = []
     for version, (claim, step) in enumerate(asked, job.version - len(asked) + 1):
         row = rows.pop(claim.ref.index, None)
-        if row is None or not _is_held(row, claim):
+        if row is None or not _is_held(row, claim) or not step.may_be_taken(job.row.state):
             raise LeaseLost(job=claim.ref.job, index=claim.ref.index)
         taken.append(_Taken(claim, step, row, version=version))
     return job, taken
@@ -202,9 +202,9 @@ def _next_values(now_s: float, step: Step, progress: Progress) -> Values:
     }
     if step.result is not None:
         values["facts"] = dict(step.result.facts)
-    if step.to not in ACTIVE_STATES:
+    if step.to not in ACTIVE_STATES or step.delay_s:
         values |= no_lease()
-    if step.to is ItemState.QUEUED:
+    if step.to is ItemState.QUEUED or step.delay_s:
         values["not_before"] = now_s + step.delay_s
     elif step.to in FINAL_STATES or step.to is ItemState.UNCERTAIN:
         values["not_before"] = None

@@ -62,5 +62,6 @@ def run_migrations(connection: sa.Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise DatabaseUnavailable(
-            reason=f"a newer version of image2model made it ({error})"
+            reason=f"a newer version of image2model made it ({str(error).rstrip('.')})",
+            advice="Install that version, or use another database.",
         ) from error

@@ -31,6 +31,7 @@ from image2model.backends.sql.postgres_errors import (
     is_mistake,
     is_outage,
     reason_of,
+    wrong_part,
 )
 from image2model.backends.sql.together import Together
 from image2model.backends.sql.transaction import Transaction
@@ -55,6 +56,9 @@ _LONGEST_PAUSE_S = 0.5
 _CONNECT_ARGUMENTS = {
     # We begin transactions ourselves, in one exchange with reading the clock.
     "autocommit": True,
+    # Statements prepared on one connection fail on another, and a pool such as PgBouncer gives
+    # each transaction any of its own.
+    "prepare_threshold": None,
     "connect_timeout": 5,
     "application_name": "image2model",
     # A server that vanished without a word is noticed after 10 + 3 × 5 seconds.
@@ -200,7 +204,7 @@ class PostgresDatabase:
                     reason, patience_s=self._patience_s
                 )
                 if not waits and not is_conflict(error):
-                    raise DatabaseUnavailable(reason=reason) from error
+                    raise DatabaseUnavailable(reason=reason, wrong=wrong_part(error)) from error
             else:
                 self._outage.is_over()
                 return answer
@@ -264,6 +268,13 @@ async def open_postgres(
     database = PostgresDatabase(engine, clock=clock, patience_s=patience_s)
     try:
         await database._persist(database._prepare)  # noqa: SLF001  the same module
+    except sa.exc.ProgrammingError as error:
+        with anyio.CancelScope(shield=True):
+            await database.aclose()
+        if (wrong := wrong_part(error)) and not error.connection_invalidated:
+            reason = f"the {wrong} cannot be right: {reason_of(error)}."
+            raise InvalidSetting(setting="IMAGE2MODEL_DATABASE_URL", reason=reason) from error
+        raise
     except BaseException:
         with anyio.CancelScope(shield=True):
             await database.aclose()
@@ -273,7 +284,7 @@ async def open_postgres(
 
 def _parse(url: str) -> URL:
     parsed = None
-    with suppress(sa.exc.ArgumentError):
+    with suppress(sa.exc.ArgumentError, ValueError):
         parsed = sa.make_url(url)
     if parsed is None or parsed.get_backend_name() != "postgresql" or not parsed.database:
         raise InvalidSetting(
@@ -304,10 +315,16 @@ def _refuse_dead(
     connection: DBAPIConnection, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
 ) -> None:
     """Have the pool connect anew where the server has ended connections: it said so to them."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
+    if _has_input(connection.fileno()):
         raise sa.exc.InvalidatePoolError
+
+
+def _has_input(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):  # Not on Windows, whose select knows no limit of numbers.
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -1,5 +1,8 @@
 """Which of PostgreSQL's errors pass by themselves."""
 
+import re
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
 _OUTAGES = frozenset(
@@ -47,6 +50,30 @@ def reason_of(error: sa.exc.DBAPIError) -> str:
     """Say in one line what is wrong."""
     lines = str(error.orig).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error.orig).__name__
+
+
+_PARTS: Mapping[str, str] = {
+    r"invalid connection option": "parameters after the question mark",
+    r"password authentication failed|authentication failed": "user and password",
+    r"no password supplied": "password",
+    r"role .* does not exist|no such user": "user",
+    r"database .* does not exist|no such database": "database name",
+    r"resolve host|translate host name|not known": "host",
+    r"refused|timeout|timed out|unreachable|no route|no such file": "host and port",
+    r"SSL|TLS|certificate": "parameter sslmode",
+    r"no pg_hba.conf entry": "user, database name and sslmode",
+}
+"""Which part of the URL is wrong, by what libpq or the server says where nobody can connect."""
+
+
+def wrong_part(error: sa.exc.DBAPIError) -> str:
+    """Tell which part of the database's URL may be wrong; "": none, or nobody knows."""
+    state = _state(error)
+    if state is not None and state[:2] not in {"28", "3D", "08"}:
+        return ""  # The server answered.
+    reason = str(error.orig)
+    found = (part for words, part in _PARTS.items() if re.search(words, reason, re.IGNORECASE))
+    return next(found, "")
 
 
 def _state(error: sa.exc.DBAPIError) -> str | None:

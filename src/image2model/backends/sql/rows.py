@@ -226,11 +226,22 @@ def picture_values(picture: Picture, *, item_id: str) -> Values:
         "width_px": picture.width_px,
         "height_px": picture.height_px,
         "file_name": picture.file_name,
+        "said": _said(picture),
     }
+
+
+def _said(picture: Picture) -> dict[str, JsonValue] | None:
+    said: dict[str, JsonValue] = {
+        "notes": list(picture.notes),
+        "credentials": list(picture.credentials),
+        "source_type": picture.source_type,
+    }
+    return said if any(said.values()) else None
 
 
 def picture_of(row: Row) -> Picture:
     """Read a row of `pictures`."""
+    said = row.said or {}
     return Picture(
         view=row.view,
         artifact=ArtifactId(row.artifact),
@@ -240,6 +251,9 @@ def picture_of(row: Row) -> Picture:
         width_px=row.width_px,
         height_px=row.height_px,
         file_name=row.file_name,
+        notes=tuple(said.get("notes", ())),
+        credentials=tuple(said.get("credentials", ())),
+        source_type=said.get("source_type", ""),
     )
 
 

@@ -176,9 +176,11 @@ async def open_sqlite(url: str, *, clock: Clock | None = None) -> SqliteDatabase
     writer = _engine(parsed, size=1, begin="BEGIN IMMEDIATE", pragmas={"synchronous": "FULL"})
     reader = _engine(parsed, size=READERS, begin="BEGIN", pragmas={"query_only": "ON"})
 
+    path = str(parsed.database)
+
     def prepare() -> None:
-        with _driver_errors_told():
-            _enter_wal(str(parsed.database))
+        with _driver_errors_told(path):
+            _enter_wal(path)
             migrate(writer)
 
     await anyio.to_thread.run_sync(prepare)
@@ -188,7 +190,7 @@ async def open_sqlite(url: str, *, clock: Clock | None = None) -> SqliteDatabase
 def _parse(url: str) -> URL:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise InvalidSetting(
             setting="IMAGE2MODEL_DATABASE_URL", reason="is no database URL."
         ) from None
@@ -266,15 +268,22 @@ def _is_failure_of_database(error: Exception) -> bool:
     return isinstance(error, sa.exc.DBAPIError | sa.exc.TimeoutError | sqlite3.Error)
 
 
+_OF_PATH = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY})
+
+
 @contextmanager
-def _driver_errors_told() -> Iterator[None]:
+def _driver_errors_told(path: str = "") -> Iterator[None]:
     try:
         yield
     except (sa.exc.DBAPIError, sa.exc.TimeoutError, sqlite3.Error) as error:
         if not _is_failure_of_database(error):
             raise
-        reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        raise DatabaseUnavailable(reason=str(reason)) from error
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        is_of_path = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _OF_PATH
+        raise DatabaseUnavailable(
+            reason=f"{path}: {cause}" if path else str(cause),
+            wrong="path of the file" if is_of_path else "",
+        ) from error
 
 
 def _optimize(tx: Transaction) -> None:

@@ -8,7 +8,7 @@ from image2model.core.generator import View
 from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -117,6 +117,8 @@ pictures = sa.Table(
     sa.Column("width_px", sa.Integer, nullable=False),
     sa.Column("height_px", sa.Integer, nullable=False),
     sa.Column("file_name", sa.Text, nullable=False),
+    # Notes, credentials and source type; NULL where there are none, as for most.
+    sa.Column("said", Json),
 )
 
 result_files = sa.Table(
@@ -137,7 +139,7 @@ result_files = sa.Table(
     sa.Column("notes", Json, nullable=False),
 )
 
-# What is made of files of results, such as other formats; goes when the last of those goes.
+# What is made of pictures and results, such as other formats; goes when the last of those goes.
 derived_files = sa.Table(
     "derived_files",
     metadata,
@@ -196,6 +198,14 @@ turns = sa.Table(
     sa.Column("duty", sa.String(32), primary_key=True),
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("until", Seconds, nullable=False),
+)
+
+# What was learnt about providers.
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", Json, nullable=False),
 )
 
 # One row, written to say whether the database can be written.

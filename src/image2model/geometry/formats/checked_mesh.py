@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.mesh import Material, Mesh
-
-_FARTHEST = 1e9
-"""Coordinates beyond this are an accident: floats that large have lost the object's shape."""
+from image2model.geometry.polygons import FARTHEST
 
 
 def checked_mesh(
@@ -42,7 +40,7 @@ def checked_mesh(
     if faces.min() < 0 or faces.max() >= len(positions):
         raise InvalidMesh(reason="a face refers to a vertex that is not there")
     # Not `>`: a comparison with NaN is false, and this must refuse it.
-    if not np.abs(positions).max() <= _FARTHEST:
+    if not np.abs(positions).max() <= FARTHEST:
         raise InvalidMesh(reason="a vertex is infinitely far away or nowhere")
     return Mesh(
         name=name,

@@ -9,7 +9,7 @@ from image2model.geometry.conversion import LEAST_FACES, Conversion
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.formats.writing import beyond_format, write_model
 from image2model.geometry.mesh import EncodedImage, Mesh
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 from image2model.geometry.repair import repair
 from image2model.geometry.simplify import MOST_DEVIATION, Simplified, simplify
 from image2model.geometry.texture import texture_size_px, without_unreadable
@@ -62,10 +62,15 @@ class Converted:
 
 
 def convert_file(
-    data: bytes, conversion: Conversion, *, name: str, metadata: Mapping[str, str] | None = None
+    data: bytes,
+    conversion: Conversion,
+    *,
+    name: str,
+    metadata: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> Converted:
     """
-    Convert a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+    Convert a GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
 
     A file that has the format already and is to stay as it is comes back byte for byte.
 
@@ -74,6 +79,7 @@ def convert_file(
         conversion: What it is to become.
         name: Of the files within an archive; safe as a file name.
         metadata: Texts about the model by name, for the formats that hold such.
+        files: Those beside it; see `read_model`.
 
     Returns:
         The file made.
@@ -82,7 +88,7 @@ def convert_file(
         InvalidMesh: It cannot be read.
         InvalidRequest: It cannot become as small as `max_bytes`.
     """
-    model = read_model(data)
+    model = read_model(data, files)
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if conversion.changes_nothing and not metadata and _is(data, conversion.format):
         return Converted(content=data, faces=faces, notes=[])
@@ -115,7 +121,7 @@ def count_faces(meshes: Sequence[Mesh]) -> int:
 
 
 def _is(data: bytes, format_name: str) -> bool:
-    return mesh_format(data[:HEAD_BYTES], size_bytes=len(data)) == format_name
+    return file_format(data) == format_name
 
 
 def _adjusted(
@@ -233,8 +239,10 @@ class _Smaller:
                 break
             self.content = self._write()
         if len(self.content) > limit:
-            least = f"cannot be met: the least it can become is {len(self.content):,} bytes."
-            raise InvalidRequest(field="max_bytes", reason=least)
+            reason = f"cannot be met: the least it can become is {len(self.content):,} bytes."
+            if count_faces(self.meshes) > LEAST_FACES:
+                reason += " With fewer faces it would lose its shape."
+            raise InvalidRequest(field="max_bytes", reason=reason)
 
     def _give(self, limit: int) -> bool:
         """Make it smaller where that is missed least; tell whether anything was left to give."""

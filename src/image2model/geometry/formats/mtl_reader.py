@@ -1,14 +1,14 @@
 """Read Wavefront MTL materials and the textures they name."""
 
-import posixpath
-from collections.abc import Mapping
+import codecs
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from image2model.core.errors import InvalidMesh
-from image2model.geometry.gltf_materials import media_type
-from image2model.geometry.mesh import EncodedImage, Material
+from image2model.geometry.formats.files_beside import FilesBeside, decode_name, readable_name
+from image2model.geometry.mesh import Material
 from image2model.geometry.shading import to_linear
 from image2model.geometry.texture_coding import join_metallic_roughness
 
@@ -26,47 +26,37 @@ _MAPS = {
     "map_ks": "specular",
     "map_ns": "gloss",
 }
+_LYING = ("base_color", "normal", "metallic", "roughness", "emissive")
+"""The textures that are used, the most important first: all lie on the surface in one way."""
+
+_SHOWN = {"alpha": "transparency"}
 
 
-class FilesBeside:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MtlMaterial:
     """
-    The files beside a model, found as forgivingly as other programs find them.
+    A material, and how its textures lie.
 
     Attributes:
-        left_out: What was named and could not be used, in plain words.
+        material: How the surface looks.
+        scale: By which texture coordinates are multiplied, origin at the bottom left.
+        offset: What is added to them then.
     """
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = dict(files)
-        self._by_name = {posixpath.basename(path).lower(): path for path in files}
-        self._images: dict[str, EncodedImage | None] = {}
-        self.left_out: set[str] = set()
+    material: Material
+    scale: tuple[float, float] = (1.0, 1.0)
+    offset: tuple[float, float] = (0.0, 0.0)
 
-    def content(self, path: str) -> bytes | None:
-        """Return the file at *path*, or else one of that name anywhere."""
-        plain = posixpath.normpath(path.replace("\\", "/"))
-        if plain in self._files:
-            return self._files[plain]
-        known = self._by_name.get(posixpath.basename(plain).lower())
-        return None if known is None else self._files[known]
 
-    def image(self, path: str) -> EncodedImage | None:
-        """Return a texture; None: it is not there, or of a kind that cannot be read."""
-        if path not in self._images:
-            self._images[path] = self._image(path)
-        return self._images[path]
+@dataclass(slots=True, kw_only=True)
+class _Map:
+    """A texture and its options."""
 
-    def _image(self, path: str) -> EncodedImage | None:
-        shown = posixpath.basename(path.replace("\\", "/"))[:60]
-        found = self.content(path)
-        if found is None:
-            self.left_out.add(f"the texture '{shown}' is not there")
-            return None
-        try:
-            return EncodedImage(data=found, media_type=media_type(found))
-        except InvalidMesh:
-            self.left_out.add(f"the texture '{shown}' is no JPEG, PNG or WebP and was left out")
-            return None
+    path: str = ""
+    bump: float = 1.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    offset: tuple[float, float] = (0.0, 0.0)
+    clamp: bool = False
 
 
 @dataclass(slots=True)
@@ -75,20 +65,26 @@ class _Draft:
 
     base: tuple[float, ...] = (0.8, 0.8, 0.8)
     emissive: tuple[float, ...] = (0.0, 0.0, 0.0)
-    alpha: float = 1.0
+    opacity: float | None = None
+    transparency: float = 0.0
     metallic: float | None = None
     roughness: float | None = None
     bump: float = 1.0
-    maps: dict[str, str] = field(default_factory=dict)
+    maps: dict[str, _Map] = field(default_factory=dict)
+
+    @property
+    def alpha(self) -> float:
+        """Opacity; some programs write `Tr` beside `d` and mean something else by it."""
+        return 1 - self.transparency if self.opacity is None else self.opacity
 
 
-def read_mtl(path: str, beside: FilesBeside) -> dict[str, Material]:
+def read_mtl(content: bytes, beside: FilesBeside) -> dict[str, MtlMaterial]:
     """
     Read a library of materials.
 
     Args:
-        path: As the OBJ file names it; if there is no such file, everything is left grey.
-        beside: Where it and its textures are.
+        content: The whole file.
+        beside: Where its textures are.
 
     Returns:
         The materials by name.
@@ -96,14 +92,12 @@ def read_mtl(path: str, beside: FilesBeside) -> dict[str, Material]:
     Raises:
         InvalidMesh: A texture that must be recoded cannot be decoded.
     """
-    content = beside.content(path)
-    if content is None:
-        beside.left_out.add(f"the materials '{posixpath.basename(path)[:60]}' are not there")
-        return {}
     drafts: dict[str, _Draft] = {}
     draft = _Draft()
-    for line in content.decode("utf-8", "replace").splitlines():
-        key, _, rest = line.strip().partition(" ")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = content.decode("utf-16", "replace").encode()
+    for line in content.removeprefix(codecs.BOM_UTF8).splitlines():
+        key, _, rest = decode_name(line.strip().replace(b"\t", b" ")).partition(" ")
         if key == "newmtl":
             draft = drafts[rest.strip()] = _Draft()
         elif key and not key.startswith("#"):
@@ -113,61 +107,81 @@ def read_mtl(path: str, beside: FilesBeside) -> dict[str, Material]:
 
 def _read_line(draft: _Draft, key: str, rest: str) -> None:
     if key in _MAPS:
-        path, bump = _map(rest)
-        draft.maps[_MAPS[key]] = path
-        draft.bump = bump if key == "norm" else draft.bump
+        found = _map(rest)
+        draft.maps[_MAPS[key]] = found
+        draft.bump = found.bump if key == "norm" else draft.bump
         return
-    numbers = _floats(rest)
+    numbers = _numbers(rest)
     match key, numbers:
-        case "kd", [red, green, blue, *_]:
-            draft.base = (red, green, blue)
-        case "ke", [red, green, blue, *_]:
-            draft.emissive = (red, green, blue)
-        case "d", [alpha, *_]:
-            draft.alpha = alpha
-        case "tr", [transparency, *_]:
-            draft.alpha = 1 - transparency
+        case "kd", [_, *_]:
+            draft.base = _color(numbers)
+        case "ke", [_, *_]:
+            draft.emissive = _color(numbers)
+        case "d", [*_, alpha]:
+            draft.opacity = _fraction(alpha)
+        case "tr", [*_, transparency]:
+            draft.transparency = _fraction(transparency)
         case "pm", [metallic, *_]:
-            draft.metallic = metallic
+            draft.metallic = _fraction(metallic)
         case "pr", [roughness, *_]:
-            draft.roughness = roughness
+            draft.roughness = _fraction(roughness)
 
 
-def _floats(text: str) -> list[float]:
-    try:
-        found = [float(word) for word in text.split()]
-    except ValueError:
-        return []
-    return [min(max(number, 0.0), 1.0) for number in found]
+def _color(numbers: Sequence[float]) -> tuple[float, ...]:
+    """Return red, green and blue; one number stands for all, and some write them up to 255."""
+    rgb = numbers[:3] if len(numbers) >= 3 else [numbers[0]] * 3
+    most = 255 if max(rgb) > 2 else 1
+    return tuple(_fraction(number / most) for number in rgb)
 
 
-def _map(rest: str) -> tuple[str, float]:
-    """Return the file that a map names, and how strongly it bends the surface."""
-    words = rest.split(" ")
-    bump = 1.0
-    while len(words) > 2 and words[0].startswith("-"):
-        option = words.pop(0)
-        if option == "-bm":
-            bump = next(iter(_floats_unbounded(words[0])), 1.0)
-        # These take one number and up to two more.
-        taken = 0
-        while taken < _OPTION_ARGUMENTS.get(option, 1) and len(words) > 1:
-            if taken and not _floats_unbounded(words[0]):
-                break
-            words.pop(0)
-            taken += 1
-    return " ".join(words).strip(), bump
+def _fraction(number: float) -> float:
+    return min(max(number, 0.0), 1.0)
 
 
-def _floats_unbounded(text: str) -> list[float]:
+def _numbers(text: str) -> list[float]:
+    """Return the numbers in a line; what is none, such as `-halo`, is left out."""
+    found = [one for word in text.split() for one in _number(word)]
+    return [one for one in found if math.isfinite(one)]
+
+
+def _number(text: str) -> list[float]:
     try:
         return [float(text)]
     except ValueError:
         return []
 
 
-def _material(name: str, draft: _Draft, beside: FilesBeside) -> Material:
-    images = {slot: beside.image(path) for slot, path in draft.maps.items()}
+def _map(rest: str) -> _Map:
+    """Read the file that a map names, and the options before it."""
+    words = rest.split(" ")
+    found = _Map()
+    while len(words) > 1 and (not words[0] or words[0].startswith("-")):
+        option = words.pop(0).lower()
+        if not option:
+            continue
+        arguments: list[str] = []
+        # These take one number and up to two more.
+        while len(arguments) < _OPTION_ARGUMENTS.get(option, 1) and len(words) > 1:
+            if arguments and words[0] and not _number(words[0]):
+                break
+            if word := words.pop(0):
+                arguments.append(word)
+        numbers = _numbers(" ".join(arguments))
+        match option, numbers:
+            case "-bm", [bump, *_]:
+                found.bump = bump
+            case "-s", [first, *others]:
+                found.scale = (first, others[0] if others else 1.0)
+            case "-o", [first, *others]:
+                found.offset = (first, others[0] if others else 0.0)
+        if option == "-clamp":
+            found.clamp = arguments[:1] == ["on"]
+    found.path = " ".join(words).strip()
+    return found
+
+
+def _material(name: str, draft: _Draft, beside: FilesBeside) -> MtlMaterial:
+    images = {slot: beside.image(one.path) for slot, one in draft.maps.items()}
     base, metallic, roughness = images.get("base_color"), draft.metallic, draft.roughness
     packed = None
     if images.get("metallic") or images.get("roughness"):
@@ -175,14 +189,22 @@ def _material(name: str, draft: _Draft, beside: FilesBeside) -> Material:
         packed = join_metallic_roughness(images.get("metallic"), images.get("roughness"))
         metallic = 1.0 if images.get("metallic") else metallic
         roughness = 1.0 if images.get("roughness") else roughness
-    for slot in ("bump", "specular", "gloss"):
-        if images.get(slot):
-            beside.left_out.add(f"the {slot} map was left out")
+    for slot in ("bump", "specular", "gloss", "alpha", "ambient"):
+        # Opacity and ambient light are mostly those of the colour's own picture.
+        if images.get(slot) is not None and images[slot] is not base:
+            beside.left_out.add(f"the {_SHOWN.get(slot, slot)} map was left out")
+    lies = next(iter(draft.maps[slot] for slot in _LYING if images.get(slot)), _Map())
+    if any(
+        images.get(slot) and (one.scale, one.offset) != (lies.scale, lies.offset)
+        for slot, one in draft.maps.items()
+        if slot in _LYING
+    ):
+        beside.left_out.add("its textures are scaled differently; all lie as the first one now")
     red, green, blue = _linear(draft.base)
     bright = _linear(draft.emissive)
-    transparent = draft.alpha < 1 or "alpha" in images
+    transparent = draft.alpha < 1 or images.get("alpha") is not None
     made = Material(
-        name=name,
+        name=readable_name(name),
         # White where a file forgets that the colour multiplies its texture.
         base_color=(
             (1.0, 1.0, 1.0, draft.alpha)
@@ -194,16 +216,17 @@ def _material(name: str, draft: _Draft, beside: FilesBeside) -> Material:
         normal_scale=draft.bump,
         emissive=(1.0, 1.0, 1.0) if images.get("emissive") and max(bright) == 0 else bright,
         alpha_mode="BLEND" if transparent else "OPAQUE",
-        wrap=("repeat", "repeat"),
+        wrap=("clamp", "clamp") if lies.clamp else ("repeat", "repeat"),
         double_sided=True,
     )
-    return replace(
+    made = replace(
         made,
         base_color_texture=base,
         metallic_roughness_texture=packed,
         normal_texture=images.get("normal"),
         emissive_texture=images.get("emissive"),
     )
+    return MtlMaterial(material=made, scale=lies.scale, offset=lies.offset)
 
 
 def _linear(shown: tuple[float, ...]) -> tuple[float, float, float]:

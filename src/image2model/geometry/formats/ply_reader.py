@@ -1,6 +1,5 @@
 """Read PLY meshes, text or binary, as scanners, generators and Blender write them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,246 +9,298 @@ from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.checked_mesh import checked_mesh
-from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.shading import to_linear
+from image2model.geometry.formats.corners import distinct_rows, polygon_notes
+from image2model.geometry.formats.files_beside import FilesBeside, decode_name
+from image2model.geometry.formats.ply_rows import Element, Lists, PlyRows, read_rows
+from image2model.geometry.formats.vertex_colors import shown_colors
+from image2model.geometry.mesh import EncodedImage, Material, Mesh, Model
+from image2model.geometry.polygons import Triangles, triangulate
 
-_TYPES: Mapping[str, str] = {
-    **dict.fromkeys(("char", "int8"), "i1"),
-    **dict.fromkeys(("uchar", "uint8"), "u1"),
-    **dict.fromkeys(("short", "int16"), "i2"),
-    **dict.fromkeys(("ushort", "uint16"), "u2"),
-    **dict.fromkeys(("int", "int32"), "i4"),
-    **dict.fromkeys(("uint", "uint32"), "u4"),
-    **dict.fromkeys(("float", "float32"), "f4"),
-    **dict.fromkeys(("double", "float64"), "f8"),
-}
-_ORDERS: Mapping[str, str] = {"binary_little_endian": "<", "binary_big_endian": ">", "ascii": "="}
-_HEADER_BYTES = 64_000
-_MOST_ROWS = 50_000_000
-_COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))
+_CORNER_NAMES = ("vertex_indices", "vertex_index", "vertex_indexes", "vertices")
+_COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("tu", "tv"))
+_COLORS = (
+    ("red", "green", "blue"),
+    ("r", "g", "b"),
+    ("diffuse_red", "diffuse_green", "diffuse_blue"),
+)
+_ALPHAS = ("alpha", "a", "diffuse_alpha")
+_TEXTURE_NUMBERS = ("texnumber", "texture_index", "tex_index")
+_TEXTURE_WORDS = (b"texturefile", b"texture")
+_UNIMPORTANT = frozenset({"vertex", "face", "tristrips", "camera", "range_grid"})
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Property:
-    name: str
-    kind: str
-    count_kind: str = ""
+_Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Element:
-    name: str
-    count: int
-    properties: Sequence[_Property]
-
-
-def read_ply(data: bytes) -> Mesh:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Surface:
     """
-    Read a PLY file's triangles; larger polygons become fans of them.
+    The triangles of a file, and what each of their corners has.
+
+    Attributes:
+        vertices: The vertex of each corner, shape (n, 3).
+        faces: The face each triangle is a part of, shape (n,).
+        uvs: Texture coordinates of each corner, origin at the bottom left, shape (n, 3, 2);
+            None: only the vertices have them, or nothing has.
+    """
+
+    vertices: _Indices
+    faces: _Indices
+    uvs: NDArray[np.float64] | None
+
+
+def read_ply(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
+    """
+    Read a PLY file's faces, a mesh per texture; larger polygons are cut into triangles.
 
     Args:
         data: The whole file.
+        files: Those beside it, by their path from its folder: textures. None: there are none.
 
     Returns:
-        The mesh, with the normals, colours and texture coordinates it has.
+        The meshes, with the normals, colours, textures and texture coordinates that they have.
 
     Raises:
         InvalidMesh: It is damaged, or holds no faces (points or splats).
     """
-    match = re.search(rb"\nend_header[^\n]*\n", data[:_HEADER_BYTES])
-    if match is None:
-        raise InvalidMesh(reason="its PLY header has no end")
-    order, elements = _parse_header(data[: match.start()].decode("ascii", "replace"))
-    rows = (
-        _read_text(data[match.end() :], elements)
-        if order == "="
-        else _read_binary(memoryview(data)[match.end() :], elements, order)
-    )
-    if "face" not in rows and "tristrips" not in rows:
+    rows = read_rows(data)
+    beside = files if isinstance(files, FilesBeside) else FilesBeside(files)
+    vertices, faces = rows.elements.get("vertex"), rows.elements.get("face")
+    strips = rows.elements.get("tristrips")
+    if strips and strips.count and not (faces and faces.count):
+        faces = _faces_of_strips(strips)
+    if faces is None or not faces.count:
         raise InvalidMesh(reason="it holds points or splats, and no faces")
-    if "vertex" not in rows or "face" not in rows:
-        raise InvalidMesh(reason="its faces are in a form that is not supported")
-    vertices, faces = rows["vertex"], rows["face"]
-    return _mesh(vertices, faces["corners"])
-
-
-def _mesh(vertices: Mapping[str, NDArray[Any]], faces: NDArray[np.int64]) -> Mesh:
-    def columns(*names: str) -> NDArray[Any] | None:
-        found = [vertices[name] for name in names if name in vertices]
-        return np.stack(found, axis=1) if len(found) == len(names) else None
-
-    positions = columns("x", "y", "z")
+    if vertices is None:
+        raise InvalidMesh(reason="it has no vertices")
+    positions = _columns(vertices, "x", "y", "z")
     if positions is None:
         raise InvalidMesh(reason="its vertices have no x, y and z")
-    uvs = next((found for names in _COORDINATES if (found := columns(*names)) is not None), None)
-    colors = _colors(columns("red", "green", "blue"), vertices.get("alpha"))
-    opaque = colors is None or bool((colors[:, 3] == 255).all())
-    return checked_mesh(
-        name="mesh",
-        positions=positions,
-        faces=faces,
-        normals=columns("nx", "ny", "nz"),
-        uvs=None if uvs is None else uvs * np.array([1, -1]) + np.array([0, 1]),
-        colors=colors,
-        material=Material(
-            name="surface", double_sided=True, alpha_mode="OPAQUE" if opaque else "BLEND"
-        ),
+    key = _list_of_corners(faces)
+    corners = _whole(faces.lists[key].values)
+    cut = triangulate(positions, corners, faces.lists[key].counts)
+    if not len(cut.corners):
+        raise InvalidMesh(reason="it has no faces")
+    surface = _Surface(
+        vertices=corners[cut.corners],
+        faces=cut.polygon,
+        uvs=_wedge_uvs(faces, key, cut),
     )
+    left_out = [*polygon_notes(cut), *_other_elements(rows)]
+    if alone := int((~_used(surface.vertices, len(positions))).sum()):
+        many = f"{alone:,} vertices that no face has were left out"
+        left_out.append("1 vertex that no face has was left out" if alone == 1 else many)
+    meshes, notes = _Meshes(rows, vertices, faces, positions, beside).make(surface)
+    return Model(meshes=meshes, left_out=sorted({*left_out, *notes, *beside.left_out}))
 
 
-def _colors(rgb: NDArray[Any] | None, alpha: NDArray[Any] | None) -> NDArray[np.uint8] | None:
-    if rgb is None:
-        return None
-    shown = np.clip(rgb * 255 if rgb.dtype.kind == "f" else rgb, 0, 255).astype(np.uint8)
-    colors = np.full((len(shown), 4), 255, np.uint8)
-    colors[:, :3] = np.rint(to_linear(shown) * 255)
-    if alpha is not None:
-        colors[:, 3] = np.clip(alpha * 255 if alpha.dtype.kind == "f" else alpha, 0, 255)
-    return colors
+def _whole(values: NDArray[Any]) -> _Indices:
+    """Return the numbers of vertices, which some programs write as fractions."""
+    if values.dtype.kind == "f" and not (np.abs(values) < 2**53).all():
+        raise InvalidMesh(reason="a face refers to a vertex that is not there")
+    whole = values.astype(np.int64)
+    if (whole != values).any():
+        raise InvalidMesh(reason="a face refers to a vertex that is not there")
+    return whole
 
 
-def _parse_header(text: str) -> tuple[str, list[_Element]]:
-    order = ""
-    elements: list[tuple[str, int, list[_Property]]] = []
-    for line in text.splitlines()[1:]:
-        match line.split():
-            case ["format", name, "1.0"] if name in _ORDERS:
-                order = _ORDERS[name]
-            case ["element", name, count] if count.isdecimal() and int(count) <= _MOST_ROWS:
-                elements.append((name, int(count), []))
-            case ["property", "list", count_kind, kind, name] if elements:
-                elements[-1][2].append(
-                    _Property(name=name, kind=_type(kind), count_kind=_type(count_kind))
-                )
-            case ["property", kind, name] if elements:
-                elements[-1][2].append(_Property(name=name, kind=_type(kind)))
-            case [] | ["comment" | "obj_info", *_]:
-                continue
-            case _:
-                raise InvalidMesh(reason="its PLY header cannot be read")
-    if not order:
-        raise InvalidMesh(reason="its PLY header names no format")
-    return order, [
-        _Element(name=name, count=count, properties=properties)
-        for name, count, properties in elements
-    ]
-
-
-def _type(name: str) -> str:
-    if name not in _TYPES:
-        raise InvalidMesh(reason="its PLY header has an unknown type")
-    return _TYPES[name]
-
-
-_Rows = dict[str, dict[str, NDArray[Any]]]
-
-
-def _read_binary(data: memoryview, elements: Sequence[_Element], order: str) -> _Rows:
-    rows: _Rows = {}
-    at = 0
-    for element in elements:
-        lists = [one for one in element.properties if one.count_kind]
-        if not lists:
-            dtype = np.dtype([(one.name, order + one.kind) for one in element.properties])
-            table, at = _table(data, at, dtype, element.count)
-            rows[element.name] = {name: table[name] for name in dtype.names or ()}
-        else:
-            rows[element.name], at = _read_lists(data, at, element, order)
-    return rows
-
-
-def _table(data: memoryview, at: int, dtype: np.dtype[Any], count: int) -> tuple[NDArray[Any], int]:
-    if at + dtype.itemsize * count > len(data):
-        raise InvalidMesh(reason="it ends before its last vertex or face")
-    return np.frombuffer(data, dtype, count, at), at + dtype.itemsize * count
-
-
-def _read_lists(
-    data: memoryview, at: int, element: _Element, order: str
-) -> tuple[dict[str, NDArray[Any]], int]:
-    """Read rows that hold a list: at once if all are triangles, else one by one."""
-    dtype = np.dtype(
-        [
-            field
-            for one in element.properties
-            for field in (
-                [(f"{one.name} count", order + one.count_kind), (one.name, order + one.kind, 3)]
-                if one.count_kind
-                else [(one.name, order + one.kind)]
-            )
-        ]
-    )
-    key = _list_of_corners(element)
-    if at + dtype.itemsize * element.count <= len(data):
-        table, end = _table(data, at, dtype, element.count)
-        if all((table[f"{p.name} count"] == 3).all() for p in element.properties if p.count_kind):
-            return {"corners": table[key].astype(np.int64)}, end
-    return _read_polygons(data, at, element, order)
-
-
-def _list_of_corners(element: _Element) -> str:
-    names = [one.name for one in element.properties if one.count_kind]
-    known = [name for name in ("vertex_indices", "vertex_index") if name in names]
-    return known[0] if known else names[0]
-
-
-def _read_polygons(
-    data: memoryview, at: int, element: _Element, order: str
-) -> tuple[dict[str, NDArray[Any]], int]:
-    key = _list_of_corners(element)
-    triangles: list[tuple[int, int, int]] = []
-    kinds = [
-        (
-            one.name,
-            np.dtype(order + one.count_kind) if one.count_kind else None,
-            np.dtype(order + one.kind),
-        )
-        for one in element.properties
-    ]
-    for _ in range(element.count):
-        for name, count_kind, kind in kinds:
-            count = 1
-            if count_kind is not None:
-                (found,), at = _table(data, at, count_kind, 1)
-                count = int(found)
-            values, at = _table(data, at, kind, max(count, 0))
-            if name == key:
-                corners = [int(value) for value in values]
-                triangles += [
-                    (corners[0], corners[k], corners[k + 1]) for k in range(1, len(corners) - 1)
-                ]
-    return {"corners": np.array(triangles, np.int64).reshape(-1, 3)}, at
-
-
-def _read_text(data: bytes, elements: Sequence[_Element]) -> _Rows:
-    rows: _Rows = {}
-    lines = data.splitlines()
-    at = 0
-    for element in elements:
-        some = lines[at : at + element.count]
-        if len(some) < element.count:
-            raise InvalidMesh(reason="it ends before its last vertex or face")
-        at += element.count
-        try:
-            rows[element.name] = _text_rows(some, element)
-        except (ValueError, IndexError, OverflowError) as error:
-            raise InvalidMesh(reason="a number in it cannot be read") from error
-    return rows
-
-
-def _text_rows(lines: Sequence[bytes], element: _Element) -> dict[str, NDArray[Any]]:
-    if any(one.count_kind for one in element.properties):
-        # The list of corners comes first in every file there is; what follows it is left out.
-        polygons = [[int(word) for word in line.split()] for line in lines]
-        return {
-            "corners": np.array(
-                [(row[1], row[k], row[k + 1]) for row in polygons for k in range(2, row[0])],
-                np.int64,
-            ).reshape(-1, 3)
-        }
-    width = len(element.properties)
-    values = np.array(b" ".join(lines).split(), np.float64).reshape(len(lines), width)
-    return {
-        one.name: values[:, column].astype(one.kind)
-        for column, one in enumerate(element.properties)
+def _faces_of_strips(strips: Element) -> Element:
+    """Make faces of strips of triangles, as in the files of Stanford; −1 ends a strip."""
+    found = strips.lists[_list_of_corners(strips)]
+    # Two strips that follow each other are as separate as two in one list.
+    ends = np.cumsum(found.counts)[:-1]
+    corners = np.insert(_whole(found.values), ends, -1)
+    triangles = np.stack([corners[:-2], corners[1:-1], corners[2:]], axis=1)
+    places = np.arange(len(triangles))
+    starts = np.concatenate([[0], np.flatnonzero(corners == -1) + 1])
+    turned = (places - starts[np.searchsorted(starts, places, side="right") - 1]) % 2 == 1
+    triangles[turned] = triangles[turned][:, [1, 0, 2]]
+    a, b, c = triangles.T
+    proper = triangles[(triangles >= 0).all(axis=1) & (a != b) & (b != c) & (c != a)]
+    lists = {
+        _CORNER_NAMES[0]: Lists(counts=np.full(len(proper), 3), values=proper.astype("<i4").ravel())
     }
+    return Element(count=len(proper), columns={}, lists=lists)
+
+
+def _list_of_corners(faces: Element) -> str:
+    known = [name for name in _CORNER_NAMES if name in faces.lists]
+    whole = [name for name, found in faces.lists.items() if found.values.dtype.kind in "iu"]
+    if not known and not whole:
+        raise InvalidMesh(reason="its faces name no vertices")
+    return (known or whole)[0]
+
+
+def _other_elements(rows: PlyRows) -> list[str]:
+    """Say what is in the file beside its surface."""
+    notes = []
+    for name, element in rows.elements.items():
+        if name == "edge" and element.count:
+            notes.append(f"{element.count:,} edges that are not sides of faces were left out")
+        elif name not in _UNIMPORTANT and element.count:
+            notes.append(f"what it calls '{name[:40]}' was left out")
+    return notes
+
+
+def _columns(element: Element, *names: str) -> NDArray[np.float64] | None:
+    found = [element.columns[name] for name in names if name in element.columns]
+    return np.stack(found, axis=1).astype(np.float64) if len(found) == len(names) else None
+
+
+def _vertex_uvs(vertices: Element) -> NDArray[np.float64] | None:
+    uvs = (_columns(vertices, *names) for names in _COORDINATES)
+    return next((found for found in uvs if found is not None), None)
+
+
+def _colors(element: Element) -> NDArray[np.uint8] | None:
+    for names in _COLORS:
+        if all(name in element.columns for name in names):
+            alpha = next((element.columns[a] for a in _ALPHAS if a in element.columns), None)
+            return shown_colors([element.columns[name] for name in names], alpha)
+    return None
+
+
+def _wedge_uvs(faces: Element, key: str, cut: Triangles) -> NDArray[np.float64] | None:
+    """Return texture coordinates per corner, from a list with two numbers for each of them."""
+    counts = faces.lists[key].counts
+    for name, found in faces.lists.items():
+        if name == key or found.values.dtype.kind != "f" or not len(found.values):
+            continue
+        fits = found.counts == 2 * counts
+        if fits.any() and (fits | (found.counts == 0)).all():
+            return _spread(found, counts, fits)[cut.corners]
+    return None
+
+
+def _spread(found: Lists, counts: _Indices, fits: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give every corner its two numbers; 0 where its face has none."""
+    spread = np.zeros((int(counts.sum()), 2))
+    spread[np.repeat(fits, counts)] = found.values.reshape(-1, 2)
+    return spread
+
+
+class _Meshes:
+    """Makes a mesh of each texture's triangles, with what the vertices and faces have."""
+
+    def __init__(
+        self,
+        rows: PlyRows,
+        vertices: Element,
+        faces: Element,
+        positions: NDArray[np.float64],
+        beside: FilesBeside,
+    ) -> None:
+        self._positions = positions
+        self._normals = _columns(vertices, "nx", "ny", "nz")
+        self._uvs = _vertex_uvs(vertices)
+        self._vertex_colors = _colors(vertices)
+        self._face_colors = _colors(faces)
+        self._notes: list[str] = []
+        names = _texture_names(rows.comments)
+        self._images = [beside.image(name) for name in names]
+        self._number = next(
+            (faces.columns[name] for name in _TEXTURE_NUMBERS if name in faces.columns), None
+        )
+
+    def make(self, surface: _Surface) -> tuple[list[Mesh], list[str]]:
+        has_uvs = surface.uvs is not None or self._uvs is not None
+        if self._images and not has_uvs:
+            self._notes.append("its texture was left out: there are no texture coordinates for it")
+        self._choose_colors(textured=has_uvs and any(self._images))
+        meshes = []
+        for image, some in self._by_texture(surface):
+            meshes.append(self._mesh(surface, some, image if has_uvs else None))
+        return meshes, self._notes
+
+    def _choose_colors(self, *, textured: bool) -> None:
+        """Keep one kind of colours: of a texture, vertices and faces each tells all of it."""
+        vertex, face = self._vertex_colors, self._face_colors
+        if textured:
+            for what, colors in (("vertices", vertex), ("faces", face)):
+                if colors is not None and not _same(colors):
+                    self._notes.append(
+                        f"the colours of its {what} were left out: its texture shows them"
+                    )
+            self._vertex_colors = self._face_colors = None
+        elif vertex is not None and face is not None:
+            if _same(vertex):
+                self._vertex_colors = None
+            else:
+                self._face_colors = None
+                if not _same(face):
+                    self._notes.append(
+                        "the colours of its faces were left out: its vertices have others"
+                    )
+
+    def _by_texture(
+        self, surface: _Surface
+    ) -> Sequence[tuple[EncodedImage | None, NDArray[np.bool_]]]:
+        every = np.ones(len(surface.faces), bool)
+        if self._number is None or len(self._images) < 2:
+            return [(self._images[0] if self._images else None, every)]
+        number = self._number[surface.faces].astype(np.int64)
+        parts: list[tuple[EncodedImage | None, NDArray[np.bool_]]] = [
+            (image, number == index) for index, image in enumerate(self._images)
+        ]
+        parts.append((None, (number < 0) | (number >= len(self._images))))
+        return [(image, some) for image, some in parts if some.any()]
+
+    def _mesh(self, surface: _Surface, some: NDArray[np.bool_], image: EncodedImage | None) -> Mesh:
+        uvs = None if surface.uvs is None else surface.uvs[some].reshape(-1, 2)
+        vertices = surface.vertices[some].ravel()
+        face_of_corner = np.repeat(surface.faces[some], 3)
+        keys = [vertices]
+        if uvs is not None:
+            # Two floats in one whole number: they are only compared.
+            pairs = np.ascontiguousarray(uvs + 0.0, np.float32).view(np.int64).ravel()
+            keys.append(np.unique(pairs, return_inverse=True)[1])
+        face_colors = self._face_colors
+        if face_colors is not None:
+            keys.append(face_colors.view("<u4").ravel()[face_of_corner].astype(np.int64))
+        if len(keys) == 1 and _used(vertices, len(self._positions)).all():
+            first, places, faces = None, np.arange(len(self._positions)), vertices
+        else:
+            first, faces = distinct_rows(np.stack(keys, axis=1))
+            places = vertices[first]
+        if uvs is None:
+            uvs = None if self._uvs is None else self._uvs[places]
+        elif first is not None:
+            uvs = uvs[first]
+        colors = None if self._vertex_colors is None else self._vertex_colors[places]
+        if face_colors is not None and first is not None:
+            colors = face_colors[face_of_corner[first]]
+        opaque = colors is None or bool((colors[:, 3] == 255).all())
+        return checked_mesh(
+            name="mesh",
+            positions=self._positions[places],
+            faces=faces.reshape(-1, 3),
+            normals=None if self._normals is None else self._normals[places],
+            uvs=None if uvs is None else uvs * np.array([1, -1]) + np.array([0, 1]),
+            colors=colors,
+            material=Material(
+                name="surface",
+                base_color_texture=image,
+                wrap=("repeat", "repeat") if image else ("clamp", "clamp"),
+                double_sided=True,
+                alpha_mode="OPAQUE" if opaque else "BLEND",
+            ),
+        )
+
+
+def _used(vertices: _Indices, count: int) -> NDArray[np.bool_]:
+    used = np.zeros(count, bool)
+    used[vertices.ravel()] = True
+    return used
+
+
+def _same(colors: NDArray[np.uint8]) -> bool:
+    return bool((colors == colors[:1]).all())
+
+
+def _texture_names(comments: Sequence[bytes]) -> list[str]:
+    """Return the textures in the order of the comments that name them, as MeshLab writes them."""
+    names = []
+    for comment in comments:
+        word, _, name = comment.replace(b"\t", b" ").partition(b" ")
+        if word.lower().rstrip(b":") in _TEXTURE_WORDS and name.strip():
+            names.append(decode_name(name.strip()))
+    return names

@@ -1,26 +1,40 @@
 """Read a model whatever its format."""
 
+import codecs
+import struct
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import unquote
+
 from image2model.core.errors import InvalidMesh
+from image2model.geometry.formats.files_beside import FilesBeside
 from image2model.geometry.formats.obj_reader import read_obj
 from image2model.geometry.formats.ply_reader import read_ply
-from image2model.geometry.formats.stl_reader import read_stl, stl_left_out
+from image2model.geometry.formats.stl_reader import read_stl
+from image2model.geometry.formats.three_mf_reader import read_3mf
 from image2model.geometry.formats.zip_reader import Unpacked, unpack_model
 from image2model.geometry.glb_container import GlbContainer, parse_glb, parse_gltf_json
 from image2model.geometry.glb_reader import read_gltf
 from image2model.geometry.gltf_accessors import GltfData
+from image2model.geometry.gltf_json import Object, children, text
 from image2model.geometry.mesh import Mesh, Model
-from image2model.geometry.mesh_types import HEAD_BYTES, mesh_format
+from image2model.geometry.mesh_types import file_format
 
 MOST_FACES = 12_000_000
 """More would take over 4 GB to look at, which is what a process may have."""
 
+_UNEXPECTED = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError, struct.error)
+"""What wrong bytes lead to where nobody thought of them."""
 
-def read_model(data: bytes) -> Model:
+
+def read_model(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     """
-    Read a GLB, OBJ, PLY or STL file, or a ZIP with one of them or glTF in it.
+    Read a GLB, glTF, OBJ, PLY, STL or 3MF file, or a ZIP with one of them in it.
 
     Args:
         data: The whole file; what it is, is told by its bytes.
+        files: Those beside it, by their path from its folder: of OBJ, PLY and glTF. None: nobody
+            knows where it came from.
 
     Returns:
         The meshes, and what the file has besides.
@@ -28,7 +42,17 @@ def read_model(data: bytes) -> Model:
     Raises:
         InvalidMesh: It is damaged, too large, or of a kind that cannot be read.
     """
-    model = _read(data, mesh_format(data[:HEAD_BYTES], size_bytes=len(data)))
+    try:
+        found = file_format(data)
+        if found is None and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            # Text as some Windows programs save it.
+            data = data.decode("utf-16", "replace").encode()
+            found = file_format(data)
+        model = _read(data, found, files)
+    except _UNEXPECTED as error:
+        # A net below the readers, which know what is damaged and say so: no file of anybody's may
+        # end what else is done at the same time.
+        raise InvalidMesh(reason=f"it is damaged ({type(error).__name__} while reading)") from error
     faces = sum(len(mesh.faces) for mesh in model.meshes)
     if faces > MOST_FACES:
         raise InvalidMesh(
@@ -38,44 +62,65 @@ def read_model(data: bytes) -> Model:
     return model
 
 
-def _read(data: bytes, found: str | None) -> Model:
+def _read(data: bytes, found: str | None, files: Mapping[str, bytes] | None) -> Model:
     match found:
         case "glb":
             return read_gltf(GltfData(container=parse_glb(data)))
         case "zip":
-            return _read_unpacked(unpack_model(data))
+            return _read_zip(unpack_model(data))
         case "obj":
-            return read_obj(data)
+            return read_obj(data, files)
         case "ply":
-            return _alone(read_ply(data))
+            return read_ply(data, files)
         case "stl":
-            return Model(meshes=[read_stl(data)], left_out=stl_left_out(data))
+            return _alone(read_stl(data))
         case "gltf":
-            return _read_gltf_file(data, {})
+            document = parse_gltf_json(data)
+            container = GlbContainer(document=document, binary=memoryview(b""))
+            named = _files_of_gltf(document, FilesBeside(files))
+            return read_gltf(GltfData(container=container, files=named))
         case None:
             if data.startswith(b"glTF"):
                 # Nobody can read it, but what is wrong with it can be said.
                 parse_glb(data)
-            raise InvalidMesh(reason="it is no GLB, OBJ, PLY, STL or ZIP file")
+            raise InvalidMesh(reason="it is no GLB, glTF, OBJ, PLY, STL, 3MF or ZIP file")
         case other:
             raise InvalidMesh(
                 reason=f"it is {other.upper()}, which can be kept but not converted here"
             )
 
 
-def _read_unpacked(unpacked: Unpacked) -> Model:
-    match unpacked.format:
-        case "obj":
-            return read_obj(unpacked.content, unpacked.files)
-        case "gltf":
-            return _read_gltf_file(unpacked.content, dict(unpacked.files))
-        case kind:
-            return _read(unpacked.content, kind)
+def _read_zip(unpacked: Unpacked) -> Model:
+    if unpacked.format == "3mf":
+        return _read_3mf(unpacked)
+    kind = file_format(unpacked.content) or unpacked.format
+    if kind == "zip":
+        raise InvalidMesh(reason="its ZIP archive holds another one; unpack it first")
+    model = _read(unpacked.content, kind, unpacked.files)
+    return replace(model, left_out=[*model.left_out, *unpacked.left_out])
 
 
-def _read_gltf_file(data: bytes, files: dict[str, bytes]) -> Model:
-    container = GlbContainer(document=parse_gltf_json(data), binary=memoryview(b""))
-    return read_gltf(GltfData(container=container, files=files))
+def _read_3mf(unpacked: Unpacked) -> Model:
+    if not unpacked.content:
+        return read_3mf(unpacked.files)
+    # One that lies in an archive is an archive itself.
+    inner = unpack_model(unpacked.content)
+    if inner.format != "3mf" or inner.content:
+        raise InvalidMesh(reason="the 3MF file in its ZIP archive is none")
+    model = read_3mf(inner.files)
+    return replace(model, left_out=[*model.left_out, *unpacked.left_out])
+
+
+def _files_of_gltf(document: Object, beside: FilesBeside) -> Mapping[str, bytes]:
+    """Return the files that a document refers to: of all beside it, only those are read."""
+    uris = {
+        unquote(uri)
+        for key in ("buffers", "images")
+        for source in children(document, key)
+        if (uri := text(source, "uri", "")) and not uri.startswith("data:")
+    }
+    found = {uri: beside.get(uri) for uri in uris}
+    return {uri: content for uri, content in found.items() if content is not None}
 
 
 def _alone(mesh: Mesh) -> Model:

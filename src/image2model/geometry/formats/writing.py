@@ -38,7 +38,7 @@ def write_model(
     about = [f"unit: metre, {axis} up", *(f"{key}: {text}" for key, text in metadata.items())]
     upright = turn_z_up(meshes) if z_up else meshes
     writers: Mapping[str, Callable[[], bytes]] = {
-        "glb": lambda: write_glb(*upright, extras=metadata),
+        "glb": lambda: write_glb(*upright, extras=metadata, made_by=metadata.get("generator", "")),
         "gltf.zip": lambda: write_gltf_zip(upright, name=name, extras=metadata),
         "obj.zip": lambda: write_obj_zip(upright, name=name, comments=about),
         "stl": lambda: write_stl(meshes, turn=z_up),

@@ -3,13 +3,16 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from image2model.core.errors import WrongState
-from image2model.core.job import Problem, Result
-from image2model.core.states import ACTIVE_STATES, ItemState, JobState
+from image2model.core.job import Attempt, Problem, Result
+from image2model.core.rules import can_be_resubmitted, is_in_doubt, undelivered_attempt
+from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
 from image2model.jobs.records.document import ItemRecord, JobRecord
+from image2model.jobs.records.steps import changed_attempt
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import Resolution
+from image2model.ports.jobstore import AttemptChange, Resolution
 
 _RETRIABLE = frozenset({ItemState.FAILED, ItemState.CANCELLED})
 
@@ -26,6 +29,14 @@ def update_job(record: JobRecord, *, name: str | None, starred: bool | None, now
         after = replace(after, expires_at=after.due_to_expire_at)
     if after != before:
         record.job = after
+        record.touch((), now)
+
+
+def set_budget(record: JobRecord, budget_usd: Decimal | None, *, now: datetime) -> None:
+    """Change the most that it may cost."""
+    record.insist(JobState.RUNNING, JobState.PAUSED, JobState.FINISHED)
+    if record.job.budget_usd != budget_usd:
+        record.job = replace(record.job, budget_usd=budget_usd)
         record.touch((), now)
 
 
@@ -81,38 +92,66 @@ def retry_items(
     if chosen:
         for found in chosen:
             found.queue_again(now)
-        if record.job.state is JobState.FINISHED:
-            record.job = replace(
-                record.job, state=JobState.RUNNING, finished_at=None, expires_at=None
-            )
+        _run_again(record)
         record.touch(chosen, now)
     return refs(chosen)
 
 
+def _run_again(record: JobRecord) -> None:
+    """Let a finished job run again, for one of its items is queued."""
+    if record.job.state is JobState.FINISHED:
+        record.job = replace(record.job, state=JobState.RUNNING, finished_at=None, expires_at=None)
+
+
 def switch_job(record: JobRecord, to: JobState, *, now: datetime) -> None:
-    """Pause it, or let it go on."""
+    """Pause it, taking its queued items from their workers, or let it go on."""
     record.insist(JobState.RUNNING, JobState.PAUSED)
     if record.job.state is not to:
         record.job = replace(record.job, state=to)
+        if to is JobState.PAUSED:
+            for found in queued_items(record):
+                found.end_lease()
         record.touch((), now)
 
 
 def resolve_item(
-    record: JobRecord, index: int, resolution: Resolution, *, problem: Problem, now: datetime
-) -> None:
-    """Queue an uncertain item again, or fail it."""
+    record: JobRecord,
+    index: int,
+    resolution: Resolution,
+    *,
+    attempts: Sequence[Attempt],
+    problem: Problem,
+    now: datetime,
+) -> Attempt | None:
+    """
+    Queue an item in doubt, or one to be paid for again, or fail it.
+
+    Returns:
+        The attempt of *attempts*, the item's, that ends with it, as it is then; None: none does.
+    """
     found = record.record(index)
-    _insist(found, ItemState.UNCERTAIN)
+    resubmits = resolution is Resolution.RESUBMIT and can_be_resubmitted(found.item.state, attempts)
+    if not resubmits and not is_in_doubt(found.item.state, attempts):
+        _insist(found, ItemState.UNCERTAIN)
+    closed: Attempt | None = None
     if resolution is Resolution.RESUBMIT:
+        if (undelivered := undelivered_attempt(attempts)) is not None:
+            closed = changed_attempt(undelivered, AttemptChange(state=AttemptState.FAILED), now=now)
         found.queue_again(now)
+        _run_again(record)
     else:
         found.come_to(ItemState.FAILED, problem=problem, now=now)
     record.touch([found], now)
+    return closed
 
 
-def stop_job(record: JobRecord, *, problem: Problem, now: datetime) -> None:
-    """Fail every queued item."""
-    queued = queued_items(record)
+def stop_job(
+    record: JobRecord, indexes: Collection[int] | None, *, problem: Problem, now: datetime
+) -> None:
+    """Fail queued items: those at *indexes*, or all."""
+    queued = [
+        found for found in queued_items(record) if indexes is None or found.item.index in indexes
+    ]
     if queued and record.job.state is not JobState.DRAFT:
         for found in queued:
             found.come_to(ItemState.FAILED, problem=problem, now=now)

@@ -21,11 +21,11 @@ def take_step(record: ItemRecord, step: Step, *, now: datetime) -> None:
         problem=step.problem,
         result=step.result or before.result,
     )
-    if step.to is ItemState.QUEUED:
+    if step.to is ItemState.QUEUED or step.delay_s:
         record.not_before = now + timedelta(seconds=step.delay_s)
     if step.to in FINAL_STATES or step.to is ItemState.UNCERTAIN:
         record.not_before = None
-    if step.to not in ACTIVE_STATES:
+    if step.to not in ACTIVE_STATES or step.delay_s:
         record.end_lease()
 
 

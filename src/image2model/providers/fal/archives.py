@@ -1,12 +1,12 @@
 """Open archives that hold a mesh, without trusting anything they say."""
 
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from image2model.core.ids import new_hex_id
+from image2model.core.zip_damage import ZIP_DAMAGE, is_zip_damage
 from image2model.geometry.mesh_types import HEAD_BYTES
 from image2model.providers.fal.sniffing import MESH_FORMATS, PICTURE_FORMATS, sniff
 from image2model.providers.fal.spooling import BadContent, Spooled
@@ -52,8 +52,10 @@ def unpack(archive: Path, folder: Path, *, limit_bytes: int) -> Sequence[Member]
                 members.append(member)
                 left_bytes -= member.file.size_bytes
         return _sorted(members)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*ZIP_DAMAGE, OSError) as error:
         _remove(members)
+        if not is_zip_damage(error):
+            raise
         raise BadContent(f"the archive cannot be opened ({error})") from error
     except BaseException:
         _remove(members)

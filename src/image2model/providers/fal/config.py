@@ -25,6 +25,7 @@ class Pace:
         list_lag_s: How far the platform's list of requests may be behind.
         reserved_s: How long a place is kept for an item between two steps.
         ahead_s: How long submissions wait for the first one to an endpoint to be answered.
+        stop_s: How long a cancelled request may take to end.
         submit_s: How long the answer to a submission is waited for.
         answer_s: The same for any other request.
     """
@@ -39,6 +40,7 @@ class Pace:
     list_lag_s: float = 10.0
     reserved_s: float = 5.0
     ahead_s: float = 3.0
+    stop_s: float = 15.0
     submit_s: float = 60.0
     answer_s: float = 30.0
 

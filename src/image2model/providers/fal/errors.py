@@ -10,6 +10,7 @@ they are looked up in the platform's list of requests instead, which costs nothi
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from image2model.core.errors import (
     GeneratorRetired,
@@ -39,6 +40,8 @@ INFRASTRUCTURE = _NOT_AGAIN | {
     "internal_error",
 }
 """Types of errors that are not about the model or its input."""
+
+_NOTHING_USD = Decimal(0)
 
 _ADVICE: Mapping[str, str] = {
     "content_policy_violation": "its content filter does not accept the picture",
@@ -90,7 +93,9 @@ def input_problem(answer: Answer) -> Image2ModelError:
     detail = answer.fields.get("detail")
     first = as_object(detail[0]) if isinstance(detail, list) and detail else {}
     kind = str(first.get("type") or answer.fields.get("error_type") or "")
-    message = _text_of(first.get("msg") or detail) or f"HTTP {answer.status}"
+    said = _text_of(first.get("msg") or detail)
+    # What pydantic, which models there are checked with, puts before a check's own words.
+    message = said.removeprefix("Value error, ") or f"HTTP {answer.status}"
     if kind == "image_load_error":
         return PictureDamaged(reason=f"{PROVIDER} cannot load it, {kind}")
     if kind == "unsupported_image_format":
@@ -104,27 +109,60 @@ def input_problem(answer: Answer) -> Image2ModelError:
     return ProviderRejected(provider=PROVIDER, reason=told, kind=kind or None)
 
 
-def failure_of(answer: Answer) -> Image2ModelError:
-    """Tell what the replayed answer of a model that failed means."""
+class BrokeDown(Exception):
+    """
+    A request ended without a result and through no fault of its input.
+
+    fal may have run it again by itself, under another id.
+
+    Attributes:
+        error: What to tell where it has not.
+    """
+
+    def __init__(self, error: Image2ModelError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def failure_of(
+    answer: Answer, *, units: Decimal | None, cost_usd: Decimal | None
+) -> Image2ModelError | BrokeDown:
+    """
+    Tell what the replayed answer of a model that failed means.
+
+    Args:
+        answer: The answer.
+        units: What was charged for it, in the endpoint's units; None: that is not said.
+        cost_usd: The same in US dollars; None: that is not known.
+    """
     kind = answer.headers.get("x-fal-error-type") or answer.fields.get("error_type")
     if kind in INFRASTRUCTURE:
         return infrastructure_failure(str(kind), _text_of(answer.fields.get("detail")))
-    if answer.status < 500 or _was_billed(answer) or _says_no_retry(answer):
-        return input_problem(answer)
+    if answer.status < 500:
+        return charged(input_problem(answer), cost_usd)
+    if not units:
+        cost_usd = _NOTHING_USD  # fal charges nothing for its own faults, where it does not say so.
+    if units or _says_no_retry(answer):
+        # What was charged is not sent again by itself, for it may be charged again.
+        return BrokeDown(charged(input_problem(answer), cost_usd))
     reason = f"the model broke down (HTTP {answer.status})"
-    return ProviderUnavailable(provider=PROVIDER, reason=reason)
+    return BrokeDown(charged(ProviderUnavailable(provider=PROVIDER, reason=reason), cost_usd))
 
 
-def infrastructure_failure(kind: str, text: str) -> Image2ModelError:
+def infrastructure_failure(kind: str, text: str) -> Image2ModelError | BrokeDown:
     """Tell what an `error_type` means; such requests are never charged."""
     reason = f"{_shortened(text) or 'the request was broken off'} ({kind})"
     if kind in _NOT_AGAIN:
-        return ProviderRejected(provider=PROVIDER, reason=reason, kind=kind)
-    return ProviderUnavailable(provider=PROVIDER, reason=reason)
+        rejected = ProviderRejected(provider=PROVIDER, reason=reason, kind=kind)
+        return charged(rejected, _NOTHING_USD)
+    error = ProviderUnavailable(provider=PROVIDER, reason=reason)
+    return BrokeDown(charged(error, _NOTHING_USD))
 
 
-def _was_billed(answer: Answer) -> bool:
-    return answer.headers.get("x-fal-billable-units", "0").strip() not in {"", "0", "0.0"}
+def charged(error: Image2ModelError, cost_usd: Decimal | None) -> Image2ModelError:
+    """Note on *error* what fal charged for the request that failed so."""
+    error.cost_usd = cost_usd
+    return error
 
 
 def _says_no_retry(answer: Answer) -> bool:

@@ -3,14 +3,20 @@
 import random
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import anyio
 
-from image2model.core.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from image2model.core.errors import (
+    ItemTimedOut,
+    ProviderError,
+    ProviderRejected,
+    ProviderUnavailable,
+)
 from image2model.core.generator import GeneratorId
 from image2model.core.job import Handle, Progress
 from image2model.providers.fal.config import FalConfig, Pace
-from image2model.providers.fal.errors import INFRASTRUCTURE, infrastructure_failure
+from image2model.providers.fal.errors import INFRASTRUCTURE, charged, infrastructure_failure
 from image2model.providers.fal.http import PROVIDER, Answer, AnswerLost, NotSent
 from image2model.providers.fal.places import Places
 from image2model.providers.fal.progress import Meter, RunTimes, inference_s
@@ -85,8 +91,10 @@ class Follower:
         Report progress until the request has ended well.
 
         Raises:
-            ProviderRejected: It failed for good, or took too long.
-            ProviderUnavailable: It was lost at fal and nothing was charged.
+            ProviderRejected: It failed for good, or took too long and was stopped.
+            ItemTimedOut: It took too long and cannot be stopped.
+            ProviderUnavailable: It did not start, was withdrawn, and nothing was charged.
+            BrokeDown: It was lost at fal and nothing was charged.
             Forgotten: The queue does not know it.
         """
         request_id = handle.request_id
@@ -161,13 +169,18 @@ class Follower:
         if watch.waits and age_s > start_limit_s + _GRACE_S:
             if await self._withdraw(handle):
                 reason = f"the request did not start within {start_limit_s:g} s and was withdrawn"
-                raise ProviderUnavailable(provider=PROVIDER, reason=reason)
-        elif age_s > limit_s and (await self._withdraw(handle) or age_s > limit_s + _GRACE_S):
-            reason = f"it took longer than {limit_s:g} s and was cancelled"
-            raise ProviderRejected(provider=PROVIDER, reason=reason, kind="time_limit")
+                unpaid = ProviderUnavailable(provider=PROVIDER, reason=reason)
+                raise charged(unpaid, Decimal(0))
+        elif age_s > limit_s:
+            if await self._withdraw(handle):
+                reason = f"it took longer than {limit_s:g} s and was cancelled"
+                raise ProviderRejected(provider=PROVIDER, reason=reason, kind="time_limit")
+            if age_s > limit_s + _GRACE_S:
+                # It may end, and be charged, all the same.
+                raise ItemTimedOut(limit_s=limit_s)
 
     async def _withdraw(self, handle: Handle) -> bool:
-        """Cancel *handle*; False: it is done already, or that could not be asked for."""
+        """Cancel *handle*; False: it is done, goes on, or that could not be asked for."""
         try:
             return await self._queue.cancel(handle)
         except ProviderError:

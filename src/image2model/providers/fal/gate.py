@@ -102,6 +102,10 @@ class Gate:
                 self._taken_at_s[endpoint] = anyio.current_time()
         self._drop(endpoint, mark)
 
+    def withdraw(self, endpoint: str, mark: str) -> None:
+        """Note that the submission of *mark* will not go, so that another one may go ahead."""
+        self._drop(endpoint, mark)
+
     def _is_known(self, endpoint: str) -> bool:
         taken_at_s = self._taken_at_s.get(endpoint)
         return taken_at_s is not None and anyio.current_time() < taken_at_s + _KNOWN_S

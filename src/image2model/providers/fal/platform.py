@@ -87,6 +87,13 @@ class Platform:
             self._prices[endpoint] = (self._clock.monotonic_s() + life_s, price)
             return price
 
+    async def cost_usd(self, endpoint: str, units: Decimal | None) -> Decimal | None:
+        """Tell what *units* of *endpoint* cost; None: nobody says how many, or what one costs."""
+        if not units:
+            return units
+        unit_price = await self.unit_price_usd(endpoint)
+        return None if unit_price is None else units * unit_price
+
     async def usual_price_usd(self, endpoint: str) -> Decimal | None:
         """Tell what requests to *endpoint* have usually cost; None: that cannot be had now."""
         try:

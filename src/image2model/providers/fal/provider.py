@@ -1,9 +1,13 @@
 """The provider `fal`: pictures become models through fal.ai's queue, paid once each."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+
+import anyio
 
 from image2model.core.errors import (
     ProviderAccountBlocked,
@@ -20,11 +24,12 @@ from image2model.providers.fal.cards import card_of
 from image2model.providers.fal.catalogue.row import Row
 from image2model.providers.fal.catalogue.rows import ROWS, is_listed, row_of
 from image2model.providers.fal.config import FalConfig, read_config
-from image2model.providers.fal.errors import refusal_of
+from image2model.providers.fal.errors import BrokeDown, charged, refusal_of
 from image2model.providers.fal.extracting import find_facts
 from image2model.providers.fal.following import Follower, Forgotten
 from image2model.providers.fal.gate import Gate
 from image2model.providers.fal.http import KEY_ADVICE, PROVIDER, FalHttp, no_key
+from image2model.providers.fal.list_lessons import ListLessons
 from image2model.providers.fal.options import build_body, check_order, estimate_usd
 from image2model.providers.fal.places import Places
 from image2model.providers.fal.platform import Platform
@@ -35,6 +40,8 @@ from image2model.providers.fal.results import Outcome, Results, Unread
 from image2model.providers.fal.spooling import Spooler
 from image2model.providers.fal.uploads import Uploads
 from image2model.providers.fal.webhooks import Webhooks
+
+_log = logging.getLogger(__name__)
 
 _TIMES_PATIENT = 5
 _MOST_OUTCOMES = 2_000
@@ -62,7 +69,10 @@ class FalProvider:
         self._uploads = Uploads(self._http, config, tools.clock)
         self._platform = Platform(self._http, config, tools.clock)
         self._queue = FalQueue(self._http, config)
-        self._reconciler = Reconciler(self._queue, self._platform, config, tools.clock)
+        self._lessons = ListLessons(self._platform, tools.facts, config, tools.clock)
+        self._reconciler = Reconciler(
+            self._queue, self._platform, self._lessons, config, tools.clock
+        )
         self._follower = Follower(self._queue, self._places, self._times, config)
         spooler = Spooler(
             tools.fetcher, tools.incoming, config.pace, limit_bytes=tools.result_bytes
@@ -72,6 +82,7 @@ class FalProvider:
         )
         self._webhooks = Webhooks(self._http, config, tools.clock)
         self._outcomes: dict[str, Outcome] = {}
+        self._retried: dict[str, Handle] = {}
 
     def cards(self) -> Sequence[GeneratorCard]:
         """List the catalogue, Tripo v2.5 first."""
@@ -132,41 +143,72 @@ class FalProvider:
         self._places.reserve(mark, name=handle.request_id)
         return handle
 
+    def release(self, submission: Submission) -> None:
+        """Give back the place of a submission that will not be submitted; see `PlaceKeeper`."""
+        mark = str(submission.data["mark"])
+        self._gate.withdraw(submission.endpoint, mark)
+        self._places.free(mark)
+
     async def reconcile(self, submission: Submission, *, submit_key: SubmitKey) -> Handle | None:
         """Search fal's list of requests; see `Provider` and `reconcile`."""
         del submit_key
+        return await self._reconciler.find(submission, typical_s=self._typical_s(submission))
+
+    async def search_limit_s(self, submission: Submission) -> float:
+        """Tell how long `reconcile` takes at most; see `AnswerSearcher`."""
+        return await self._reconciler.limit_s(submission, typical_s=self._typical_s(submission))
+
+    def _typical_s(self, submission: Submission) -> float:
         generator = GeneratorId(str(submission.data["generator"]))
-        typical_s = self._times.typical_s(generator, otherwise_s=_row(generator).typical_s)
-        return await self._reconciler.find(submission, typical_s=typical_s)
+        return self._times.typical_s(generator, otherwise_s=_row(generator).typical_s)
 
     async def follow(self, work: Work, handle: Handle) -> AsyncIterator[Progress]:
         """Poll until it has ended, and read its outcome; see `Provider`."""
-        typical_s = _row(work.generator).typical_s
-        followed = self._follower.follow(handle, generator=work.generator, typical_s=typical_s)
         # Read at once, for fal keeps it for minutes only; and here, where a model that broke
         # down unpaid can still be asked again.
-        try:
-            async with aclosing(followed):
-                async for progress in followed:
-                    yield progress
-                    await self._reconciler.learn_from(handle)
-            patience_s = _TIMES_PATIENT * self._config.pace.patience_s
-            outcome = await self._results.read(handle, patience_s=patience_s)
-        except Forgotten:
-            outcome = await self._recover(handle)
-        except (Unread, ProviderAccountBlocked):
-            return  # It is made and paid for: collecting tries again, and says what is wrong.
-        if len(self._outcomes) < _MOST_OUTCOMES:
-            self._outcomes[handle.request_id] = outcome
+        requests = _Requests(first=handle)
+        patience_s = _TIMES_PATIENT * self._config.pace.patience_s
+        while True:
+            try:
+                try:
+                    async with aclosing(self._follow(work, requests.latest)) as followed:
+                        async for progress in followed:
+                            yield progress
+                    outcome = await self._results.read(requests.latest, patience_s=patience_s)
+                except Forgotten:
+                    outcome = await self._recover(requests.latest)
+            except BrokeDown as broken:
+                await self._go_on_with_retried(requests, broken)
+                continue
+            except (Unread, ProviderAccountBlocked):
+                return  # It is made and paid for: collecting tries again, and says what is wrong.
+            break
+        self._remember(handle, requests.add_up(outcome))
+
+    async def _follow(self, work: Work, handle: Handle) -> AsyncGenerator[Progress, None]:
+        typical_s, began_s = _row(work.generator).typical_s, anyio.current_time()
+        followed = self._follower.follow(handle, generator=work.generator, typical_s=typical_s)
+        async with aclosing(followed):
+            async for progress in followed:
+                yield progress
+                age_s = anyio.current_time() - began_s
+                await self._lessons.ask_about(handle, age_s=age_s)
+
+    async def read_bill(self, handle: Handle) -> Decimal | None:
+        """Read what was charged off the outcome, before any file is fetched; see `BillReader`."""
+        return await self._cost(handle, await self._outcome(handle))
 
     async def collect(self, work: Work, handle: Handle) -> Delivery:
         """Download the model and what belongs to it; see `Provider`."""
-        outcome = self._outcomes.pop(handle.request_id, None) or await self._read(handle)
+        outcome = await self._outcome(handle)
         row = _row(work.generator)
         if work.keep is KeepPolicy.LINKS:
             files = self._results.links(row, handle, outcome.data)
         else:
             files = await self._results.files(row, handle, outcome.data)
+        # Kept until here: fal may not have it when the files are fetched again.
+        self._outcomes.pop(handle.request_id, None)
+        self._retried.pop(handle.request_id, None)
         return Delivery(
             files=files,
             facts=find_facts(outcome.data),
@@ -176,7 +218,7 @@ class FalProvider:
     async def cancel(self, handle: Handle) -> bool:
         """Ask fal to stop it; what cannot be asked for counts as done. See `Provider`."""
         try:
-            return await self._queue.cancel(handle)
+            return await self._queue.cancel(self._retried.get(handle.request_id, handle))
         except ProviderUnavailable:
             return False
 
@@ -242,11 +284,43 @@ class FalProvider:
             usual = await self._platform.unit_price_usd(row.endpoint)
         return usual or Decimal(0)
 
+    async def _outcome(self, handle: Handle) -> Outcome:
+        known = self._outcomes.get(handle.request_id)
+        if known is None:
+            known = await self._read(handle)
+            self._remember(handle, known)
+        return known
+
+    def _remember(self, handle: Handle, outcome: Outcome) -> None:
+        if len(self._outcomes) >= _MOST_OUTCOMES:
+            del self._outcomes[next(iter(self._outcomes))]
+        self._outcomes[handle.request_id] = outcome
+
     async def _read(self, handle: Handle) -> Outcome:
-        try:
-            return await self._results.read(handle, patience_s=self._config.pace.patience_s)
-        except Unread as unread:
-            raise unread.error from unread
+        """Read what came of *handle*, or of what fal made of it by itself."""
+        requests = _Requests(first=handle)
+        while True:
+            try:
+                outcome = await self._results.read(
+                    requests.latest, patience_s=self._config.pace.patience_s
+                )
+            except BrokeDown as broken:
+                await self._go_on_with_retried(requests, broken)
+            except Unread as unread:
+                raise unread.error from unread
+            else:
+                return requests.add_up(outcome)
+
+    async def _go_on_with_retried(self, requests: "_Requests", broken: BrokeDown) -> None:
+        """Take up what fal runs by itself in place of the latest request, or raise its error."""
+        requests.add(broken.error.cost_usd)
+        known = [request.request_id for request in requests.tried]
+        retried = await self._reconciler.find_retried(requests.latest, known=known)
+        if retried is None:
+            raise charged(broken.error, requests.earlier_usd) from broken
+        _log.info("fal runs request %s again as %s", known[0], retried.request_id)
+        requests.tried.append(retried)
+        self._retried[known[0]] = retried
 
     async def _recover(self, handle: Handle) -> Outcome:
         """Find what became of a request that the queue has forgotten, as after a long downtime."""
@@ -254,15 +328,50 @@ class FalProvider:
             return await self._results.recover(handle)
         except (Unread, ProviderResultInvalid, ProviderAccountBlocked) as error:
             reason = "it knows nothing of this request any more; your account there may"
-            raise ProviderRejected(
-                provider=PROVIDER, reason=f"{reason}. Retry the item", kind="not_found"
-            ) from error
+            rejected = ProviderRejected(provider=PROVIDER, reason=reason, kind="not_found")
+            raise BrokeDown(rejected) from error
 
     async def _cost(self, handle: Handle, outcome: Outcome) -> Decimal | None:
-        if outcome.units is None:
+        endpoint = str(handle.data["endpoint"])
+        cost_usd = await self._platform.cost_usd(endpoint, outcome.units)
+        if cost_usd is None or outcome.earlier_usd is None:
             return None
-        unit_price = await self._platform.unit_price_usd(str(handle.data["endpoint"]))
-        return None if unit_price is None else outcome.units * unit_price
+        return cost_usd + outcome.earlier_usd
+
+
+@dataclass(slots=True, kw_only=True)
+class _Requests:
+    """
+    A request, and those that fal made of it by itself when it broke down.
+
+    Attributes:
+        first: The one that was submitted.
+        tried: All of them, the latest last.
+        earlier_usd: What those that broke down were charged, in US dollars; None: not known.
+    """
+
+    first: InitVar[Handle]
+    tried: list[Handle] = field(init=False)
+    earlier_usd: Decimal | None = Decimal(0)
+
+    def __post_init__(self, first: Handle) -> None:
+        self.tried = [first]
+
+    @property
+    def latest(self) -> Handle:
+        """The one that goes on."""
+        return self.tried[-1]
+
+    def add(self, cost_usd: Decimal | None) -> None:
+        """Note what the latest one was charged; None: not known."""
+        if self.earlier_usd is None or cost_usd is None:
+            self.earlier_usd = None
+        else:
+            self.earlier_usd += cost_usd
+
+    def add_up(self, outcome: Outcome) -> Outcome:
+        """Add to *outcome* what was charged before it."""
+        return replace(outcome, earlier_usd=self.earlier_usd)
 
 
 def _row(generator: GeneratorId) -> Row:

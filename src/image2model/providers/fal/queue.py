@@ -9,11 +9,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import anyio
+
 from image2model.core.errors import JsonValue, ProviderUnavailable, SubmissionUncertain
 from image2model.core.job import Handle, Submission
-from image2model.providers.fal.asking import ask
+from image2model.providers.fal.asking import ask, waits_s
 from image2model.providers.fal.config import FalConfig
-from image2model.providers.fal.errors import refusal_of
+from image2model.providers.fal.errors import INFRASTRUCTURE, refusal_of
 from image2model.providers.fal.http import PROVIDER, Answer, AnswerLost, FalHttp, NotSent, as_object
 
 _LONG_NAMESPACES = frozenset({"workflows", "comfy"})
@@ -97,6 +99,7 @@ class FalQueue:
             "endpoint": submission.endpoint,
             "prepared_at": submission.data["prepared_at"],
             "file_life_s": self._config.file_life_s,
+            "pictures": submission.data["pictures"],
         }
         return Handle(request_id=request_id, data={**about, **urls})
 
@@ -125,10 +128,13 @@ class FalQueue:
 
     async def cancel(self, handle: Handle) -> bool:
         """
-        Ask for the request to be stopped.
+        Ask for the request to be stopped, and see whether it stops.
+
+        fal takes a request out of its queue at once; one that runs is only told to stop, and may
+        go on to its end and be charged.
 
         Returns:
-            True: it will be. False: it is done already.
+            True: it has stopped, or is not known there. False: it is done, or goes on.
 
         Raises:
             ProviderUnavailable: No answer came.
@@ -136,8 +142,29 @@ class FalQueue:
         """
         url = self.url(handle, "cancel_url")
         answer = await ask(self._http, self._config.pace, "PUT", url, patience_s=5.0)
+        if answer.status == 404:
+            return True
         word = as_object(answer.data).get("status")
-        return word != "ALREADY_COMPLETED" and answer.status in {200, 202, 404}
+        if word == "ALREADY_COMPLETED" or answer.status not in {200, 202}:
+            return False
+        return await self._stops(handle)
+
+    async def _stops(self, handle: Handle) -> bool:
+        give_up_at_s = anyio.current_time() + self._config.pace.stop_s
+        for wait_s in waits_s(self._config.pace):
+            try:
+                answer = await self.status(handle)
+            except (NotSent, AnswerLost):
+                pass
+            else:
+                if answer.status == 404:
+                    return True
+                if answer.ok and answer.fields.get("status") == "COMPLETED":
+                    return answer.fields.get("error_type") in INFRASTRUCTURE
+            if anyio.current_time() + wait_s > give_up_at_s:
+                break
+            await anyio.sleep(wait_s)
+        return False
 
 
 def application_of(endpoint: str) -> str:

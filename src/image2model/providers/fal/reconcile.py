@@ -6,7 +6,8 @@ names pictures under URLs that no other attempt has. Found is found. Not found i
 list may be behind, and it is not documented whether it shows requests that have not ended. So
 "it was not accepted" is said in two cases alone:
 
-- the list has been seen to show a request that had not ended, and is as old as it may be behind;
+- the list is known to show requests that have not ended (see `list_lessons`), and is as old as it
+  may be behind;
 - the request would have ended by now: fal drops what has not started within the start limit that
   every submission carries, and what has started takes its generator's time. That is counted from
   the beginning of the search, for another process, whose clock may be wrong, has noted when the
@@ -17,7 +18,7 @@ Until one of them holds the search goes on; it costs nothing and can be broken o
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 import anyio
@@ -33,6 +34,7 @@ from image2model.ports.clock import Clock
 from image2model.providers.fal.asking import waits_s
 from image2model.providers.fal.config import FalConfig
 from image2model.providers.fal.http import PROVIDER
+from image2model.providers.fal.list_lessons import ListLessons
 from image2model.providers.fal.platform import Platform
 from image2model.providers.fal.queue import FalQueue
 
@@ -41,7 +43,9 @@ _log = logging.getLogger(__name__)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 """No more than this, we trust."""
 
-_MOST_LESSONS = 3
+_OF_INPUT = ("endpoint", "prepared_at", "file_life_s", "pictures")
+"""What a handle says of the input, and not of the request."""
+
 _TIMES_TYPICAL = 4.0
 """Longer than this many typical times nothing has been seen to run."""
 
@@ -50,14 +54,18 @@ class Reconciler:
     """Searches the platform's list of requests."""
 
     def __init__(
-        self, queue: FalQueue, platform: Platform, config: FalConfig, clock: Clock
+        self,
+        queue: FalQueue,
+        platform: Platform,
+        lessons: ListLessons,
+        config: FalConfig,
+        clock: Clock,
     ) -> None:
         self._queue = queue
         self._platform = platform
+        self._lessons = lessons
         self._config = config
         self._clock = clock
-        self._lists_unfinished = False
-        self._lessons = 0
 
     async def find(self, submission: Submission, *, typical_s: float) -> Handle | None:
         """
@@ -80,19 +88,32 @@ class Reconciler:
             try:
                 handle = await self._look(submission, since=prepared_at - _CLOCKS_DIFFER)
             except ProviderUnavailable as error:
-                raise SubmissionUncertain(provider=PROVIDER, reason=error.message) from error
+                raise SubmissionUncertain(provider=PROVIDER, reason=error.clause) from error
             if handle is not None:
                 return handle
             # Counted from here on for want of the moment of the POST, which was before.
             waited_s = anyio.current_time() - began_s
-            if waited_s >= self._config.pace.list_lag_s and (
-                self._lists_unfinished
-                or waited_s >= ends_s
-                or self._clock.now() >= prepared_at + timedelta(seconds=ends_s) + _CLOCKS_DIFFER
+            lag_s = self._config.pace.list_lag_s
+            if waited_s >= lag_s and (
+                waited_s >= ends_s
+                or self._is_long_past(prepared_at, ends_s)
+                or await self._lessons.shows_unfinished()
             ):
                 return None
-            await anyio.sleep(wait_s)
+            # The list is looked at just when it cannot be behind any more.
+            left_s = lag_s - waited_s
+            await anyio.sleep(min(wait_s, left_s) if left_s > 0 else wait_s)
         return None
+
+    async def limit_s(self, submission: Submission, *, typical_s: float) -> float:
+        """Tell how long `find` takes at most from now on, in seconds."""
+        prepared_at = datetime.fromisoformat(str(submission.data["prepared_at"]))
+        ends_s = self._ends_s(typical_s)
+        is_soon = self._is_long_past(prepared_at, ends_s) or await self._lessons.shows_unfinished()
+        return self._config.pace.list_lag_s if is_soon else ends_s
+
+    def _is_long_past(self, prepared_at: datetime, ends_s: float) -> bool:
+        return self._clock.now() >= prepared_at + timedelta(seconds=ends_s) + _CLOCKS_DIFFER
 
     def _ends_s(self, typical_s: float) -> float:
         """Tell how long a request may take from its submission to its end, in seconds."""
@@ -102,36 +123,51 @@ class Reconciler:
         wanted = set(submission.data["pictures"])
         found: str | None = None
         async for item in self._platform.requests(submission.endpoint, start=since):
-            self._learn(item)
+            await self._lessons.note(item)
             if wanted & set(_strings(item.get("json_input"))):
                 found = str(item.get("request_id"))
         return None if found is None else self._queue.handle(submission, found, {})
 
-    async def learn_from(self, handle: Handle) -> None:
+    async def find_retried(self, handle: Handle, *, known: Collection[str]) -> Handle | None:
         """
-        See whether the list shows *handle*, which has not ended.
+        Search for a request that fal made of *handle* by itself, after that had broken down.
 
-        Asked while all is well, at most a few times in a process, so that the answer is there
-        when it is needed; faults do not matter.
+        Args:
+            handle: As it was accepted.
+            known: The ids of requests that are not meant.
+
+        Returns:
+            The handle of one that runs or has ended well; None: the list shows none for as long
+            as it may be behind, or cannot be read.
         """
-        if self._lists_unfinished or self._lessons >= _MOST_LESSONS:
-            return
-        self._lessons += 1
-        start = datetime.fromisoformat(str(handle.data["prepared_at"])) - _CLOCKS_DIFFER
-        try:
-            async for item in self._platform.requests(
-                str(handle.data["endpoint"]),
-                start=start,
-                request_id=handle.request_id,
-                patience_s=0.0,
-            ):
-                self._learn(item)
-        except ProviderError as error:
-            _log.info("cannot look at the list of requests now: %s", error)
+        wanted = {url for url in handle.data.get("pictures", ()) if isinstance(url, str)}
+        since = datetime.fromisoformat(str(handle.data["prepared_at"])) - _CLOCKS_DIFFER
+        ends_s = anyio.current_time() + self._config.pace.list_lag_s
+        for wait_s in waits_s(self._config.pace):
+            try:
+                found = await self._look_for_retried(handle, wanted, since=since, known=known)
+            except ProviderError as error:
+                _log.warning("cannot see whether fal has tried again by itself: %s", error)
+                return None
+            if found is not None:
+                return found
+            if not wanted or anyio.current_time() + wait_s > ends_s:
+                return None
+            await anyio.sleep(wait_s)
+        return None
 
-    def _learn(self, item: Mapping[str, JsonValue]) -> None:
-        has_ended = item.get("ended_at") or item.get("status_code")
-        self._lists_unfinished |= "ended_at" in item and not has_ended
+    async def _look_for_retried(
+        self, handle: Handle, wanted: set[str], *, since: datetime, known: Collection[str]
+    ) -> Handle | None:
+        async for item in self._platform.requests(str(handle.data["endpoint"]), start=since):
+            request_id, status = str(item.get("request_id")), item.get("status_code")
+            has_failed = isinstance(status, int) and status >= 400
+            if has_failed or request_id in known:
+                continue
+            if wanted & set(_strings(item.get("json_input"))):
+                kept = {name: handle.data[name] for name in _OF_INPUT if name in handle.data}
+                return Handle(request_id=request_id, data=kept)
+        return None
 
 
 def _strings(value: JsonValue) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import anyio
@@ -16,7 +17,10 @@ import anyio.to_thread
 from image2model.core.errors import (
     FetchBroken,
     FetchError,
+    FetchGone,
+    FetchRefused,
     JsonValue,
+    ProviderError,
     ProviderResultInvalid,
     ProviderUnavailable,
     StorageError,
@@ -25,13 +29,18 @@ from image2model.core.job import FileRole, Handle
 from image2model.ports.provider import ProvidedFile
 from image2model.providers.fal.archives import unpack
 from image2model.providers.fal.catalogue.row import Row
-from image2model.providers.fal.errors import account_problem, failure_of, input_problem
+from image2model.providers.fal.errors import (
+    BrokeDown,
+    account_problem,
+    failure_of,
+    input_problem,
+)
 from image2model.providers.fal.extracting import Offer, Offers, find_offers
 from image2model.providers.fal.http import PROVIDER, Answer
 from image2model.providers.fal.platform import Platform, read_units
 from image2model.providers.fal.queue import FalQueue
 from image2model.providers.fal.sniffing import MESH_FORMATS, PICTURE_FORMATS
-from image2model.providers.fal.spooling import BadContent, Spooled, Spooler
+from image2model.providers.fal.spooling import BadContent, Spooled, Spooler, sha256_of
 
 _log = logging.getLogger(__name__)
 
@@ -48,10 +57,13 @@ class Outcome:
     Attributes:
         data: The model's output.
         units: What was charged, in the endpoint's units; None: not said.
+        earlier_usd: What was charged for requests that fal ran in vain before it, in US dollars;
+            None: not known.
     """
 
     data: JsonValue
     units: Decimal | None
+    earlier_usd: Decimal | None = Decimal(0)
 
 
 class Results:
@@ -72,10 +84,9 @@ class Results:
         fal keeps a result for an hour at most; after that it is read from the list of requests.
 
         Raises:
-            ProviderRejected, InvalidPictureError: The model refused.
-            ProviderUnavailable: The model broke down, and nothing was charged.
+            ProviderRejected, InvalidPictureError: The model refused; the error says at what cost.
+            BrokeDown: The model broke down, or nobody has the result any more.
             ProviderAccountBlocked: The account cannot be used now.
-            ProviderResultInvalid: Nobody has the result any more.
             Unread: It cannot be read now; it is not lost.
         """
         try:
@@ -83,17 +94,31 @@ class Results:
         except ProviderUnavailable as error:
             raise Unread(error) from error
         if answer.status == 404:
-            return await self.recover(handle)
-        if not answer.ok:
-            raise account_problem(answer) or failure_of(answer)
+            try:
+                return await self.recover(handle)
+            except ProviderResultInvalid as error:
+                raise BrokeDown(error) from error
         units = read_units(answer.headers.get("x-fal-billable-units"))
-        return Outcome(data=answer.data, units=units)
+        if answer.ok:
+            return Outcome(data=answer.data, units=units)
+        blocked = account_problem(answer)
+        if blocked is not None:
+            raise blocked
+        # Booked at once: a refusal that costs nothing must not use up a budget.
+        cost_usd = await self._platform.cost_usd(str(handle.data["endpoint"]), units)
+        raise failure_of(answer, units=units, cost_usd=cost_usd)
 
     async def recover(self, handle: Handle) -> Outcome:
         """
-        Read the outcome of a request from the list of requests; raises what `read` does.
+        Read the outcome of a request from the list of requests.
 
         fal keeps it there for a month.
+
+        Raises:
+            ProviderRejected, InvalidPictureError: The model refused.
+            ProviderAccountBlocked: The account cannot be used now.
+            ProviderResultInvalid: Nobody has the result any more.
+            Unread: It cannot be read now; it is not lost.
         """
         try:
             return await self._read_from_list(handle)
@@ -113,7 +138,7 @@ class Results:
                 raise input_problem(Answer(status=status, headers={}, body=_json(output)))
             return Outcome(data=output, units=None)
         raise ProviderResultInvalid(
-            provider=PROVIDER, reason="it does not keep the result any more"
+            provider=PROVIDER, reason="it does not keep the result any more", cause="gone"
         )
 
     async def files(self, row: Row, handle: Handle, data: JsonValue) -> Sequence[ProvidedFile]:
@@ -169,22 +194,14 @@ class Results:
         )
 
     async def _mesh(self, offers: Offers, handle: Handle) -> Sequence[ProvidedFile]:
-        reasons: list[str] = []
-        broken: FetchBroken | None = None
+        faults: list[BadContent | FetchError] = []
         for offer in offers.meshes:
             try:
                 file = await self._spooler.spool(offer.url, name=offer.name, wanted=_may_be_mesh)
                 return await self._opened(offer, file, handle)
-            except BadContent as error:
-                reasons.append(str(error))
-            except FetchBroken as error:
-                broken = error
-            except FetchError as error:
-                reasons.append(error.message)
-        if broken is not None:
-            raise ProviderUnavailable(provider=PROVIDER, reason=broken.message) from broken
-        reason = "; ".join(reasons[:3]) or "the result names no mesh"
-        raise ProviderResultInvalid(provider=PROVIDER, reason=reason)
+            except (BadContent, FetchError) as error:
+                faults.append(error)
+        raise _no_mesh(faults)
 
     async def _opened(self, offer: Offer, file: Spooled, handle: Handle) -> Sequence[ProvidedFile]:
         if file.format != "zip":
@@ -193,6 +210,9 @@ class Results:
             members = await anyio.to_thread.run_sync(
                 partial(unpack, file.path, file.path.parent, limit_bytes=self._limit_bytes)
             )
+        except BadContent as error:
+            digest = await anyio.to_thread.run_sync(sha256_of, file)
+            raise BadContent(str(error), sha256=digest) from error
         finally:
             await anyio.to_thread.run_sync(_remove, file.path)
         mesh, *rest = [Offer(url=offer.url, key=offer.key, name=member.name) for member in members]
@@ -252,8 +272,39 @@ class Unread(Exception):
     """The outcome cannot be read now; it is not lost."""
 
     def __init__(self, error: ProviderUnavailable) -> None:
-        super().__init__(error.message)
+        super().__init__(error.clause)
         self.error = error
+
+
+def _no_mesh(faults: Sequence[BadContent | FetchError]) -> ProviderError:
+    """Tell why none of the files that may be the mesh is one."""
+    broken = next((fault for fault in faults if _may_pass(fault)), None)
+    if broken is not None:
+        return ProviderUnavailable(provider=PROVIDER, reason=_clause(broken))
+    reason = "; ".join(map(_clause, faults[:3]))
+    useless = [fault.sha256 for fault in faults if isinstance(fault, BadContent)]
+    cause = sha = None
+    if any(isinstance(fault, FetchRefused) for fault in faults):
+        cause = "refused"
+    elif faults and not useless:
+        cause = "gone"
+    elif None not in useless:
+        # No mesh is named, or all of what came is of no use: the same again if this is.
+        sha = sha256("".join(map(str, useless)).encode()).hexdigest()
+    return ProviderResultInvalid(
+        provider=PROVIDER, reason=reason or "the result names no mesh", cause=cause, sha256=sha
+    )
+
+
+def _clause(fault: BadContent | FetchError) -> str:
+    return fault.clause if isinstance(fault, FetchError) else str(fault)
+
+
+def _may_pass(fault: BadContent | FetchError) -> bool:
+    if isinstance(fault, FetchGone):
+        # 403 and the like may be said by something on the way there.
+        return fault.details["status"] not in {404, 410}
+    return isinstance(fault, FetchBroken)
 
 
 def _json(value: JsonValue) -> bytes:

@@ -21,6 +21,7 @@ import anyio
 from image2model.core.errors import Image2ModelError, ProviderUnavailable
 from image2model.core.generator import View
 from image2model.core.ids import new_hex_id
+from image2model.geometry.picture_png import drop_deep
 from image2model.ports.clock import Clock
 from image2model.ports.provider import WorkPicture
 from image2model.providers.fal.asking import ask
@@ -55,7 +56,7 @@ class Uploads:
 
     async def upload(self, pictures: Sequence[WorkPicture]) -> Mapping[View, str]:
         """
-        Upload *pictures*, all at once, each as the bytes it is.
+        Upload *pictures*, all at once, each as the bytes it is, but for heights of 16 bits.
 
         Returns:
             The URL of each view; views with the same bytes share one.
@@ -91,7 +92,7 @@ class Uploads:
         return urls
 
     async def _bring(self, picture: WorkPicture) -> str:
-        content = await picture.read()
+        content = drop_deep(await picture.read())  # nothing but what is to be seen
         name = f"{new_hex_id()}.{_EXTENSIONS.get(picture.media_type, 'bin')}"
         try:
             return await self._bring_directly(name, picture.media_type, content)

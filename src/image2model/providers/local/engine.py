@@ -7,7 +7,9 @@ import numpy as np
 
 from image2model.core.errors import GeneratorNotFound, InvalidViews, JsonValue
 from image2model.core.generator import GeneratorCard, View
+from image2model.geometry.edges import islands
 from image2model.geometry.glb_writer import write_glb
+from image2model.geometry.inspect import weld_faces
 from image2model.geometry.mesh import Mesh
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.pictures import Picture, decode_picture
@@ -80,7 +82,25 @@ def make_model(
     _check_views(card, views)
     pictures = {View(view): decode_picture(data, limits=limits) for view, data in views.items()}
     made = _make(card, pictures, chosen, name=name.strip() or _UNNAMED)
-    return LocalModel(glb=write_glb(made.mesh), facts={**_measure(made.mesh), **made.facts})
+    facts = {**_measure(made.mesh), **made.facts}
+    facts["notes"] = [*_notes_in(made.facts), *_say_bodies(facts, card)]
+    glb = write_glb(made.mesh, made_by=card.id)
+    return LocalModel(glb=glb, facts=facts)
+
+
+def _notes_in(facts: Mapping[str, JsonValue]) -> list[JsonValue]:
+    notes = facts.get("notes")
+    return list(notes) if isinstance(notes, list) else []
+
+
+def _say_bodies(facts: Mapping[str, JsonValue], card: GeneratorCard) -> list[JsonValue]:
+    bodies = facts["bodies"]
+    if bodies == 1:
+        return []
+    properties = card.options_schema["properties"]
+    can_join = isinstance(properties, Mapping) and "parts" in properties
+    advice = ": the option 'parts' joins them, or keeps the largest" if can_join else ""
+    return [f"it consists of {bodies} loose bodies{advice}"]
 
 
 def _check_views(card: GeneratorCard, views: Mapping[str, bytes]) -> None:
@@ -115,4 +135,5 @@ def _measure(mesh: Mesh) -> dict[str, JsonValue]:
         "height_mm": round(float(size_mm[1]), 2),
         "depth_mm": round(float(size_mm[2]), 2),
         "watertight": is_watertight(mesh.faces),
+        "bodies": int(islands(weld_faces([mesh])).max(initial=-1)) + 1,
     }

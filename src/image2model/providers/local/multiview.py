@@ -70,6 +70,9 @@ def make_hull(pictures: Mapping[View, Picture], options: Options, *, name: str) 
         "mask_confidence": round(least.confidence, 3),
         "mask_source": least.source,
         "views": [view.value for view in pictures],
+        "notes": [
+            f"{view.value}: {note}" for view, subject in subjects.items() for note in subject.notes
+        ],
     }
     return Made(mesh=mesh, facts=facts)
 

@@ -43,6 +43,18 @@ _BACK: Schema = {
 }
 
 
+_PARTS: Schema = {
+    "type": "string",
+    "title": "Loose parts",
+    "description": (
+        "What becomes of parts that do not touch: keep them as bodies of their own, join them by "
+        "short bars, or keep the largest only."
+    ),
+    "enum": ["keep", "join", "largest"],
+    "default": "keep",
+}
+
+
 def _object(**properties: Schema) -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -62,6 +74,7 @@ PUFF: Schema = _object(
         "default": 1.0,
     },
     back=_BACK,
+    parts=_PARTS,
     face_limit=_FACE_LIMIT,
     texture_px=_TEXTURE_PX,
     print_height_mm=_PRINT_HEIGHT_MM,
@@ -82,6 +95,7 @@ EXTRUDE: Schema = _object(
         "enum": ["mirror", "fill"],
         "default": "mirror",
     },
+    parts=_PARTS,
     face_limit={
         **_FACE_LIMIT,
         "description": "The most triangles the model has. A simple outline takes far fewer.",

@@ -12,7 +12,7 @@ from image2model.geometry.mesh import Material
 from image2model.geometry.pictures import Picture
 from image2model.geometry.relief import (
     carve_heights,
-    lithophane_heights,
+    lightness,
     raise_plate,
     relief_size,
 )
@@ -31,7 +31,7 @@ _LITHOPHANE = Material(name="plastic", base_color=(0.87, 0.86, 0.83, 1.0), rough
 
 def make_puff(picture: Picture, options: Options, *, name: str) -> Made:
     """Blow the subject up into a cushion."""
-    subject = cut_out(picture)
+    subject = cut_out(picture, parts=options["parts"])
     own_back = _fills_back(subject, options["back"])
     shape = inflate(
         subject.silhouette,
@@ -46,7 +46,7 @@ def make_puff(picture: Picture, options: Options, *, name: str) -> Made:
 
 def make_extrusion(picture: Picture, options: Options, *, name: str) -> Made:
     """Cut the subject out of a plate."""
-    subject = cut_out(picture)
+    subject = cut_out(picture, parts=options["parts"])
     own_back = options["back"] == "fill"
     shape = extrude(
         subject.silhouette,
@@ -72,12 +72,14 @@ def make_relief(picture: Picture, options: Options, *, name: str) -> Made:
     height_px, width_px = picture.pixels.shape[:2]
     size = relief_size(width_px, height_px, face_limit=options["face_limit"])
     rgb = _on_plate(picture)
+    grey = picture.deep_grey
+    light = lightness(rgb if grey is None else _grey_on_plate(grey, picture), size)
     lithophane = options["style"] == "lithophane"
     subject = None if lithophane else _subject_if_any(picture)
     heights = (
-        lithophane_heights(rgb, size)
+        1 - light
         if lithophane
-        else carve_heights(rgb, None if subject is None else subject.coverage, size)
+        else carve_heights(light, None if subject is None else subject.coverage)
     )
     px_per_mm = height_px / options["print_height_mm"]
     shape = raise_plate(
@@ -88,6 +90,7 @@ def make_relief(picture: Picture, options: Options, *, name: str) -> Made:
         relief_px=options["relief_mm"] * px_per_mm,
     )
     facts = {} if subject is None else _about(subject)
+    facts["height_steps"] = len(np.unique(np.rint(65_535 * heights)))
     if lithophane:
         mesh = stand_up(
             shape, name=name, material=_LITHOPHANE, height_mm=options["print_height_mm"]
@@ -108,6 +111,7 @@ def _about(subject: Subject, **more: JsonValue) -> dict[str, JsonValue]:
     return {
         "mask_confidence": round(subject.confidence, 3),
         "mask_source": subject.source,
+        "notes": list(subject.notes),
         **more,
     }
 
@@ -126,7 +130,18 @@ def _scaled_down(picture: Picture, long_side_px: int) -> Picture:
         return picture
     size = (max(2, round(width_px * scale)), max(2, round(height_px * scale)))
     pixels = cv2.resize(picture.pixels, size, interpolation=cv2.INTER_AREA)
-    return Picture(pixels=np.asarray(pixels, np.uint8), has_alpha=picture.has_alpha)
+    deep = picture.deep_grey
+    if deep is not None:
+        deep = np.asarray(cv2.resize(deep, size, interpolation=cv2.INTER_AREA), np.uint16)
+    return Picture(pixels=np.asarray(pixels, np.uint8), has_alpha=picture.has_alpha, deep_grey=deep)
+
+
+def _grey_on_plate(grey: NDArray[np.uint16], picture: Picture) -> NDArray[np.uint16]:
+    if not picture.has_alpha:
+        return grey
+    share = picture.pixels[..., 3].astype(np.float32) / 255
+    shown = grey * share + 257 * _PLATE_GREY * (1 - share)
+    return np.asarray(np.rint(shown), np.uint16)
 
 
 def _on_plate(picture: Picture) -> NDArray[np.uint8]:

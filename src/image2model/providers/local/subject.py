@@ -6,7 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from image2model.geometry.bodies import join_bodies, keep_largest
 from image2model.geometry.mask import find_subject
+from image2model.geometry.picture_outlook import describe_cut
 from image2model.geometry.pictures import Picture
 from image2model.geometry.silhouette import Silhouette, trace_silhouette
 from image2model.geometry.texture_sheet import Sheet, make_sheet
@@ -27,6 +29,7 @@ class Subject:
         silhouette: Its outline.
         confidence: 0.0–1.0, how right the outline is estimated to be.
         source: How the outline was found.
+        notes: What is doubtful about it, one sentence each, without a stop.
     """
 
     pixels: NDArray[np.uint8]
@@ -34,6 +37,7 @@ class Subject:
     silhouette: Silhouette
     confidence: float
     source: Literal["alpha", "background", "grabcut"]
+    notes: tuple[str, ...] = ()
 
     def sheet(self, *, size_px: int, own_back: bool = False) -> Sheet:
         """Cut the object's texture out, see `texture_sheet.make_sheet`."""
@@ -49,9 +53,13 @@ class Subject:
         )
 
 
-def cut_out(picture: Picture) -> Subject:
+def cut_out(picture: Picture, *, parts: str = "keep") -> Subject:
     """
     Find the object of *picture*.
+
+    Args:
+        picture: Upright and in sRGB.
+        parts: What becomes of loose bodies: `keep`, `join` or `largest`.
 
     Raises:
         InvalidPictureError: There is none, it is too small, or not to be told apart.
@@ -62,10 +70,16 @@ def cut_out(picture: Picture) -> Subject:
     if 0 < strongest < 255:
         # Glass and smoke are objects too: the most opaque of them counts as opaque.
         coverage = (coverage * np.float32(255 / strongest)).astype(np.uint8)
+    pixels = picture.pixels
+    if parts == "largest":
+        coverage = keep_largest(coverage)
+    elif parts == "join":
+        pixels, coverage = join_bodies(pixels, coverage)
     return Subject(
-        pixels=picture.pixels,
+        pixels=pixels,
         coverage=coverage,
         silhouette=trace_silhouette(coverage),
         confidence=mask.confidence,
         source=mask.source,
+        notes=tuple(describe_cut(mask.confidence, mask.doubts, objects=mask.objects)),
     )

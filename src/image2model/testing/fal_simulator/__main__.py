@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvloop
+import anyio
 
 from image2model.core.errors import InvalidRequest
+from image2model.core.platform import has_uvloop
 from image2model.testing.fal_simulator.behaviour import Behaviour, Latency
 from image2model.testing.fal_simulator.faults import FaultRule, parse_rules
 from image2model.testing.fal_simulator.simulator import DEFAULT_KEY, FalSimulator
@@ -21,15 +22,16 @@ def main() -> None:
     arguments = _parse_arguments()
     try:
         faults = _read_faults(arguments.faults)
-        uvloop.run(_serve(arguments, faults))
+        anyio.run(_serve, arguments, faults, backend_options={"use_uvloop": has_uvloop()})
     except (InvalidRequest, OSError, ValueError) as error:
         sys.exit(f"fal_simulator: {error}")
 
 
 async def _serve(arguments: argparse.Namespace, faults: Sequence[FaultRule]) -> None:
-    stopped = asyncio.Event()
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        # By Python's own means: no loop of Windows hears signals.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
     simulator = FalSimulator(
         _behaviour(arguments),
         faults=faults,

@@ -65,6 +65,7 @@ class Script:
         outcome: What it ends with instead of a result.
         early_results: Result requests answered "still in progress" after the end.
         result_gone: The result cannot be fetched.
+        is_retried: When it has ended, the service runs it again under another id.
         on_cancel: What cancelling does; None: what the documentation says.
         unlisted: The platform API does not list it.
         units_unknown: The result has no header with the billable units.
@@ -83,6 +84,7 @@ class Script:
     outcome: "Outcome | None" = None
     early_results: int = 0
     result_gone: bool = False
+    is_retried: bool = False
     on_cancel: Literal["ignore", "too_late", "legacy"] | None = None
     unlisted: bool = False
     units_unknown: bool = False

@@ -86,6 +86,19 @@ def model_refuses_in_text(
     script.outcome = Outcome(status=status, body={"detail": detail}, units=units)
 
 
+def retried_elsewhere(
+    script: Script,
+    *,
+    status: int = 500,
+    detail: str = "Internal Server Error",
+    units: float = 0.0,
+) -> None:
+    """End COMPLETED with a server error; the same input then runs under another id."""
+    headers = {"x-fal-needs-retry": "1"}
+    script.outcome = Outcome(status=status, body={"detail": detail}, headers=headers, units=units)
+    script.is_retried = True
+
+
 def result_still_in_progress(script: Script, *, times: int = 1) -> None:
     """Answer the first *times* result requests 400 "still in progress" after the end."""
     script.early_results = times
@@ -181,6 +194,7 @@ RUN_ACTIONS: Mapping[str, RunAction] = {
             infrastructure_error,
             model_refuses,
             model_refuses_in_text,
+            retried_elsewhere,
             result_still_in_progress,
             result_gone,
             cancel_ignored,

@@ -164,7 +164,23 @@ class World:
             )
         return make_result(generation, behaviour=self.behaviour, files=self.files)
 
+    def _run_again(self, generation: Generation) -> None:
+        """Run what *generation* was to make under another id, of which its client is not told."""
+        again = Generation(
+            request_id=str(uuid.uuid4()),
+            endpoint=generation.endpoint,
+            key=generation.key,
+            arguments=generation.arguments,
+            headers=generation.headers,
+            run_s=generation.run_s,
+            held=generation.held,
+        )
+        self.generations[again.request_id] = again
+        self.engine.submit(again)
+
     def _report(self, generation: Generation) -> None:
+        if generation.script.is_retried:
+            self._run_again(generation)
         plan = self._plans.pop(generation.request_id, None)
         if plan is not None and not plan.dropped and not generation.cancelled:
             tried = self._sender.send(generation, plan)

@@ -1,6 +1,7 @@
 /** The page of a job, on its way and done. */
 import type { FeedState } from '../../api/job-feed';
 import type { ItemState, JobStateName } from '../../api/types';
+import type { Advice } from '../../jobs/advice';
 import { plural } from './words';
 
 export const job = {
@@ -11,16 +12,35 @@ export const job = {
   star: 'Star: keep beyond the retention',
   unstar: 'Remove the star',
   delete: 'Delete',
-  deleteTitle: 'Delete this job?',
-  deleteText: 'Its pictures and models are removed from the server. This cannot be undone.',
-  cancelTitle: 'Cancel this job?',
-  cancelText:
-    'Models that are done stay. What was already sent to a provider may still be charged.',
+  deleteTitle: (name: string) => `Delete “${name}”?`,
+  deleteText: (pictures: number, models: number, size: string, running: boolean) =>
+    [
+      running && 'It is still running and will stop.',
+      `${plural(pictures, 'object', 'objects')} with ${models === 0 ? 'no models' : plural(models, 'model', 'models')}, ${size} in all, will be removed from the server.`,
+      'This cannot be undone.',
+    ]
+      .filter(Boolean)
+      .join(' '),
+  cancelTitle: (name: string) => `Cancel “${name}”?`,
+  cancelText: (done: number, open: number) =>
+    `${plural(open, 'model', 'models')} will not be made; you can make them later. ` +
+    (done > 0 ? `${plural(done, 'model that is', 'models that are')} done will stay. ` : '') +
+    'What was already sent to a provider may still be charged.',
   cancelAll: 'Cancel job',
   keepGoing: 'Keep going',
   pause: 'Pause',
   resume: 'Resume',
   retryFailed: (count: number) => `Retry ${count} failed`,
+  makeCancelled: (count: number) => `Make ${count} cancelled`,
+  undecided: (names: readonly string[]) =>
+    names.length === 1
+      ? `${names[0]} needs a decision.`
+      : `${names.length} models need a decision: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : '.'}`,
+  undecidedText: (count: number) =>
+    count === 1
+      ? 'Nobody knows whether the provider accepted it. Decide whether to send it again; the other models do not wait for that.'
+      : 'Nobody knows whether the provider accepted them. Decide at each whether to send it again; the other models do not wait for that.',
+  undecidedShow: 'Show it',
   states: {
     draft: 'Draft',
     running: 'Running',
@@ -31,6 +51,7 @@ export const job = {
   left: (span: string) => `about ${span} left`,
   leftUnknown: 'estimating time left',
   almost: 'almost there',
+  stale: (ago: string) => `last news ${ago}, time left not known`,
   pausedHint: 'Paused. Nothing new is started.',
   tally: {
     done: 'done',
@@ -52,8 +73,12 @@ export const job = {
   notified: (name: string, made: number, total: number) =>
     `${name}: ${made} of ${total} models made`,
   said: (done: number, total: number) => `${done} of ${total} models are done.`,
-  saidFinished: (made: number, failed: number) =>
-    `Finished: ${plural(made, 'model', 'models')} made` + (failed ? `, ${failed} failed.` : '.'),
+  saidFinished: (made: number, failed: number, cancelled: number) =>
+    `Finished: ${plural(made, 'model', 'models')} made` +
+    (failed ? `, ${failed} failed` : '') +
+    (cancelled ? `, ${cancelled} cancelled.` : '.'),
+  saidUndecided: (made: number, uncertain: number) =>
+    `${plural(made, 'model', 'models')} made, ${uncertain} need a decision.`,
   gone: 'This job is not here',
   goneText: 'It was deleted, has expired, or belongs to another browser.',
   goneLink: 'See your jobs',
@@ -99,6 +124,21 @@ export const item = {
   cancel: (name: string) => `Cancel ${name}`,
   retry: 'Retry',
   retryName: (name: string) => `Retry ${name}`,
+  fetchAgain: 'Fetch again, free',
+  fetchAgainName: (name: string) => `Fetch again, free: ${name}`,
+  makeAgain: (price: string) => `Make again for ${price}`,
+  makeAgainName: (name: string, price: string) => `Make again for ${price}: ${name}`,
+  make: 'Make it',
+  makeName: (name: string) => `Make it: ${name}`,
+  advice: {
+    picture: 'Trying again would not help. Start a new job with another picture.',
+    subject:
+      'Trying again would not help. Start a new job with a PNG that has a transparent background, or a photo on a plain one.',
+    views: 'Trying again would not help. Start a new job with the views that the generator takes.',
+    options: 'Trying again would not help. Start a new job with other options.',
+    generator: 'This generator is not available now. Start a new job with another one.',
+    refused: 'It would be refused again. Start a new job with another picture or generator.',
+  } satisfies Record<Advice, string>,
   resubmit: 'Send again',
   giveUp: 'Give up',
   resubmitName: (name: string) => `Send again: ${name}`,
@@ -135,6 +175,8 @@ export const results = {
   none: 'No model was made',
   made: 'Made',
   failed: 'Failed',
+  cancelled: 'Cancelled',
+  uncertain: 'Need a decision',
   time: 'Time',
   cost: 'Cost',
   costOf: (cost: string, budget: string) => `${cost} of ${budget}`,

@@ -76,10 +76,15 @@ export const order = {
       ? `Only ${left} of the day’s budget is left: it pays for ${paid} of ${total} models. Then the job stops.`
       : `Only ${left} of the day’s budget is left: it does not pay for one model.`,
   fetching: (count: number) =>
-    `${plural(count, 'picture', 'pictures')} from the web: wait, or remove what did not come.`,
+    `${plural(count, 'picture is', 'pictures are')} being fetched from the web: wait, or remove what takes too long.`,
+  notFetched: (count: number) =>
+    `${plural(count, 'picture', 'pictures')} from the web did not come and will be left out.`,
+  tooMany: (count: number, limit: number) =>
+    `A job has at most ${limit} objects: remove ${count - limit}, or group views.`,
   sending: 'Sending pictures',
   starting: 'Starting …',
   failed: (count: number) => `${plural(count, 'picture', 'pictures')} could not be sent.`,
+  hopeless: 'Sending again would not help: start without them, or cancel and use other files.',
   retry: 'Send again',
   without: 'Start without them',
 };

@@ -37,6 +37,11 @@ export const history = {
   more: 'Show more',
   failed: 'Your jobs could not be loaded.',
   made: (made: number, total: number) => `${made} of ${plural(total, 'model', 'models')}`,
+  counted: {
+    failed: (count: number) => `${count} failed`,
+    cancelled: (count: number) => `${count} cancelled`,
+    uncertain: (count: number) => `${count} to decide`,
+  },
   items: (total: number) => plural(total, 'object', 'objects'),
   deleteJob: (name: string) => `Delete ${name}`,
   deleted: (name: string) => `${name} was deleted.`,

@@ -35,12 +35,17 @@ export const upload = {
   pictures: 'Pictures',
   count: (count: number, limit: number) => `${count} of at most ${limit} objects`,
   clear: 'Remove all',
+  clearTitle: (count: number) => `Remove ${count === 1 ? 'the picture' : `all ${count} pictures`}?`,
+  clearText: 'They leave this page and were not sent yet. Your own files stay where they are.',
   leftOut: (count: number, limit: number) =>
     `${plural(count, 'picture was', 'pictures were')} left out: a job has at most ${limit} objects.`,
+  addLeftOut: (count: number) => `Add ${count} of them`,
+  ignored: (count: number) => `${plural(count, 'more file is', 'more files are')} no pictures.`,
+  restored: (count: number) =>
+    `${plural(count, 'picture', 'pictures')} that you had not sent yet are here again.`,
   suggest: (count: number) =>
     `Some pictures look like views of the same object. Group them into ${plural(count, 'object', 'objects')}?`,
   group: 'Group them',
-  groupNeedsViews: (generator: string) => `${generator} takes one picture per object.`,
   remove: (name: string) => `Remove ${name}`,
   earlier: (name: string) => `Move ${name} earlier`,
   later: (name: string) => `Move ${name} later`,
@@ -50,22 +55,25 @@ export const upload = {
   viewCount: (count: number) => plural(count, 'view', 'views'),
   added: (count: number) => `${plural(count, 'picture', 'pictures')} added.`,
   moved: (name: string, place: number, total: number) => `${name} is now ${place} of ${total}.`,
+  hopeless: 'Sending it again would not help. Use another file.',
   again: (name: string) => `Send again: ${name}`,
   refusals: {
     type: ({ picture_types }) =>
       `Not a picture we can read. Use ${anyOf(picture_types.map(typeName))}.`,
     large: ({ picture_bytes }) => `Too large: ${picture_bytes / 1e6} MB is the limit.`,
     empty: () => 'The file is empty.',
-    pixels: ({ picture_pixels }) =>
-      `Too many pixels: ${picture_pixels / 1e6} megapixels is the limit.`,
+    pixels: ({ picture_pixels, picture_max_px }) =>
+      `Too many pixels: the limit is ${picture_pixels / 1e6} megapixels and ${picture_max_px} pixels a side. Save it smaller.`,
     tiny: ({ picture_min_px }) => `Too small: it needs ${picture_min_px} pixels each way.`,
     unreadable: () => 'The picture is damaged.',
-  } satisfies Record<Refusal, (limits: Limits) => string>,
+  } satisfies Record<Exclude<Refusal, 'server'>, (limits: Limits) => string>,
   hints: {
     small: 'Small picture: expect little detail',
     blurred: 'Looks blurred: details get lost',
     cut: 'The object is cut off at the edge',
     busy: 'No plain background: the outline is guessed',
+    pale: 'Parts as bright as the background may be missing: check the outline',
+    several: 'Several objects in one picture: one model is made of all of them',
   } satisfies Record<Hint, string>,
   misfits: {
     'needs-views': 'Needs more views of this object',

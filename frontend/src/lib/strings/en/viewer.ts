@@ -5,6 +5,10 @@ export const viewer = {
   stage: (name: string) =>
     `3D model of ${name}. Shift and arrow keys turn it, plus and minus zoom.`,
   loading: 'Loading the model',
+  opening: 'Opening the viewer …',
+  codeMissing:
+    'The viewer could not be loaded: the server does not answer, or has just been updated. The model itself is fine.',
+  lost: 'The graphics card stopped showing the model. The model itself is fine.',
   failed: 'The model could not be shown. You can still download it.',
   noWebGl: 'This browser has no WebGL, so here is a picture of the model instead.',
   previous: 'Previous model',
@@ -22,6 +26,7 @@ export const viewer = {
   photos: { off: 'Off', beside: 'Beside', over: 'Over' },
   compare: 'How much of the photo covers the model',
   fullScreen: 'Full screen',
+  fullScreenRefused: 'This browser does not allow full screen here.',
   screenshot: 'Save a picture',
   keys: 'Keys',
   keyList: [
@@ -36,7 +41,7 @@ export const viewer = {
     ['P', 'Photo'],
     ['I', 'Facts'],
     ['F', 'Full screen'],
-    ['Esc', 'Close'],
+    ['Esc', 'Leave full screen, then close'],
   ],
   ar: 'In your room',
   facts: 'Facts',

@@ -1,0 +1,85 @@
+"""Pictures drawn small: made when a page first shows them, and kept beside the picture."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import sha256
+
+from image2model.core.errors import ArtifactNotFound, ViewNotFound
+from image2model.core.generator import View
+from image2model.core.ids import ArtifactId, OwnerId
+from image2model.core.job import Picture
+from image2model.jobs.computations import thumbnail_of
+from image2model.jobs.context import Context
+from image2model.jobs.download import find_picture
+from image2model.jobs.whole import put_whole, read_whole
+from image2model.ports.dispatcher import ItemRef
+
+THUMBNAIL_NAME = "thumb.webp"
+
+
+class ThumbnailSize(IntEnum):
+    """The most pixels of the longer side, for screens of two pixels where CSS has one."""
+
+    ROW = 160
+    CARD = 480
+
+
+_MADE_BY = "thumbnail 1"
+"""Changes when thumbnails are drawn otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thumbnail:
+    """
+    A small rendition that is stored.
+
+    Attributes:
+        artifact: Its file, WebP.
+        version: Names the picture that it shows; see `version_of`.
+    """
+
+    artifact: ArtifactId
+    version: str
+
+
+def version_of(picture: Picture) -> str:
+    """Name what thumbnails of *picture* look like: 16 hex digits that change when they do."""
+    return sha256(f"{_MADE_BY}\0{picture.artifact}".encode()).hexdigest()[:16]
+
+
+async def find_thumbnail(
+    context: Context, owner: OwnerId, ref: ItemRef, view: View, *, size_px: ThumbnailSize
+) -> Thumbnail:
+    """
+    Draw a picture of an item small, or find it drawn. It goes with the picture.
+
+    Two that ask at once may both draw it; the results are equal.
+
+    Args:
+        context: The ports.
+        owner: Who asks.
+        ref: The item.
+        view: Which of its pictures.
+        size_px: How small.
+
+    Raises:
+        JobNotFound, ItemNotFound, ViewNotFound: There is no such picture of this owner's.
+        ArtifactNotFound, StorageError: The picture cannot be read.
+        ComputeError: It cannot be drawn now.
+    """
+    picture = await find_picture(context, owner, ref, view)
+    version = version_of(picture)
+    told = f"{_MADE_BY}\0{size_px:d}\0{picture.artifact}"
+    thumbnail = ArtifactId(sha256(told.encode()).hexdigest()[:32])
+    try:
+        await context.artifacts.stat(thumbnail)
+    except ArtifactNotFound:
+        content = await read_whole(context.artifacts.read(picture.artifact))
+        drawn = await context.compute.run(
+            context.rules.compute_s, thumbnail_of, content, int(size_px), context.rules.picture
+        )
+        # The job store hears of it first, so that no file is left that nothing names.
+        if not await context.store.add_derived(picture.artifact, thumbnail):
+            raise ViewNotFound(job=ref.job, index=ref.index, view=view) from None
+        await put_whole(context.artifacts, thumbnail, drawn, limit_bytes=len(drawn))
+    return Thumbnail(artifact=thumbnail, version=version)
