@@ -136,6 +136,7 @@ async def test_what_cannot_be_read_is_kept_without_a_picture(
     assert item.result is not None
     assert [file.role for file in item.result.files] == [FileRole.MESH]
     assert "faces" not in item.result.facts
+    assert str(item.result.facts["not_read"]).startswith("The 3D file cannot be used: ")
 
 
 def _png() -> bytes:

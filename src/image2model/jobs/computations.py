@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _GLB_MAGIC = b"glTF"
 
+NOT_READ = "not_read"
+"""The fact that says why a model has no others, and no preview."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFacts:
@@ -82,7 +85,8 @@ def examine_model(model: bytes | Path) -> Examined:
     """
     Inspect and draw a model, whatever its format, given as its bytes or where it is.
 
-    A whole file that only other programs can read is fine: it was paid for.
+    A whole file that only other programs can read is fine: it was paid for. Then the fact
+    `not_read` says why it cannot be read here.
 
     Raises:
         InvalidMesh: It is a damaged GLB file.
@@ -96,10 +100,10 @@ def examine_model(model: bytes | Path) -> Examined:
     try:
         meshes = read_model(data).meshes
         return Examined(facts=_facts(inspect_meshes(meshes)), preview=draw_preview(meshes))
-    except InvalidMesh:
+    except InvalidMesh as error:
         if data.startswith(_GLB_MAGIC):
             verify_glb(data)
-        return Examined(facts={}, preview=None)
+        return Examined(facts={NOT_READ: error.message}, preview=None)
 
 
 def inspect_model(model: bytes | Path) -> Mapping[str, JsonValue]:
@@ -107,7 +111,7 @@ def inspect_model(model: bytes | Path) -> Mapping[str, JsonValue]:
     Inspect a model as `examine_model` does, and leave drawing it for later.
 
     Returns:
-        Its facts; none where it is whole but only other programs can read it.
+        Its facts; only why, where it is whole but only other programs can read it.
 
     Raises:
         InvalidMesh: It is a damaged GLB file.
@@ -119,10 +123,10 @@ def inspect_model(model: bytes | Path) -> Mapping[str, JsonValue]:
     data = model if isinstance(model, bytes) else model.read_bytes()
     try:
         return _facts(inspect_meshes(read_model(data).meshes))
-    except InvalidMesh:
+    except InvalidMesh as error:
         if data.startswith(_GLB_MAGIC):
             verify_glb(data)
-        return {}
+        return {NOT_READ: error.message}
 
 
 def preview_of(model: bytes) -> bytes:

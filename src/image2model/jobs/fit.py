@@ -20,7 +20,13 @@ from image2model.core.job import FileRole, Item, Job, Result, ResultFile
 from image2model.core.names import unique_name
 from image2model.core.output import adjust_item
 from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
-from image2model.jobs.computations import ConvertedFile, convert_model, examine_model, inspect_model
+from image2model.jobs.computations import (
+    NOT_READ,
+    ConvertedFile,
+    convert_model,
+    examine_model,
+    inspect_model,
+)
 from image2model.jobs.context import Context
 from image2model.jobs.convert import made_by
 from image2model.jobs.discard import discard_artifacts, replace_result
@@ -36,7 +42,7 @@ NOT_MADE = "not_made"
 
 _FACTS_OF_MODEL = frozenset(
     {"faces", "vertices", "width_mm", "height_mm", "depth_mm", "watertight", "textures"}
-    | {"texture_px", "sprite", "scaled_to", "simplified_from", "fidelity"}
+    | {"texture_px", "sprite", NOT_READ, "scaled_to", "simplified_from", "fidelity"}
 )
 """What is known of one file, and not of the one that takes its place."""
 
