@@ -133,6 +133,7 @@ def test_code_that_cannot_be_loaded_is_told(local_site: Site, visit: Visit) -> N
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Open badge in the viewer")).to_be_focused()
     page.get_by_role("button", name="Open badge in the viewer").click()
     missing = False
     dialog.get_by_role("button", name="Try again").click(timeout=LONG_MS)
