@@ -28,7 +28,9 @@ _SIZE_PX = 128
 _WORK_PX = 512
 """The photo's longest side while it is cut out; finer outlines change nothing here."""
 
-_LEAST_CONFIDENCE = 0.5
+_LEAST_CONFIDENCE = 0.1
+"""Outlines are compared by their overlap: one that is wrong in places still says something."""
+
 _LEAST_OVERLAP = 0.5
 _WORST_COLOR = 40.0
 _FULL_OVERLAP = 0.97
