@@ -1,4 +1,4 @@
-"""Made by `boost` of `bench.cutout`: how much each sign of a cut speaks for it or against."""
+"""Made by `bench.cutout.boost`: how much a sign of a cut speaks for or against it."""
 
 ODDS = 1.1250
 """Log odds of a cut with the usual signs of good ones."""
