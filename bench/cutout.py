@@ -179,7 +179,7 @@ def write_weights(odds: float, steps: Sequence[Step], *, good_signs: NDArray[np.
         odds += usual
         tables.append((name, edges, (weights - usual).tolist()))
     lines = [
-        '"""Made by `bench.cutout.boost`: how much a sign of a cut speaks for or against it."""',
+        '"""Made by `boost` of `bench.cutout`: what each sign of a cut says of it."""',
         "",
         f"ODDS = {odds:.4f}",
         '"""Log odds of a cut with the usual signs of good ones."""',
