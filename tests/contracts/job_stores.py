@@ -128,6 +128,9 @@ def make_picture(view: View = View.FRONT, artifact: ArtifactId | None = None) ->
         sha256="ab" * 32,
         width_px=640,
         height_px=480,
+        notes=("it was scaled down",) if view is View.FRONT else (),
+        credentials=("C2PA",) if view is View.FRONT else (),
+        source_type="trainedAlgorithmicMedia" if view is View.FRONT else "",
     )
 
 
