@@ -391,15 +391,20 @@ class UploadTooLarge(InvalidInputError):
 
 
 class PictureNotFetched(InvalidInputError):
-    """No picture can be read from the URL that was given."""
+    """
+    No picture can be read from the URL that was given.
+
+    Its `kind` among the details is "refused" where asking again is of no use, or None.
+    """
 
     code = "picture_not_fetched"
 
-    def __init__(self, *, host: str, reason: str) -> None:
+    def __init__(self, *, host: str, reason: str, kind: str | None = None) -> None:
         super().__init__(
             f"No picture can be read from {host}: {reason}. Save the picture and add its file.",
             host=host,
             reason=reason,
+            kind=kind,
         )
 
 

@@ -6,7 +6,13 @@ from urllib.parse import unquote, urlsplit
 
 import anyio
 
-from image2model.core.errors import ArtifactTooLarge, FetchError, PictureNotFetched, UploadTooLarge
+from image2model.core.errors import (
+    ArtifactTooLarge,
+    FetchError,
+    FetchRefused,
+    PictureNotFetched,
+    UploadTooLarge,
+)
 from image2model.core.names import name_of_file
 from image2model.jobs.computations import PictureFacts
 from image2model.jobs.context import Context
@@ -77,7 +83,8 @@ async def _receive(context: Context, url: str) -> Upload:
         raise PictureNotFetched(host=_host_of(url), reason=reason) from None
     except FetchError as error:
         reason = str(error.details.get("reason") or f"it answers {error.details['status']}")
-        raise PictureNotFetched(host=_host_of(url), reason=reason) from error
+        kind = "refused" if isinstance(error, FetchRefused) else None
+        raise PictureNotFetched(host=_host_of(url), reason=reason, kind=kind) from error
 
 
 async def _read_once(upload: Upload, facts: PictureFacts) -> AsyncIterator[bytes]:
