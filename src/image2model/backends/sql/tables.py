@@ -8,7 +8,7 @@ from image2model.core.generator import View
 from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
