@@ -1,4 +1,4 @@
-"""Several loose bodies in one outline: join them, or keep the largest."""
+"""Several loose bodies in one outline: drop specks, join them, or keep the largest."""
 
 import cv2
 import numpy as np
@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 _BRIDGE_SHARE = 0.02
 _INSIDE = 127
+_SPECK_SHARE = 1e-4
+"""Of the largest body's area: a few pixels at the rim of a cut-out."""
 
 
 def keep_largest(coverage: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -21,10 +23,30 @@ def keep_largest(coverage: NDArray[np.uint8]) -> NDArray[np.uint8]:
     count, labels, areas = _bodies(coverage)
     if count < 2:
         return coverage
-    largest = (labels == int(np.argmax(areas))).astype(np.uint8)
-    # Its soft edge lies outside of what counts as inside.
-    near = cv2.dilate(largest, np.ones((3, 3), np.uint8)).astype(bool)
-    return np.where(near & ((labels == 0) | (largest > 0)), coverage, 0).astype(np.uint8)
+    return _only(labels == int(np.argmax(areas)), coverage, labels)
+
+
+def drop_specks(coverage: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """
+    Drop bodies of a few pixels, which a cut-out leaves at its rim; *coverage* as `keep_largest`.
+
+    Returns:
+        The same without them, *coverage* itself where there are none.
+    """
+    count, labels, areas = _bodies(coverage)
+    large = areas >= _SPECK_SHARE * areas.max()
+    if int(large[1:].sum()) == count:
+        return coverage
+    large[0] = False
+    return _only(large[labels], coverage, labels)
+
+
+def _only(
+    kept: NDArray[np.bool_], coverage: NDArray[np.uint8], labels: NDArray[np.int32]
+) -> NDArray[np.uint8]:
+    # Their soft edge lies outside of what counts as inside.
+    near = cv2.dilate(kept.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    return np.where(near & ((labels == 0) | kept), coverage, 0).astype(np.uint8)
 
 
 def join_bodies(

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.bodies import join_bodies, keep_largest
+from image2model.geometry.bodies import drop_specks, join_bodies, keep_largest
 from image2model.geometry.mask import find_subject
 from image2model.geometry.picture_outlook import describe_cut
 from image2model.geometry.pictures import Picture
@@ -70,6 +70,9 @@ def cut_out(picture: Picture, *, parts: str = "keep") -> Subject:
     if 0 < strongest < 255:
         # Glass and smoke are objects too: the most opaque of them counts as opaque.
         coverage = (coverage * np.float32(255 / strongest)).astype(np.uint8)
+    if mask.source != "alpha":
+        # What somebody drew stays, however small.
+        coverage = drop_specks(coverage)
     pixels = picture.pixels
     if parts == "largest":
         coverage = keep_largest(coverage)
