@@ -220,7 +220,8 @@ class LimitSettings(_Group):
     picture_pixels: int = Field(
         50_000_000,
         ge=10_000,
-        description="Pixels of one picture; refused before decoding. 50 million take 200 MB.",
+        description="Pixels of one picture; 50 million take 200 MB. JPEGs of up to five times as "
+        "many are scaled down while they are read; other pictures are refused before that.",
     )
     result_bytes: int = Field(
         500_000_000, ge=1_000, description="Bytes of one file of a result that is kept."

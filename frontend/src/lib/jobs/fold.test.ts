@@ -6,6 +6,7 @@ import {
   hasPreview,
   isInDoubt,
   isSettled,
+  notesOf,
   resubmitUsd,
   sortItems,
   tallyOf,
@@ -161,5 +162,16 @@ describe('isSettled', () => {
     expect(isSettled(at('running', { uncertain: 1, generating: 1 }))).toBe(false);
     expect(isSettled(at('running', { uncertain: 1, queued: 1 }))).toBe(false);
     expect(isSettled(at('draft', { uncertain: 0, queued: 2 }))).toBe(false);
+  });
+});
+
+describe('notesOf', () => {
+  it('lists what is said of pictures and model, each once', () => {
+    const one = item(0, {
+      views: [{ notes: ['a', 'b'] }, { notes: ['a'] }] as unknown as Item['views'],
+      result: { files: [], facts: { notes: ['b', 'c', 3] } } as unknown as Item['result'],
+    });
+    expect(notesOf(one)).toEqual(['a', 'b', 'c']);
+    expect(notesOf(item(0))).toEqual([]);
   });
 });

@@ -160,3 +160,10 @@ export function hasPreview(item: Item, asking: boolean): boolean {
   if (!preview) return false;
   return preview.sha256 !== null || (asking && preview.provider_url === null);
 }
+
+/** Lists what is said of an item's pictures and of its model, each once. */
+export function notesOf(item: Item): string[] {
+  const made = item.result?.facts['notes'];
+  const ofModel = Array.isArray(made) ? made.filter((one) => typeof one === 'string') : [];
+  return [...new Set([...item.views.flatMap((view) => view.notes), ...ofModel])];
+}

@@ -164,6 +164,7 @@ export const item = {
   expired: 'Expired',
   unsure: 'Outline unsure',
   unsureWhy: 'The subject was hard to tell from the background. Look at it before use.',
+  notes: (count: number) => plural(count, 'note', 'notes'),
   photo: 'Photo',
   picture: (name: string) => `Picture of ${name}`,
   preview: (name: string) => `Model of ${name}`,
