@@ -165,5 +165,5 @@ export function hasPreview(item: Item, asking: boolean): boolean {
 export function notesOf(item: Item): string[] {
   const made = item.result?.facts['notes'];
   const ofModel = Array.isArray(made) ? made.filter((one) => typeof one === 'string') : [];
-  return [...new Set([...item.views.flatMap((view) => view.notes), ...ofModel])];
+  return [...new Set([...item.views.flatMap((view) => view.notes ?? []), ...ofModel])];
 }
