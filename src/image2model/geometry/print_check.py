@@ -18,7 +18,7 @@ from image2model.geometry.parts import (
     nest,
     unite,
 )
-from image2model.geometry.repair import PRINTER_MIN_MM, Repaired, repair
+from image2model.geometry.repair import PRINTER_MIN_MM, SHELL_FACING, Repaired, repair
 from image2model.geometry.thickness import Thickness, measure_thickness
 from image2model.geometry.welding import weld
 
@@ -34,8 +34,8 @@ _MOST_FACES_REPAIRED = 1_500_000
 _ONE_WAY = 0.7
 """Of the area of an open part: if it faces one way with more, it is a sheet and no vessel."""
 
-_SHELL_THIN, _SHELL_FACING = 0.5, 0.3
-"""Of a shell's surface at least so much is thin, and of that so much looks into its inside."""
+_SHELL_THIN = 0.5
+"""Of a shell's surface at least so much is thin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +238,7 @@ def _thin(thickness: Thickness, parts: Parts, nesting: Nesting, printer_min_mm: 
     thin = thickness.thin_share
     share = f"{thin:.0%}" if thin >= 0.1 else f"{thin:.1%}"
     wall = f"{thickness.wall_mm:.2g} mm"
-    around_inside = thickness.facing_share > _SHELL_FACING and len(parts.volumes) == 1
+    around_inside = thickness.facing_share > SHELL_FACING and len(parts.volumes) == 1
     if thin > _SHELL_THIN and (nesting.voids.any() or around_inside):
         return (
             f"it is hollow, with a wall of {wall}, thinner than {printer_min_mm:g} mm: "

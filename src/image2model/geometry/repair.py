@@ -13,11 +13,13 @@ from image2model.geometry.edges import (
     edge_facts,
     islands,
     open_half_edges,
+    signed_volumes,
     turn_consistently,
     turn_faces,
 )
 from image2model.geometry.mesh import Mesh
 from image2model.geometry.parts import face_areas, find_parts, nest, unite
+from image2model.geometry.shells import outer_skin
 from image2model.geometry.thickness import measure_thickness
 from image2model.geometry.welding import weld
 
@@ -35,6 +37,12 @@ _SHEET_MM = 1.0
 _MM = 1000.0
 _MOSTLY_HOLE = 0.2
 """Of a closed part's surface: if filled holes are more, they may be the whole other side."""
+
+_PINHOLES = 0.02
+"""Of a shell's outer skin, that its openings may be together for its inside to be a void."""
+
+SHELL_FACING = 0.3
+"""Of a shell's thin surface, at least so much looks into its inside."""
 
 _SHELL_THIN = 0.5
 """Of a hollow part's surface: if more is too thin to print, its void is filled."""
@@ -84,6 +92,7 @@ def repair(meshes: Sequence[Mesh]) -> Repaired:
     surface.close()
     surface.turn_outward()
     surface.fill_voids()
+    surface.fill_pierced()
     surface.join()
     surface.compare()
     return Repaired(meshes=surface.meshes(), solid=surface.solid, steps=surface.steps)
@@ -325,12 +334,41 @@ class _Surface:
             )
             if thickness.thin_share > _SHELL_THIN:
                 gone |= voids
-                before = float(parts.volumes[voids].sum() + parts.volumes[host]) * _MM**3
-                self.steps.append(
-                    f"a hollow with a wall of {thickness.wall_mm:.2g} mm was filled: its volume "
-                    f"grew from {before:,.0f} to {parts.volumes[host] * _MM**3:,.0f} mm³"
-                )
+                full = float(parts.volumes[host])
+                before = float(parts.volumes[voids].sum()) + full
+                self.steps.append(_hollow_filled(thickness.wall_mm, before, full))
         self._keep(~gone[parts.numbers])
+
+    def fill_pierced(self) -> None:
+        """Fill a thin shell whose void is open to the outside through pinholes."""
+        faces = self._faces
+        if not len(faces) or not edge_facts(faces).closed or islands(faces).max():
+            return
+        positions = self._place_positions()
+        shell = self._solid(np.arange(len(faces)))
+        if shell.status() != manifold3d.Error.NoError:
+            return
+        thickness = measure_thickness(
+            shell, positions, faces, parts=find_parts(positions, faces), least_mm=PRINTER_MIN_MM
+        )
+        if thickness.thin_share <= _SHELL_THIN or thickness.facing_share <= SHELL_FACING:
+            return
+        outer = outer_skin(shell, positions, faces)
+        if outer is None or not _is_skin(positions, faces, outer):
+            return
+        corners, owner = self._corners, self._owner
+        before = float(signed_volumes(positions, faces, np.zeros(len(faces), np.int64))[0])
+        self._keep(outer)
+        kept = len(self._corners)
+        self._filled()
+        closed = self._faces
+        lids = face_areas(positions, closed)[kept:].sum()
+        sound = edge_facts(closed).closed and islands(closed).max() == 0
+        if not sound or lids > _PINHOLES * face_areas(positions, faces[outer]).sum():
+            self._corners, self._owner = corners, owner
+            return
+        after = float(signed_volumes(positions, closed, np.zeros(len(closed), np.int64))[0])
+        self.steps.append(_hollow_filled(thickness.wall_mm, before, after))
 
     def join(self) -> None:
         """Have manifold3d prove the solid, and unite its parts where they overlap."""
@@ -473,6 +511,25 @@ def _mesh_of(
 def _sides(size: NDArray[np.float64]) -> str:
     width, height, depth = size * _MM
     return f"{width:.4g} × {height:.4g} × {depth:.4g} mm"
+
+
+def _hollow_filled(wall_mm: float, before: float, after: float) -> str:
+    return (
+        f"a hollow with a wall of {wall_mm:.2g} mm was filled: its volume grew from "
+        f"{before * _MM**3:,.0f} to {after * _MM**3:,.0f} mm³"
+    )
+
+
+def _is_skin(
+    positions: NDArray[np.float32], faces: NDArray[np.int64], outer: NDArray[np.bool_]
+) -> bool:
+    """Tell whether the faces *outer* reach as far as all do."""
+    all_places, kept = positions[faces].reshape(-1, 3), positions[faces[outer]].reshape(-1, 3)
+    return bool(
+        len(kept)
+        and (kept.min(axis=0) == all_places.min(axis=0)).all()
+        and (kept.max(axis=0) == all_places.max(axis=0)).all()
+    )
 
 
 def _faults(faces: NDArray[np.int64]) -> int:
