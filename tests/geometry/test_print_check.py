@@ -10,9 +10,10 @@ import pytest
 from image2model.geometry.adjust import bounds
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.formats.writing import beyond_format
 from image2model.geometry.glb_writer import write_glb
 from image2model.geometry.inspect import weld_faces
-from image2model.geometry.mesh import Mesh
+from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.parts import overlapping_boxes
 from image2model.geometry.print_check import check_print
 from image2model.geometry.repair import repair
@@ -287,7 +288,8 @@ def test_boxes_overlap_where_they_share_room() -> None:
 
 
 def moved(mesh: Mesh, by_mm: Sequence[float]) -> Mesh:
-    return replace(mesh, positions=mesh.positions + np.array(by_mm, np.float32) / 1000)
+    positions = mesh.positions + np.array(by_mm) / 1000
+    return replace(mesh, positions=positions.astype(np.float32))
 
 
 @pytest.mark.parametrize("lying", [0, 20])
@@ -436,3 +438,22 @@ def test_a_repair_that_changes_the_size_is_refused() -> None:
     assert not made.solid
     assert any("its size would change from 4 × 4 × 4 mm" in step for step in made.steps)
     assert check_print(scene).verdict == "not"
+
+
+def test_many_voids_are_told_from_parts_that_are_inside_out() -> None:
+    """All on the grid of the block around them, where rays along it meet edges."""
+    made = manifold3d.Manifold.cube([60, 60, 60]).refine(12).to_mesh()
+    block = shape_mm(made.vert_properties[:, :3], made.tri_verts)
+    places = [(x, y, z) for x in range(5, 55, 10) for y in range(5, 55, 10) for z in (5, 25, 45)]
+    voids = one([inside_out(cube(5, place)) for place in places])
+    facts = check_print([block, voids])
+    assert (facts.verdict, facts.inside_out, facts.hollows) == ("ready", 0, len(places))
+    assert facts.volume_mm3 == pytest.approx(60**3 - len(places) * 125, rel=1e-4)
+
+
+def test_3mf_says_that_colors_are_no_filaments() -> None:
+    plain = replace(RING, material=Material(name="plain"), colors=None)
+    textured = torus(material=pbr_material())
+    assert not any("filament" in note for note in beyond_format([plain], "3mf"))
+    assert any("filament" in note for note in beyond_format([textured], "3mf"))
+    assert not any("filament" in note for note in beyond_format([textured], "glb"))

@@ -13,11 +13,17 @@ from image2model.geometry.edges import Indices, islands, signed_volumes
 _MOST_PAIRS = 4_000_000
 """Pairs of bounding boxes compared; more would take seconds and gigabytes."""
 
-_MOST_WINDINGS = 20_000_000
-"""Angles measured to find out which part lies in which."""
+_MOST_PLACED = 40_000
+"""Pairs of parts of which it is found out whether one lies in the other."""
 
-_MOST_UNITED, _MOST_FACES_UNITED = 4_000, 600_000
-"""Parts and faces that one union is made of."""
+_MOST_ANGLES = 20_000_000
+"""Faces looked at for that, where a part is no solid."""
+
+_MOST_UNITED, _MOST_FACES_UNITED, _MOST_PAIRS_UNITED = 4_000, 600_000, 100_000
+"""Parts, faces and pairs of parts that one union is made of."""
+
+_SMALL = 500
+"""Faces of a part that are looked at one by one faster than a solid is made of them."""
 
 _PROBES = 3
 _ROUNDING = 1e-6
@@ -95,10 +101,12 @@ class Nesting:
     Attributes:
         wrong: Which have to be turned: their insides look out, and they are no voids.
         host: For each part the one that it is a void of, itself if it is none.
+        unknown: How many may be wrong or voids, though there are too many to try.
     """
 
     wrong: Flags
     host: Indices
+    unknown: int = 0
 
     @property
     def voids(self) -> Flags:
@@ -116,6 +124,8 @@ def nest(positions: NDArray[np.float32], faces: Indices, parts: Parts) -> Nestin
     if not negative.any():
         return Nesting(wrong=wrong, host=host)
     around = _containers(positions, faces, parts)
+    if around is None:
+        return Nesting(wrong=wrong, host=host, unknown=int(negative.sum()))
     # From the outside in: what holds a part is judged before it.
     for part in np.argsort(-np.abs(parts.volumes), kind="stable").tolist():
         outer = around.get(part)
@@ -131,11 +141,13 @@ def nest(positions: NDArray[np.float32], faces: Indices, parts: Parts) -> Nestin
     return Nesting(wrong=wrong, host=host)
 
 
-def _containers(positions: NDArray[np.float32], faces: Indices, parts: Parts) -> dict[int, int]:
-    """Return for each part that lies in others the smallest of those."""
+def _containers(
+    positions: NDArray[np.float32], faces: Indices, parts: Parts
+) -> dict[int, int] | None:
+    """Return for each part that lies in others the smallest of those; None: too many to try."""
     pairs = overlapping_boxes(parts.low, parts.high)
     if pairs is None:
-        return {}
+        return None
     both = np.concatenate([pairs, pairs[:, ::-1]])
     inner, outer = both.T
     within = (parts.low[inner] >= parts.low[outer]).all(axis=1)
@@ -146,33 +158,66 @@ def _containers(positions: NDArray[np.float32], faces: Indices, parts: Parts) ->
     order = np.argsort(parts.numbers, kind="stable")
     starts = np.searchsorted(parts.numbers[order], np.arange(len(parts.volumes) + 1))
     found: dict[int, int] = {}
-    left = _MOST_WINDINGS
+    placed = angles = 0
+    insides: dict[int, _Inside] = {}
     for one, other in both.tolist():
         if one in found:
             continue
-        mine = faces[order[starts[other] : starts[other + 1]]]
-        left -= len(mine) * _PROBES
-        if left < 0:
-            break
-        triangles = positions.astype(np.float64)[mine] if len(mine) < 1000 else positions[mine]
-        if all(_is_inside(triangles, positions[spot]) for spot in parts.samples[one]):
+        if other not in insides:
+            mine = faces[order[starts[other] : starts[other + 1]]]
+            insides[other] = _Inside(positions, mine, mirrored=parts.volumes[other] < 0)
+        inside = insides[other]
+        placed, angles = placed + 1, angles + inside.angles * _PROBES
+        if placed > _MOST_PLACED or angles > _MOST_ANGLES:
+            return None
+        if all(inside.holds(positions[spot]) for spot in parts.samples[one]):
             found[one] = other
     return found
 
 
-def _is_inside(triangles: NDArray[np.floating], spot: NDArray[np.float32]) -> bool:
-    """
-    Tell whether *spot* lies within closed *triangles*.
+class _Inside:
+    """Tells what lies within a closed part."""
 
-    By the solid angle of each: A. van Oosterom and J. Strackee, "The solid angle of a plane
-    triangle" (1983).
-    """
-    a, b, c = (triangles.astype(np.float64) - spot).swapaxes(0, 1)
-    la, lb, lc = (np.sqrt(np.einsum("ij,ij->i", one, one)) for one in (a, b, c))
-    ab, bc, ca = (np.einsum("ij,ij->i", x, y) for x, y in ((a, b), (b, c), (c, a)))
-    over = np.einsum("ij,ij->i", a, np.cross(b, c))
-    angles = np.arctan2(over, la * lb * lc + ab * lc + bc * la + ca * lb)
-    return bool(abs(angles.sum()) > np.pi)
+    def __init__(self, positions: NDArray[np.float32], faces: Indices, *, mirrored: bool) -> None:
+        self._triangles = positions[faces]
+        self._far = float(np.linalg.norm(np.ptp(self._triangles.reshape(-1, 3), axis=0))) * 2
+        self._solid = None
+        if len(faces) > _SMALL:
+            solid = make_solid(positions, faces[:, ::-1] if mirrored else faces)
+            self._solid = solid if solid.status() == manifold3d.Error.NoError else None
+        self.angles = 0 if self._solid else len(faces)
+
+    def holds(self, spot: NDArray[np.float32]) -> bool:
+        """Tell whether *spot* lies within."""
+        if self._solid is None:
+            return self._surrounds(spot)
+        # Along an axis, where few boxes around faces are in the way.
+        x, y, z = spot.astype(np.float64).tolist()
+        return len(self._solid.ray_cast((x, y, z), (x + self._far, y, z))) % 2 == 1
+
+    def _surrounds(self, spot: NDArray[np.float32]) -> bool:
+        """
+        Add up the solid angles of all faces.
+
+        A. van Oosterom and J. Strackee, "The solid angle of a plane triangle" (1983).
+        """
+        a, b, c = (self._triangles.astype(np.float64) - spot).swapaxes(0, 1)
+        la, lb, lc = (np.sqrt(np.einsum("ij,ij->i", one, one)) for one in (a, b, c))
+        ab, bc, ca = (np.einsum("ij,ij->i", x, y) for x, y in ((a, b), (b, c), (c, a)))
+        over = np.einsum("ij,ij->i", a, np.cross(b, c))
+        angles = np.arctan2(over, la * lb * lc + ab * lc + bc * la + ca * lb)
+        return bool(abs(angles.sum()) > np.pi)
+
+
+def make_solid(positions: NDArray[np.float32], faces: Indices) -> manifold3d.Manifold:
+    """Make a solid of some faces; ask for its status."""
+    used, corners = np.unique(faces, return_inverse=True)
+    return manifold3d.Manifold(
+        manifold3d.Mesh(
+            np.ascontiguousarray(positions[used], np.float32),
+            np.ascontiguousarray(corners.reshape(-1, 3), np.uint32),
+        )
+    )
 
 
 def overlapping_boxes(low: Floats, high: Floats) -> Indices | None:
@@ -235,6 +280,8 @@ def unite(
     Returns:
         The solid; None: there is none.
     """
+    if nesting.unknown:
+        return None
     whole = make(np.arange(len(parts.numbers)))
     if whole.status() != manifold3d.Error.NoError:
         return None
@@ -274,7 +321,7 @@ def _groups(parts: Parts, nesting: Nesting) -> Sequence[Sequence[int]] | None:
     """Return the parts that may overlap, group by group; voids go with their hosts."""
     solids = np.flatnonzero(~nesting.voids)
     pairs = overlapping_boxes(parts.low[solids], parts.high[solids])
-    if pairs is None:
+    if pairs is None or len(pairs) > _MOST_PAIRS_UNITED:
         return None
     leader = list(range(len(solids)))
 

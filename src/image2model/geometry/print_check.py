@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import manifold3d
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +14,7 @@ from image2model.geometry.parts import (
     Parts,
     United,
     find_parts,
+    make_solid,
     nest,
     unite,
 )
@@ -129,7 +129,7 @@ def _look(meshes: Sequence[Mesh], printer_min_mm: float) -> PrintFacts:
         # What it is once its parts are turned, which is what its maker meant.
         parts = parts.turned(nesting.wrong)
         faces = turn_faces(faces, nesting.wrong[parts.numbers])
-        united = unite(parts, nesting, lambda which: _solid(positions, faces[which]))
+        united = unite(parts, nesting, lambda which: make_solid(positions, faces[which]))
     usable = united if united and united.solid.volume() > 0 else None
     # Where parts may overlap, rays meet walls that are none.
     thickness = (
@@ -140,6 +140,10 @@ def _look(meshes: Sequence[Mesh], printer_min_mm: float) -> PrintFacts:
     reasons = _broken(edges, inside_out, usable)
     if edges.open:
         reasons += _open_sheets(positions, faces, parts)
+    if nesting and nesting.unknown:
+        reasons.append(
+            f"{nesting.unknown:,} parts are inside out or hollows of others, too many to find out"
+        )
     if usable is None and not reasons:
         flat = parts.thicknesses.max() < printer_min_mm / _MM / 4
         reasons = [_sheets(len(parts.volumes)) if flat else "the surface crosses itself"]
@@ -252,13 +256,3 @@ def _thin(thickness: Thickness, parts: Parts, nesting: Nesting, printer_min_mm: 
             f"{sheets:,} {which} with hardly any thickness"
         )
     return f"{share} of the surface is thinner than {printer_min_mm:g} mm: print it larger"
-
-
-def _solid(positions: NDArray[np.float32], faces: NDArray[np.int64]) -> manifold3d.Manifold:
-    used, corners = np.unique(faces, return_inverse=True)
-    return manifold3d.Manifold(
-        manifold3d.Mesh(
-            np.ascontiguousarray(positions[used], np.float32),
-            np.ascontiguousarray(corners.reshape(-1, 3), np.uint32),
-        )
-    )

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from image2model.geometry.edges import islands
 
-_MOST_FACES = 40_000
-"""Whose outlook is tried, one ray for each."""
+_RAYS = 2_000
+"""Of faces whose outlook is tried: so many, and the largest of each skin."""
 
 _SHARP = 0.7
 """Cosine of the angle between faces beyond which an edge may be the rim of a hole."""
@@ -28,22 +28,11 @@ def outer_skin(
         faces: Its faces, all in one part.
 
     Returns:
-        For each face whether it is on the outside; None: there are too many faces to try.
+        For each face whether it is on the outside; None: there are too many ridges to tell.
     """
-    if len(faces) > _MOST_FACES:
-        return None
     a, b, c = positions.astype(np.float64)[faces].swapaxes(0, 1)
     crosses = np.cross(b - a, c - a)
     normals = crosses / np.maximum(np.linalg.norm(crosses, axis=1, keepdims=True), 1e-300)
-    far = float(np.linalg.norm(np.ptp(positions, axis=0)))
-    starts = (a + b + c) / 3 + normals * (far * 1e-6)
-    ends = starts + normals * far
-    free = np.array(
-        [
-            not shell.ray_cast(start, end)
-            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        ]
-    )
     one, other = _neighbours(faces)
     flat = np.einsum("ij,ij->i", normals[one], normals[other])
     # Beyond a hollow edge lies more of the same side; only ridges may be rims of holes.
@@ -53,8 +42,24 @@ def outer_skin(
     joined = np.stack([np.r_[alone, one[smooth]], np.r_[alone, other[smooth]]], axis=1)
     skin = islands(joined[:, [0, 1, 1]])[: len(faces)]
     areas = np.linalg.norm(crosses, axis=1)
+    order = np.argsort(areas, kind="stable")
+    largest = np.zeros(int(skin.max()) + 1, np.int64)
+    largest[skin[order]] = order
+    if len(largest) > _RAYS:
+        return None
+    tried = np.union1d(largest, np.arange(0, len(faces), max(len(faces) // _RAYS, 1)))
+    far = float(np.linalg.norm(np.ptp(positions, axis=0)))
+    starts = ((a + b + c) / 3 + normals * (far * 1e-6))[tried]
+    ends = starts + normals[tried] * far
+    free = np.array(
+        [
+            not shell.ray_cast(start, end)
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        ]
+    )
     # From the inside one looks out as well, but only just opposite a pinhole.
-    share = np.bincount(skin, areas * free) / np.maximum(np.bincount(skin, areas), 1e-300)
+    weights, skins = areas[tried], skin[tried]
+    share = np.bincount(skins, weights * free) / np.maximum(np.bincount(skins, weights), 1e-300)
     found: NDArray[np.bool_] = (share > _FREE)[skin]
     return found
 
