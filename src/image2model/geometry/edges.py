@@ -108,7 +108,8 @@ def signed_volumes(
 
 def turn_faces(faces: Indices, which: NDArray[np.bool_]) -> Indices:
     """Return *faces* with some of them looking to the other side."""
-    return np.where(which[:, None], faces[:, ::-1], faces)
+    turned: Indices = np.where(which[:, None], faces[:, ::-1], faces)
+    return turned
 
 
 def crowded_faces(faces: Indices) -> NDArray[np.bool_]:
@@ -117,7 +118,7 @@ def crowded_faces(faces: Indices) -> NDArray[np.bool_]:
     span = int(faces.max(initial=0)) + 1
     keys = np.minimum(start, end) * span + np.maximum(start, end)
     _, number, count = np.unique(keys, return_inverse=True, return_counts=True)
-    found: NDArray[np.bool_] = (count[number] > 2).reshape(-1, 3).any(axis=1)
+    found: NDArray[np.bool_] = np.any((count[number] > 2).reshape(-1, 3), axis=1)
     return found
 
 

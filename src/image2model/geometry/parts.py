@@ -79,7 +79,7 @@ def find_parts(positions: NDArray[np.float32], faces: Indices) -> Parts:
     return Parts(
         numbers=numbers,
         volumes=volumes,
-        areas=np.bincount(numbers, face_areas(positions, faces), minlength=count),
+        areas=np.bincount(numbers, face_areas(positions, faces)).astype(np.float64),
         low=np.minimum.reduceat(corners.min(axis=1), starts),
         high=np.maximum.reduceat(corners.max(axis=1), starts),
         samples=faces[order][starts[:, None] + probes, 0],
@@ -245,7 +245,8 @@ def overlapping_boxes(low: Floats, high: Floats) -> Indices | None:
     second = first + 1 + np.arange(total) - skipped
     one, other = order[first], order[second]
     common = np.minimum(high[one], high[other]) - np.maximum(low[one], low[other])
-    return np.stack([one, other], axis=1)[(common > 0).all(axis=1)]
+    found: Indices = np.stack([one, other], axis=1)[(common > 0).all(axis=1)]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
