@@ -11,6 +11,7 @@ from image2model.geometry.adjust import bounds
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.formats.convert import convert_file
 from image2model.geometry.formats.writing import beyond_format
+from image2model.geometry.glb_reader import read_glb
 from image2model.geometry.glb_writer import write_glb
 from image2model.geometry.inspect import weld_faces
 from image2model.geometry.mesh import Material, Mesh
@@ -20,6 +21,7 @@ from image2model.geometry.repair import repair
 from image2model.geometry.report import report_file
 from image2model.geometry.topology import is_watertight
 from tests.geometry.shapes import drawn, pbr_material, psnr_db, torus
+from tests.khronos.validator import KhronosValidator
 
 RING = torus()
 VOLUME_MM3 = 2 * np.pi**2 * 100 * 50**2
@@ -457,3 +459,22 @@ def test_3mf_says_that_colors_are_no_filaments() -> None:
     assert not any("filament" in note for note in beyond_format([plain], "3mf"))
     assert any("filament" in note for note in beyond_format([textured], "3mf"))
     assert not any("filament" in note for note in beyond_format([textured], "glb"))
+
+
+def textured_sheet() -> Mesh:
+    """Cut the upper half of a textured ring open, seams and normals and all."""
+    ring = torus(material=pbr_material(), name="sheet")
+    high = ring.positions[ring.faces][:, :, 1].min(axis=1) > 0.045
+    return moved(replace(ring, faces=ring.faces[high]), (0, 300, 0))
+
+
+@pytest.mark.parametrize("name", ["textured sheet", "hollow", "overlapping", "sheet and solid"])
+def test_repaired_files_are_valid(name: str, khronos: KhronosValidator) -> None:
+    given = HARD.get(name) or [textured_sheet(), RING]
+    asked = Conversion(format="glb", repair=True)
+    made = convert_file(write_glb(*given), asked, name="m")
+    assert made.notes
+    assert khronos.validate_glb(made.content).errors == 0
+    if name == "textured sheet":
+        assert any("thickened" in note for note in made.notes), made.notes
+        assert psnr_db(drawn(given), drawn(read_glb(made.content))) > 25
