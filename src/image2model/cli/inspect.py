@@ -74,3 +74,5 @@ def _say(path: Path, found: InspectionOut) -> None:
     typer.echo(f"  {_VERDICTS[found.print.verdict]}")
     for reason in found.print.reasons:
         typer.echo(f"    {reason}")
+    for note in found.print.notes:
+        typer.echo(f"    {note}")

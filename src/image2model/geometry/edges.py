@@ -106,6 +106,22 @@ def signed_volumes(
     return np.bincount(numbers, six) / 6
 
 
+def turn_faces(faces: Indices, which: NDArray[np.bool_]) -> Indices:
+    """Return *faces* with some of them looking to the other side."""
+    turned: Indices = np.where(which[:, None], faces[:, ::-1], faces)
+    return turned
+
+
+def crowded_faces(faces: Indices) -> NDArray[np.bool_]:
+    """Tell for each face whether it has an edge with more than two faces."""
+    start, end = faces.ravel(), faces[:, [1, 2, 0]].ravel()
+    span = int(faces.max(initial=0)) + 1
+    keys = np.minimum(start, end) * span + np.maximum(start, end)
+    _, number, count = np.unique(keys, return_inverse=True, return_counts=True)
+    found: NDArray[np.bool_] = np.any((count[number] > 2).reshape(-1, 3), axis=1)
+    return found
+
+
 def turn_consistently(faces: Indices) -> Indices:
     """
     Turn faces so that neighbours look to the same side, starting anew in every island.

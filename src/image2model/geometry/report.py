@@ -11,7 +11,8 @@ from image2model.geometry.formats.reading import read_model
 from image2model.geometry.inspect import MeshFacts, inspect_meshes
 from image2model.geometry.mesh import Material, Mesh
 from image2model.geometry.mesh_types import file_format
-from image2model.geometry.print_check import PRINTER_MIN_MM, check_print
+from image2model.geometry.print_check import check_print
+from image2model.geometry.repair import PRINTER_MIN_MM
 from image2model.geometry.texture import texture_size_px, without_unreadable
 from image2model.geometry.thinning import thin
 

@@ -60,11 +60,16 @@ class PrintOut(ReplyModel):
 
     verdict: Literal["ready", "repairable", "not"] = Field(
         description="`repairable` was tried: `repair=true` on the download, or `convert --repair`, "
-        "makes a closed solid of it.",
+        "makes a model of it that is `ready`.",
         examples=["ready"],
     )
     reasons: list[str] = Field(
         description="Why it is not `ready`, one plain sentence each.", examples=[[]]
+    )
+    notes: list[str] = Field(
+        description="What a repair does to it, and what could not be found out, one plain sentence "
+        "each.",
+        examples=[[]],
     )
     printer_min_mm: float = Field(
         description="The thinnest wall asked about, in millimetres.", examples=[0.8]
@@ -75,7 +80,13 @@ class PrintOut(ReplyModel):
     )
     edges: EdgesOut = Field(description="How its faces meet.")
     islands: int = Field(description="Parts that do not hang together.", examples=[1])
-    inside_out: int = Field(description="Islands whose inside looks out.", examples=[0])
+    overlapping: int = Field(
+        description="Islands that share room with others; the volume counts it once.", examples=[0]
+    )
+    hollows: int = Field(description="Islands that are voids in others.", examples=[0])
+    inside_out: int = Field(
+        description="Islands whose inside looks out, and which are no voids.", examples=[0]
+    )
     degenerate: int = Field(description="Faces that touch one place twice.", examples=[0])
     area_mm2: float = Field(description="Of its surface.", examples=[61_340.2])
     volume_mm3: float | None = Field(

@@ -2801,7 +2801,7 @@ export interface components {
         PrintOut: {
             /**
              * Verdict
-             * @description `repairable` was tried: `repair=true` on the download, or `convert --repair`, makes a closed solid of it.
+             * @description `repairable` was tried: `repair=true` on the download, or `convert --repair`, makes a model of it that is `ready`.
              * @example ready
              * @enum {string}
              */
@@ -2812,6 +2812,12 @@ export interface components {
              * @example []
              */
             reasons: string[];
+            /**
+             * Notes
+             * @description What a repair does to it, and what could not be found out, one plain sentence each.
+             * @example []
+             */
+            notes: string[];
             /**
              * Printer Min Mm
              * @description The thinnest wall asked about, in millimetres.
@@ -2833,8 +2839,20 @@ export interface components {
              */
             islands: number;
             /**
+             * Overlapping
+             * @description Islands that share room with others; the volume counts it once.
+             * @example 0
+             */
+            overlapping: number;
+            /**
+             * Hollows
+             * @description Islands that are voids in others.
+             * @example 0
+             */
+            hollows: number;
+            /**
              * Inside Out
-             * @description Islands whose inside looks out.
+             * @description Islands whose inside looks out, and which are no voids.
              * @example 0
              */
             inside_out: number;
@@ -9464,6 +9482,7 @@ export interface operations {
                      *       "print": {
                      *         "verdict": "ready",
                      *         "reasons": [],
+                     *         "notes": [],
                      *         "printer_min_mm": 0.8,
                      *         "manifold": true,
                      *         "edges": {
@@ -9473,6 +9492,8 @@ export interface operations {
                      *           "flipped": 0
                      *         },
                      *         "islands": 1,
+                     *         "overlapping": 0,
+                     *         "hollows": 0,
                      *         "inside_out": 0,
                      *         "degenerate": 0,
                      *         "area_mm2": 61340.2,

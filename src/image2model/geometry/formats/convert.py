@@ -132,7 +132,8 @@ def _adjusted(
             notes = [*notes, "it has no colours at its vertices that could be sRGB"]
         meshes = list(take_colors_as_srgb(meshes))
     if conversion.repair:
-        meshes, steps = _repaired(meshes)
+        # In its final size, which says what is too thin.
+        meshes, steps = _repaired(list(place(meshes, conversion)))
         notes = [*notes, *steps]
     faces = count_faces(meshes)
     if conversion.faces is None and faces > _MOST_WRITTEN:

@@ -75,6 +75,11 @@ def beyond_format(meshes: Sequence[Mesh], format_name: str) -> list[str]:
             lost += _named(slots - {"base_color", "emissive"}, "3MF")
             if both:
                 lost.append("3MF takes colours of vertices or a texture: colours were taken")
+            if colored or slots & {"base_color", "emissive"}:
+                lost.append(
+                    "the 3MF has no filaments: many slicers show its colours or textures in one "
+                    "filament until they are painted or mapped there"
+                )
         case "obj.zip":
             lost += _named(slots & {"occlusion"}, "OBJ")
             lost += ["OBJ knows no unlit material: it will be lit"] if unlit else []

@@ -153,7 +153,7 @@ export const item = {
   printsWhy: {
     ready: 'The surface is closed and thick enough: a slicer can print it as it is.',
     repairable: 'Not printable as it is. “Repair for printing” in the download mends it; we tried.',
-    not: 'Not printable as it is, and the repair does not change that.',
+    not: 'Not printable as it is, and no repair is known to change that.',
   },
   fidelity: (percent: string) => `${percent} like the photo`,
   fidelityUnknown: 'Not compared',
