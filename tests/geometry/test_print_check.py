@@ -311,6 +311,17 @@ def test_a_sheet_beside_solids_gets_a_thickness(lying: float) -> None:
     assert after.volume_mm3 == pytest.approx(200 * 200 * 1 + cubes, rel=1e-4)
 
 
+def test_a_sheet_drawn_from_both_sides_is_kept() -> None:
+    """Its faces lie on each other, as those between solids that touch do; those go."""
+    sheet = ground(100)
+    both = replace(sheet, faces=np.concatenate([sheet.faces, sheet.faces[:, ::-1]]))
+    made = repair([both, cube(10, (0, 20, 0)), cube(10, (10, 20, 0))])
+    assert any("thickened" in step for step in made.steps)
+    after = check_print(made.meshes)
+    assert after.verdict == "ready"
+    assert after.volume_mm3 == pytest.approx(100 * 100 * 1 + 2000, rel=1e-4)
+
+
 def test_a_sheet_with_a_back_is_thin() -> None:
     """Closed, without a volume: it is as if it had one side only."""
     corners = ground(100).positions * 1000

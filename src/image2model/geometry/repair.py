@@ -156,6 +156,9 @@ class _Surface:
         if not single[proper].all():
             # Where solids touch, both faces between them are inside.
             lone = (np.bincount(number.ravel())[number.ravel()] == 1) & proper
+            # A sheet with a back has no other faces, and is kept.
+            parts = islands(faces)
+            lone |= single & proper & (np.bincount(parts, lone) == 0)[parts]
             if _faults(faces[lone]) < _faults(faces[proper & single]):
                 single = lone
             self.steps.append(f"{int((proper & ~single).sum()):,} doubled faces were removed")
