@@ -17,6 +17,7 @@ from image2model.geometry.inspect import inspect_meshes
 from image2model.geometry.mesh import Mesh
 from image2model.geometry.preview import render_preview
 from image2model.geometry.report import report_file
+from image2model.wire.inspection import InspectionOut
 from tests.geometry.glb_files import SQUARE, Builder, square
 from tests.khronos.validator import KhronosValidator
 
@@ -357,3 +358,8 @@ def test_old_versions_are_called_so() -> None:
         read_model(bytes(glb))
     with pytest.raises(InvalidMesh, match=r"glTF version '1.0', not 2; export it as glTF 2\.0"):
         read_model(b'{"asset": {"version": "1.0"}, "meshes": {}}')
+
+
+def test_a_report_names_a_texture_of_any_kind() -> None:
+    report = InspectionOut.model_validate(report_file(ktx2_only().glb()))
+    assert [texture.media_type for texture in report.textures] == ["image/ktx2"]

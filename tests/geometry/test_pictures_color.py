@@ -190,3 +190,14 @@ def test_png_gamma_is_honoured(stored_gamma: int, changes: bool) -> None:
         light = samples / 255
         srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
         assert np.array_equal(shown, np.rint(255 * srgb).astype(np.uint8))
+
+
+def test_grey_of_16_bits_in_three_channels_is_kept_for_heights() -> None:
+    """Many programs write depth maps so."""
+    ramp = np.linspace(30_000, 32_000, 40 * 50).astype(np.uint16).reshape(40, 50)
+    written, data = cv2.imencode(".png", np.dstack([ramp, ramp, ramp]))
+    assert written
+    checked = check_picture(data.tobytes(), limits=LIMITS)
+    kept = decode_picture(checked.data, limits=LIMITS).deep_grey
+    assert kept is not None
+    assert np.array_equal(kept, ramp)

@@ -49,6 +49,7 @@ def test_numbers(value: float, number_format: str | None, shown: str | None) -> 
     [
         (datetime(2024, 3, 1), "dd.mm.yyyy", "01.03.2024"),
         (datetime(2024, 3, 1), "d/m/yy", "1/3/24"),
+        (datetime(2024, 3, 1), "[$-407]dd.mm.yyyy", "01.03.2024"),
         (datetime(2024, 3, 1), "yyyy", "2024"),
         (datetime(2024, 3, 1), "[$-409]d. mmmm yyyy", "1. March 2024"),
         (datetime(2024, 3, 1), "dddd, mmm d", "Friday, Mar 1"),
@@ -59,6 +60,7 @@ def test_numbers(value: float, number_format: str | None, shown: str | None) -> 
         # What looks different in every country is written as in ISO 8601.
         (datetime(2024, 3, 1), "mm-dd-yy", "2024-03-01"),
         (datetime(2024, 3, 1), "[$-407]d. mmmm yyyy", "2024-03-01"),
+        (datetime(2024, 3, 1), "[$-F800]dddd, mmmm dd, yyyy", "2024-03-01"),
         (datetime(2024, 3, 1, 13, 5), "m/d/yy h:mm", "2024-03-01T13:05:00"),
         (date(2024, 3, 1), None, "2024-03-01"),
     ],

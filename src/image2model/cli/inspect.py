@@ -69,6 +69,8 @@ def _say(path: Path, found: InspectionOut) -> None:
         use = texture.use.replace("_", " ")
         side = f"{texture.width_px} × {texture.height_px}"
         typer.echo(f"  {use} texture: {side} px, {texture.size_bytes:,} bytes")
+    if found.print.islands > 1:
+        typer.echo(f"  {found.print.islands:,} loose bodies")
     for left_out in found.left_out:
         typer.echo(f"  {left_out}")
     typer.echo(f"  {_VERDICTS[found.print.verdict]}")

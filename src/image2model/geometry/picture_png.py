@@ -78,7 +78,7 @@ def strip_png(data: bytes) -> StrippedPicture:
         libpng_only=keyed or depth == 16,
         key=_read_key(facts[b"tRNS"], _KEY_SAMPLES[color_type]) if keyed else None,
         depth=depth,
-        deep=deep[8:-4] if deep is not None and color_type in (0, 4) and depth == 8 else None,
+        deep=deep[8:-4] if deep is not None and color_type != 3 and depth == 8 else None,
         other_filling=b"" if cut else None,
     )
 

@@ -20,6 +20,7 @@ _COLORS = re.compile(r"black|blue|cyan|green|magenta|red|white|yellow|color ?\d+
 _CONDITION = re.compile(r"(<=|>=|<>|<|>|=)(-?\d+(?:\.\d+)?)")
 _CURRENCY = re.compile(r"\$([^-\]]*)(?:-[0-9a-f]+)?", re.IGNORECASE)
 _LOCAL = re.compile(r"\[\$-(?!0*409\])[^\]]*\]", re.IGNORECASE)
+_OF_THE_SYSTEM = re.compile(r"\[\$-f[48]00\]", re.IGNORECASE)
 _DATE_PART = re.compile(r"y+|m+|d+|h+|s+", re.IGNORECASE)
 _PLACEHOLDERS = "0#?"
 _SHORT_DATES = ("mm-dd-yy", "m/d/yy h:mm")
@@ -80,7 +81,12 @@ def shown_date(value: date | time | timedelta, number_format: str | None) -> str
     tokens = _tokens(text)
     parts_asked = [token.text for token in tokens if token.kind == "date"]
     is_plain = parts_asked and all(_DATE_PART.fullmatch(part) for part in parts_asked)
-    is_local = text.casefold() in _SHORT_DATES or _LOCAL.search(text) is not None
+    has_names = any(part[0] in "mMdD" and len(part) > 2 for part in parts_asked)
+    is_local = (
+        text.casefold() in _SHORT_DATES
+        or _OF_THE_SYSTEM.search(text) is not None
+        or (has_names and _LOCAL.search(text) is not None)
+    )
     if is_local or not is_plain or any(map(_is_place, tokens)):
         return _iso(value)
     moment = value if isinstance(value, datetime) else _as_datetime(value)

@@ -36,9 +36,7 @@ class TextureOut(ReplyModel):
     use: str = Field(
         description="What it is for, as in the material's `textures`.", examples=["base_color"]
     )
-    media_type: Literal["image/jpeg", "image/png", "image/webp"] = Field(
-        description="How it is coded.", examples=["image/jpeg"]
-    )
+    media_type: str = Field(description="How it is coded.", examples=["image/jpeg"])
     width_px: int = Field(description="Width in pixels.", examples=[2048])
     height_px: int = Field(description="Height in pixels.", examples=[2048])
     size_bytes: int = Field(description="Length in bytes.", examples=[1_204_113])

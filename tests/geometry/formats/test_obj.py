@@ -325,3 +325,19 @@ def test_colours_of_materials(lines: str, rgba: tuple[float, ...]) -> None:
 def test_text_that_begins_with_a_mark_of_its_encoding(encoding: str) -> None:
     data = ("# Gänse\n" + TWO.decode()).encode(encoding)
     assert [len(mesh.faces) for mesh in read_model(data).meshes] == [1, 1]
+
+
+def test_colours_of_vertices_are_not_dimmed() -> None:
+    data = b"v 0 0 0 1 1 1\nv 1 0 0 1 0 0\nv 0 1 0 64 128 32\nf 1 2 3\n".replace(
+        b"64 128 32", b"0.25 0.5 0.125"
+    )
+    (mesh,) = read_model(data).meshes
+    assert mesh.material.base_color == (1.0, 1.0, 1.0, 1.0)
+    (plain,) = read_model(TRIANGLE + b"f 1 2 3\n").meshes
+    assert plain.material.base_color == (0.8, 0.8, 0.8, 1.0)
+
+
+def test_a_texture_without_coordinates_is_said() -> None:
+    files = {"l.mtl": b"newmtl a\nmap_Kd t.png\n", "t.png": picture(size_px=8, kind="png").data}
+    model = read_obj(TRIANGLE + b"mtllib l.mtl\nusemtl a\nf 1 2 3\n", files)
+    assert "a texture was left out: its faces have no texture coordinates" in model.left_out

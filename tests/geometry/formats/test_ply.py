@@ -9,8 +9,9 @@ import pytest
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.ply_reader import read_ply
+from image2model.geometry.formats.ply_writer import write_ply
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.mesh import Mesh
+from image2model.geometry.mesh import Material, Mesh
 from tests.geometry.formats.test_obj import area, corner_uvs, shown
 from tests.geometry.shapes import picture
 
@@ -307,3 +308,25 @@ def test_fraction_of_a_vertex_is_refused() -> None:
     data = ply("ascii", [VERTICES, faces((CORNERS,))]).replace(b"3 0 1 2", b"3 0 1 1.5")
     with pytest.raises(InvalidMesh, match="a number in it cannot be read"):
         read_model(data)
+
+
+@pytest.mark.parametrize(("green", "vertices"), [(200, 6), (10, 4)])
+def test_colours_that_meet_keep_their_edge(green: int, vertices: int) -> None:
+    """Where they are nearly the same, as along a texture seam, the surface stays in one piece."""
+    red = (1.0, 0.0, 0.0, 1.0)
+    places = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
+    other = np.tile(np.array([255 - green, green, 0, 255], np.uint8), (3, 1))
+    meshes = [
+        Mesh(
+            name="a",
+            positions=places[:3],
+            faces=np.array([[0, 1, 2]]),
+            material=Material(base_color=red),
+        ),
+        Mesh(name="b", positions=places[[0, 2, 3]], faces=np.array([[0, 1, 2]]), colors=other),
+    ]
+    (mesh,) = read_ply(write_ply(meshes)).meshes
+    assert len(mesh.positions) == vertices
+    assert shown(mesh)[0] == [255, 0, 0, 255]
+    if vertices == 6:
+        assert shown(mesh)[-1][:2] == [255 - green, green]

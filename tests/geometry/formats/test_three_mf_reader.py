@@ -243,3 +243,21 @@ def test_damaged_parts_are_read_or_refused() -> None:
             changed = whole[:at] + more
             with suppress(InvalidMesh):
                 assert read_model(package(changed)).meshes
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("Metadata/Slic3r_PE_model.config", '<metadata type="volume" key="modifier" value="1"/>'),
+        (
+            "Metadata/Slic3r_PE_model.config",
+            '<metadata type="volume" key="volume_type" value="NegativeVolume"/>',
+        ),
+        ("Metadata/model_settings.config", '<part id="2" subtype="modifier_part"/>'),
+    ],
+)
+def test_volumes_that_a_slicer_treats_otherwise_are_said(name: str, content: str) -> None:
+    root = part(f'<object id="1">{WEDGE.format("")}</object>', '<item objectid="1"/>')
+    marked = read_model(package(root, {name: content}))
+    assert any("modifiers, negatives or supports" in note for note in marked.left_out)
+    assert read_model(package(root, {name: "<config/>"})).left_out == []

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -122,9 +122,15 @@ def read_obj(data: bytes, files: Mapping[str, bytes] | None = None) -> Model:
     if not meshes:
         raise InvalidMesh(reason=f"it has no faces{'; ' if others else ''}{'; '.join(others)}")
     left_out = {*beside.left_out, *others, *polygon_notes(_together(cuts))}
+    if any(mesh.uvs is None and _has_textures(mesh.material) for mesh in meshes):
+        left_out.add("a texture was left out: its faces have no texture coordinates")
     if unknown := sorted(name for name in tables.faces if name and name not in materials):
         left_out.add(f"the material '{shown_name(unknown[0])}' is not there: its parts are grey")
     return Model(meshes=meshes, left_out=sorted(left_out))
+
+
+def _has_textures(material: Material) -> bool:
+    return bool(material.textures())
 
 
 def _together(cuts: Sequence[Triangles]) -> Triangles:
@@ -326,6 +332,10 @@ def _mesh(name: str, corners: _Indices, vertices: _Vertices, look: MtlMaterial) 
     first, faces = distinct_rows(corners)
     place, coordinate, normal = corners[first].T
     colors = vertices.colors if vertices.colored[place].any() else None
+    material = look.material
+    if colors is not None and look is _PLAIN:
+        # The grey is for what has no colour at all.
+        material = replace(material, base_color=(1.0, 1.0, 1.0, 1.0))
     return checked_mesh(
         name=readable_name(name) or "mesh",
         positions=vertices.positions[place],
@@ -333,7 +343,7 @@ def _mesh(name: str, corners: _Indices, vertices: _Vertices, look: MtlMaterial) 
         normals=vertices.normals[normal] if (normal >= 0).all() else None,
         uvs=_upside_down(vertices.uvs, coordinate, look),
         colors=None if colors is None else colors[place],
-        material=look.material,
+        material=material,
     )
 
 

@@ -9,6 +9,9 @@ from image2model.geometry.mesh import Mesh
 from image2model.geometry.surface_colors import surface_colors
 from image2model.geometry.welding import weld
 
+_SAME_COLOR = 32
+"""Levels by which colours on both sides of a texture seam may differ and still be one."""
+
 _FACE = np.dtype([("count", "u1"), ("corners", "<u4", 3)])
 
 
@@ -17,7 +20,8 @@ def write_ply(meshes: Sequence[Mesh], *, comments: Sequence[str] = ()) -> bytes:
     Encode *meshes* as one binary little-endian PLY (G. Turk, 1994).
 
     Vertices that texture seams doubled become one again, so a closed mesh stays closed where its
-    edges are smooth. A texture becomes colours at the vertices, which is coarser.
+    edges are smooth. A texture becomes colours at the vertices, which is coarser. Where clearly
+    different colours meet, each has vertices of its own.
 
     Args:
         meshes: At least one; in their own unit and orientation.
@@ -31,13 +35,16 @@ def write_ply(meshes: Sequence[Mesh], *, comments: Sequence[str] = ()) -> bytes:
     """
     given = [mesh.normals for mesh in meshes if mesh.normals is not None]
     normals = np.concatenate(given) if len(given) == len(meshes) else None
+    colors = _colors(meshes)
     welded = weld(meshes, also=normals)
+    if colors is not None:
+        contrast = _contrast(colors, welded.place)
+        welded = weld(meshes, also=contrast if normals is None else _beside(normals, contrast))
     columns: list[tuple[str, str, int, NDArray[np.generic]]] = [
         ("position", "<f4", 3, np.concatenate([mesh.positions for mesh in meshes]))
     ]
     if normals is not None:
         columns.append(("normal", "<f4", 3, normals))
-    colors = _colors(meshes)
     if colors is not None:
         columns.append(("color", "u1", 4, colors))
     vertices = np.empty(
@@ -66,6 +73,20 @@ def _colors(meshes: Sequence[Mesh]) -> NDArray[np.uint8] | None:
             for mesh, colors in zip(meshes, found, strict=True)
         ]
     )
+
+
+def _contrast(colors: NDArray[np.uint8], place: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Keep the colours of vertices at places where others are clearly different; elsewhere 0."""
+    least = np.full((place.max(initial=-1) + 1, 4), 255, np.uint8)
+    most = np.zeros_like(least)
+    np.minimum.at(least, place, colors)
+    np.maximum.at(most, place, colors)
+    differ = (most - least).max(axis=1) > _SAME_COLOR
+    return np.where(differ[place][:, None], colors, 0).astype(np.uint8)
+
+
+def _beside(normals: NDArray[np.float32], colors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.column_stack([normals, colors.astype(np.float32)]).astype(np.float32)
 
 
 def _header(vertices: int, faces: int, columns: Sequence[str], comments: Sequence[str]) -> bytes:

@@ -27,6 +27,14 @@ _ROOT = re.compile(
     r"[^>]*\bTarget\s*=\s*[\"']([^\"'>]+)[\"']"
 )
 _WRAPS: Mapping[str, Wrap] = {"wrap": "repeat", "mirror": "mirror"}
+_SLICER_SETTINGS = ("metadata/slic3r_pe_model.config", "metadata/model_settings.config")
+"""Where PrusaSlicer, and Bambu Studio and OrcaSlicer, say what volumes are."""
+
+_MODIFIER = re.compile(
+    rb"""(?ix)  key="modifier" \s+ value="1"
+    | ParameterModifier | NegativeVolume | SupportEnforcer | SupportBlocker
+    | subtype="(?:modifier|negative|support)"""
+)
 _NOT_OF_THE_MODEL = frozenset({"support", "solidsupport", "other"})
 _MOST_CORNERS = 36_000_000
 _MOST_USES = 20_000
@@ -80,6 +88,11 @@ class _Package:
         if not meshes:
             raise InvalidMesh(reason="it is 3MF that builds nothing; export it as STL or GLB")
         notes = {note for part in self._parts.values() for note in part.left_out}
+        if any(_MODIFIER.search(self._files.get(path, b"")) for path in _SLICER_SETTINGS):
+            notes.add(
+                "its slicer marks some volumes as modifiers, negatives or supports; here they are "
+                "solids like the others: export the finished object as STL to leave them out"
+            )
         return Model(meshes=meshes, left_out=sorted(notes | self._beside.left_out))
 
     def _root_path(self) -> str:
