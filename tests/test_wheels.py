@@ -16,7 +16,8 @@ ROOT = Path(__file__).parent.parent
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
-EXTRAS = ("heic", "scaled", "telemetry")
+EXTRAS = ("scaled", "telemetry")
+"""Those that bring anything; `heic` is a name that older commands still use."""
 
 
 def glibc(machine: str) -> Sequence[str]:

@@ -55,6 +55,7 @@ def note_step(context: Context, provider: str, before: Claim, step: Step) -> Non
             since_start_s=max(0.0, (now - started_at).total_seconds()),
             first_submission=step.start is not None and not before.item.attempts,
             cost_usd=_newly_booked_usd(before, step),
+            total_usd=_total_usd(before, step),
         )
     )
 
@@ -65,3 +66,12 @@ def _newly_booked_usd(before: Claim, step: Step) -> Decimal | None:
         return None
     known_usd = before.item.attempts[-1].cost_usd if before.item.attempts else None
     return max(step.attempt.cost_usd - (known_usd or Decimal(0)), Decimal(0))
+
+
+def _total_usd(before: Claim, step: Step) -> Decimal | None:
+    """Tell what the item has cost so far, *step* included; None: nothing is booked."""
+    costs = [attempt.cost_usd for attempt in before.item.attempts]
+    if costs and step.attempt is not None and step.attempt.cost_usd is not None:
+        costs[-1] = step.attempt.cost_usd
+    booked = [cost for cost in costs if cost is not None]
+    return sum(booked, Decimal(0)) if booked else None

@@ -50,6 +50,7 @@ class ItemChange:
         first_submission: Whether it came to its first submission by this, so that
             *since_start_s* is how long it has waited.
         cost_usd: What was booked with it; None: nothing.
+        total_usd: What the item has cost so far, this included; None: nothing is booked.
     """
 
     item: ItemRef
@@ -60,6 +61,7 @@ class ItemChange:
     since_start_s: float
     first_submission: bool
     cost_usd: Decimal | None
+    total_usd: Decimal | None = None
 
 
 class Metrics(Protocol):

@@ -73,8 +73,8 @@ class TracingMetrics:
                 "image2model.state": change.state,
                 **(
                     {}
-                    if change.cost_usd is None
-                    else {"image2model.cost_usd": float(change.cost_usd)}
+                    if change.total_usd is None
+                    else {"image2model.cost_usd": float(change.total_usd)}
                 ),
             },
         )

@@ -13,7 +13,7 @@ from image2model.geometry.formats.files_beside import legacy_spellings
 _MAIN_FORMATS = ("glb", "gltf", "obj", "3mf", "ply", "stl")
 """What is taken for the model, the most faithful first."""
 
-_PARTS_OF_3MF = frozenset({"model", "rels", "png", "jpg", "jpeg"})
+_PARTS_OF_3MF = frozenset({"model", "rels", "png", "jpg", "jpeg", "config"})
 
 _MOST_ENTRIES = 2_000
 _MOST_BYTES = 600_000_000
