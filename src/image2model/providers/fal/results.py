@@ -297,7 +297,8 @@ def _no_mesh(faults: Sequence[BadContent | FetchError]) -> ProviderError:
 
 
 def _clause(fault: BadContent | FetchError) -> str:
-    return fault.clause if isinstance(fault, FetchError) else str(fault)
+    # What a refusal advises, such as a setting, is for whoever reads this.
+    return str(fault).rstrip(".")
 
 
 def _may_pass(fault: BadContent | FetchError) -> bool:
