@@ -14,7 +14,7 @@ from image2model.geometry.inspect import inspect_meshes
 
 ROOT = Path(__file__).parent.parent
 
-NEEDED = ("pyproject.toml", "uv.lock", "README.md", "LICENSE", "tools")
+NEEDED = ("pyproject.toml", "uv.lock", "hatch_build.py", "README.md", "LICENSE", "tools")
 
 COMPILERS = ("cc", "c++", "gcc", "g++", "clang", "clang++", "cl", "rustc", "cargo", "cmake", "make")
 

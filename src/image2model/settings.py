@@ -275,6 +275,7 @@ class ServeSettings(_Group):
     base_path: str | None = Field(
         None,
         pattern=r"^(/[A-Za-z0-9._~-]+)*/?$",
+        examples=["/3d"],
         description="Path below which a proxy offers the server, such as `/3d`; the proxy may "
         "remove it or leave it in. None: that of IMAGE2MODEL_PUBLIC_URL, if it has one.",
     )

@@ -43,6 +43,9 @@ async def test_a_draft_is_filled_and_started(client: httpx2.AsyncClient, rig: Ri
         "file_name": "cup.png",
         "width_px": 64,
         "height_px": 64,
+        "notes": [],
+        "credentials": [],
+        "source_type": "",
     }
     started = await client.post(f"/api/v1/jobs/{draft['id']}/start")
     assert started.status_code == 202

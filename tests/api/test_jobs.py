@@ -63,6 +63,7 @@ async def test_the_json_has_the_names_of_the_design(client: httpx2.AsyncClient, 
     }
     assert set(item["views"][0]) == {
         *("view", "url", "thumb_url", "file_name", "width_px", "height_px"),
+        *("notes", "credentials", "source_type"),
     }
     assert set(item["progress"]) == {"fraction", "phase", "queue_position", "eta_s"}
     assert set(item["result"]["files"][0]) == {

@@ -79,9 +79,7 @@ async def test_events_over_http(client: httpx2.AsyncClient, rig: Rig) -> None:
     # What is drawn of a finished job raises both.
     assert last["stored_bytes"] <= finished["stored_bytes"]
     drawn = {name: finished[name] for name in ("version", "stored_bytes")}
-    assert {**last, **drawn} == {
-        name: value for name, value in finished.items() if name != "items"
-    }
+    assert {**last, **drawn} == {name: value for name, value in finished.items() if name != "items"}
     assert last["version"] <= finished["version"]
 
 

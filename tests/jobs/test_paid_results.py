@@ -22,6 +22,7 @@ from image2model.core.errors import (
     ProviderResultInvalid,
     ProviderUnavailable,
     StorageUnavailable,
+    SubmissionUncertain,
     WrongState,
 )
 from image2model.core.ids import OwnerId
@@ -343,3 +344,42 @@ async def test_an_operator_may_leave_all_tries_to_people(tmp_path: Path) -> None
     failed = await item_of(rig, job)
     assert failed.state is ItemState.FAILED
     assert failed.attempts[0].state is AttemptState.ACCEPTED
+
+
+async def test_what_has_stopped_before_its_end_is_booked_as_unpaid(rig: Rig) -> None:
+    """Budgets are not used up by what was cancelled in time."""
+    hang = rig.provider.hang("follow", "mug")
+    job = await rig.submit(ANNA, "mug")
+    async with anyio.create_task_group() as group:
+        group.start_soon(rig.run_dispatched)
+        await hang.reached.wait()
+        await cancel_items(rig.context, ANNA, job.id)
+        await rig.keeper.renew()
+    [item] = (await rig.store.get_job(job.id)).items
+    assert item.state is ItemState.CANCELLED
+    assert [(one.state, one.cost_usd) for one in item.attempts] == [
+        (AttemptState.CANCELLED, Decimal(0))
+    ]
+    assert (await rig.store.usage(ANNA)).day_usd == 0
+
+
+async def test_what_was_given_up_in_doubt_is_made_again_by_a_word_of_its_own(rig: Rig) -> None:
+    """It may be paid for already, so a retry alone leaves it."""
+    lost = SubmissionUncertain(provider="scripted", reason="connection reset")
+    rig.provider.fail("submit", "mug", [lost])
+    rig.provider.fail("reconcile", "mug", [lost])
+    job = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    ref = ItemRef(job.id, 0)
+    [item] = (await resolve_item(rig.context, ANNA, ref, Resolution.GIVE_UP)).items
+    assert offered_usd(item) == 0.2
+    await retry_items(rig.context, ANNA, job.id)
+    with pytest.raises(WrongState, match="`resubmit`"):
+        await retry_items(rig.context, ANNA, job.id, [0])
+    await rig.run_dispatched()
+    assert rig.provider.submits_of("mug") == 1
+    await resolve_item(rig.context, ANNA, ref, Resolution.RESUBMIT)
+    await rig.run_dispatched()
+    [item] = (await rig.store.get_job(job.id)).items
+    assert item.state is ItemState.SUCCEEDED
+    assert rig.provider.submits_of("mug") == 2

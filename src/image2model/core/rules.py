@@ -138,11 +138,19 @@ def can_be_resubmitted(state: ItemState, attempts: Sequence[Attempt]) -> bool:
     """
     Tell whether a person may have an item sent to its provider again, and pay for it again.
 
-    That is an item in doubt, or one that failed although its provider has made it.
+    That is an item in doubt, one that was given up in doubt, or one that failed although its
+    provider has made it.
     """
     return is_in_doubt(state, attempts) or (
-        state is ItemState.FAILED and undelivered_attempt(attempts) is not None
+        state is ItemState.FAILED
+        and (undelivered_attempt(attempts) is not None or was_given_up(state, attempts))
     )
+
+
+def was_given_up(state: ItemState, attempts: Sequence[Attempt]) -> bool:
+    """Tell whether an item failed while nobody knew whether its provider had accepted it."""
+    last = attempts[-1] if attempts else None
+    return state is ItemState.FAILED and last is not None and last.state is AttemptState.UNCERTAIN
 
 
 def is_still_to_come(item: Item) -> bool:

@@ -10,7 +10,7 @@ from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job, Problem
 from image2model.core.names import clean_name
-from image2model.core.rules import offered_usd
+from image2model.core.rules import RESUBMIT_USD, offered_usd, was_given_up
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
@@ -132,23 +132,32 @@ async def retry_items(
     Make failed items again: those named (cancelled ones too), or all failed ones.
 
     An item whose model was made and paid for but could not be fetched or kept is fetched again,
-    never made again: that costs money, and is asked for by `resolve_item` alone.
-    One whose picture was refused cannot be made: without being named it stays as it is.
+    never made again: that costs money, and is asked for by `resolve_item` alone. So is one that
+    was given up while its answer was lost: without being named it stays as it is.
+    One whose picture was refused cannot be made: without being named it stays as it is, too.
 
     Raises:
         JobNotFound, ItemNotFound: One of them is not there, or not this owner's.
-        WrongState: A named item is neither failed nor cancelled.
+        WrongState: A named item is neither failed nor cancelled, or was given up in doubt.
         NoPictures: A named item's picture was refused.
     """
     job = await owned_job(context, owner, job_id)
     without = {item.index for item in job.items if not item.pictures}
+    in_doubt = {item.index for item in job.items if was_given_up(item.state, item.attempts)}
     if indexes is None:
-        chosen = {item.index for item in job.items if item.state is ItemState.FAILED} - without
+        failed = {item.index for item in job.items if item.state is ItemState.FAILED}
+        chosen = failed - without - in_doubt
         # Somebody else may have retried the same items since they were read.
         with contextlib.suppress(WrongState):
             await context.store.retry_items(job_id, chosen)
     elif refused := without.intersection(indexes):
         raise NoPictures(where=f"Item {min(refused)}")
+    elif given_up := in_doubt.intersection(indexes):
+        raise WrongState(
+            what=f"Item {min(given_up)}",
+            state="given up and may be paid for, so only `resubmit` makes it again",
+            allowed=["failed for another reason", ItemState.CANCELLED],
+        )
     else:
         await context.store.retry_items(job_id, indexes)
     return await _changed(context, job_id)
@@ -179,11 +188,18 @@ async def resolve_item(
     problem = Problem(
         code="given_up",
         message="You gave this item up after the provider's answer was lost. "
-        "It may still appear on the provider's bill.",
+        "It may still appear on the provider's bill. Making it again may pay a second time, and "
+        "happens only when you ask for just that (`resubmit`).",
+        details={RESUBMIT_USD: _price_usd(item)},
     )
     await context.store.resolve_item(ref, resolution, problem=problem)
     await context.recall()
     return await _changed(context, ref.job)
+
+
+def _price_usd(item: Item | None) -> float:
+    attempts = item.attempts if item is not None else ()
+    return float(attempts[-1].submission.estimated_usd) if attempts else 0.0
 
 
 async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:

@@ -426,7 +426,9 @@ class _Run:
                 await self._step(
                     Step(
                         to=ItemState.CANCELLED,
-                        attempt=AttemptChange(state=AttemptState.CANCELLED),
+                        attempt=AttemptChange(
+                            state=AttemptState.CANCELLED, cost_usd=self._cost_of_stopped_usd
+                        ),
                     )
                 )
             else:
@@ -440,11 +442,16 @@ class _Run:
         error = ItemTimedOut(limit_s=self._context.rules.soft_limit_s)
         if self._state is ItemState.GENERATING:
             if await self._cancelled_there():
-                await self._fail(_problem_of(error))
+                await self._fail(_problem_of(error), cost_usd=self._cost_of_stopped_usd)
             else:
                 await self._advance()
         elif self._state in ACTIVE_STATES:
             raise error
+
+    @property
+    def _cost_of_stopped_usd(self) -> Decimal:
+        """What was booked, or nothing: work that has stopped before its end is not charged."""
+        return self._attempt.cost_usd or _NOTHING_USD
 
     async def _cancelled_there(self) -> bool:
         with self._calling("cancel"):
@@ -490,7 +497,8 @@ class _Run:
                 again = dataclasses.replace(problem, message=f"{problem.message} Retry the item.")
                 await self._fail(again, cost_usd=error.cost_usd)
             case _:
-                made = _may_be_fetched_again(error)
+                # Whose cost is told has ended there, and is not fetched any more.
+                made = _may_be_fetched_again(error) and error.cost_usd is None
                 await self._fail(problem, made=made, cost_usd=error.cost_usd)
 
     async def _stop_others(self, problem: Problem, *, least_usd: Decimal) -> None:
@@ -531,7 +539,7 @@ class _Run:
             case InvalidPictureError():
                 return not self._delivered
             case ProviderUnavailable():
-                return self._state is ItemState.GENERATING
+                return self._state is ItemState.GENERATING or error.cost_usd is not None
         return False
 
     async def _collect_later(self, failure: Failure) -> None:

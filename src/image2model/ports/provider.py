@@ -197,7 +197,8 @@ class Provider(Protocol):
         Ask for the work to be stopped.
 
         Returns:
-            True: it will not be delivered. False: it is done already; collect it.
+            True: it has stopped, will not be delivered and is not charged. False: it is done
+            already, or goes on; collect it.
         """
         ...
 

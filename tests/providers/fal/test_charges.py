@@ -136,3 +136,36 @@ async def test_an_outage_that_never_ends_costs_nothing(tmp_path: Path) -> None:
         assert item.state is ItemState.FAILED
         assert charges(item) == [(AttemptState.FAILED, Decimal(0))] * 3
         assert (await world.rig.store.usage(job.owner)).day_usd == 0
+
+
+SERVER_ERROR = {
+    "status": 500,
+    "json": {"detail": "Internal Server Error"},
+    "headers": {"x-fal-request-id": "abc"},
+}
+
+
+async def test_a_server_error_on_the_way_to_a_result_is_not_paid_again(tmp_path: Path) -> None:
+    """The list has the result of that very request: it is taken, and nothing is sent."""
+    fault = FaultRule(on="result", action="reply", times=4, options=SERVER_ERROR)
+    async with product(tmp_path, faults=[fault]) as world:
+        job = await world.submit("mug", options=FBX)
+        [item] = (await world.run_to_the_end(job)).items
+        assert item.state is ItemState.SUCCEEDED
+        assert world.far.fal.ledger.calls["submit"] == 1
+        [(state, cost_usd)] = charges(item)
+        assert state is AttemptState.SUCCEEDED
+        assert cost_usd == pytest.approx(Decimal(str(world.far.fal.account().billed_usd)))
+
+
+async def test_nothing_is_sent_again_while_the_list_cannot_be_read(tmp_path: Path) -> None:
+    """It is not known then whether fal runs the request again by itself; it is looked at later."""
+    faults = [
+        on_run("retried_elsewhere", units=0),
+        FaultRule(on="requests", action="unavailable", times=40),
+    ]
+    async with product(tmp_path, faults=faults) as world:
+        job = await world.submit("mug", options=FBX)
+        [item] = (await world.run_by_itself(job)).items
+        assert world.far.fal.ledger.calls["submit"] == 1
+        assert item.state is ItemState.SUCCEEDED

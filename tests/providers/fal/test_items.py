@@ -270,7 +270,7 @@ async def test_a_result_that_comes_late_is_not_paid_again(tmp_path: Path, case: 
     """The item is fetched again by itself; what it cost is booked all the while."""
     faults = [COMES_LATE[case]]
     if case in {"no result", "no status"}:
-        faults.append(FaultRule(on="requests", action="reply", times=3, options=NO_LIST))
+        faults.append(FaultRule(on="requests", action="reply", times=6, options=NO_LIST))
     async with product(tmp_path, faults=faults) as world:
         job = await world.submit("mug")
         await world.run(pass_time=False)

@@ -3109,9 +3109,8 @@ export interface components {
              * Media Type
              * @description How it is coded.
              * @example image/jpeg
-             * @enum {string}
              */
-            media_type: "image/jpeg" | "image/png" | "image/webp";
+            media_type: string;
             /**
              * Width Px
              * @description Width in pixels.

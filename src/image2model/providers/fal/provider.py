@@ -178,8 +178,13 @@ class FalProvider:
                 except Forgotten:
                     outcome = await self._recover(requests.latest)
             except BrokeDown as broken:
-                await self._go_on_with_retried(requests, broken)
-                continue
+                try:
+                    recovered = await self._go_on_with_retried(requests, broken)
+                except Unread:
+                    return
+                if recovered is None:
+                    continue
+                outcome = recovered
             except (Unread, ProviderAccountBlocked):
                 return  # It is made and paid for: collecting tries again, and says what is wrong.
             break
@@ -305,22 +310,43 @@ class FalProvider:
                     requests.latest, patience_s=self._config.pace.patience_s
                 )
             except BrokeDown as broken:
-                await self._go_on_with_retried(requests, broken)
+                try:
+                    recovered = await self._go_on_with_retried(requests, broken)
+                except Unread as unread:
+                    raise unread.error from unread
+                if recovered is not None:
+                    return requests.add_up(recovered)
             except Unread as unread:
                 raise unread.error from unread
             else:
                 return requests.add_up(outcome)
 
-    async def _go_on_with_retried(self, requests: "_Requests", broken: BrokeDown) -> None:
-        """Take up what fal runs by itself in place of the latest request, or raise its error."""
-        requests.add(broken.error.cost_usd)
+    async def _go_on_with_retried(self, requests: "_Requests", broken: BrokeDown) -> Outcome | None:
+        """
+        Look into the list of requests before a broken one is sent again: it may be paid for.
+
+        Returns:
+            The outcome of the latest request, where the list has it after all; None: fal runs
+            another one in its place by itself, which is the latest one now.
+
+        Raises:
+            Unread: The list cannot be read now.
+            Image2ModelError: The request broke down, and nothing runs in its place.
+        """
         known = [request.request_id for request in requests.tried]
-        retried = await self._reconciler.find_retried(requests.latest, known=known)
+        try:
+            retried = await self._reconciler.find_retried(requests.latest, known=known)
+        except ProviderUnavailable as error:
+            raise Unread(error) from error
+        if retried is not None and retried.request_id == requests.latest.request_id:
+            return await self._results.recover(retried)
+        requests.add(broken.error.cost_usd)
         if retried is None:
             raise charged(broken.error, requests.earlier_usd) from broken
         _log.info("fal runs request %s again as %s", known[0], retried.request_id)
         requests.tried.append(retried)
         self._retried[known[0]] = retried
+        return None
 
     async def _recover(self, handle: Handle) -> Outcome:
         """Find what became of a request that the queue has forgotten, as after a long downtime."""

@@ -25,7 +25,6 @@ import anyio
 
 from image2model.core.errors import (
     JsonValue,
-    ProviderError,
     ProviderUnavailable,
     SubmissionUncertain,
 )
@@ -137,18 +136,17 @@ class Reconciler:
             known: The ids of requests that are not meant.
 
         Returns:
-            The handle of one that runs or has ended well; None: the list shows none for as long
-            as it may be behind, or cannot be read.
+            The handle of one that runs or has ended well, *handle* itself if the list says that it
+            has not broken down; None: the list shows none for as long as it may be behind.
+
+        Raises:
+            ProviderError: The list cannot be read.
         """
         wanted = {url for url in handle.data.get("pictures", ()) if isinstance(url, str)}
         since = datetime.fromisoformat(str(handle.data["prepared_at"])) - _CLOCKS_DIFFER
         ends_s = anyio.current_time() + self._config.pace.list_lag_s
         for wait_s in waits_s(self._config.pace):
-            try:
-                found = await self._look_for_retried(handle, wanted, since=since, known=known)
-            except ProviderError as error:
-                _log.warning("cannot see whether fal has tried again by itself: %s", error)
-                return None
+            found = await self._look_for_retried(handle, wanted, since=since, known=known)
             if found is not None:
                 return found
             if not wanted or anyio.current_time() + wait_s > ends_s:
@@ -161,8 +159,12 @@ class Reconciler:
     ) -> Handle | None:
         async for item in self._platform.requests(str(handle.data["endpoint"]), start=since):
             request_id, status = str(item.get("request_id")), item.get("status_code")
-            has_failed = isinstance(status, int) and status >= 400
-            if has_failed or request_id in known:
+            if isinstance(status, int) and status >= 400:
+                continue
+            if request_id == handle.request_id and status is not None and item.get("json_output"):
+                # What broke down was on the way to its result.
+                return handle
+            if request_id in known:
                 continue
             if wanted & set(_strings(item.get("json_input"))):
                 kept = {name: handle.data[name] for name in _OF_INPUT if name in handle.data}
