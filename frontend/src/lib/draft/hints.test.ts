@@ -90,3 +90,11 @@ it('notices several objects', () => {
   };
   expect(findHints(look(clear))).toEqual(['several']);
 });
+
+it('takes an object with a band as bright as the ground for one', () => {
+  const banded = (x: number, y: number): Colour =>
+    Math.hypot((x - 32) * 1.6, y - 32) < 26 && (y < 26 || y > 36)
+      ? [checked(x, y), 40, 120, 255]
+      : [222, 224, 228, 255];
+  expect(findHints(look(banded))).toEqual([]);
+});

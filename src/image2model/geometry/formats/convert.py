@@ -21,6 +21,9 @@ _HARDLY_SEEN = 0.01
 """How far a surface may stray for a byte budget while textures can still become smaller, as a
 share of the model's diagonal."""
 
+_FAR_TOO_LARGE = 20
+"""How many times a byte budget is exceeded where it is asked first whether it can be met."""
+
 _LEAST_TEXTURE_PX = 64
 _LEAST_SHARE, _MOST_SHARE = 0.2, 0.9
 """Of the faces that may remain after one round."""
@@ -232,6 +235,8 @@ class _Smaller:
         limit = self._conversion.max_bytes
         if limit is None:
             return
+        if len(self.content) > _FAR_TOO_LARGE * limit:
+            self._insist_on_reach(limit)
         for _ in range(_MOST_ROUNDS):
             if len(self.content) <= limit:
                 self._take_faces_back(limit)
@@ -239,8 +244,23 @@ class _Smaller:
             if not self._give(limit):
                 break
             self.content = self._write()
+        self._refuse_above(limit)
+
+    def _insist_on_reach(self, limit: int) -> None:
+        """Go straight to the least there is, so that nobody waits long for a refusal."""
+        before = self.meshes, self.content, self._simplified, self._textured
+        while self._give_textures():
+            pass
+        self._give_faces(0, MOST_DEVIATION)
+        self.content = self._write()
+        # Step by step it may become a little smaller still.
+        self._refuse_above(2 * limit, about="about ")
+        self.meshes, self.content, self._simplified, self._textured = before
+
+    def _refuse_above(self, limit: int, about: str = "") -> None:
         if len(self.content) > limit:
-            reason = f"cannot be met: the least it can become is {len(self.content):,} bytes."
+            size = f"{about}{len(self.content):,} bytes"
+            reason = f"cannot be met: the least it can become is {size}."
             if count_faces(self.meshes) > LEAST_FACES:
                 reason += " With fewer faces it would lose its shape."
             raise InvalidRequest(field="max_bytes", reason=reason)
