@@ -229,7 +229,8 @@ def test_limits_are_the_servers(tmp_path: Path, visit: Visit) -> None:
         )
         add(page, [PICTURES / "teddy.png", PICTURES / "fish.webp"])
         expect(page.get_by_text("Too large: 0.1 MB is the limit.").first).to_be_visible()
-        expect(page.get_by_text("Too many pixels: the limit is 0.9 megapixels").first).to_be_visible()
+        too_many = "Too many pixels: the limit is 0.9 megapixels"
+        expect(page.get_by_text(too_many).first).to_be_visible()
         expect(page.get_by_role("button", name="Make models")).to_be_disabled()
 
 

@@ -1,5 +1,7 @@
 /** Looks at a picture's pixels for what often spoils models, before anything is paid. */
 
+import { countObjects } from './objects';
+
 export type Hint = 'small' | 'blurred' | 'cut' | 'busy' | 'pale' | 'several';
 
 /** Longest side at which pictures are looked at, in pixels: enough for all of these. */
@@ -18,9 +20,6 @@ const OBJECT_DISTANCE = 56;
 /** Share of a side that the object covers where it goes on outside of the picture. */
 const CUT_SHARE = 0.07;
 const SOLID_ALPHA = 200;
-/** Of the narrower one's width, by how much parts overlap that stand above each other. */
-const STACKED_SHARE = 0.6;
-
 /** Brightness, 0–255, from which on the ground hides pale parts of the object. */
 const BRIGHT_GROUND = 215;
 /** Least step of brightness, between neighbours, at the edge of a pale part. */
@@ -29,9 +28,6 @@ const FAINT_STEP = 2.6;
 const RIPPLE_PX = 5;
 /** Pixels of faint edges from which on they are a part and not a speck. */
 const FAINT_EDGE_PX = 50;
-/** Share of the largest object from which on another part is an object of its own. */
-const OBJECT_SHARE = 0.25;
-const SMALLEST_OBJECT_SHARE = 0.004;
 
 export interface Look {
   /** RGBA, row by row. */
@@ -58,55 +54,6 @@ export function findHints(look: Look): Hint[] {
     if (countObjects(look, isObject) > 1) hints.push('several');
   }
   return hints;
-}
-
-/**
- * Counts the large parts of the object that do not touch.
- *
- * Parts that stand above each other count as one: a band as bright as the ground divides them.
- */
-export function countObjects({ pixels, widthPx, heightPx }: Look, test: Test): number {
-  const seen = new Uint8Array(widthPx * heightPx);
-  const parts: { area: number; left: number; right: number }[] = [];
-  const stack: number[] = [];
-  for (let first = 0; first < seen.length; first++) {
-    if (seen[first] || !test(pixels, first * 4)) continue;
-    let area = 0;
-    let left = widthPx;
-    let right = 0;
-    seen[first] = 1;
-    stack.push(first);
-    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-      area += 1;
-      const [x, y] = [at % widthPx, Math.floor(at / widthPx)];
-      left = Math.min(left, x);
-      right = Math.max(right, x + 1);
-      // Parts that almost touch are one.
-      for (let row = Math.max(0, y - 2); row <= Math.min(heightPx - 1, y + 2); row++) {
-        for (let column = Math.max(0, x - 2); column <= Math.min(widthPx - 1, x + 2); column++) {
-          const next = row * widthPx + column;
-          if (seen[next] || !test(pixels, next * 4)) continue;
-          seen[next] = 1;
-          stack.push(next);
-        }
-      }
-    }
-    parts.push({ area, left, right });
-  }
-  const least = Math.max(
-    OBJECT_SHARE * Math.max(0, ...parts.map(({ area }) => area)),
-    SMALLEST_OBJECT_SHARE * widthPx * heightPx,
-  );
-  const apart: typeof parts = [];
-  for (const part of parts.filter(({ area }) => area >= least)) {
-    const isAbove = apart.some((other) => {
-      const common = Math.min(part.right, other.right) - Math.max(part.left, other.left);
-      const narrower = Math.min(part.right - part.left, other.right - other.left);
-      return common > STACKED_SHARE * narrower;
-    });
-    if (!isAbove) apart.push(part);
-  }
-  return apart.length;
 }
 
 /** Whether something ends sharply on a bright ground though it is hardly darker than that. */
@@ -154,7 +101,7 @@ function hasPaleParts(look: Look, ground: { colour: number[]; spread: number }):
   return edges >= FAINT_EDGE_PX;
 }
 
-type Test = (pixels: Uint8ClampedArray, at: number) => boolean;
+export type Test = (pixels: Uint8ClampedArray, at: number) => boolean;
 
 const solid: Test = (pixels, at) => (pixels[at + 3] ?? 0) > SOLID_ALPHA;
 
