@@ -39,7 +39,8 @@ def write_ply(meshes: Sequence[Mesh], *, comments: Sequence[str] = ()) -> bytes:
     welded = weld(meshes, also=normals)
     if colors is not None:
         contrast = _contrast(colors, welded.place)
-        welded = weld(meshes, also=contrast if normals is None else _beside(normals, contrast))
+        if contrast.any():
+            welded = weld(meshes, also=contrast if normals is None else _beside(normals, contrast))
     columns: list[tuple[str, str, int, NDArray[np.generic]]] = [
         ("position", "<f4", 3, np.concatenate([mesh.positions for mesh in meshes]))
     ]

@@ -168,26 +168,21 @@ class FalProvider:
         # down unpaid can still be asked again.
         requests = _Requests(first=handle)
         patience_s = _TIMES_PATIENT * self._config.pace.patience_s
-        while True:
-            try:
+        outcome: Outcome | None = None
+        try:
+            while outcome is None:
                 try:
-                    async with aclosing(self._follow(work, requests.latest)) as followed:
-                        async for progress in followed:
-                            yield progress
-                    outcome = await self._results.read(requests.latest, patience_s=patience_s)
-                except Forgotten:
-                    outcome = await self._recover(requests.latest)
-            except BrokeDown as broken:
-                try:
-                    recovered = await self._go_on_with_retried(requests, broken)
-                except Unread:
-                    return
-                if recovered is None:
-                    continue
-                outcome = recovered
-            except (Unread, ProviderAccountBlocked):
-                return  # It is made and paid for: collecting tries again, and says what is wrong.
-            break
+                    try:
+                        async with aclosing(self._follow(work, requests.latest)) as followed:
+                            async for progress in followed:
+                                yield progress
+                        outcome = await self._results.read(requests.latest, patience_s=patience_s)
+                    except Forgotten:
+                        outcome = await self._recover(requests.latest)
+                except BrokeDown as broken:
+                    outcome = await self._go_on_with_retried(requests, broken)
+        except (Unread, ProviderAccountBlocked):
+            return  # It is made and paid for: collecting tries again, and says what is wrong.
         self._remember(handle, requests.add_up(outcome))
 
     async def _follow(self, work: Work, handle: Handle) -> AsyncGenerator[Progress, None]:
@@ -304,22 +299,18 @@ class FalProvider:
     async def _read(self, handle: Handle) -> Outcome:
         """Read what came of *handle*, or of what fal made of it by itself."""
         requests = _Requests(first=handle)
-        while True:
-            try:
-                outcome = await self._results.read(
-                    requests.latest, patience_s=self._config.pace.patience_s
-                )
-            except BrokeDown as broken:
+        outcome: Outcome | None = None
+        try:
+            while outcome is None:
                 try:
-                    recovered = await self._go_on_with_retried(requests, broken)
-                except Unread as unread:
-                    raise unread.error from unread
-                if recovered is not None:
-                    return requests.add_up(recovered)
-            except Unread as unread:
-                raise unread.error from unread
-            else:
-                return requests.add_up(outcome)
+                    outcome = await self._results.read(
+                        requests.latest, patience_s=self._config.pace.patience_s
+                    )
+                except BrokeDown as broken:
+                    outcome = await self._go_on_with_retried(requests, broken)
+        except Unread as unread:
+            raise unread.error from unread
+        return requests.add_up(outcome)
 
     async def _go_on_with_retried(self, requests: "_Requests", broken: BrokeDown) -> Outcome | None:
         """
