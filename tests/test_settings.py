@@ -287,3 +287,25 @@ def test_any_folder_may_hold_the_data(
     open_artifacts(load_settings())
     assert (tmp_path / name / "artifacts").is_dir()
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "others_may_come"),
+    [
+        ("IMAGE2MODEL_SERVE__HOST", "127.0.0.1", False),
+        ("IMAGE2MODEL_SERVE__HOST", "::1", False),
+        ("IMAGE2MODEL_SERVE__HOST", "0.0.0.0", True),  # noqa: S104 -- that is the point
+        ("IMAGE2MODEL_SERVE__HOST", "192.168.1.5", True),
+        ("IMAGE2MODEL_PUBLIC_URL", "http://localhost:8000", False),
+        ("IMAGE2MODEL_PUBLIC_URL", "https://models.example/3d", True),
+        ("IMAGE2MODEL_SERVE__ALLOWED_HOSTS", "localhost,[::1]", False),
+        ("IMAGE2MODEL_SERVE__ALLOWED_HOSTS", "localhost,models.example", True),
+        ("IMAGE2MODEL_SERVE__ALLOWED_HOSTS", "*", True),
+        ("IMAGE2MODEL_SERVE__BEHIND_PROXY", "true", True),
+    ],
+)
+def test_a_server_that_others_may_reach_is_known_by_more_than_its_address(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, *, others_may_come: bool
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert load_settings().others_may_come is others_may_come

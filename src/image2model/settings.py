@@ -581,6 +581,18 @@ class Settings(BaseSettings):
         return urlsplit(self.public_url).hostname if self.public_url else None
 
     @property
+    def others_may_come(self) -> bool:
+        """
+        Whether people at other machines may reach the server, by its address or through a proxy.
+
+        A server on a loopback address that is to answer to another name, or believes a proxy, is
+        reached through one.
+        """
+        serve = self.serve
+        names = {serve.host, self.public_host or serve.host, *serve.allowed_hosts}
+        return serve.behind_proxy or not all(is_loopback(name.strip("[]")) for name in names)
+
+    @property
     def base_path(self) -> str:
         """The path below which the server is offered, without a slash at its end; "": none."""
         given = self.serve.base_path
