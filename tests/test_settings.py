@@ -294,7 +294,7 @@ def test_any_folder_may_hold_the_data(
     [
         ("IMAGE2MODEL_SERVE__HOST", "127.0.0.1", False),
         ("IMAGE2MODEL_SERVE__HOST", "::1", False),
-        ("IMAGE2MODEL_SERVE__HOST", "0.0.0.0", True),  # noqa: S104 -- that is the point
+        ("IMAGE2MODEL_SERVE__HOST", "0.0.0.0", True),
         ("IMAGE2MODEL_SERVE__HOST", "192.168.1.5", True),
         ("IMAGE2MODEL_PUBLIC_URL", "http://localhost:8000", False),
         ("IMAGE2MODEL_PUBLIC_URL", "https://models.example/3d", True),
