@@ -274,6 +274,7 @@ async def _look(context: Context, entries: Sequence[Entry]) -> Sequence[Entry | 
         async with limiter:
             made = await find_derived(context, source.derivation)
         if made is not None:
+            await context.store.use_derived(made.artifact)
             kept = Kept(
                 artifact=made.artifact,
                 start=made.start,

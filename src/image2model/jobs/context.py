@@ -8,6 +8,7 @@ from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.bells import RECALLS
+from image2model.jobs.bounds import Bounds
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.drawing import Drawing
 from image2model.jobs.links import Links
@@ -49,6 +50,7 @@ class Rules:
         collect_s: How long a paid result that cannot be fetched or kept is fetched again by itself,
             in seconds.
         compute_s: The longest a single computation may take, in seconds.
+        bounds: How much callers may have here.
         incoming: Folder for uploads that are still being checked.
     """
 
@@ -70,6 +72,7 @@ class Rules:
     hard_limit_s: float = 1_800.0
     collect_s: float = 300.0
     compute_s: float = 120.0
+    bounds: Bounds = field(default_factory=Bounds)
     incoming: Path
 
     def life_s(self, keep: KeepPolicy) -> float | None:

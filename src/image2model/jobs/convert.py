@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from image2model.core.errors import ArtifactNotFound, StorageError
-from image2model.core.ids import ArtifactId
+from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Description
 from image2model.geometry.conversion import Conversion
 from image2model.jobs.computations import ConvertedFile, convert_model
 from image2model.jobs.context import Context
+from image2model.jobs.derived import keep_derived, make_room
+from image2model.jobs.failures import remembering_failure
 from image2model.jobs.whole import read_whole
 
 _log = logging.getLogger(__name__)
@@ -21,8 +23,6 @@ _log = logging.getLogger(__name__)
 _HEAD_LENGTH = struct.Struct("<I")
 _MADE_BY = "4"
 """Changes when conversions come out differently, so that nobody gets what older versions made."""
-
-_CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +32,28 @@ class Derivation:
 
     Attributes:
         source: The model as we keep it; None: only its provider has it, and nothing is kept.
+        origin: What the source is known by: its id here, or its provider's address.
+        owner: Whose it is.
         conversion: What it is to become.
         about: What is said of the object.
     """
 
     source: ArtifactId | None
+    origin: str
+    owner: OwnerId
     conversion: Conversion
     about: Description
 
     @property
+    def name(self) -> str:
+        """Names it: the same for the same derivation, and nobody can guess it."""
+        told = "\0".join([_MADE_BY, self.origin, made_by(self.conversion, self.about)])
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+    @property
     def artifact(self) -> ArtifactId | None:
-        """The id of the file made: the same for the same derivation, and nobody can guess it."""
-        if self.source is None:
-            return None
-        told = "\0".join([_MADE_BY, self.source, made_by(self.conversion, self.about)])
-        return ArtifactId(hashlib.sha256(told.encode()).hexdigest()[:32])
+        """The id of the file made; None: it is not kept."""
+        return None if self.source is None else ArtifactId(self.name)
 
 
 def made_by(conversion: Conversion, about: Description) -> str:
@@ -103,8 +110,9 @@ async def derive(
     """
     Make a file, or find it made.
 
-    What is made is kept beside the source. Several may make the same at once: the last one's
-    stays, and all are equal. Where it cannot be kept, it is made again the next time.
+    What is made is kept beside the source. Several may make the same at once, each process once:
+    the last one's stays, and all are equal. Where it cannot be kept, or others are used more, it
+    is made again the next time. What failed is not tried again for a while.
 
     Args:
         context: The ports.
@@ -120,20 +128,22 @@ async def derive(
         InvalidRequest: It cannot become as small as asked for.
         ComputeError: The conversion did not come to its end.
     """
-    artifact = derivation.artifact
     if (kept := await _kept(context, derivation)) is not None:
         return kept
-    source = await read_whole(content)
-    made = await context.compute.run(
-        context.rules.compute_s,
-        convert_model,
-        source,
-        derivation.conversion,
-        derivation.about,
-    )
-    if artifact is not None and derivation.source is not None:
-        await _keep(context, derivation.source, artifact, made)
-    return made
+    async with context.drawing.lock(ArtifactId(derivation.name)):
+        if (kept := await _kept(context, derivation)) is not None:
+            return kept
+        async with remembering_failure(context, derivation.name):
+            source = await read_whole(content)
+            made = await context.compute.run(
+                context.rules.compute_s,
+                convert_model,
+                source,
+                derivation.conversion,
+                derivation.about,
+            )
+        await _keep(context, derivation, made)
+        return made
 
 
 async def _kept(context: Context, derivation: Derivation) -> ConvertedFile | None:
@@ -141,14 +151,15 @@ async def _kept(context: Context, derivation: Derivation) -> ConvertedFile | Non
         if (found := await find_derived(context, derivation)) is None:
             return None
         content = await read_whole(context.artifacts.read(found.artifact, start=found.start))
+        await context.store.use_derived(found.artifact)
     except (ArtifactNotFound, StorageError):
         return None
     return ConvertedFile(content=content, notes=found.notes)
 
 
-async def _keep(
-    context: Context, source: ArtifactId, artifact: ArtifactId, made: ConvertedFile
-) -> None:
+async def _keep(context: Context, derivation: Derivation, made: ConvertedFile) -> None:
+    if derivation.source is None:
+        return
     about = {
         "size_bytes": len(made.content),
         "sha256": hashlib.sha256(made.content).hexdigest(),
@@ -158,14 +169,9 @@ async def _keep(
     head = json.dumps(about).encode()
     whole = _HEAD_LENGTH.pack(len(head)) + head + made.content
 
-    async def chunks() -> AsyncIterator[bytes]:
-        for start in range(0, len(whole), _CHUNK_BYTES):
-            yield whole[start : start + _CHUNK_BYTES]
-
+    source, artifact, owner = derivation.source, ArtifactId(derivation.name), derivation.owner
     try:
-        # The job store hears of it first: a crash leaves a name without a file, never a file
-        # without a name.
-        if await context.store.add_derived(source, artifact):
-            await context.artifacts.put(artifact, chunks(), limit_bytes=context.rules.result_bytes)
+        if len(whole) <= context.rules.result_bytes and await make_room(context, owner, len(whole)):
+            await keep_derived(context, source, artifact, whole, owner=owner)
     except StorageError as error:
         _log.warning("cannot keep what was made of artifact %s: %s", source, error)

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from hashlib import sha256
 
 import anyio
 
@@ -15,6 +16,7 @@ from image2model.jobs.computations import FidelityFacts, fidelity_of
 from image2model.jobs.context import Context
 from image2model.jobs.discard import replace_result
 from image2model.jobs.download import find_shown, read_shown
+from image2model.jobs.failures import remembering_failure
 from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 
@@ -78,9 +80,11 @@ async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFact
     fronts = [picture for picture in item.pictures if picture.view is View.FRONT]
     picture = (fronts or list(item.pictures))[0]
     photo = await read_whole(context.artifacts.read(picture.artifact))
-    return await context.compute.run(
-        context.rules.compute_s, fidelity_of, model, photo, context.rules.picture
-    )
+    compared = f"{FACT} {item.mesh.artifact if item.mesh else ''} {picture.artifact}"
+    async with remembering_failure(context, sha256(compared.encode()).hexdigest()):
+        return await context.compute.run(
+            context.rules.compute_s, fidelity_of, model, photo, context.rules.picture
+        )
 
 
 def _unread(format_name: str) -> FidelityFacts:

@@ -9,8 +9,10 @@ import anyio.to_thread
 
 from image2model.core.errors import JobNotFound, StorageError
 from image2model.jobs.context import Context
+from image2model.jobs.derived import drop_derived
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.turns import Turn
+from image2model.ports.derived import Owners
 
 _log = logging.getLogger(__name__)
 
@@ -51,12 +53,15 @@ class Housekeeper:
         if self._turn is None or await self._turn.is_ours():
             await self.expire_jobs()
             await self.remove_orphans()
+            await self.drop_derived()
             await self._context.sessions.remove_expired_sessions()
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""
         expired = await self._context.store.expired_jobs(
-            draft_life_s=self._context.rules.draft_s, limit=_MOST_JOBS_AT_ONCE
+            draft_life_s=self._context.rules.draft_s,
+            empty_draft_life_s=self._context.rules.bounds.empty_draft_s,
+            limit=_MOST_JOBS_AT_ONCE,
         )
         for job_id in expired:
             try:
@@ -66,6 +71,12 @@ class Housekeeper:
             await discard_artifacts(self._context, artifacts)
             await self._context.announce(job_id)
         return len(expired)
+
+    async def drop_derived(self) -> None:
+        """Drop what is made of results and was used longest ago, if all of it is too much."""
+        limit_bytes = self._context.rules.bounds.derived_bytes
+        if limit_bytes is not None:
+            await drop_derived(self._context, Owners.ALL, keep_bytes=limit_bytes)
 
     async def remove_orphans(self) -> int:
         """Delete old files that no job names (left by a crash). Returns how many."""

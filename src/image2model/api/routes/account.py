@@ -31,7 +31,7 @@ async def get_account(caller: CallerIn, context: ContextIn) -> AccountOut:
         access="keys" if caller.parts.keys_only else "sessions",
         signed_in=is_key_owner(caller.owner),
         jobs=usage.jobs,
-        stored_bytes=usage.stored_bytes,
+        stored_bytes=usage.stored.all_bytes,
         day_budget_usd=None if budget_usd is None else float(budget_usd),
         day_spent_usd=float(usage.day_usd),
     )

@@ -93,6 +93,7 @@ def job_commands(before: Job | None, after: Job, *, now: datetime) -> list[Comma
     if before is None or write_job(before) != text:
         change.run("HSET", keys.job_key(after.id), "job", text)
     if before is None:
+        change.run("SADD", keys.OWNERS, after.owner)
         change.run("ZADD", keys.jobs_of(after.owner), seconds(after.created_at), after.id)
         if after.idempotency_key is not None:
             which = keys.idempotency_of(after.owner)
