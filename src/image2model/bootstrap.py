@@ -39,6 +39,7 @@ from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.bounds import Bounds
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
@@ -403,7 +404,23 @@ def _rules(settings: Settings) -> Rules:
         hard_limit_s=settings.item_hard_limit_s,
         collect_s=settings.collect_s,
         compute_s=settings.compute.limit_s,
+        bounds=_bounds(settings),
         incoming=settings.data_dir / "incoming",
+    )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        bytes_per_owner=settings.limit("bytes_per_owner"),
+        anonymous_bytes=settings.limit("anonymous_bytes"),
+        bytes=settings.limit("bytes"),
+        drafts_per_owner=settings.limit("drafts_per_owner"),
+        items_per_owner=settings.limit("items_per_owner"),
+        derived_bytes_per_owner=settings.limit("derived_bytes_per_owner"),
+        derived_bytes=settings.derived_bytes,
+        sessions=settings.limits.sessions,
+        sessions_per_hour=settings.limits.sessions_per_hour,
+        empty_draft_s=settings.retention.empty_draft_s,
     )
 
 

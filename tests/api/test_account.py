@@ -92,7 +92,11 @@ async def test_account_tells_what_is_used(client: httpx2.AsyncClient, rig: Rig) 
         "access": "sessions",
         "signed_in": False,
         "jobs": 0,
+        "drafts": 0,
+        "unfinished_items": 0,
         "stored_bytes": 0,
+        "derived_bytes": 0,
+        "stored_bytes_limit": None,
         "day_budget_usd": None,
         "day_spent_usd": 0.0,
     }

@@ -19,6 +19,8 @@ from image2model.api.web import WebApp
 from image2model.jobs.context import Context
 from image2model.jobs.rates import Rate
 
+_HOUR_S = 3_600.0
+
 
 def create_api(
     context: Context,
@@ -63,6 +65,7 @@ def create_api(
         hub=hub,
         jobs_rate=Rate(context.rules.jobs_per_minute, context.clock),
         fetch_rate=Rate(context.rules.fetches_per_minute, context.clock),
+        sessions_rate=Rate(context.rules.bounds.sessions_per_hour, context.clock, period_s=_HOUR_S),
         keys_only=keys_only,
         base_path=base_path,
     )

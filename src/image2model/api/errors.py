@@ -70,6 +70,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.HostNotAllowed: 421,
     errors.LimitError: 429,
     errors.BudgetExceeded: 402,
+    errors.QuotaExceeded: 413,
     errors.TooManyJobs: 429,
     errors.TooManyRequests: 429,
     errors.ItemTimedOut: 504,

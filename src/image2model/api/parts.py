@@ -19,6 +19,7 @@ class Parts:
         context: What the use cases take.
         hub: Where streams of events come from.
         jobs_rate: How often a caller may make a job.
+        sessions_rate: How often sessions may be begun in one network.
         fetch_rate: How often a caller may have a picture fetched.
         keys_only: Whether callers without an API key are refused.
         base_path: The path below which browsers find the server; "": none.
@@ -28,6 +29,7 @@ class Parts:
     hub: Hub
     jobs_rate: Rate
     fetch_rate: Rate
+    sessions_rate: Rate
     keys_only: bool
     base_path: str
 

@@ -42,6 +42,7 @@ The tree::
     │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
+    │   ├── QuotaExceeded              quota_exceeded
     │   ├── TooManyJobs                too_many_jobs
     │   ├── TooManyRequests            too_many_requests       passes by itself
     │   └── ItemTimedOut               item_timed_out
@@ -658,6 +659,46 @@ class BudgetExceeded(LimitError):
         )
 
 
+class QuotaExceeded(LimitError):
+    """The caller, or all callers together, would have more here than allowed."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, *, limit: str, used: int, allowed: int) -> None:
+        who, what, advice = _QUOTAS.get(limit, _QUOTAS["bytes"])
+        in_bytes = "bytes" in limit
+        have, may = (f"{n / 1e6:,.1f} MB" if in_bytes else f"{n}" for n in (used, allowed))
+        super().__init__(
+            f"{who} {have} of at most {may} of {what}, and this would be too much. {advice} "
+            f"The operator can raise IMAGE2MODEL_LIMITS__{limit.upper()}.",
+            limit=limit,
+            used=used,
+            allowed=allowed,
+        )
+
+
+_QUOTAS: Mapping[str, tuple[str, str, str]] = {
+    "bytes_per_owner": ("You have", "pictures and results", "Delete jobs that you need no more."),
+    "anonymous_bytes": (
+        "All visitors without an API key have",
+        "pictures and results",
+        "Delete jobs that you need no more, or use an API key.",
+    ),
+    "bytes": (
+        "The server has",
+        "pictures and results",
+        "Delete jobs that you need no more.",
+    ),
+    "drafts_per_owner": ("You have", "drafts", "Start or delete one."),
+    "items_per_owner": (
+        "You have",
+        "unfinished items",
+        "Wait until some are made, or send fewer at once.",
+    ),
+}
+"""Of each limit: who has too much, of what, and what helps."""
+
+
 class TooManyJobs(LimitError):
     """The owner has as many unfinished jobs as allowed."""
 
@@ -682,7 +723,7 @@ class TooManyRequests(LimitError):
 
     def __init__(self, *, retry_after_s: float) -> None:
         super().__init__(
-            f"That was too often within a minute. Try again in {math.ceil(retry_after_s)} s.",
+            f"That was too often. Try again in {math.ceil(retry_after_s)} s.",
             retry_after_s=retry_after_s,
         )
         self.retry_after_s = retry_after_s

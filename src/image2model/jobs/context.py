@@ -11,6 +11,7 @@ from image2model.jobs.bells import RECALLS
 from image2model.jobs.bounds import Bounds
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.drawing import Drawing
+from image2model.jobs.intake_pools import IntakePools
 from image2model.jobs.links import Links
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.clock import Clock
@@ -89,6 +90,7 @@ class Context:
         compute: For what somebody waits for.
         idle_compute: For what can wait until nothing else wants the processors.
         drawing: Which previews this process draws now.
+        intake_pools: What requests of this process bring now.
     """
 
     store: JobStore
@@ -105,6 +107,7 @@ class Context:
     metrics: Metrics
     rules: Rules
     drawing: Drawing = field(default_factory=Drawing)
+    intake_pools: IntakePools = field(default_factory=IntakePools)
 
     async def announce(self, job: JobId) -> None:
         """Wake the watchers of *job*; call it after the change is written."""

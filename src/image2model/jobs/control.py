@@ -10,13 +10,19 @@ from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job, Problem
 from image2model.core.names import clean_name
-from image2model.core.rules import RESUBMIT_USD, offered_usd, was_given_up
+from image2model.core.rules import (
+    RESUBMIT_USD,
+    offered_usd,
+    undelivered_attempt,
+    was_given_up,
+)
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.keep_links import keep_links
 from image2model.jobs.linked import settle_life
+from image2model.jobs.quotas import check_counts
 from image2model.jobs.submit import DraftChange, change_draft, dispatch_queued
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
@@ -140,13 +146,17 @@ async def retry_items(
         JobNotFound, ItemNotFound: One of them is not there, or not this owner's.
         WrongState: A named item is neither failed nor cancelled, or was given up in doubt.
         NoPictures: A named item's picture was refused.
+        QuotaExceeded: The owner would have too many unfinished items.
     """
     job = await owned_job(context, owner, job_id)
     without = {item.index for item in job.items if not item.pictures}
     in_doubt = {item.index for item in job.items if was_given_up(item.state, item.attempts)}
+    chosen = {item.index for item in job.items if item.state is ItemState.FAILED}
+    chosen = chosen - without - in_doubt if indexes is None else set(indexes)
+    # What is paid for is fetched, however much there is.
+    to_fetch = {item.index for item in job.items if undelivered_attempt(item.attempts)}
+    await check_counts(context, owner, items=len(chosen - to_fetch))
     if indexes is None:
-        failed = {item.index for item in job.items if item.state is ItemState.FAILED}
-        chosen = failed - without - in_doubt
         # Somebody else may have retried the same items since they were read.
         with contextlib.suppress(WrongState):
             await context.store.retry_items(job_id, chosen)

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from image2model.core.errors import JobNotFound, StorageError
+from image2model.core.ids import ANONYMOUS_OWNER
 from image2model.jobs.context import Context
 from image2model.jobs.derived import drop_derived
 from image2model.jobs.discard import discard_artifacts
@@ -18,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 TIDY_EVERY_S = 300.0
 _MOST_JOBS_AT_ONCE = 200
+_SESSIONS_AT_ONCE = 500
 _ORPHAN_AFTER = timedelta(hours=24)
 """Younger files may belong to a job that is just being taken in."""
 
@@ -55,6 +57,7 @@ class Housekeeper:
             await self.remove_orphans()
             await self.drop_derived()
             await self._context.sessions.remove_expired_sessions()
+            await self.forget_idle_sessions()
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""
@@ -77,6 +80,23 @@ class Housekeeper:
         limit_bytes = self._context.rules.bounds.derived_bytes
         if limit_bytes is not None:
             await drop_derived(self._context, Owners.ALL, keep_bytes=limit_bytes)
+
+    async def forget_idle_sessions(self) -> int:
+        """End the oldest browser sessions without jobs beyond the limit. Returns how many."""
+        sessions, most = self._context.sessions, self._context.rules.bounds.sessions
+        over = await sessions.count_sessions() - most
+        ended = passed = 0
+        while ended < over and (
+            some := await sessions.list_sessions(skip=passed, limit=_SESSIONS_AT_ONCE)
+        ):
+            anonymous = [one for one in some if one.owner.startswith(ANONYMOUS_OWNER)]
+            busy = await self._context.store.owners_of_jobs({one.owner for one in anonymous})
+            idle = [one for one in anonymous if one.owner not in busy][: over - ended]
+            for one in idle:
+                await sessions.remove_session(one.token_sha256)
+            ended += len(idle)
+            passed += len(some) - len(idle)
+        return ended
 
     async def remove_orphans(self) -> int:
         """Delete old files that no job names (left by a crash). Returns how many."""

@@ -9,6 +9,7 @@ from image2model.core.errors import (
     InvalidRequest,
     JsonValue,
     NoPictures,
+    QuotaExceeded,
     TooManyItems,
     TooManyJobs,
     WrongState,
@@ -27,6 +28,7 @@ from image2model.jobs.catalogue import check_views, fill_options
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.fit import fit_taken_over
+from image2model.jobs.quotas import check_counts, check_room
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import DraftTerms
 
@@ -92,7 +94,7 @@ async def submit_job(
     Raises:
         NoPictures: There is no item.
         TooManyItems: More than `Rules.items_per_job`.
-        TooManyJobs: The owner has too many unfinished jobs.
+        TooManyJobs, QuotaExceeded: The owner has too many unfinished jobs or items, or no room.
         GeneratorNotFound, InvalidOptions, InvalidViews: The request does not fit a generator.
         FormatUnsupported, InvalidRequest: What is wished for cannot be made.
         IdempotencyKeyReused: The key was used for another request.
@@ -122,7 +124,7 @@ async def _plan_job(
         raise NoPictures
     if len(new_items) > context.rules.items_per_job:
         raise TooManyItems(limit=context.rules.items_per_job)
-    empty = await _plan_draft(context, owner, request)
+    empty = await _plan_draft(context, owner, request, items=len(new_items))
     items = _plan_items(context, empty, new_items)
     return replace(
         empty,
@@ -134,8 +136,11 @@ async def _plan_job(
     )
 
 
-async def _plan_draft(context: Context, owner: OwnerId, request: JobRequest) -> Job:
-    await check_job_count(context, owner, idempotency_key=request.idempotency_key)
+async def _plan_draft(
+    context: Context, owner: OwnerId, request: JobRequest, *, drafts: int = 0, items: int = 0
+) -> Job:
+    key = request.idempotency_key
+    await check_new_job(context, owner, idempotency_key=key, drafts=drafts, items=items)
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
     check_output(card, request.output)
@@ -235,11 +240,11 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
     Make an empty draft; pictures are put into it one by one, then it is started.
 
     Raises:
-        TooManyJobs: The owner has too many unfinished jobs.
+        TooManyJobs, QuotaExceeded: The owner has too many unfinished jobs or drafts, or no room.
         GeneratorNotFound, InvalidOptions: The request does not fit a generator.
         IdempotencyKeyReused: The key was used for another request.
     """
-    return await context.store.add_job(await _plan_draft(context, owner, request))
+    return await context.store.add_job(await _plan_draft(context, owner, request, drafts=1))
 
 
 async def put_picture(
@@ -306,6 +311,7 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
         InvalidRequest: Items are missing in the middle.
         InvalidViews: An item's pictures do not fit the generator.
         WrongState: It changed at the same moment; ask again.
+        QuotaExceeded: The owner has too many unfinished items, or no room for results.
     """
     draft = await owned_job(context, owner, job_id)
     if draft.state is not JobState.DRAFT:
@@ -318,6 +324,8 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     card = context.catalogue.card(draft.generator)
     for item in draft.items:
         check_views(card, [picture.view for picture in item.pictures], item=item.index)
+    await check_room(context, owner)
+    await check_counts(context, owner, items=len(draft.items))
     started = await context.store.start_job(_started(context, draft))
     await context.announce(job_id)
     await dispatch_queued(context, started)
@@ -410,7 +418,14 @@ async def dispatch_queued(context: Context, job: Job) -> None:
         await context.dispatcher.dispatch(refs, runs_on=card.runs_on)
 
 
-async def check_job_count(context: Context, owner: OwnerId, *, idempotency_key: str | None) -> None:
+async def check_new_job(
+    context: Context,
+    owner: OwnerId,
+    *,
+    idempotency_key: str | None,
+    drafts: int = 0,
+    items: int = 0,
+) -> None:
     """
     Check that *owner* may have one more job, before anything is received for it.
 
@@ -418,12 +433,18 @@ async def check_job_count(context: Context, owner: OwnerId, *, idempotency_key: 
         context: The ports.
         owner: Who asks.
         idempotency_key: That of the request; a repeated one adds no job and may always come.
+        drafts: 1 where it is a draft.
+        items: How many items it has; 0: nobody knows yet.
 
     Raises:
-        TooManyJobs: The owner has too many unfinished ones.
+        TooManyJobs, QuotaExceeded: The owner has too many unfinished ones, or no room.
     """
     limit = context.rules.unfinished_jobs_per_owner
-    if await context.store.count_unfinished(owner) < limit:
-        return
-    if idempotency_key is None or not await context.store.has_key(owner, idempotency_key):
-        raise TooManyJobs(limit=limit)
+    try:
+        if await context.store.count_unfinished(owner) >= limit:
+            raise TooManyJobs(limit=limit)
+        await check_room(context, owner)
+        await check_counts(context, owner, drafts=drafts, items=items)
+    except (TooManyJobs, QuotaExceeded):
+        if idempotency_key is None or not await context.store.has_key(owner, idempotency_key):
+            raise

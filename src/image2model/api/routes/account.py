@@ -31,7 +31,11 @@ async def get_account(caller: CallerIn, context: ContextIn) -> AccountOut:
         access="keys" if caller.parts.keys_only else "sessions",
         signed_in=is_key_owner(caller.owner),
         jobs=usage.jobs,
+        drafts=usage.drafts,
+        unfinished_items=usage.unfinished_items,
         stored_bytes=usage.stored.all_bytes,
+        derived_bytes=usage.stored.derived_bytes,
+        stored_bytes_limit=context.rules.bounds.bytes_per_owner,
         day_budget_usd=None if budget_usd is None else float(budget_usd),
         day_spent_usd=float(usage.day_usd),
     )
