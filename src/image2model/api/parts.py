@@ -22,6 +22,7 @@ class Parts:
         sessions_rate: How often sessions may be begun in one network.
         fetch_rate: How often a caller may have a picture fetched.
         keys_only: Whether callers without an API key are refused.
+        callers_are_operators: Whether callers without an API key may do everything.
         base_path: The path below which browsers find the server; "": none.
     """
 
@@ -31,6 +32,7 @@ class Parts:
     fetch_rate: Rate
     sessions_rate: Rate
     keys_only: bool
+    callers_are_operators: bool
     base_path: str
 
 

@@ -50,6 +50,8 @@ class Change:
         commands: What to write.
         over: What else to write if every item of the job is final afterwards.
         references: How many times more each file is named.
+        leaving: The list of an owner's jobs, the set of owners, and the owner, who leaves it if
+            the list is empty afterwards.
     """
 
     job: JobId | None = None
@@ -62,6 +64,7 @@ class Change:
     commands: list[Command] = field(default_factory=list)
     over: list[Command] = field(default_factory=list)
     references: Counter[ArtifactId] = field(default_factory=Counter)
+    leaving: Sequence[str] = ()
 
     def run(self, *command: str | float) -> None:
         """Add a command."""
@@ -92,6 +95,7 @@ class Change:
                 "commands": self.commands,
                 "over": self.over,
                 "open_states": _OPEN_STATES,
+                "leaving": list(self.leaving),
                 "references": {artifact: n for artifact, n in self.references.items() if n},
             }
         )

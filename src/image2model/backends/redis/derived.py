@@ -80,21 +80,12 @@ async def stored(database: RedisDatabase, whose: Whose) -> Stored:
     """Add up what files take."""
     files: dict[ArtifactId, int] = {}
     async for owner in _owners(database, whose):
-        jobs = await database.run("ZRANGE", keys.jobs_of(owner), 0, -1)
-        if not jobs:
-            await _forget_owner(database, owner)
-        for job in jobs:
+        for job in await database.run("ZRANGE", keys.jobs_of(owner), 0, -1):
             if (found := await find(database, JobId(job))) is not None:
                 for record in found.items.values():
                     files.update(record.stored_files())
     derived = await _derived_sizes(database, whose)
     return Stored(kept_bytes=sum(files.values()), derived_bytes=sum(derived.values()))
-
-
-async def _forget_owner(database: RedisDatabase, owner: OwnerId) -> None:
-    await database.run("SREM", keys.OWNERS, owner)
-    if int(await database.run("ZCARD", keys.jobs_of(owner))):
-        await database.run("SADD", keys.OWNERS, owner)
 
 
 async def _derived_sizes(database: RedisDatabase, whose: Whose) -> dict[str, int]:

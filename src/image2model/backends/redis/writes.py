@@ -125,6 +125,7 @@ def delete_whole(change: Change, before: JobRecord) -> None:
     change.counts.clear()
     change.run("DEL", keys.job_key(job.id), keys.versions_key(job.id), keys.counts_key(job.id))
     change.run("ZREM", keys.jobs_of(job.owner), job.id)
+    change.leaving = (keys.jobs_of(job.owner), keys.OWNERS, job.owner)
     change.run("SREM", keys.unfinished_of(job.owner), job.id)
     change.run("ZREM", keys.EXPIRING, job.id)
     change.run("ZREM", keys.DRAFTS, job.id)

@@ -73,6 +73,10 @@ for state, difference in pairs(change.counts) do
 end
 run(change.commands)
 
+if #change.leaving > 0 and redis.call('EXISTS', change.leaving[1]) == 0 then
+  redis.call('SREM', change.leaving[2], change.leaving[3])
+end
+
 if #change.over > 0 then
   local open = 0
   for _, count in ipairs(redis.call('HMGET', KEYS[4], unpack(change.open_states))) do
