@@ -275,3 +275,12 @@ async def test_the_oldest_empty_sessions_are_forgotten(rig: Rig) -> None:
     assert (await rig.store.stored(Owners.ANONYMOUS)).kept_bytes == DISC
     for client in clients:
         await client.aclose()
+
+
+async def test_strangers_make_no_names_of_metrics(rig: Rig) -> None:
+    async with ask(bounded(rig)) as client:
+        for number in range(20):
+            await client.post(f"/api/v1/hooks/stranger-{number}/token", content=b"{}")
+    told = rig.context.metrics.exposition().decode()
+    assert "stranger" not in told
+    assert 'image2model_webhooks_total{accepted="false",provider="unknown"} 20.0' in told

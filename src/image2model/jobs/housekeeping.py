@@ -52,6 +52,7 @@ class Housekeeper:
     async def tidy(self) -> None:
         """Do all of it once; where it is another process's turn, only what is this machine's."""
         await anyio.to_thread.run_sync(_remove_leftovers, self._context.rules.incoming)
+        await self._context.artifacts.remove_leftovers(older_than_s=_LEFTOVER_AFTER_S)
         if self._turn is None or await self._turn.is_ours():
             await self.expire_jobs()
             await self.remove_orphans()

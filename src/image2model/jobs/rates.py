@@ -6,6 +6,7 @@ from image2model.core.errors import TooManyRequests
 from image2model.ports.clock import Clock
 
 _MINUTE_S = 60.0
+_MOST_CALLERS = 100_000
 
 
 class Rate:
@@ -57,6 +58,6 @@ class Rate:
         # In the order of their last times; each of them is forgotten a period later at the latest.
         while self._paid_until_s:
             caller, until_s = next(iter(self._paid_until_s.items()))
-            if until_s > now_s:
+            if until_s > now_s and len(self._paid_until_s) < _MOST_CALLERS:
                 return
             del self._paid_until_s[caller]
