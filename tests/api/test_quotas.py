@@ -200,6 +200,21 @@ async def test_unfinished_items_are_limited(rig: Rig) -> None:
         await retry_items(rig.context, owner, job["id"], [0])
 
 
+async def test_jobs_begun_at_once_count_together(rig: Rig) -> None:
+    async with ask(bounded(rig, items_per_owner=4)) as client:
+        await make_job(client, "first")
+        found: list[int] = []
+
+        async def make(number: int) -> None:
+            files = [png_part(f"cup {number}")]
+            found.append((await client.post(JOBS, files=files)).status_code)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(9):
+                tasks.start_soon(make, number)
+        assert sorted(found) == [202] * 3 + [413] * 6
+
+
 async def test_drafts_are_limited_and_empty_ones_end_soon(rig: Rig) -> None:
     async with ask(bounded(rig, drafts_per_owner=2)) as client:
         for _ in range(2):

@@ -1,5 +1,7 @@
 """What is made of results takes no more room than allowed, and is not made in vain for ever."""
 
+import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,8 @@ from image2model.core.errors import ComputeTimedOut, InvalidMesh
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Job, KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.archive import open_archive
+from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.bounds import Bounds
 from image2model.jobs.context import Rules
 from image2model.jobs.convert import find_derived
@@ -112,6 +116,28 @@ async def test_all_together_are_limited_by_the_housekeeper_too(tmp_path: Path) -
     await Housekeeper(replace(rig.context, rules=rules)).tidy()
     assert (await rig.store.stored(ANNA)).derived_bytes == 0
     assert 0 < (await rig.store.stored(BEN)).derived_bytes <= whole // 2
+
+
+async def test_an_archive_comes_through_when_its_files_make_way(tmp_path: Path) -> None:
+    """What was there when it was planned is made again when its turn comes."""
+    rig = bounded(tmp_path, Bounds())
+    job = await made(rig, ANNA)
+    wanted = ArchiveRequest(formats=["stl"], previews=False)
+    first = await open_archive(rig.context, ANNA, job.id, wanted)
+    whole = b"".join([chunk async for chunk in first.read()])
+    again = await open_archive(rig.context, ANNA, job.id, wanted)
+    assert again.size_bytes is not None, "nothing is left to be made"
+    await rig.clock.advance(61)
+    gone = await rig.store.drop_derived(ANNA, keep_bytes=0, idle_s=0)
+    for artifact in gone.artifacts:
+        await rig.artifacts.delete(artifact)
+    assert gone.artifacts
+    content = b"".join([chunk async for chunk in again.read()])
+    assert len(content) == again.size_bytes
+    for data in (whole, content):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert archive.testzip() is None
+            assert "cube.stl" in archive.namelist()
 
 
 @pytest.mark.parametrize("keep", KeepPolicy)

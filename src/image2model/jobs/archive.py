@@ -24,7 +24,7 @@ from image2model.jobs.archive_plan import (
     plan_archive,
 )
 from image2model.jobs.context import Context
-from image2model.jobs.download import Model, convert_model
+from image2model.jobs.download import Model, convert_model, make_model
 from image2model.jobs.fidelity import score_all
 from image2model.jobs.links import Offer
 from image2model.jobs.manifest import Manifest, Written
@@ -37,11 +37,12 @@ _FAST = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """The bytes of one of our files, from *start* on, as a part of an archive."""
+    """The bytes of one of our files as a part of an archive; the rest is as of `Kept`."""
 
     artifact: ArtifactId
     start: int
     size_bytes: int
+    made_of: Model | None
 
 
 class Archive:
@@ -105,7 +106,16 @@ class Archive:
     async def _stored(self, part: _Stored, start: int, length: int) -> AsyncIterator[bytes]:
         left = length
         first = part.start + start
-        async for chunk in self._context.artifacts.read(part.artifact, start=first, length=length):
+        chunks = self._context.artifacts.read(part.artifact, start=first, length=length)
+        try:
+            async for chunk in chunks:
+                left -= len(chunk)
+                yield chunk
+        except ArtifactNotFound:
+            if part.made_of is None or left < length:
+                raise
+            content = await make_model(self._context, part.made_of)
+            chunk = content[start : start + length]
             left -= len(chunk)
             yield chunk
         if left:
@@ -192,7 +202,12 @@ class _Building:
         crc32, sha256 = await self._digest(self._context, source)
         packed = Packed(size_bytes=size, packed_bytes=size, crc32=crc32)
         yield self._zip.begin(entry.path, packed)
-        yield _Stored(artifact=source.artifact, start=source.start, size_bytes=size)
+        yield _Stored(
+            artifact=source.artifact,
+            start=source.start,
+            size_bytes=size,
+            made_of=source.made_of,
+        )
         written = Written(entry=entry, size_bytes=size, sha256=sha256, notes=entry.notes)
         self._written.append(written)
 

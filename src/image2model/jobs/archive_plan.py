@@ -59,6 +59,7 @@ class Kept:
 
     Attributes:
         start: Where its bytes begin in the artifact.
+        made_of: How it is made again, should it have made way for others; None: it stays.
     """
 
     artifact: ArtifactId
@@ -66,6 +67,7 @@ class Kept:
     size_bytes: int
     sha256: str | None = None
     crc32: int | None = None
+    made_of: Model | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +283,7 @@ async def _look(context: Context, entries: Sequence[Entry]) -> Sequence[Entry | 
                 size_bytes=made.size_bytes,
                 sha256=made.sha256,
                 crc32=made.crc32,
+                made_of=source,
             )
             found[place] = replace(entry, source=kept, notes=made.notes)
 

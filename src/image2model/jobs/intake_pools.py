@@ -1,7 +1,11 @@
 """What is kept and what is coming in now, by whose it is."""
 
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
+import anyio
+
+from image2model.core.ids import OwnerId
 from image2model.ports.derived import Owners, Whose
 
 
@@ -52,6 +56,11 @@ class IntakePools:
 
     def __init__(self) -> None:
         self._pools: dict[Whose, Pool] = {}
+        self._turns: WeakValueDictionary[OwnerId, anyio.Lock] = WeakValueDictionary()
+
+    def turn(self, owner: OwnerId) -> anyio.Lock:
+        """Return the lock to hold while *owner*'s jobs are counted and one more is begun."""
+        return self._turns.setdefault(owner, anyio.Lock())
 
     def enter(self, whose: Whose) -> Pool:
         """Find the pool of *whose*, which `leave` lets go of."""

@@ -102,8 +102,9 @@ async def submit_job(
     """
     pictures = [picture.artifact for item in new_items for picture in item.pictures]
     try:
-        job = await _plan_job(context, owner, request, new_items)
-        stored = await context.store.add_job(job, reuse=request.reuse)
+        async with context.intake_pools.turn(owner):
+            job = await _plan_job(context, owner, request, new_items)
+            stored = await context.store.add_job(job, reuse=request.reuse)
     except BaseException:
         await discard_artifacts(context, pictures)
         raise
@@ -244,7 +245,8 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
         GeneratorNotFound, InvalidOptions: The request does not fit a generator.
         IdempotencyKeyReused: The key was used for another request.
     """
-    return await context.store.add_job(await _plan_draft(context, owner, request, drafts=1))
+    async with context.intake_pools.turn(owner):
+        return await context.store.add_job(await _plan_draft(context, owner, request, drafts=1))
 
 
 async def put_picture(
@@ -324,9 +326,10 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     card = context.catalogue.card(draft.generator)
     for item in draft.items:
         check_views(card, [picture.view for picture in item.pictures], item=item.index)
-    await check_room(context, owner)
-    await check_counts(context, owner, items=len(draft.items))
-    started = await context.store.start_job(_started(context, draft))
+    async with context.intake_pools.turn(owner):
+        await check_room(context, owner)
+        await check_counts(context, owner, items=len(draft.items))
+        started = await context.store.start_job(_started(context, draft))
     await context.announce(job_id)
     await dispatch_queued(context, started)
     return started

@@ -61,7 +61,7 @@ class DerivedFiles(Protocol):
         ...
 
     async def use_derived(self, artifact: ArtifactId) -> None:
-        """Remember that *artifact* is used now, to a few minutes; one not known is fine."""
+        """Remember that *artifact* is used now, or was within half a minute."""
         ...
 
     async def drop_derived(self, whose: Whose, *, keep_bytes: int, idle_s: float) -> Dropped:

@@ -20,7 +20,7 @@ from image2model.core.job import Problem
 from image2model.ports.derived import Dropped, Owners, Whose
 from image2model.ports.jobstore import Stored
 
-_USE_EVERY_S = 300.0
+_USE_EVERY_S = 30.0
 """How exactly it is known when a file was used last: reading shall seldom have to write."""
 
 
