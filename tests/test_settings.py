@@ -309,3 +309,18 @@ def test_a_server_that_others_may_reach_is_known_by_more_than_its_address(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert load_settings().others_may_come is others_may_come
+
+
+def test_limits_hold_by_themselves_where_others_may_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is at the machine is not limited, unless a number is set."""
+    names = ("bytes_per_owner", "anonymous_bytes", "drafts_per_owner", "items_per_owner")
+    assert [load_settings().limit(name) for name in names] == [None] * 4
+    monkeypatch.setenv("IMAGE2MODEL_LIMITS__DRAFTS_PER_OWNER", "3")
+    assert load_settings().limit("drafts_per_owner") == 3
+    monkeypatch.setenv("IMAGE2MODEL_SERVE__BEHIND_PROXY", "true")
+    monkeypatch.setenv("IMAGE2MODEL_LIMITS__ANONYMOUS_BYTES", "none")
+    found = [load_settings().limit(name) for name in names]
+    assert found == [10_000_000_000, None, 3, 500]
+    monkeypatch.setenv("IMAGE2MODEL_LIMITS__ANONYMOUS_BYTES", "much")
+    with pytest.raises(InvalidSetting, match="must be a whole number or must be 'auto'|'auto'"):
+        load_settings()

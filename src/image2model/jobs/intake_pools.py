@@ -1,6 +1,6 @@
 """What is kept and what is coming in now, by whose it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 import anyio
@@ -22,6 +22,7 @@ class Pool:
         since_bytes: What came in since.
         coming_bytes: What came of requests that are under way.
         users: How many requests look at it.
+        measuring: Held while the store is asked.
     """
 
     whose: Whose
@@ -31,6 +32,7 @@ class Pool:
     since_bytes: int = 0
     coming_bytes: int = 0
     users: int = 0
+    measuring: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property
     def kept_bytes(self) -> int:

@@ -63,11 +63,9 @@ class Room:
 
     async def _insist(self, name: str, pool: Pool, limit_bytes: int, more_bytes: int) -> None:
         fits_bytes = limit_bytes - more_bytes
-        now_s = self.context.clock.monotonic_s()
-        if pool.age_s(now_s) > _MEASURED_S:
-            await self._measure(pool)
-        if pool.all_bytes > fits_bytes and pool.age_s(now_s) > _MEASURED_JUST_NOW_S:
-            await self._measure(pool)
+        await self._measure(pool, unless_within_s=_MEASURED_S)
+        if pool.all_bytes > fits_bytes:
+            await self._measure(pool, unless_within_s=_MEASURED_JUST_NOW_S)
         if pool.all_bytes > fits_bytes and pool.derived_bytes:
             keep_bytes = fits_bytes - pool.kept_bytes
             pool.derived_bytes = await drop_derived(self.context, pool.whose, keep_bytes=keep_bytes)
@@ -76,11 +74,18 @@ class Room:
         used_bytes = pool.kept_bytes - self.came_bytes
         raise QuotaExceeded(limit=name, used=used_bytes, allowed=limit_bytes)
 
-    async def _measure(self, pool: Pool) -> None:
-        pool.measured_at_s = self.context.clock.monotonic_s()
-        pool.since_bytes = 0
-        stored = await self.context.store.stored(pool.whose)
-        pool.stored_bytes, pool.derived_bytes = stored.kept_bytes, stored.derived_bytes
+    async def _measure(self, pool: Pool, *, unless_within_s: float) -> None:
+        clock = self.context.clock
+        if pool.age_s(clock.monotonic_s()) <= unless_within_s:
+            return
+        async with pool.measuring:
+            if pool.age_s(clock.monotonic_s()) <= unless_within_s:
+                return
+            # What is stored while the store is asked counts twice until the next time.
+            pool.since_bytes = 0
+            stored = await self.context.store.stored(pool.whose)
+            pool.stored_bytes, pool.derived_bytes = stored.kept_bytes, stored.derived_bytes
+            pool.measured_at_s = clock.monotonic_s()
 
     async def _came_before(self) -> bool:
         key = self.idempotency_key

@@ -863,11 +863,35 @@ export interface components {
              */
             jobs: number;
             /**
+             * Drafts
+             * @description The drafts among them.
+             * @example 1
+             */
+            drafts: number;
+            /**
+             * Unfinished Items
+             * @description Items of their running and paused jobs that are not final.
+             * @example 12
+             */
+            unfinished_items: number;
+            /**
              * Stored Bytes
-             * @description Bytes of their pictures and kept results.
+             * @description Bytes of their pictures and kept results, and of what was made of those.
              * @example 48211300
              */
             stored_bytes: number;
+            /**
+             * Derived Bytes
+             * @description What of that was made of pictures and results, such as other formats. It makes way where there is too much, and is made again.
+             * @example 6402110
+             */
+            derived_bytes: number;
+            /**
+             * Stored Bytes Limit
+             * @description The most bytes the caller may have; null: no limit.
+             * @example 10000000000
+             */
+            stored_bytes_limit: number | null;
             /**
              * Day Budget Usd
              * @description What all callers together may spend in 24 hours; null: no limit.
@@ -2483,6 +2507,30 @@ export interface components {
              */
             unfinished_jobs: number;
             /**
+             * Unfinished Items
+             * @description The most unfinished items of one caller's running and paused jobs; null: no limit.
+             * @example 500
+             */
+            unfinished_items: number | null;
+            /**
+             * Drafts
+             * @description The most drafts of one caller; null: no limit.
+             * @example 25
+             */
+            drafts: number | null;
+            /**
+             * Stored Bytes
+             * @description The most bytes of one caller's files, those counted that `stored_bytes` of the account tells; null: no limit.
+             * @example 10000000000
+             */
+            stored_bytes: number | null;
+            /**
+             * Derived Bytes
+             * @description The most bytes that are kept of what is made of them, such as other formats; null: no limit.
+             * @example 2000000000
+             */
+            derived_bytes: number | null;
+            /**
              * Keep
              * @description What happens to results of a job that does not say.
              * @example keep
@@ -3749,6 +3797,7 @@ export interface operations {
              * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             *     - `quota_exceeded`: The caller, or all callers together, would have more here than allowed.
              */
             413: {
                 headers: {
@@ -5617,6 +5666,7 @@ export interface operations {
              * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             *     - `quota_exceeded`: The caller, or all callers together, would have more here than allowed.
              */
             413: {
                 headers: {
@@ -6039,6 +6089,7 @@ export interface operations {
              * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             *     - `quota_exceeded`: The caller, or all callers together, would have more here than allowed.
              */
             413: {
                 headers: {
@@ -7106,6 +7157,7 @@ export interface operations {
              * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             *     - `quota_exceeded`: The caller, or all callers together, would have more here than allowed.
              */
             413: {
                 headers: {
@@ -7202,6 +7254,10 @@ export interface operations {
                      *       ],
                      *       "sheet_bytes": 5000000,
                      *       "unfinished_jobs": 100,
+                     *       "unfinished_items": 500,
+                     *       "drafts": 25,
+                     *       "stored_bytes": 10000000000,
+                     *       "derived_bytes": 2000000000,
                      *       "keep": "keep",
                      *       "keep_s": null,
                      *       "links_s": 86400
@@ -10724,7 +10780,11 @@ export interface operations {
                      *       "access": "sessions",
                      *       "signed_in": false,
                      *       "jobs": 3,
+                     *       "drafts": 1,
+                     *       "unfinished_items": 12,
                      *       "stored_bytes": 48211300,
+                     *       "derived_bytes": 6402110,
+                     *       "stored_bytes_limit": 10000000000,
                      *       "day_budget_usd": 20,
                      *       "day_spent_usd": 3.6
                      *     }
