@@ -218,8 +218,8 @@ def _automatic(description: str, *, in_the_open: int) -> Any:
         "auto",
         ge=0,
         examples=[str(in_the_open)],
-        description=f"{description} `auto`: {in_the_open:,} where others may reach the server, else "
-        "no limit. None: no limit.",
+        description=f"{description} `auto`: {in_the_open:,} where others may reach the server, "
+        "else no limit. None: no limit.",
         json_schema_extra={"in_the_open": in_the_open},
     )
 
