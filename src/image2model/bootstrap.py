@@ -48,6 +48,7 @@ from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
 from image2model.jobs.previews import PreviewDrawer
 from image2model.jobs.recover import SWEEP_EVERY_S, Sweeper
+from image2model.jobs.reserve import Reserve
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.turns import Turn
 from image2model.ports.artifacts import ArtifactStore
@@ -283,6 +284,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         metrics=metrics,
         rules=rules,
         chores=chores,
+        reserve=_reserve(settings),
     )
     keeper = LeaseKeeper(
         context.store,
@@ -414,6 +416,14 @@ def _rules(settings: Settings) -> Rules:
         compute_s=settings.compute.limit_s,
         incoming=settings.data_dir / "incoming",
     )
+
+
+def _reserve(settings: Settings) -> Reserve:
+    storage = urlsplit(settings.effective_storage_url)
+    folders = [settings.data_dir]
+    if storage.scheme == "file":
+        folders.append(Path(url2pathname(storage.path)))
+    return Reserve(folders, settings.reserve_bytes)
 
 
 def _make_folders(*folders: Path, setting: str = "IMAGE2MODEL_DATA_DIR") -> None:

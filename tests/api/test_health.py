@@ -28,7 +28,14 @@ async def test_live_and_ready(client: httpx2.AsyncClient) -> None:
     assert reply.status_code == 200
     assert reply.json() == {
         "status": "ok",
-        "checks": {"database": "ok", "storage": "ok", "compute": "ok", "queue": "ok"},
+        "checks": {
+            "database": "ok",
+            "storage": "ok",
+            "compute": "ok",
+            "space": "ok",
+            "background": "ok",
+            "queue": "ok",
+        },
     }
 
 

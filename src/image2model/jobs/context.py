@@ -13,6 +13,7 @@ from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
 from image2model.jobs.drawing import Drawing
 from image2model.jobs.links import Links
+from image2model.jobs.reserve import Reserve
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
@@ -88,6 +89,7 @@ class Context:
         compute: For what somebody waits for.
         idle_compute: For what can wait until nothing else wants the processors.
         chores: Keeps the background work of this process going.
+        reserve: Says whether there is space for anything new.
         drawing: Which previews this process draws now.
     """
 
@@ -105,6 +107,7 @@ class Context:
     metrics: Metrics
     rules: Rules
     chores: Chores
+    reserve: Reserve = field(default_factory=Reserve)
     drawing: Drawing = field(default_factory=Drawing)
 
     async def announce(self, job: JobId) -> None:

@@ -119,6 +119,7 @@ async def _content(
     mesh = item.mesh
     if mesh is None or mesh.artifact is None:
         return None
+    await context.reserve.check()
     model = await read_whole(context.artifacts.read(mesh.artifact))
     try:
         content = await compute.run(context.rules.compute_s, preview_of, model)

@@ -30,6 +30,7 @@ from image2model.core.errors import (
     ProviderResultInvalid,
     ProviderUnavailable,
     StorageError,
+    StorageFull,
     SubmissionUncertain,
 )
 from image2model.core.generator import RunsOn
@@ -66,6 +67,7 @@ _log = logging.getLogger(__name__)
 
 _NOTHING_USD = Decimal(0)
 _CANCEL_SEARCH_S = 15.0
+_LOOK_FOR_SPACE_S = 5.0
 _WRITE_AGAIN_AFTER_S = (0.2, 0.5, 1.0)
 """How often, and after how many seconds, an answer is written again that could not be kept."""
 
@@ -267,15 +269,36 @@ class _Run:
             # Paid for already: what could not be fetched or kept is fetched again.
             await self._step(Step(to=ItemState.GENERATING, progress=Progress(phase="Resuming")))
             return
+        await self._wait_for_space()
         with self._calling("prepare"):
             submission = await self._provider.prepare(self._work)
         with self._releasing(submission):
+            # Much may be written while it waits for its place.
+            await self._context.reserve.check()
             # Whoever was told to stop while it waited for its place must not begin.
             await anyio.lowlevel.checkpoint_if_cancelled()
         # Not to be interrupted: a request whose answer nobody waits for may cost money. What
         # came of it is written down here, too, for only here it is certain.
         with anyio.CancelScope(shield=True):
             await self._or_settle(partial(self._submit, submission))
+
+    async def _wait_for_space(self) -> None:
+        """
+        Wait until there is room for the result.
+
+        Raises:
+            StorageFull: There is none, and the item does not say so yet.
+        """
+        while True:
+            try:
+                await self._context.reserve.check()
+            except StorageFull as error:
+                problem = self._claim.item.problem
+                if problem is None or problem.code != error.code:
+                    raise
+                await self._context.clock.sleep(_LOOK_FOR_SPACE_S)
+            else:
+                return
 
     async def _submit(self, submission: Submission) -> None:
         """Write the attempt down and send it, with nothing to wait for in between."""
@@ -536,7 +559,7 @@ class _Run:
                 retry_after_s = getattr(error, "retry_after_s", None)
                 delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
                 await self._requeue(problem, delay_s=delay_s, cost_usd=error.cost_usd)
-            case StorageError() if self._state is ItemState.QUEUED and self._may_try_again():
+            case StorageError() if self._waits_for(error):
                 await self._requeue(
                     problem, delay_s=retry_delay_s(self._claim.fence - 1, retry_after_s=None)
                 )
@@ -619,6 +642,12 @@ class _Run:
             )
         if isinstance(failure.error, ProviderAccountBlocked | GeneratorRetired):
             await self._stop_others(_problem_of(failure.error), least_usd=_NOTHING_USD)
+
+    def _waits_for(self, error: StorageError) -> bool:
+        """Tell whether an item that is not sent yet waits until *error* is gone."""
+        return self._state is ItemState.QUEUED and (
+            isinstance(error, StorageFull) or self._may_try_again()
+        )
 
     def _may_try_again(self) -> bool:
         if self._state is ItemState.FINISHING:
