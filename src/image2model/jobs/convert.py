@@ -171,6 +171,7 @@ async def _keep(context: Context, derivation: Derivation, made: ConvertedFile) -
 
     source, artifact, owner = derivation.source, ArtifactId(derivation.name), derivation.owner
     try:
+        await context.reserve.check()
         if len(whole) <= context.rules.result_bytes and await make_room(context, owner, len(whole)):
             await keep_derived(context, source, artifact, whole, owner=owner)
     except StorageError as error:

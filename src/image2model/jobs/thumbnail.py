@@ -77,6 +77,7 @@ async def find_thumbnail(
         await context.artifacts.stat(thumbnail)
         await context.store.use_derived(thumbnail)
     except ArtifactNotFound:
+        await context.reserve.check()
         content = await read_whole(context.artifacts.read(picture.artifact))
         async with remembering_failure(context, thumbnail):
             drawn = await context.compute.run(
