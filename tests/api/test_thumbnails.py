@@ -120,7 +120,10 @@ async def test_thumbnails_count_apart(client: httpx2.AsyncClient, rig: Rig) -> N
     assert job["stored_bytes"] == account["stored_bytes"] > 100_000
     await client.get(thumb_of(job))
     (drawn,) = [one.size_bytes async for one in rig.artifacts.all() if one.size_bytes < 50_000]
-    larger = account | {"stored_bytes": account["stored_bytes"] + drawn}
+    larger = account | {
+        "stored_bytes": account["stored_bytes"] + drawn,
+        "derived_bytes": drawn,
+    }
     assert (await client.get("/api/v1/account")).json() == larger
     assert (await client.get(f"/api/v1/jobs/{job['id']}")).json() == job
 
