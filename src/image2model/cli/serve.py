@@ -1,13 +1,17 @@
 """`image2model serve`: the HTTP API and the web app."""
 
 import sys
+from dataclasses import fields
 from typing import Annotated
 
 import anyio
 import typer
 
 from image2model.api.app import create_api
+from image2model.api.edge import EdgeLimits
+from image2model.api.forwarded import Proxies
 from image2model.api.server import serve_api
+from image2model.api.watchers import WatcherLimits
 from image2model.api.web import find_web_app
 from image2model.bootstrap import open_app
 from image2model.cli.access import (
@@ -19,10 +23,13 @@ from image2model.cli.access import (
 )
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
-from image2model.core.platform import has_uvloop
-from image2model.settings import Settings
+from image2model.core.platform import allow_open_files, has_uvloop
+from image2model.settings import ServeSettings, Settings
 
 app = typer.Typer(**STYLE)
+
+_OTHER_FILES = 1_024
+"""What is open besides callers' connections: files, databases, makers, computing processes."""
 
 
 @app.command()
@@ -68,6 +75,7 @@ def serve(
 
 async def _serve(settings: Settings) -> None:
     serving = settings.serve
+    limits = _edge_limits(serving)
     async with open_app(settings) as product:
         api = create_api(
             product.context,
@@ -75,14 +83,28 @@ async def _serve(settings: Settings) -> None:
             keys_only=serving.access == "keys",
             web_app=find_web_app(),
             base_path=settings.base_path,
+            others_may_come=settings.others_may_come,
+            proxies=Proxies(serving.trusted_proxies, any_nearby=settings.believes_any_nearby_proxy),
+            watcher_limits=WatcherLimits(
+                streams=min(serving.streams, limits.connections * 3 // 4),
+                streams_per_caller=settings.limits.streams_per_caller,
+            ),
         )
         await serve_api(
             api,
             host=serving.host,
             port=serving.port,
             on_ready=_say_ready,
-            behind_proxy=serving.behind_proxy,
+            limits=limits,
         )
+
+
+def _edge_limits(serving: ServeSettings) -> EdgeLimits:
+    """Allow as many connections as are set, or as leave files to open for the rest."""
+    given = {field.name: getattr(serving, field.name) for field in fields(EdgeLimits)}
+    files = allow_open_files(serving.connections + _OTHER_FILES)
+    room = files - min(_OTHER_FILES, files // 2)
+    return EdgeLimits(**given | {"connections": min(serving.connections, room)})
 
 
 def _say_ready(url: str) -> None:

@@ -5,6 +5,9 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 
+if sys.platform != "win32":
+    import resource
+
 
 def usable_cores() -> int:
     """Count the cores that this process may use."""
@@ -25,6 +28,25 @@ def process_lives(process: int) -> bool:
     except PermissionError:
         return True  # It is another user's.
     return True
+
+
+def allow_open_files(wanted: int) -> int:
+    """
+    Let this process open *wanted* files and connections, or as many as it may.
+
+    Returns:
+        How many it may open now.
+    """
+    if sys.platform == "win32":
+        return wanted  # Sockets are no files there.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return wanted if soft == resource.RLIM_INFINITY else soft
+    with suppress(OSError, ValueError):  # macOS has a further limit of its own.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return soft
 
 
 def has_uvloop() -> bool:
