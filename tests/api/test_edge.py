@@ -37,7 +37,7 @@ MANY_BYTES = 100_000_000
 def api(rig: Rig) -> FastAPI:
     context = replace(rig.context, clock=SystemClock())
     limits = WatcherLimits(streams=4, streams_per_caller=2)
-    return create_api(context, others_may_come=True, watcher_limits=limits)
+    return create_api(context, watcher_limits=limits)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_without_names_a_proxy_is_nearby(host: str, believed: bool) -> None:
 def api(rig: Rig) -> FastAPI:
     rules = replace(rig.context.rules, jobs_per_minute=2)
     return create_api(
-        replace(rig.context, rules=rules), others_may_come=True, proxies=Proxies(["127.0.0.1"])
+        replace(rig.context, rules=rules), proxies=Proxies(["127.0.0.1"])
     )
 
 

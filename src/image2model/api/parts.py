@@ -24,8 +24,8 @@ class Parts:
         fetch_rate: How often a caller may have a picture fetched.
         watchers: Who waits for news now.
         keys_only: Whether callers without an API key are refused.
+        callers_are_operators: Whether callers without an API key may do everything.
         base_path: The path below which browsers find the server; "": none.
-        others_may_come: Whether people at other machines may reach the server.
         proxies: The proxies before it.
     """
 
@@ -35,8 +35,8 @@ class Parts:
     fetch_rate: Rate
     watchers: Watchers
     keys_only: bool
+    callers_are_operators: bool
     base_path: str
-    others_may_come: bool
     proxies: Proxies
 
 

@@ -81,9 +81,9 @@ async def _serve(settings: Settings) -> None:
             product.context,
             allowed_hosts=served_names(settings),
             keys_only=serving.access == "keys",
+            callers_are_operators=not settings.others_may_come,
             web_app=find_web_app(),
             base_path=settings.base_path,
-            others_may_come=settings.others_may_come,
             proxies=Proxies(serving.trusted_proxies, any_nearby=settings.believes_any_nearby_proxy),
             watcher_limits=WatcherLimits(
                 streams=min(serving.streams, limits.connections * 3 // 4),
