@@ -296,6 +296,17 @@ class ServeSettings(_Group):
         "or as a JSON list: these alone are believed, and may stand in a row. Callers are counted "
         "by the last address that is none of theirs.",
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        examples=["9099"],
+        description="Port at which monitoring reads `GET /metrics` without a key. None: not at "
+        "all; then `/api/v1/metrics` tells the same to keys with the scope `admin`.",
+    )
+    metrics_host: _BoundHost = Field(
+        "127.0.0.1", description="Address of that port; whoever reaches it reads the numbers."
+    )
     connections: int = Field(
         4_000,
         ge=10,

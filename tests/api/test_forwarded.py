@@ -74,9 +74,7 @@ def test_without_names_a_proxy_is_nearby(host: str, believed: bool) -> None:
 @pytest.fixture
 def api(rig: Rig) -> FastAPI:
     rules = replace(rig.context.rules, jobs_per_minute=2)
-    return create_api(
-        replace(rig.context, rules=rules), proxies=Proxies(["127.0.0.1"])
-    )
+    return create_api(replace(rig.context, rules=rules), proxies=Proxies(["127.0.0.1"]))
 
 
 def come_from(api: FastAPI, host: str) -> httpx2.AsyncClient:

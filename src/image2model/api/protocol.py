@@ -227,7 +227,7 @@ def _answer_of(status: int, code: str, detail: str) -> bytes:
 
 def _raw(response: Response) -> bytes:
     """Write a whole answer after which nothing comes."""
-    more = {**SECURITY_HEADERS, "Cache-Control": "no-store", "Connection": "close"}
+    more = {**SECURITY_HEADERS, "Connection": "close"}
     fields = [*response.raw_headers, *((name.encode(), more[name].encode()) for name in more)]
     head = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
     return STATUS_LINE[response.status_code] + head + b"\r\n" + bytes(response.body)

@@ -13,7 +13,7 @@ from image2model.api.forwarded import Proxies
 from image2model.api.server import serve_api
 from image2model.api.watchers import WatcherLimits
 from image2model.api.web import find_web_app
-from image2model.bootstrap import open_app
+from image2model.bootstrap import open_app, telling_metrics
 from image2model.cli.access import (
     NAMES_ADVICE,
     NAMES_MISSING,
@@ -90,13 +90,14 @@ async def _serve(settings: Settings) -> None:
                 streams_per_caller=settings.limits.streams_per_caller,
             ),
         )
-        await serve_api(
-            api,
-            host=serving.host,
-            port=serving.port,
-            on_ready=_say_ready,
-            limits=limits,
-        )
+        async with telling_metrics(product.context, serving):
+            await serve_api(
+                api,
+                host=serving.host,
+                port=serving.port,
+                on_ready=_say_ready,
+                limits=limits,
+            )
 
 
 def _edge_limits(serving: ServeSettings) -> EdgeLimits:

@@ -72,6 +72,12 @@ async def count_waiting(
     return found
 
 
+async def measure_now(context: Context) -> None:
+    """Tell `Metrics` what is not counted as it happens but looked at."""
+    for queue, waiting in (await count_waiting(context)).items():
+        context.metrics.queue_seen(queue, waiting)
+
+
 async def _queue_outcome(context: Context, limit_s: float) -> str:
     waiting = None
     with anyio.move_on_after(limit_s):
