@@ -33,6 +33,7 @@ from image2model.testing.memory_artifacts import MemoryArtifactStore
 from image2model.testing.memory_fetcher import MemoryFetcher
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore
+from image2model.testing.memory_shares import MemoryShareStore
 from image2model.testing.recording_dispatcher import RecordingDispatcher
 from image2model.testing.scripted_provider import SCRIPTED, ScriptedProvider
 
@@ -62,6 +63,7 @@ class Rig:
         self.context = Context(
             store=self.store,
             sessions=MemorySessionStore(self.clock),
+            shares=MemoryShareStore(self.clock),
             artifacts=self.artifacts,
             dispatcher=self.dispatcher,
             feed=InProcessChangeFeed(),

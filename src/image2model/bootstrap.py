@@ -27,6 +27,7 @@ from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
+from image2model.backends.sql.shares import SqlShareStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.transaction import Database
 from image2model.core.errors import (
@@ -57,6 +58,7 @@ from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
+from image2model.ports.shares import ShareStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
 from image2model.settings import ServeSettings, Settings
@@ -97,11 +99,13 @@ class Stores:
     Attributes:
         jobs: The jobs.
         sessions: Who they belong to.
+        shares: Who else may see them.
         database: Where both are; None: not in a SQL database.
     """
 
     jobs: JobStore
     sessions: SessionStore
+    shares: ShareStore
     database: Database | None = None
 
 
@@ -135,8 +139,12 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 def _sql_stores(database: Database) -> Stores:
-    jobs, sessions = SqlJobStore(database), SqlSessionStore(database)
-    return Stores(jobs=jobs, sessions=sessions, database=database)
+    return Stores(
+        jobs=SqlJobStore(database),
+        sessions=SqlSessionStore(database),
+        shares=SqlShareStore(database),
+        database=database,
+    )
 
 
 async def _redis_stores(url: str) -> Stores:
@@ -149,13 +157,18 @@ async def _redis_stores(url: str) -> Stores:
             check_rights,
         )
         from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
+        from image2model.backends.redis.shares import RedisShareStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     check = partial(check_rights, url, DATABASE_RIGHTS, setting="IMAGE2MODEL_DATABASE_URL")
     await anyio.to_thread.run_sync(check)
     database = open_redis(url)
     await database.now()
-    return Stores(jobs=RedisJobStore(database), sessions=RedisSessionStore(database))
+    return Stores(
+        jobs=RedisJobStore(database),
+        sessions=RedisSessionStore(database),
+        shares=RedisShareStore(database),
+    )
 
 
 @asynccontextmanager
@@ -302,6 +315,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     context = Context(
         store=stores.jobs,
         sessions=stores.sessions,
+        shares=stores.shares,
         artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
         feed=await stack.enter_async_context(_open_feed(settings)),

@@ -25,6 +25,7 @@ The tree::
     ├── NotFoundError
     │   ├── JobNotFound                job_not_found
     │   ├── ItemNotFound               item_not_found
+    │   ├── SharedLinkNotFound         shared_link_not_found
     │   ├── ViewNotFound               view_not_found
     │   ├── FileNotInResult            file_not_found
     │   ├── GeneratorNotFound          generator_not_found
@@ -458,6 +459,17 @@ class ItemNotFound(NotFoundError):
 
     def __init__(self, *, job: str, index: int) -> None:
         super().__init__(f"Job {job} has no item {index}.", job=job, index=index)
+
+
+class SharedLinkNotFound(NotFoundError):
+    """No such shared link works: it never was, is revoked or has expired."""
+
+    code = "shared_link_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link does not work (any more). Ask whoever gave it to you for a new one."
+        )
 
 
 class ViewNotFound(NotFoundError):

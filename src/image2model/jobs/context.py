@@ -20,6 +20,7 @@ from image2model.ports.fetcher import Fetcher
 from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.sessions import SessionStore
+from image2model.ports.shares import ShareStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ class Context:
 
     store: JobStore
     sessions: SessionStore
+    shares: ShareStore
     artifacts: ArtifactStore
     dispatcher: Dispatcher
     feed: ChangeFeed
