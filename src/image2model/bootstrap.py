@@ -41,6 +41,7 @@ from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
 from image2model.jobs.health import measure_now
@@ -49,6 +50,7 @@ from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
 from image2model.jobs.previews import PreviewDrawer
 from image2model.jobs.recover import SWEEP_EVERY_S, Sweeper
+from image2model.jobs.reserve import Reserve
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.turns import Turn
 from image2model.ports.artifacts import ArtifactStore
@@ -310,15 +312,17 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         await runner.run(ref)
 
     lanes = _open_lanes(settings, run_item) if settings.is_embedded else None
-    dispatcher = await stack.enter_async_context(_queue(settings)) if lanes is None else lanes
     metrics = stack.enter_context(_open_metrics(settings))
+    chores = Chores(clock, metrics)
+    opening = _queue(settings, chores)
+    dispatcher = await stack.enter_async_context(opening) if lanes is None else lanes
     context = Context(
         store=stores.jobs,
         sessions=stores.sessions,
         shares=stores.shares,
         artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
-        feed=await stack.enter_async_context(_open_feed(settings)),
+        feed=await stack.enter_async_context(_open_feed(settings, chores)),
         compute=compute,
         idle_compute=idle_compute,
         clock=clock,
@@ -327,9 +331,16 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         links=Links(fetcher, clock, metrics),
         metrics=metrics,
         rules=rules,
+        chores=chores,
+        reserve=_reserve(settings),
     )
     keeper = LeaseKeeper(
-        context.store, clock, feed=context.feed, worker=_worker_id(), lease_s=rules.lease_s
+        context.store,
+        clock,
+        feed=context.feed,
+        worker=_worker_id(),
+        lease_s=rules.lease_s,
+        chores=chores,
     )
     runner = ItemRunner(context, keeper)
     return _Parts(context=context, compute=compute, keeper=keeper, runner=runner, lanes=lanes)
@@ -347,7 +358,7 @@ def _open_lanes(settings: Settings, run_item: RunItem) -> InProcessDispatcher:
 
 
 @asynccontextmanager
-async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
+async def _open_feed(settings: Settings, chores: Chores) -> AsyncIterator[ChangeFeed]:
     local = InProcessChangeFeed()
     if urlsplit(settings.queue_url).scheme not in {"redis", "rediss"}:
         yield local
@@ -360,13 +371,13 @@ async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     url, setting = settings.queue_url, "IMAGE2MODEL_QUEUE_URL"
     await anyio.to_thread.run_sync(partial(check_rights, url, queue_rights(url), setting=setting))
-    opened = open_redis_feed(url, setting=setting, local=local)
+    opened = open_redis_feed(url, setting=setting, local=local, chores=chores)
     async with opened as feed:
         yield feed
 
 
 @asynccontextmanager
-async def _queue(settings: Settings) -> AsyncIterator[Dispatcher]:
+async def _queue(settings: Settings, chores: Chores) -> AsyncIterator[Dispatcher]:
     try:
         # Imported when there is a queue: it takes long, and may not be installed.
         from image2model.backends.celery.broker import make_broker  # noqa: PLC0415
@@ -374,7 +385,7 @@ async def _queue(settings: Settings) -> AsyncIterator[Dispatcher]:
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="A queue", extra="scaled") from error
     broker = make_broker(settings.queue_url, longest_run_s=settings.item_hard_limit_s)
-    async with open_dispatcher(broker) as dispatcher:
+    async with open_dispatcher(broker, chores=chores) as dispatcher:
         yield dispatcher
 
 
@@ -453,6 +464,14 @@ def _rules(settings: Settings) -> Rules:
         compute_s=settings.compute.limit_s,
         incoming=settings.data_dir / "incoming",
     )
+
+
+def _reserve(settings: Settings) -> Reserve:
+    storage = urlsplit(settings.effective_storage_url)
+    folders = [settings.data_dir]
+    if storage.scheme == "file":
+        folders.append(Path(url2pathname(storage.path)))
+    return Reserve(folders, settings.reserve_bytes)
 
 
 def _make_folders(*folders: Path, setting: str = "IMAGE2MODEL_DATA_DIR") -> None:

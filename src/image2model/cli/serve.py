@@ -23,7 +23,7 @@ from image2model.cli.access import (
 )
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
-from image2model.core.platform import allow_open_files, has_uvloop
+from image2model.core.platform import descriptor_limit, has_uvloop, raise_descriptor_limit
 from image2model.settings import ServeSettings, Settings
 
 app = typer.Typer(**STYLE)
@@ -68,6 +68,7 @@ def serve(
         raise typer.BadParameter(f"'{host}' is no address to bind.", param_hint="--host") from error
     settings = settings.model_copy(update={"serve": serving})
     check_access(settings)
+    raise_descriptor_limit()
     if nobody_else_is_served(settings):
         typer.echo(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
     anyio.run(_serve, settings, backend_options={"use_uvloop": has_uvloop()})
@@ -103,7 +104,7 @@ async def _serve(settings: Settings) -> None:
 def _edge_limits(serving: ServeSettings) -> EdgeLimits:
     """Allow as many connections as are set, or as leave files to open for the rest."""
     given = {field.name: getattr(serving, field.name) for field in fields(EdgeLimits)}
-    files = allow_open_files(serving.connections + _OTHER_FILES)
+    files = descriptor_limit() or serving.connections + _OTHER_FILES
     room = files - min(_OTHER_FILES, files // 2)
     return EdgeLimits(**given | {"connections": min(serving.connections, room)})
 

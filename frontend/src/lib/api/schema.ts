@@ -986,6 +986,9 @@ export interface paths {
          * Tell whether every part works
          * @description Call the database, the storage, the computing processes and the queue, each for a limited time.
          *
+         *     Looks, too, whether there is space for anything new, and whether background work fails again and
+         *     again.
+         *
          *     A queue that is out of reach is told of, but the process stays ready: it takes jobs in, and they
          *     wait.
          */
@@ -1768,9 +1771,11 @@ export interface components {
              * Checks
              * @description Each part that was called, with `ok` or what is wrong.
              * @example {
+             *       "background": "ok",
              *       "compute": "ok",
              *       "database": "ok",
              *       "queue": "ok",
+             *       "space": "ok",
              *       "storage": "ok"
              *     }
              */
@@ -13526,9 +13531,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
@@ -13570,9 +13577,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
@@ -13603,9 +13612,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
