@@ -44,6 +44,7 @@ from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.health import measure_now
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
@@ -62,11 +63,12 @@ from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
-from image2model.settings import Settings
+from image2model.settings import ServeSettings, Settings
 
 _log = logging.getLogger(__name__)
 
 _WARM_UP_LIMIT_S = 60.0
+_MEASURE_EVERY_S = 10.0
 _ONCE = 0.9
 """The share of its period that a turn at a slow chore lasts: whoever comes first then does it."""
 
@@ -198,6 +200,38 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         elif works:
             await stack.enter_async_context(_sharing_chores(parts))
         yield App(context=parts.context, settings=settings)
+
+
+@asynccontextmanager
+async def telling_metrics(context: Context, serving: ServeSettings) -> AsyncIterator[None]:
+    """
+    Let monitoring read what a web process counts, if a port is set for that.
+
+    Raises:
+        InvalidSetting: Nothing can be bound there.
+    """
+    if serving.metrics_port is None:
+        yield
+        return
+    with serve_metrics(
+        context.metrics,
+        host=serving.metrics_host,
+        port=serving.metrics_port,
+        setting="IMAGE2MODEL_SERVE__METRICS_PORT",
+    ):
+        async with anyio.create_task_group() as group:
+            group.start_soon(_measuring, context)
+            yield
+            group.cancel_scope.cancel()
+
+
+async def _measuring(context: Context) -> None:
+    while True:
+        try:
+            await measure_now(context)
+        except Exception:  # noqa: BLE001 - the numbers that are counted are told all the same
+            _log.exception("cannot measure now")
+        await context.clock.sleep(_MEASURE_EVERY_S)
 
 
 @asynccontextmanager

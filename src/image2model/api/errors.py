@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details: which class becomes which status, and the body."""
 
+import json
 import logging
 import math
 import re
@@ -173,12 +174,19 @@ def _answer(
         code=code,
         details=dict(details or {}),
     )
-    return JSONResponse(
-        body.model_dump(mode="json"),
-        status_code=status,
-        headers=dict(headers or {}),
-        media_type=PROBLEM_TYPE,
+    return _ProblemResponse(
+        body.model_dump(mode="json"), status_code=status, headers=dict(headers or {})
     )
+
+
+class _ProblemResponse(JSONResponse):
+    media_type = PROBLEM_TYPE
+
+    def render(self, content: Any) -> bytes:
+        """Write JSON, with a question mark for half a character that a caller sent."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(
+            errors="replace"
+        )
 
 
 def _code_of(status: int) -> str:

@@ -706,7 +706,7 @@ class TooManyJobs(LimitError):
 
 class TooManyRequests(LimitError):
     """
-    The caller asks for something expensive more often than allowed.
+    The caller asks for something expensive more often, or more at a time, than allowed.
 
     Attributes:
         retry_after_s: When it may be asked for again, in seconds from now.
@@ -714,10 +714,19 @@ class TooManyRequests(LimitError):
 
     code = "too_many_requests"
 
-    def __init__(self, *, retry_after_s: float) -> None:
+    def __init__(self, *, retry_after_s: float, limit: str) -> None:
+        """
+        Say when to come again.
+
+        Args:
+            retry_after_s: In how many seconds.
+            limit: The name of the limit, as its setting has it, in lower case.
+        """
         super().__init__(
-            f"That was too often within a minute. Try again in {math.ceil(retry_after_s)} s.",
+            f"That is more than the limit {limit} allows. Try again in "
+            f"{math.ceil(retry_after_s)} s.",
             retry_after_s=retry_after_s,
+            limit=limit,
         )
         self.retry_after_s = retry_after_s
 

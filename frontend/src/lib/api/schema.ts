@@ -1012,6 +1012,8 @@ export interface paths {
          * Read what this process has counted
          * @description Return what operators want to know of this process, and how many messages wait in the broker.
          *
+         *     It takes an API key with the scope `admin`, unless nobody else can reach the server.
+         *
          *     Items by state, how long they waited and took, requests to providers by what came of them, cost
          *     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
          */
@@ -4320,7 +4322,7 @@ export interface operations {
              * @description Too Many Requests.
              *
              *     - `too_many_jobs`: The owner has as many unfinished jobs as allowed.
-             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
              */
             429: {
                 headers: {
@@ -4572,6 +4574,19 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5157,6 +5172,19 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7914,7 +7942,7 @@ export interface operations {
             /**
              * @description Too Many Requests.
              *
-             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
              */
             429: {
                 headers: {
