@@ -29,6 +29,7 @@ from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.transaction import Database
+from image2model.backends.sql.webhooks import SqlWebhookStore
 from image2model.core.errors import (
     ExtraMissing,
     GeneratorNotFound,
@@ -41,6 +42,7 @@ from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
+from image2model.jobs.delivering import DELIVERY_TURN_S, WebhookDeliverer
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
@@ -56,6 +58,7 @@ from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
+from image2model.ports.webhooks import WebhookStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
 from image2model.settings import Settings
@@ -95,11 +98,13 @@ class Stores:
     Attributes:
         jobs: The jobs.
         sessions: Who they belong to.
+        webhooks: Who hears of them.
         database: Where both are; None: not in a SQL database.
     """
 
     jobs: JobStore
     sessions: SessionStore
+    webhooks: WebhookStore
     database: Database | None = None
 
 
@@ -133,8 +138,12 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 def _sql_stores(database: Database) -> Stores:
-    jobs, sessions = SqlJobStore(database), SqlSessionStore(database)
-    return Stores(jobs=jobs, sessions=sessions, database=database)
+    return Stores(
+        jobs=SqlJobStore(database),
+        sessions=SqlSessionStore(database),
+        webhooks=SqlWebhookStore(database),
+        database=database,
+    )
 
 
 async def _redis_stores(url: str) -> Stores:
@@ -147,13 +156,18 @@ async def _redis_stores(url: str) -> Stores:
             check_rights,
         )
         from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
+        from image2model.backends.redis.webhooks import RedisWebhookStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     check = partial(check_rights, url, DATABASE_RIGHTS, setting="IMAGE2MODEL_DATABASE_URL")
     await anyio.to_thread.run_sync(check)
     database = open_redis(url)
     await database.now()
-    return Stores(jobs=RedisJobStore(database), sessions=RedisSessionStore(database))
+    return Stores(
+        jobs=RedisJobStore(database),
+        sessions=RedisSessionStore(database),
+        webhooks=RedisWebhookStore(database),
+    )
 
 
 @asynccontextmanager
@@ -243,6 +257,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     stack.push_async_callback(idle_compute.aclose)
     fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
     stack.push_async_callback(fetcher.aclose)
+    # Connections of its own: slow receivers must not keep us from fetching results.
+    poster = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
+    stack.push_async_callback(poster.aclose)
     found = create_providers(
         ProviderTools(
             compute=compute,
@@ -268,6 +285,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     context = Context(
         store=stores.jobs,
         sessions=stores.sessions,
+        webhooks=stores.webhooks,
         artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
         feed=await stack.enter_async_context(_open_feed(settings)),
@@ -276,6 +294,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         clock=clock,
         catalogue=_catalogue(settings, found),
         fetcher=fetcher,
+        poster=poster,
         links=Links(fetcher, clock, metrics),
         metrics=metrics,
         rules=rules,
@@ -338,6 +357,7 @@ async def _working(parts: _Parts, lanes: InProcessDispatcher) -> AsyncIterator[N
         group.start_soon(Housekeeper(parts.context).run)
         group.start_soon(DoubtSettler(parts.context).run)
         group.start_soon(PreviewDrawer(parts.context).run)
+        group.start_soon(WebhookDeliverer(parts.context).run)
         async with lanes:
             group.start_soon(Sweeper(parts.context).run)
             yield
@@ -360,6 +380,7 @@ async def _sharing_chores(
         group.start_soon(Sweeper(parts.context, turn("sweep", 2.5 * SWEEP_EVERY_S)).run)
         group.start_soon(Housekeeper(parts.context, turn("tidy", _ONCE * TIDY_EVERY_S)).run)
         group.start_soon(DoubtSettler(parts.context, turn("settle", _ONCE * SETTLE_EVERY_S)).run)
+        group.start_soon(WebhookDeliverer(parts.context, turn("webhooks", DELIVERY_TURN_S)).run)
         yield
         group.cancel_scope.cancel()
 
@@ -403,6 +424,10 @@ def _rules(settings: Settings) -> Rules:
         hard_limit_s=settings.item_hard_limit_s,
         collect_s=settings.collect_s,
         compute_s=settings.compute.limit_s,
+        webhooks_per_owner=settings.webhooks.per_owner,
+        webhook_waiting=settings.webhooks.waiting,
+        webhook_log_s=settings.webhooks.log_s,
+        webhook_failing_s=settings.webhooks.failing_s,
         incoming=settings.data_dir / "incoming",
     )
 

@@ -185,6 +185,7 @@ def _job_request(given: DraftIn, idempotency_key: str | None, *, reuse: bool) ->
         budget_usd=None if given.budget_usd is None else Decimal(str(given.budget_usd)),
         idempotency_key=idempotency_key,
         reuse=reuse,
+        webhook_url=given.webhook_url,
     )
 
 

@@ -17,6 +17,7 @@ from image2model.api.routes import (
     jobs,
     ledger,
     metrics,
+    webhooks,
 )
 
 ROUTERS = (
@@ -33,6 +34,7 @@ ROUTERS = (
     generators.router,
     ledger.router,
     account.router,
+    webhooks.router,
     hooks.router,
     health.router,
     metrics.router,

@@ -64,6 +64,7 @@ _Version = Annotated[
         errors.IdempotencyKeyReused,
         errors.AlreadyRunning,
         errors.TooManyJobs,
+        errors.TooManyWebhooks,
         errors.TooManyRequests,
         changes=True,
     ),
