@@ -113,10 +113,8 @@ class MemoryWebhookStore:
         found = [one for one in self._deliveries.values() if one.webhook == webhook]
         found.sort(key=_place, reverse=True)
         if after is not None:
-            before_s, name = parse_position(after)
-            found = [
-                one for one in found if (one.created_at.timestamp(), one.id) < (before_s, name)
-            ]
+            before = parse_position(after)
+            found = [one for one in found if (one.created_at.timestamp(), str(one.id)) < before]
         page = found[:limit]
         last = page[-1] if len(found) > limit else None
         return DeliveryPage(
