@@ -11,8 +11,9 @@ import pytest
 from image2model.api.app import create_api
 from image2model.backends.http.fetcher import HttpFetcher
 from image2model.client import verify_webhook
+from image2model.jobs.access import create_api_key
 from image2model.jobs.delivering import WebhookDeliverer
-from tests.api.asking import ask, make_draft, make_job, problem_of
+from tests.api.asking import ask, make_draft, make_job, png_part, problem_of
 from tests.rig import Rig, disc_png
 from tests.servers.receiver import Receiver
 
@@ -35,12 +36,19 @@ async def poster(receiver: Receiver) -> AsyncIterator[HttpFetcher]:
     await poster.aclose()
 
 
+@pytest.fixture
+async def client(rig: Rig) -> AsyncIterator[httpx2.AsyncClient]:
+    """The browser of somebody who sits at the machine."""
+    async with ask(create_api(rig.context, callers_are_operators=True)) as client:
+        yield client
+
+
 async def test_a_receiver_verifies_what_it_hears_of_a_job(
     rig: Rig, receiver: Receiver, poster: HttpFetcher
 ) -> None:
     context = replace(rig.context, poster=poster)
     deliverer = WebhookDeliverer(context)
-    async with ask(create_api(context)) as client:
+    async with ask(create_api(context, callers_are_operators=True)) as client:
         added = (await client.post(HOOKS, json={"url": f"{receiver.url}/in"})).json()
         job = await make_job(client, "cup")
         await rig.run_dispatched()
@@ -133,7 +141,7 @@ async def test_a_webhook_is_added_changed_and_removed(client: httpx2.AsyncClient
 async def test_somebody_elses_webhook_is_not_there(client: httpx2.AsyncClient, rig: Rig) -> None:
     added = (await client.post(HOOKS, json={"url": URL})).json()
     tested = (await client.post(f"{HOOKS}/{added['id']}/test")).json()
-    async with ask(create_api(rig.context)) as stranger:
+    async with ask(create_api(rig.context, callers_are_operators=True)) as stranger:
         await make_job(stranger, "jug")
         for webhook in (added["id"], "0" * 32, "nonsense"):
             place = f"{HOOKS}/{webhook}"
@@ -154,9 +162,27 @@ async def test_somebody_elses_webhook_is_not_there(client: httpx2.AsyncClient, r
     assert (await client.get(f"{HOOKS}/{added['id']}")).json()["enabled"]
 
 
+async def test_strangers_cannot_have_us_call_anybody(rig: Rig) -> None:
+    key = await create_api_key(rig.context, name="shop")
+    async with ask(create_api(rig.context)) as stranger:
+        await make_draft(stranger)
+        for reply in (
+            await stranger.post(HOOKS, json={"url": URL}),
+            await stranger.get(HOOKS),
+            await stranger.post("/api/v1/jobs?draft=true", json={"webhook_url": URL}),
+            await stranger.post("/api/v1/jobs", data={"webhook_url": URL}, files=[png_part("cup")]),
+        ):
+            assert problem_of(reply, 401)["code"] == "not_authenticated"
+        assert [one async for one in rig.artifacts.all()] == []
+        stranger.headers["Authorization"] = f"Bearer {key}"
+        assert (await stranger.post(HOOKS, json={"url": URL})).status_code == 201
+
+
 @pytest.mark.parametrize("url", ["http://hooks.example/in", "nonsense", "", "https://", "\ud800"])
 async def test_a_url_that_is_none_is_refused(rig: Rig, poster: HttpFetcher, url: str) -> None:
-    async with ask(create_api(replace(rig.context, poster=poster))) as client:
+    async with ask(
+        create_api(replace(rig.context, poster=poster), callers_are_operators=True)
+    ) as client:
         content = json.dumps({"url": url}).encode()
         headers = {"content-type": "application/json"}
         reply = await client.post(HOOKS, content=content, headers=headers)

@@ -26,6 +26,7 @@ from image2model.core.webhooks import (
     sign,
 )
 from image2model.jobs import outgoing
+from image2model.jobs.access import create_api_key, identify_key
 from image2model.jobs.delivering import WebhookDeliverer
 from image2model.jobs.outgoing import WebhookChange
 from image2model.jobs.submit import JobRequest
@@ -36,7 +37,7 @@ from tests.rig import Rig
 pytestmark = pytest.mark.anyio
 
 URL = "https://hooks.example/in"
-OTHER = OwnerId("key:other")
+OTHER = OwnerId("session:other")
 
 
 async def add(rig: Rig, url: str = URL, owner: OwnerId = LOCAL_OWNER, **more: object) -> Webhook:
@@ -309,6 +310,22 @@ async def test_one_process_delivers_at_a_time(rig: Rig) -> None:
         await rig.clock.advance(10.0)
         assert len(rig.receivers.posted) == 1
         group.cancel_scope.cancel()
+
+
+async def test_a_revoked_key_is_told_nothing_more(rig: Rig) -> None:
+    key = await create_api_key(rig.context, name="shop")
+    owner = (await identify_key(rig.context, key)).owner
+    webhook = await add(rig, owner=owner)
+    await rig.submit(owner, "cup")
+    await deliver(rig)
+    assert sent_types(rig) == ["job.started"]
+    delivery = await outgoing.send_test(rig.context, owner, webhook.id)
+    await rig.context.sessions.revoke_key(owner.removeprefix("key:"))
+    await rig.run_dispatched()
+    await deliver(rig)
+    assert sent_types(rig) == ["job.started"]
+    dropped, _ = await log_of(rig, webhook)
+    assert (dropped.id, dropped.state) == (delivery.id, DeliveryState.DROPPED)
 
 
 async def test_a_deleted_job_is_told_by_its_id(rig: Rig) -> None:

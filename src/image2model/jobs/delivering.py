@@ -23,6 +23,7 @@ from image2model.core.webhooks import (
     WebhookId,
     sign,
 )
+from image2model.jobs.access import may_still_act
 from image2model.jobs.context import Context
 from image2model.jobs.payloads import payload_of
 from image2model.jobs.turns import Turn
@@ -114,8 +115,7 @@ class WebhookDeliverer:
                 # Together happened, or nearly so: each a little later, so that they stay in order.
                 last = event.at if not number else max(event.at, last + _MOMENT)
                 if event.owner not in webhooks:
-                    found = await self._context.webhooks.list_webhooks(event.owner)
-                    webhooks[event.owner] = found
+                    webhooks[event.owner] = await self._webhooks_of(event.owner)
                 hearing = [one for one in webhooks[event.owner] if one.hears(event)]
                 if hearing and event.job not in jobs:
                     jobs[event.job] = await self._job(event.job)
@@ -141,6 +141,11 @@ class WebhookDeliverer:
         most_waiting = self._context.rules.webhook_waiting
         await self._context.webhooks.hand_on(event, deliveries, most_waiting=most_waiting)
 
+    async def _webhooks_of(self, owner: OwnerId) -> Sequence[Webhook]:
+        if not await may_still_act(self._context, owner):
+            return ()
+        return await self._context.webhooks.list_webhooks(owner)
+
     async def _job(self, job: JobId) -> Job | None:
         try:
             return await self._context.store.get_job(job)
@@ -161,8 +166,8 @@ class WebhookDeliverer:
                 webhook = await self._context.webhooks.find_webhook(webhook_id)
                 if webhook is None:
                     return
-                if webhook.switched_off is not None:
-                    note = "the webhook is switched off"
+                note = await self._reason_to_drop(webhook)
+                if note:
                     await self._context.webhooks.drop_waiting(webhook_id, note=note)
                     return
                 await self._send(webhook, delivery)
@@ -172,6 +177,14 @@ class WebhookDeliverer:
             _log.exception("webhook %s could not be served", webhook_id)
         finally:
             del self._busy[webhook_id]
+
+    async def _reason_to_drop(self, webhook: Webhook) -> str:
+        """Say why nothing may be sent to *webhook* (any more); "": something may."""
+        if webhook.switched_off is not None:
+            return "the webhook is switched off"
+        if not await may_still_act(self._context, webhook.owner):
+            return "its owner's API key works no more"
+        return ""
 
     async def _send(self, webhook: Webhook, delivery: Delivery) -> None:
         answer: Answer | None = None

@@ -3683,9 +3683,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4122,7 +4135,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4135,6 +4148,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -4425,9 +4439,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4524,7 +4551,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4537,6 +4564,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -4797,7 +4825,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4810,6 +4838,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -4995,9 +5024,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5210,7 +5252,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5223,6 +5265,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5451,7 +5494,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5464,6 +5507,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5705,7 +5749,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5718,6 +5762,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5959,7 +6004,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5972,6 +6017,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6123,9 +6169,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6367,7 +6426,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6380,6 +6439,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6646,7 +6706,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6659,6 +6719,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6912,7 +6973,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6925,6 +6986,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7172,7 +7234,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7185,6 +7247,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7429,7 +7492,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7442,6 +7505,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7590,9 +7654,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7686,7 +7763,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7699,6 +7776,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7860,7 +7938,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7873,6 +7951,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -8093,7 +8172,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -8106,6 +8185,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -8350,7 +8430,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -8363,6 +8443,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -8616,7 +8697,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -8629,6 +8710,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -8782,9 +8864,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8965,9 +9060,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9171,9 +9279,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9358,9 +9479,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9538,9 +9672,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9724,9 +9871,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9948,9 +10108,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10145,9 +10318,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10322,9 +10508,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10470,9 +10669,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10596,7 +10808,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -10609,6 +10821,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -10751,9 +10964,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10842,9 +11068,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10937,9 +11176,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11029,7 +11281,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -11042,6 +11294,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -11138,7 +11391,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -11151,6 +11404,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -11268,9 +11522,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11383,7 +11650,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -11396,6 +11663,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -11538,9 +11806,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11637,7 +11918,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -11650,6 +11931,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -11793,7 +12075,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -11806,6 +12088,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -11936,7 +12219,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -11949,6 +12232,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -12078,7 +12362,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -12091,6 +12375,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -12256,9 +12541,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12374,7 +12672,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -12387,6 +12685,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -12528,7 +12827,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              *     - `webhook_refused`: What came to a webhook's address is not the provider's, or not about work of ours.
              */
             401: {
@@ -12542,6 +12841,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -12750,9 +13050,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

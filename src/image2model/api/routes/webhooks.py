@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import AfterValidator
 
 from image2model.api.answers import problems
-from image2model.api.auth import CallerIn, OwnerIn, count_job
+from image2model.api.auth import CallerIn, OwnerIn, count_job, insist_on_key
 from image2model.api.params import Cursor
 from image2model.api.parts import ContextIn
 from image2model.api.translate import (
@@ -32,7 +32,7 @@ from image2model.wire.webhooks import (
     WebhookSecretOut,
 )
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Depends(insist_on_key)])
 
 
 def _existing(text: str) -> str:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision: str | None = "0003"
+revision = "0005"
+down_revision: str | None = "0004"
 
 
 def upgrade() -> None:
@@ -60,7 +60,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "ix_webhook_deliveries_webhook_id", "webhook_deliveries", ["webhook_id", "created_at", "id"]
+        "ix_webhook_deliveries_webhook_id_created_at_id",
+        "webhook_deliveries",
+        ["webhook_id", "created_at", "id"],
     )
     op.create_index("ix_webhook_deliveries_created_at", "webhook_deliveries", ["created_at"])
     op.create_index(
