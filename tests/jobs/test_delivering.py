@@ -295,6 +295,26 @@ async def test_a_slow_receiver_holds_up_nobody_else(rig: Rig) -> None:
     assert len([one for one in rig.receivers.posted if "/slow/" in one.url]) == 6
 
 
+async def test_a_receiver_that_fails_is_left_alone_for_a_while(rig: Rig) -> None:
+    """However much waits for it, each look tries it once, and less and less often."""
+    webhook = await add(rig)
+    rig.receivers.answers[URL] = None
+    for _ in range(5):
+        await outgoing.send_test(rig.context, LOCAL_OWNER, webhook.id)
+    deliverer = WebhookDeliverer(rig.context)
+    tried_s = []
+    for second in range(60):
+        await deliverer.deliver()
+        tried_s += [second] * (len(rig.receivers.posted) - len(tried_s))
+        await rig.clock.advance(1.0)
+    assert tried_s == [0, 5, 15, 35]
+    rig.receivers.answers.clear()
+    await rig.clock.advance(20.0)
+    await deliverer.deliver()
+    states = [one.state for one in await log_of(rig, webhook)]
+    assert states.count(DeliveryState.DELIVERED) >= 3
+
+
 async def test_one_process_delivers_at_a_time(rig: Rig) -> None:
     webhook = await add(rig)
     await outgoing.send_test(rig.context, LOCAL_OWNER, webhook.id)

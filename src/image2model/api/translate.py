@@ -41,7 +41,7 @@ from image2model.wire.models import (
     SheetRowOut,
     SurchargeOut,
 )
-from image2model.wire.webhooks import DeliveryOut, EventName, WebhookOut, WebhookSecretOut
+from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 PREFIX = "/api/v1"
 
@@ -256,7 +256,7 @@ def ledger_entry_out(entry: LedgerEntry) -> LedgerEntryOut:
     )
 
 
-def event_types(names: Sequence[EventName]) -> list[EventType]:
+def event_types(names: Sequence[str]) -> list[EventType]:
     """Read the names of events."""
     return [EventType(name) for name in names]
 

@@ -4,7 +4,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import anyio
@@ -41,10 +41,20 @@ _WEBHOOKS_AT_ONCE = 64
 _WEBHOOKS_OF_OWNER_AT_ONCE = 4
 _DELIVERIES_AT_ONCE = 50
 _FORGET_EVERY_S = 300.0
+_FIRST_REST_S = 5.0
+_LONGEST_REST_S = 300.0
 _LONGEST_WISH_S = 86_400.0
 _JITTER = 0.1
 _MOMENT = timedelta(microseconds=1)
 _GONE = 410
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rest:
+    """How often a receiver failed in a row after the first time, and until when it is left."""
+
+    failures: int
+    until_s: float
 
 
 class WebhookDeliverer:
@@ -64,6 +74,7 @@ class WebhookDeliverer:
         self._context = context
         self._turn = turn
         self._busy: dict[WebhookId, OwnerId] = {}
+        self._rests: dict[WebhookId, _Rest] = {}
         self._forget_at_s = 0.0
 
     async def run(self) -> None:
@@ -90,6 +101,7 @@ class WebhookDeliverer:
             self._forget_at_s = now_s + _FORGET_EVERY_S
             oldest = timedelta(seconds=self._context.rules.webhook_log_s)
             await self._context.webhooks.forget_deliveries(self._context.clock.now() - oldest)
+            self._rests = {one: rest for one, rest in self._rests.items() if rest.until_s > now_s}
         await self._hand_on()
         for webhook in await self._context.webhooks.due_webhooks(self._context.clock.now()):
             if self._has_room_for(webhook):
@@ -100,9 +112,14 @@ class WebhookDeliverer:
         """Tell whether *webhook* may be served now: an owner has only a few places of all."""
         return (
             webhook.id not in self._busy
+            and not self._rests_now(webhook)
             and len(self._busy) < _WEBHOOKS_AT_ONCE
             and Counter(self._busy.values())[webhook.owner] < _WEBHOOKS_OF_OWNER_AT_ONCE
         )
+
+    def _rests_now(self, webhook: Webhook) -> bool:
+        rest = self._rests.get(webhook.id)
+        return rest is not None and rest.until_s > self._context.clock.monotonic_s()
 
     # --- handing on -------------------------------------------------------------------------
 
@@ -170,13 +187,24 @@ class WebhookDeliverer:
                 if note:
                     await self._context.webhooks.drop_waiting(webhook_id, note=note)
                     return
-                await self._send(webhook, delivery)
+                if not await self._send(webhook, delivery):
+                    self._let_rest(webhook)
+                    return
+                self._rests.pop(webhook_id, None)
         except StorageError as error:
             _log.warning("cannot deliver to webhook %s now: %s", webhook_id, error)
         except Exception:  # noqa: BLE001 - the others are served all the same
             _log.exception("webhook %s could not be served", webhook_id)
         finally:
             del self._busy[webhook_id]
+
+    def _let_rest(self, webhook: Webhook) -> None:
+        """Give others the place of a receiver that fails, longer each time."""
+        known = self._rests.get(webhook.id)
+        failures = 0 if known is None else known.failures + 1
+        rest_s = min(_FIRST_REST_S * 2.0 ** min(failures, 10), _LONGEST_REST_S)
+        until_s = self._context.clock.monotonic_s() + rest_s
+        self._rests[webhook.id] = _Rest(failures=failures, until_s=until_s)
 
     async def _reason_to_drop(self, webhook: Webhook) -> str:
         """Say why nothing may be sent to *webhook* (any more); "": something may."""
@@ -186,7 +214,8 @@ class WebhookDeliverer:
             return "its owner's API key works no more"
         return ""
 
-    async def _send(self, webhook: Webhook, delivery: Delivery) -> None:
+    async def _send(self, webhook: Webhook, delivery: Delivery) -> bool:
+        """Send one delivery, and write down what came of it. Returns whether it arrived."""
         answer: Answer | None = None
         note = ""
         try:
@@ -199,6 +228,7 @@ class WebhookDeliverer:
         await self._context.webhooks.put_delivery(after)
         if bool(note) or webhook.failing_since is not None:
             await self._note_health(webhook, after)
+        return not note
 
     async def _post(self, webhook: Webhook, delivery: Delivery) -> Answer:
         now = self._context.clock.now()

@@ -93,7 +93,8 @@ class HttpFetcher:
         """Post *body*, following no redirect and reading no answer; see `Poster.post`."""
         target = _parse(url)
         self._check(target)
-        more: _Headers = {**headers, "content-length": str(len(body))}
+        more: dict[bytes | str, bytes | str] = {"content-length": str(len(body))}
+        more.update(headers.items())
         try:
             with anyio.fail_after(limit_s):
                 response = await self._send("POST", target, more, body)
