@@ -302,7 +302,7 @@ async def test_a_receiver_that_fails_is_left_alone_for_a_while(rig: Rig) -> None
     for _ in range(5):
         await outgoing.send_test(rig.context, LOCAL_OWNER, webhook.id)
     deliverer = WebhookDeliverer(rig.context)
-    tried_s = []
+    tried_s: list[int] = []
     for second in range(60):
         await deliverer.deliver()
         tried_s += [second] * (len(rig.receivers.posted) - len(tried_s))
