@@ -80,15 +80,13 @@ class WebhookDeliverer:
     async def run(self) -> None:
         """Deliver for ever; cancel to stop."""
         async with anyio.create_task_group() as group:
-            while True:
-                try:
-                    if self._turn is None or await self._turn.is_ours():
-                        await self._look(group)
-                except StorageError as error:
-                    _log.warning("cannot deliver webhooks now: %s", error)
-                except Exception:  # noqa: BLE001 - the next look may fare better
-                    _log.exception("webhooks could not be looked at")
-                await self._context.clock.sleep(LOOK_EVERY_S)
+
+            async def look() -> None:
+                if self._turn is None or await self._turn.is_ours():
+                    await self._look(group)
+
+            keep = self._context.chores.keep
+            await keep("the delivery of webhooks", look, every_s=LOOK_EVERY_S)
 
     async def deliver(self) -> None:
         """Hand on all events and send once what is due now."""

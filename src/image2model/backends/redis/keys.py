@@ -24,6 +24,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `webhook:ID:deliveries` | hash: the deliveries of a webhook |
 | `webhook:ID:log`, `webhook:ID:waiting` | sorted sets of them: by their event, by their next try |
 | `sessions`, `session-owners`, `api-keys` | sorted set by their end; hashes |
+| `shared-links`, `link-ends`, `links-to:JOB` | hash, sorted set by their end; sets |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
 
@@ -52,6 +53,8 @@ WEBHOOK_EVENTS = f"{PREFIX}webhook-events"
 SESSIONS = f"{PREFIX}sessions"
 SESSION_OWNERS = f"{PREFIX}session-owners"
 API_KEYS = f"{PREFIX}api-keys"
+SHARED_LINKS = f"{PREFIX}shared-links"
+LINK_ENDS = f"{PREFIX}link-ends"
 
 
 def job_key(job: JobId) -> str:
@@ -67,6 +70,11 @@ def versions_key(job: JobId) -> str:
 def counts_key(job: JobId) -> str:
     """Name where its items are counted by state."""
     return f"{job_key(job)}:counts"
+
+
+def links_to(job: JobId) -> str:
+    """Name the set of links through which *job* is shared, by the hashes of their tokens."""
+    return f"{PREFIX}links-to:{job}"
 
 
 def jobs_of(owner: OwnerId) -> str:
