@@ -298,4 +298,4 @@ async def test_strangers_make_no_names_of_metrics(rig: Rig) -> None:
             await client.post(f"/api/v1/hooks/stranger-{number}/token", content=b"{}")
     told = rig.context.metrics.exposition().decode()
     assert "stranger" not in told
-    assert 'image2model_webhooks_total{accepted="false",provider="unknown"} 20.0' in told
+    assert 'image2model_webhooks_total{accepted="false",provider="other"} 20.0' in told

@@ -1,7 +1,7 @@
 """Every generator on offer, and whether options and pictures fit it."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -42,11 +42,6 @@ class Catalogue:
     def providers(self) -> Sequence[Provider]:
         """All providers, in the order they were given."""
         return tuple(self._providers.values())
-
-    @property
-    def names(self) -> Collection[str]:
-        """Name all providers."""
-        return self._providers.keys()
 
     def cards(self) -> Sequence[GeneratorCard]:
         """List all cards; the default generator's comes first."""

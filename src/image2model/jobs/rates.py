@@ -22,9 +22,18 @@ class Rate:
         times: How many times in a period; None: any number.
         clock: Where time passes.
         period_s: How long a period is, in seconds.
+        limit: What the limit is called.
     """
 
-    def __init__(self, times: int | None, clock: Clock, *, period_s: float = _MINUTE_S) -> None:
+    def __init__(
+        self,
+        times: int | None,
+        clock: Clock,
+        *,
+        period_s: float = _MINUTE_S,
+        limit: str = "requests_per_minute",
+    ) -> None:
+        self._limit = limit
         self._period_s = period_s
         self._gap_s = 0.0 if times is None else period_s / times
         self._clock = clock
@@ -50,7 +59,7 @@ class Rate:
         # A hair's breadth more, for sums of fractions are not exact.
         too_early_s = until_s - now_s - self._period_s * (1 + 1e-9)
         if too_early_s > 0.0:
-            raise TooManyRequests(retry_after_s=too_early_s)
+            raise TooManyRequests(retry_after_s=too_early_s, limit=self._limit)
         self._paid_until_s[caller] = until_s
         self._paid_until_s.move_to_end(caller)
 

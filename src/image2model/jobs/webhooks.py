@@ -38,8 +38,8 @@ async def receive_webhook(
         WebhookRefused: It is not the provider's, or not about anything that was submitted.
         ProviderUnavailable: Whether it is the provider's cannot be found out now.
     """
-    # Strangers may write any word into the address; what is counted has few names.
-    counted_as = provider if provider in context.catalogue.names else "unknown"
+    # Anybody may write any word into the address: it is counted under a name of few.
+    counted_as = provider if _sends(context, provider) else "other"
     try:
         await _receive(context, provider, SubmitKey(token), headers, body)
     except WebhookRefused as error:
@@ -70,6 +70,10 @@ async def _receive(
         if is_news:
             # Else another process follows it, or has died, and then its lease runs out.
             await _dispatch(context, ref)
+
+
+def _sends(context: Context, name: str) -> bool:
+    return any(provider.name == name for provider in context.catalogue.providers)
 
 
 def _receiver(context: Context, name: str) -> WebhookReceiver:

@@ -12,6 +12,7 @@ from image2model.api.params import Cursor, IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
 from image2model.api.raw_upload import promised_length
 from image2model.api.translate import job_delta, job_out, job_url, listed_job
+from image2model.api.watchers import while_connected
 from image2model.core import errors
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId
@@ -67,6 +68,7 @@ _Version = Annotated[
         errors.AlreadyRunning,
         errors.TooManyJobs,
         errors.QuotaExceeded,
+        errors.TooManyWebhooks,
         errors.TooManyRequests,
         changes=True,
     ),
@@ -93,14 +95,16 @@ async def create_job(
     owner, key = caller.maker(), idempotency_key
     await submit.check_new_job(context, owner, idempotency_key=key)
     if draft:
-        wanted = await read_draft(request, idempotency_key=key)
+        wanted = await read_draft(request, idempotency_key=key, caller=caller)
         async with caller.making(owner, response):
             job = await submit.create_draft(context, owner, wanted)
         response.status_code = 201
     else:
         async with room_for(context, owner, idempotency_key=key) as room:
             await room.expect(promised_length(request) or 0)
-            wanted, items = await read_job_form(context, request, room, idempotency_key=key)
+            wanted, items = await read_job_form(
+                context, request, room, idempotency_key=key, caller=caller
+            )
             async with caller.making(owner, response):
                 job = await submit.submit_job(context, owner, wanted, items)
     response.headers["Location"] = job_url(job.id)
@@ -156,13 +160,13 @@ async def list_jobs(
     operation_id="getJob",
     summary="Read a job, or wait for news of it",
     response_description="The job, or what is new of it.",
-    responses=problems(errors.JobNotFound),
+    responses=problems(errors.JobNotFound, errors.TooManyRequests),
 )
 async def get_job(
     *,
     job: JobParam,
     context: ContextIn,
-    owner: OwnerIn,
+    caller: CallerIn,
     hub: HubIn,
     after_version: _Version = None,
     wait_s: Annotated[
@@ -183,9 +187,13 @@ async def get_job(
     """
     job_id = JobId(job)
     if after_version is None:
-        return job_out(context, await owned_job(context, owner, job_id))
+        return job_out(context, await owned_job(context, caller.owner, job_id))
     wait_s = min(wait_s, _LONGEST_WAIT_S)
-    found = await hub.wait(owner, job_id, after=after_version, wait_s=wait_s)
+    with caller.parts.watchers.one_more(caller.counted_as):
+        found = await while_connected(
+            caller.request,
+            hub.wait(caller.owner, job_id, after=after_version, wait_s=wait_s),
+        )
     return job_delta(context, found, after=after_version)
 
 
