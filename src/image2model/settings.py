@@ -412,6 +412,25 @@ class BudgetSettings(_Group):
     )
 
 
+class WebhookSettings(_Group):
+    """What is sent to the webhooks of those who make jobs. `IMAGE2MODEL_WEBHOOKS__…`."""
+
+    per_owner: int = Field(10, ge=0, description="The most webhooks of one owner; 0: none.")
+    waiting: int = Field(
+        1_000,
+        gt=0,
+        description="The most deliveries that wait for one webhook; then the oldest are dropped.",
+    )
+    log_s: float = Field(
+        604_800.0, gt=0, description="How long deliveries stay in the log, in seconds."
+    )
+    failing_s: float = Field(
+        432_000.0,
+        gt=0,
+        description="A webhook to which everything failed for so long is switched off, in seconds.",
+    )
+
+
 class FetchSettings(_Group):
     """What is read from URLs that others wrote. `IMAGE2MODEL_FETCH__…`."""
 
@@ -620,6 +639,7 @@ class Settings(BaseSettings):
     compute: ComputeSettings = ComputeSettings()
     retention: RetentionSettings = RetentionSettings()
     budget: BudgetSettings = BudgetSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     fetch: FetchSettings = FetchSettings()
     fal: FalSettings = FalSettings()
     fal_key: _Key | None = Field(

@@ -9,6 +9,7 @@ from image2model.backends.http.fetcher import HttpFetcher
 from image2model.backends.http.public_network import is_public
 from image2model.core.errors import ArtifactTooLarge, FetchBroken, FetchGone, FetchRefused
 from image2model.testing.fal_simulator import Behaviour, FalSimulator, Latency
+from tests.servers.receiver import Receiver
 from tests.testing.fal_simulator_rig import running
 
 pytestmark = pytest.mark.anyio
@@ -245,3 +246,18 @@ async def test_no_credentials_are_sent() -> None:
     async with serving() as (fal, fetcher, url):
         await read(fetcher, url)
         assert fal.ledger.violations == []
+
+
+@pytest.mark.parametrize("url", ["http://hooks.example/in", "https://hooks.example/in"])
+async def test_nothing_is_posted_to_private_addresses(url: str) -> None:
+    async with fetching() as fetcher:
+        with pytest.raises(FetchRefused):
+            await fetcher.post(url, headers={}, body=b"{}", limit_s=5.0)
+
+
+async def test_a_receiver_that_does_not_answer_is_left() -> None:
+    with Receiver() as receiver:
+        receiver.open.clear()
+        async with fetching(receiver.host) as fetcher:
+            with pytest.raises(FetchBroken, match=r"no answer in 0\.1 s"):
+                await fetcher.post(receiver.url, headers={}, body=b"{}", limit_s=0.1)

@@ -72,6 +72,12 @@ class Caller:
             raise ScopeMissing(scope=scope)
 
     @property
+    def may_use_webhooks(self) -> bool:
+        """Whether others are called on its behalf: strangers must not choose whom we call."""
+        has_key = self.identity is not None and self.identity.key is not None
+        return has_key or self.parts.callers_are_operators
+
+    @property
     def counted_as(self) -> str | None:
         """
         Under which name its expensive requests are counted; None: not, it is the operator.
@@ -218,3 +224,14 @@ async def count_watcher(caller: Annotated[Caller, Depends(find_caller)]) -> Asyn
 
 CallerIn = Annotated[Caller, Depends(find_caller)]
 OwnerIn = Annotated[OwnerId, Depends(find_owner)]
+
+
+async def insist_on_key(caller: CallerIn) -> None:
+    """
+    Let only those call who have an API key, or sit at the machine.
+
+    Raises:
+        NotAuthenticated: The caller is neither.
+    """
+    if not caller.may_use_webhooks:
+        raise NotAuthenticated

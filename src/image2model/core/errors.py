@@ -30,6 +30,8 @@ The tree::
     │   ├── FileNotInResult            file_not_found
     │   ├── GeneratorNotFound          generator_not_found
     │   ├── ArtifactNotFound           artifact_not_found
+    │   ├── WebhookNotFound            webhook_not_found
+    │   ├── DeliveryNotFound           delivery_not_found
     │   └── ResultExpired              result_expired          was there; the provider removed it
     ├── ConflictError
     │   ├── WrongState                 wrong_state
@@ -41,10 +43,12 @@ The tree::
     │   ├── ScopeMissing               scope_missing
     │   ├── CrossSiteRequest           cross_site_request
     │   ├── WebhookRefused             webhook_refused
+    │   ├── WebhookNotVerified         webhook_not_verified   at a receiver
     │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
     │   ├── TooManyJobs                too_many_jobs
+    │   ├── TooManyWebhooks            too_many_webhooks
     │   ├── TooManyRequests            too_many_requests       passes by itself
     │   └── ItemTimedOut               item_timed_out
     ├── ProviderError
@@ -483,6 +487,26 @@ class ViewNotFound(NotFoundError):
         )
 
 
+class WebhookNotFound(NotFoundError):
+    """No such webhook of this owner."""
+
+    code = "webhook_not_found"
+
+    def __init__(self, *, webhook: str) -> None:
+        super().__init__(f"There is no webhook {webhook} here.", webhook=webhook)
+
+
+class DeliveryNotFound(NotFoundError):
+    """The webhook has no such delivery, or no more."""
+
+    code = "delivery_not_found"
+
+    def __init__(self, *, webhook: str, delivery: str) -> None:
+        super().__init__(
+            f"Webhook {webhook} has no delivery {delivery}.", webhook=webhook, delivery=delivery
+        )
+
+
 class FileNotInResult(NotFoundError):
     """The item has no result yet, or the result has no such file."""
 
@@ -653,6 +677,15 @@ class WebhookRefused(AccessError):
         super().__init__(f"This webhook is refused: {reason}.", reason=reason)
 
 
+class WebhookNotVerified(AccessError):
+    """What a receiver was sent is not signed with its secret, or is too old."""
+
+    code = "webhook_not_verified"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"This webhook cannot be trusted: {reason}.", reason=reason)
+
+
 class HostNotAllowed(AccessError):
     """The request is addressed to a name that this server does not go by."""
 
@@ -702,6 +735,15 @@ class TooManyJobs(LimitError):
             f"You already have {limit} unfinished jobs. Wait for one to finish or cancel one.",
             limit=limit,
         )
+
+
+class TooManyWebhooks(LimitError):
+    """The owner has as many webhooks as allowed."""
+
+    code = "too_many_webhooks"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"You already have {limit} webhooks. Remove one first.", limit=limit)
 
 
 class TooManyRequests(LimitError):

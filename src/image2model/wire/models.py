@@ -628,6 +628,13 @@ class DraftIn(WireModel):
         description="The most it may cost, in US dollars; null: no limit.",
         examples=[10.0],
     )
+    webhook_url: str | None = Field(
+        None,
+        max_length=2_000,
+        description="Where the job's events are posted: one of your webhooks, or a new one that "
+        "hears only of jobs that name it. Null: only your other webhooks hear of it.",
+        examples=["https://shop.example/hooks/order-1042"],
+    )
 
 
 class ViewGroupIn(WireModel):

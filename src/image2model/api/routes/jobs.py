@@ -65,6 +65,7 @@ _Version = Annotated[
         errors.IdempotencyKeyReused,
         errors.AlreadyRunning,
         errors.TooManyJobs,
+        errors.TooManyWebhooks,
         errors.TooManyRequests,
         changes=True,
     ),
@@ -90,12 +91,14 @@ async def create_job(
     """
     await submit.check_job_count(context, caller.owner, idempotency_key=idempotency_key)
     if draft:
-        wanted = await read_draft(request, idempotency_key=idempotency_key)
+        wanted = await read_draft(request, idempotency_key=idempotency_key, caller=caller)
         owner = await caller.owner_or_new(response)
         job = await submit.create_draft(context, owner, wanted)
         response.status_code = 201
     else:
-        wanted, items = await read_job_form(context, request, idempotency_key=idempotency_key)
+        wanted, items = await read_job_form(
+            context, request, idempotency_key=idempotency_key, caller=caller
+        )
         owner = await caller.owner_or_new(response)
         job = await submit.submit_job(context, owner, wanted, items)
     response.headers["Location"] = job_url(job.id)
