@@ -1,4 +1,4 @@
-"""Remove what is over: expired jobs, forgotten drafts, files nothing names, old sessions."""
+"""Remove what is over: expired jobs, forgotten drafts, stray files, old sessions and links."""
 
 import time
 from datetime import timedelta
@@ -44,6 +44,7 @@ class Housekeeper:
             await self.expire_jobs()
             await self.remove_orphans()
             await self._context.sessions.remove_expired_sessions()
+            await self._context.shares.remove_expired_links()
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""
