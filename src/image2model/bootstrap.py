@@ -42,6 +42,7 @@ from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.fair_choice import FairChoice
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
@@ -209,7 +210,7 @@ async def open_worker(
         drawer = PreviewDrawer(parts.context)
         await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run, drawer.run))
         await stack.enter_async_context(_warming(parts.compute))
-        yield parts.runner.run
+        yield FairChoice(parts.context, parts.runner.run).run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

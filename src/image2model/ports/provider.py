@@ -124,7 +124,9 @@ class Provider(Protocol):
         """
         Do all that is free and repeatable before the submission (upload pictures, build the body).
 
-        May wait for a free place at the provider; cancelling ends the wait.
+        May wait for a free place at the provider; cancelling ends the wait. Places are shared
+        fairly: `core.shares.current_share` tells here, and in every other call, for whom it is,
+        and `jobs.fair.FairLimiter` goes by that.
 
         Raises:
             ProviderRejected: The work can never be accepted.
