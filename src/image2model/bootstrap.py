@@ -235,7 +235,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     clock = SystemClock()
     stores = await stack.enter_async_context(open_stores(settings))
     compute = ProcessCompute(
-        workers=settings.compute.processes, memory_limit_bytes=settings.compute.memory_bytes
+        workers=settings.compute.processes,
+        memory_limit_bytes=settings.compute.memory_bytes,
+        room_bytes=settings.compute.together_bytes,
     )
     stack.push_async_callback(compute.aclose)
     idle_compute = ProcessCompute(

@@ -293,8 +293,14 @@ class ComputeSettings(_Group):
     memory_bytes: int | None = Field(
         4_000_000_000,
         ge=500_000_000,
-        description="Address space of one process; None: no limit. A picture of 50 megapixels "
-        "needs under 2 GB.",
+        description="Data memory of one process; None: no limit. A picture of 50 megapixels "
+        "needs 1 GB, a model of 200 MB up to 3 GB.",
+    )
+    together_bytes: int | None = Field(
+        2_000_000_000,
+        ge=100_000_000,
+        description="Memory that large pictures and models may need at once, all processes "
+        "together; others wait. One that needs more is computed alone. None: no limit.",
     )
     limit_s: float = Field(
         120.0, gt=0, description="Longest single computation in seconds; then it is stopped."

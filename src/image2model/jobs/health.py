@@ -28,7 +28,7 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
     parts: Mapping[str, Callable[[], Awaitable[object]]] = {
         "database": context.store.check,
         "storage": context.artifacts.check,
-        "compute": lambda: context.compute.run(limit_s, answer),
+        "compute": lambda: context.compute.check(limit_s=limit_s),
     }
     found: dict[str, str] = {}
 
@@ -88,8 +88,3 @@ async def _outcome(call: Callable[[], Awaitable[object]], limit_s: float) -> str
     except Image2ModelError as error:
         return error.message
     return OK
-
-
-def answer() -> bool:
-    """Answer, to show that a worker process does."""
-    return True

@@ -31,12 +31,14 @@ class WorkPicture:
         media_type: Its type, by its bytes.
         sha256: Of its bytes, hex.
         read: Reads the bytes; may be called any number of times.
+        pixels: Width times height; 0: not known.
     """
 
     view: View
     media_type: str
     sha256: str
     read: Callable[[], Awaitable[bytes]]
+    pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,13 +143,13 @@ async def test_one_item_is_not_kept_waiting_by_another_owners_jobs(tmp_path: Pat
             for number in range(40):
                 group.start_soon(send, Share("anna", f"job-{number}"))
             with waiting_for("two items to be sent"):
-                while len(rig.fal.requests) < 2:
+                while len(rig.fal.requests) < 2:  # noqa: ASYNC110 - it knows
                     await anyio.sleep(0.01)
             group.start_soon(send, Share("ben", "job"))
             await settle()
             rig.fal.finish(next(iter(rig.fal.requests)))
             with waiting_for("a third item to be sent"):
-                while len(prepared) < 3:
+                while len(prepared) < 3:  # noqa: ASYNC110 - as above
                     await anyio.sleep(0.01)
             group.cancel_scope.cancel()
         assert prepared[:3] == ["anna", "anna", "ben"]

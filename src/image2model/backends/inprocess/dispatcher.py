@@ -32,9 +32,9 @@ class InProcessDispatcher:
     the sweeper of the next start sends it again. What is dispatched outside the block waits.
 
     Owners take turns, and the jobs of each, so that a large one does not starve a small one. An
-    item that waits is not queued twice. An item that runs is run once more afterwards: the message may speak of a change
-    (a retry) that the present run no longer sees, and a run that finds nothing to do is cheap. A
-    run that raises is logged and does not stop others.
+    item that waits is not queued twice. An item that runs is run once more afterwards: the message
+    may speak of a change (a retry) that the present run no longer sees, and a run that finds
+    nothing to do is cheap. A run that raises is logged and does not stop others.
 
     Args:
         run: Runs one item.
