@@ -65,6 +65,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.LeaseLost: 409,
     errors.AccessError: 403,
     errors.NotAuthenticated: 401,
+    errors.ScopeMissing: 403,
     errors.CrossSiteRequest: 403,
     errors.WebhookRefused: 401,
     errors.HostNotAllowed: 421,

@@ -3251,9 +3251,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3682,7 +3695,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -3695,6 +3708,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -3984,9 +3998,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4083,7 +4110,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4096,6 +4123,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -4356,7 +4384,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4369,6 +4397,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -4554,9 +4583,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4769,7 +4811,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4782,6 +4824,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5010,7 +5053,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5023,6 +5066,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5264,7 +5308,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5277,6 +5321,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5518,7 +5563,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5531,6 +5576,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5682,9 +5728,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5926,7 +5985,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5939,6 +5998,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6205,7 +6265,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6218,6 +6278,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6471,7 +6532,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6484,6 +6545,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6731,7 +6793,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6744,6 +6806,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6988,7 +7051,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7001,6 +7064,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7149,9 +7213,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7245,7 +7322,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7258,6 +7335,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7419,7 +7497,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7432,6 +7510,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7652,7 +7731,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7665,6 +7744,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7909,7 +7989,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7922,6 +8002,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -8175,7 +8256,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -8188,6 +8269,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -8341,9 +8423,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8524,9 +8619,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8730,9 +8838,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8917,9 +9038,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9097,9 +9231,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9283,9 +9430,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9507,9 +9667,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9704,9 +9877,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9881,9 +10067,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10029,9 +10228,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10155,7 +10367,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -10168,6 +10380,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -10310,9 +10523,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10401,9 +10627,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10496,9 +10735,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10588,7 +10840,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -10601,6 +10853,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -10697,7 +10950,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -10710,6 +10963,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -10811,7 +11065,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              *     - `webhook_refused`: What came to a webhook's address is not the provider's, or not about work of ours.
              */
             401: {
@@ -10825,6 +11079,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -11033,9 +11288,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
