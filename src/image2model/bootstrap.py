@@ -393,6 +393,8 @@ def _rules(settings: Settings) -> Rules:
         unfinished_jobs_per_owner=settings.limits.unfinished_jobs_per_owner,
         jobs_per_minute=settings.limits.jobs_per_minute,
         fetches_per_minute=settings.limits.fetches_per_minute,
+        uploads_at_once=settings.limits.uploads_at_once,
+        fetches_at_once=settings.limits.fetches_at_once,
         picture_bytes=settings.limits.picture_bytes,
         picture=replace(PictureLimits(), max_pixels=settings.limits.picture_pixels),
         result_bytes=settings.limits.result_bytes,

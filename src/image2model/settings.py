@@ -243,6 +243,18 @@ class LimitSettings(_Group):
         "alike: each may be as large as an upload, and others see our address. A job of the most "
         "pictures that can be allowed, 500, fits. None: any number.",
     )
+    uploads_at_once: int = Field(
+        16,
+        ge=1,
+        description="Uploads that one owner may have under way at once in each web process; a job "
+        "sent as one form is one. Further ones wait for ten seconds and are then refused.",
+    )
+    fetches_at_once: int = Field(
+        6,
+        ge=1,
+        description="Pictures that one owner may have fetched from addresses at once in each web "
+        "process. Further ones wait for a minute and are then refused.",
+    )
 
 
 class ServeSettings(_Group):

@@ -20,6 +20,7 @@ from image2model.core.errors import (
     Image2ModelError,
     InvalidRequest,
     ProviderUnavailable,
+    TooManyAtOnce,
     TooManyRequests,
 )
 from image2model.wire.adjust import AdjustIn
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
 DOCS_PATH = "/api/docs"
+
+_TELL_WHEN = (ProviderUnavailable, TooManyAtOnce, TooManyRequests)
 
 STATUS: Mapping[type[Image2ModelError], int] = {
     errors.InvalidInputError: 422,
@@ -73,6 +76,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.BudgetExceeded: 402,
     errors.TooManyJobs: 429,
     errors.TooManyRequests: 429,
+    errors.TooManyAtOnce: 429,
     errors.ItemTimedOut: 504,
     errors.ProviderError: 502,
     errors.ProviderRejected: 422,
@@ -131,7 +135,7 @@ def problem(error: Image2ModelError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, ProviderUnavailable | TooManyRequests) and error.retry_after_s is not None:
+    if isinstance(error, _TELL_WHEN) and error.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return _answer(
         status_of(type(error)),

@@ -710,6 +710,26 @@ class TooManyRequests(LimitError):
         self.retry_after_s = retry_after_s
 
 
+class TooManyAtOnce(LimitError):
+    """
+    The caller has as much of one kind under way as allowed, and none of it ended for a while.
+
+    Attributes:
+        retry_after_s: When it may be tried again, in seconds from now.
+    """
+
+    code = "too_many_at_once"
+
+    def __init__(self, *, limit: str, retry_after_s: float) -> None:
+        super().__init__(
+            f"As many {limit} are under way as may be at once. Try again when one has ended, or in "
+            f"{math.ceil(retry_after_s)} s.",
+            limit=limit,
+            retry_after_s=retry_after_s,
+        )
+        self.retry_after_s = retry_after_s
+
+
 class ItemTimedOut(LimitError):
     """The item was worked on for longer than the operator allows."""
 

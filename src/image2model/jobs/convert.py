@@ -159,21 +159,21 @@ async def derive(
     """
     if (known := await _find(context, derivation)) is not None:
         return known
-    async with scratch(context) as files:
-        async with context.compute.room(memory_for_model(size_bytes)):
-            # Whoever waited for others who wanted the same finds it made.
-            if (known := await _find(context, derivation)) is not None:
-                return known
-            source, target = await files.spool(content), files.new()
-            with telling_of_storage(context.rules.incoming):
-                made = await context.compute.run(
-                    context.rules.compute_s,
-                    convert_model,
-                    source,
-                    target,
-                    derivation.conversion,
-                    derivation.about,
-                )
+    needs_bytes = memory_for_model(size_bytes)
+    async with scratch(context) as files, context.compute.room(needs_bytes):
+        # Whoever waited for others who wanted the same finds it made.
+        if (known := await _find(context, derivation)) is not None:
+            return known
+        source, target = await files.spool(content), files.new()
+        with telling_of_storage(context.rules.incoming):
+            made = await context.compute.run(
+                context.rules.compute_s,
+                convert_model,
+                source,
+                target,
+                derivation.conversion,
+                derivation.about,
+            )
         return await _keep(context, derivation, made, files, target)
 
 

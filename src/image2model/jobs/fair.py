@@ -1,4 +1,4 @@
-"""A limit on what is done at once, shared by whoever wants to do it."""
+"""Limits on what is done at once, shared by whoever wants to do it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,3 +74,33 @@ class FairLimiter:
             self._queue.hold(share, turn.amount)
             self._free -= turn.amount
             turn.come.set()
+
+
+class FairLimiters:
+    """
+    A `FairLimiter` for each of any number of keys, such as hosts; nothing is kept of idle ones.
+
+    Args:
+        total: How much may be held at once of each.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._used: dict[str, tuple[FairLimiter, int]] = {}
+
+    def __len__(self) -> int:
+        """Count the keys that somebody waits for or holds."""
+        return len(self._used)
+
+    @asynccontextmanager
+    async def hold(self, key: str, *, patience_s: float | None = None) -> AsyncIterator[None]:
+        """Wait for a place of *key*, and hold it within the block; see `FairLimiter.hold`."""
+        limiter, users = self._used.get(key) or (FairLimiter(self._total), 0)
+        self._used[key] = limiter, users + 1
+        try:
+            async with limiter.hold(patience_s=patience_s):
+                yield
+        finally:
+            _, users = self._used.pop(key)
+            if users > 1:
+                self._used[key] = limiter, users - 1

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import anyio.to_thread
 
 from image2model.core.errors import (
     InvalidPictureError,
+    TooManyAtOnce,
     UploadTooLarge,
 )
 from image2model.core.generator import View
@@ -26,6 +28,7 @@ from image2model.jobs.context import Context
 from image2model.jobs.scratch import read_file, remove_files, telling_of_storage
 
 _BLOCK_BYTES = 1024 * 1024
+_PATIENCE_S = 10.0
 _FEW_PIXELS = 16_000_000
 """What phones take at most, and what any process has the memory for."""
 
@@ -42,6 +45,22 @@ class Upload:
     def clean_path(self) -> Path:
         """Where the check writes the picture if it must be changed."""
         return self.path.with_suffix(".clean.part")
+
+
+@asynccontextmanager
+async def upload_place(context: Context) -> AsyncIterator[None]:
+    """
+    Have a place for the uploads of one request within the block; owners share them.
+
+    Raises:
+        TooManyAtOnce: The owner has as many as allowed, and none ended in time.
+    """
+    async with AsyncExitStack() as place:
+        try:
+            await place.enter_async_context(context.uploading.hold(patience_s=_PATIENCE_S))
+        except TimeoutError:
+            raise TooManyAtOnce(limit="uploads", retry_after_s=_PATIENCE_S) from None
+        yield
 
 
 async def receive_upload(context: Context, chunks: AsyncIterator[bytes]) -> Upload:

@@ -3802,6 +3802,7 @@ export interface operations {
              *
              *     - `too_many_jobs`: The owner has as many unfinished jobs as allowed.
              *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_at_once`: The caller has as much of one kind under way as allowed, and none of it ended for a while.
              */
             429: {
                 headers: {
@@ -6082,6 +6083,19 @@ export interface operations {
                 };
             };
             /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_at_once`: The caller has as much of one kind under way as allowed, and none of it ended for a while.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
              * @description Internal Server Error.
              *
              *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
@@ -7396,6 +7410,7 @@ export interface operations {
              * @description Too Many Requests.
              *
              *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_at_once`: The caller has as much of one kind under way as allowed, and none of it ended for a while.
              */
             429: {
                 headers: {

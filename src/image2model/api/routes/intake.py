@@ -53,6 +53,7 @@ async def get_limits(request: Request, context: ContextIn) -> Response:
             *PICTURE,
             errors.PictureNotFetched,
             errors.TooManyRequests,
+            errors.TooManyAtOnce,
             changes=True,
         ),
     },
