@@ -18,8 +18,6 @@ from image2model.core.job import Job
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
-from image2model.jobs.convert import drop_derived, read_derived
-from image2model.jobs.download import Model, convert_model, read_found
 from image2model.jobs.intake import take_picture
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
@@ -143,13 +141,3 @@ def disc_png(name: str, *, side_px: int = 64) -> bytes:
 def hash_byte(text: str, position: int) -> int:
     """Return one byte of a stable hash of *text*."""
     return sha256(text.encode()).digest()[position]
-
-
-async def read_model(context: Context, model: Model) -> bytes:
-    """Read a model as who downloads it does."""
-    if model.convert is None:
-        return b"".join([chunk async for chunk in read_found(context, model.source)])
-    made = await convert_model(context, model)
-    content = b"".join([chunk async for chunk in read_derived(context, made)])
-    await drop_derived(made)
-    return content

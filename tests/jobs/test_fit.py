@@ -39,6 +39,7 @@ from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.computations import convert_model as convert_file_of
 from image2model.jobs.control import update_job
 from image2model.jobs.download import find_model, find_preview, read_found
+from image2model.jobs.download import read_model as read_chunks
 from image2model.jobs.fidelity import FACT, find_fidelity
 from image2model.jobs.fit import NOT_MADE
 from image2model.jobs.report import report_item
@@ -50,7 +51,6 @@ from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import FailingArtifactStore
 from image2model.testing.tiny_model import tiny_glb
 from tests.rig import Rig
-from tests.rig import read_model as read_whole_model
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +95,7 @@ async def downloaded(rig: Rig, job: Job, format_name: str, **asked: JsonValue) -
     """Download a model as a user does."""
     ref = ItemRef(job.id, 0)
     model = await find_model(rig.context, ANNA, ref, format_name, asked=asked)
-    return await read_whole_model(rig.context, model)
+    return await read_whole(read_chunks(rig.context, model))
 
 
 def height_mm(model: bytes) -> float:

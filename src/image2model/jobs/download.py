@@ -269,6 +269,20 @@ async def convert_model(context: Context, model: Model) -> Derived:
     return await derive(context, model.derivation, content, size_bytes=size_bytes)
 
 
+async def read_model(context: Context, model: Model) -> AsyncIterator[bytes]:
+    """Read *model* as asked for, converted if need be; raises what `convert_model` does."""
+    if model.convert is None:
+        async for chunk in read_found(context, model.source):
+            yield chunk
+        return
+    made = await convert_model(context, model)
+    try:
+        async for chunk in read_derived(context, made):
+            yield chunk
+    finally:
+        await drop_derived(made)
+
+
 async def find_shown(context: Context, owner: OwnerId, ref: ItemRef) -> Model:
     """
     Find an item's model for looking at it: the one that its owner gets, but always upright.
