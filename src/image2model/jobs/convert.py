@@ -202,6 +202,7 @@ async def _keep(
 
     source, artifact = derivation.source, derivation.artifact
     try:
+        await context.reserve.check()
         # The job store hears of it first: a crash leaves a name without a file, never a file
         # without a name.
         if source and artifact and await context.store.add_derived(source, artifact):

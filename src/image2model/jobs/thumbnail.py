@@ -74,6 +74,7 @@ async def find_thumbnail(
     try:
         await context.artifacts.stat(thumbnail)
     except ArtifactNotFound:
+        await context.reserve.check()
         content = await read_whole(context.artifacts.read(picture.artifact))
         rules, pixels = context.rules, picture.width_px * picture.height_px
         async with context.compute.room(memory_for_pictures(pixels)):
