@@ -45,6 +45,7 @@ The tree::
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
     │   ├── TooManyJobs                too_many_jobs
+    │   ├── TooManyAtOnce              too_many_at_once        passes by itself
     │   ├── TooManyRequests            too_many_requests       passes by itself
     │   └── ItemTimedOut               item_timed_out
     ├── ProviderError
