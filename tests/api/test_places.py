@@ -73,8 +73,8 @@ async def test_seventy_stuck_fetches_of_one_caller_hold_up_nobody_else(
         monkeypatch.setattr(fetch_picture, "FETCH_LIMIT_S", 0.01)
         refused = problem_of(await slow.post(PICTURES, json={"url": FAST}), 429)
         assert (refused["code"], refused["details"]["limit"]) == (
-            "too_many_at_once",
-            "fetched pictures",
+            "too_many_requests",
+            "fetches_at_once",
         )
         group.cancel_scope.cancel()
 
@@ -148,7 +148,7 @@ async def test_slow_uploads_of_one_caller_hold_up_nobody_else(
             while begun < 3:  # noqa: ASYNC110 - it knows
                 await anyio.sleep(0.01)
         refused = await slow.put(f"{views[slow]}/3/views/front", content=disc_png("cup"))
-        assert problem_of(refused, 429)["details"]["limit"] == "uploads"
+        assert problem_of(refused, 429)["details"]["limit"] == "uploads_at_once"
         assert refused.headers["retry-after"] == "1"
         taken = await other.put(f"{views[other]}/0/views/front", content=disc_png("cup"))
         assert taken.status_code == 200, taken.text

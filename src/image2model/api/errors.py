@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details: which class becomes which status, and the body."""
 
+import json
 import logging
 import math
 import re
@@ -20,7 +21,6 @@ from image2model.core.errors import (
     Image2ModelError,
     InvalidRequest,
     ProviderUnavailable,
-    TooManyAtOnce,
     TooManyRequests,
 )
 from image2model.wire.adjust import AdjustIn
@@ -30,8 +30,6 @@ _log = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
 DOCS_PATH = "/api/docs"
-
-_TELL_WHEN = (ProviderUnavailable, TooManyAtOnce, TooManyRequests)
 
 STATUS: Mapping[type[Image2ModelError], int] = {
     errors.InvalidInputError: 422,
@@ -61,6 +59,8 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.FileNotInResult: 404,
     errors.GeneratorNotFound: 404,
     errors.ArtifactNotFound: 404,
+    errors.WebhookNotFound: 404,
+    errors.DeliveryNotFound: 404,
     errors.ResultExpired: 410,
     errors.ConflictError: 409,
     errors.WrongState: 409,
@@ -72,12 +72,13 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.ScopeMissing: 403,
     errors.CrossSiteRequest: 403,
     errors.WebhookRefused: 401,
+    errors.WebhookNotVerified: 401,
     errors.HostNotAllowed: 421,
     errors.LimitError: 429,
     errors.BudgetExceeded: 402,
     errors.TooManyJobs: 429,
+    errors.TooManyWebhooks: 409,
     errors.TooManyRequests: 429,
-    errors.TooManyAtOnce: 429,
     errors.ItemTimedOut: 504,
     errors.ProviderError: 502,
     errors.ProviderRejected: 422,
@@ -136,7 +137,7 @@ def problem(error: Image2ModelError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, _TELL_WHEN) and error.retry_after_s is not None:
+    if isinstance(error, ProviderUnavailable | TooManyRequests) and error.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return _answer(
         status_of(type(error)),
@@ -177,12 +178,19 @@ def _answer(
         code=code,
         details=dict(details or {}),
     )
-    return JSONResponse(
-        body.model_dump(mode="json"),
-        status_code=status,
-        headers=dict(headers or {}),
-        media_type=PROBLEM_TYPE,
+    return _ProblemResponse(
+        body.model_dump(mode="json"), status_code=status, headers=dict(headers or {})
     )
+
+
+class _ProblemResponse(JSONResponse):
+    media_type = PROBLEM_TYPE
+
+    def render(self, content: Any) -> bytes:
+        """Write JSON, with a question mark for half a character that a caller sent."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(
+            errors="replace"
+        )
 
 
 def _code_of(status: int) -> str:

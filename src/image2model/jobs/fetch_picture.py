@@ -12,7 +12,7 @@ from image2model.core.errors import (
     FetchError,
     FetchRefused,
     PictureNotFetched,
-    TooManyAtOnce,
+    TooManyRequests,
     UploadTooLarge,
 )
 from image2model.core.names import name_of_file
@@ -57,7 +57,7 @@ async def fetch_picture(context: Context, url: str) -> FetchedPicture:
 
     Raises:
         PictureNotFetched: The URL is not one to read, leads nowhere, or not within a minute.
-        TooManyAtOnce: The owner has as many fetched as allowed, and none ended in time.
+        TooManyRequests: The owner has as many fetched as allowed, and none ended in time.
         UploadTooLarge: It is larger than `Rules.picture_bytes`.
         InvalidPictureError: It is no usable picture.
         StorageError, ComputeError: It could not be written or checked.
@@ -83,7 +83,7 @@ async def _receive(context: Context, url: str) -> Upload:
             of_host = context.fetching_from.hold(_host_of(url), patience_s=FETCH_LIMIT_S)
             await place.enter_async_context(of_host)
         except TimeoutError:
-            raise TooManyAtOnce(limit="fetched pictures", retry_after_s=FETCH_LIMIT_S) from None
+            raise TooManyRequests(limit="fetches_at_once", retry_after_s=FETCH_LIMIT_S) from None
         return await _receive_now(context, url)
 
 

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from image2model.core.errors import (
     InvalidPictureError,
-    TooManyAtOnce,
+    TooManyRequests,
     UploadTooLarge,
 )
 from image2model.core.generator import View
@@ -53,13 +53,13 @@ async def upload_place(context: Context) -> AsyncIterator[None]:
     Have a place for the uploads of one request within the block; owners share them.
 
     Raises:
-        TooManyAtOnce: The owner has as many as allowed, and none ended in time.
+        TooManyRequests: The owner has as many as allowed, and none ended in time.
     """
     async with AsyncExitStack() as place:
         try:
             await place.enter_async_context(context.uploading.hold(patience_s=_PATIENCE_S))
         except TimeoutError:
-            raise TooManyAtOnce(limit="uploads", retry_after_s=_PATIENCE_S) from None
+            raise TooManyRequests(limit="uploads_at_once", retry_after_s=_PATIENCE_S) from None
         yield
 
 

@@ -36,7 +36,7 @@ router = APIRouter(prefix="/jobs/{job}", tags=["drafts"])
         errors.JobNotFound,
         errors.WrongState,
         errors.TooManyItems,
-        errors.TooManyAtOnce,
+        errors.TooManyRequests,
         changes=True,
     ),
 )

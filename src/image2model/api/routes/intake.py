@@ -53,7 +53,6 @@ async def get_limits(request: Request, context: ContextIn) -> Response:
             *PICTURE,
             errors.PictureNotFetched,
             errors.TooManyRequests,
-            errors.TooManyAtOnce,
             changes=True,
         ),
     },
