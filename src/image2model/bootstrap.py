@@ -38,6 +38,7 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
+from image2model.core.money import Budget
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context, Rules
@@ -397,7 +398,7 @@ def _rules(settings: Settings) -> Rules:
         keep_s=settings.effective_keep_s,
         links_s=settings.retention.links_s,
         draft_s=settings.retention.draft_s,
-        day_budget_usd=settings.budget.day_usd,
+        budget=Budget(day_usd=settings.budget.day_usd),
         lease_s=settings.lease_s,
         soft_limit_s=settings.item_soft_limit_s,
         hard_limit_s=settings.item_hard_limit_s,

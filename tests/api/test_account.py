@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
+from image2model.core.money import Budget
 from image2model.jobs.access import create_api_key
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.rig import Rig
@@ -96,7 +97,9 @@ async def test_account_tells_what_is_used(client: httpx2.AsyncClient, rig: Rig) 
         "day_budget_usd": None,
         "day_spent_usd": 0.0,
     }
-    rig.context = replace(rig.context, rules=replace(rig.context.rules, day_budget_usd=Decimal(20)))
+    rig.context = replace(
+        rig.context, rules=replace(rig.context.rules, budget=Budget(day_usd=Decimal(20)))
+    )
     async with ask(create_api(rig.context)) as owner:
         await make_job(owner, "cup")
         await rig.run_dispatched()

@@ -36,13 +36,13 @@ from image2model.core.job import (
     ResultFile,
     Submission,
 )
+from image2model.core.money import Budget
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.clock import Clock
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     AttemptStart,
-    Budget,
     Claim,
     DraftTerms,
     JobStore,
@@ -189,8 +189,8 @@ def make_result(*files: ResultFile) -> Result:
     return Result(files=files or (make_file(),), facts={"faces": 12, "size_mm": [1.5, 2.0, 3.25]})
 
 
-def new_start(usd: str = "0.20", *, day_usd: str | None = None) -> Step:
-    """Make the step that starts an attempt of *usd*."""
+def new_start(usd: str = "0.20", *, day_usd: str | None = None, **limits: object) -> Step:
+    """Make the step that starts an attempt of *usd*; *limits*: those of `Budget`."""
     return Step(
         to=ItemState.SUBMITTING,
         start=AttemptStart(
@@ -198,7 +198,10 @@ def new_start(usd: str = "0.20", *, day_usd: str | None = None) -> Step:
             provider="testing",
             submission=Submission(endpoint="make", data={"seed": 7}, estimated_usd=Decimal(usd)),
         ),
-        budget=Budget(day_usd=None if day_usd is None else Decimal(day_usd)),
+        budget=Budget(
+            day_usd=None if day_usd is None else Decimal(day_usd),
+            **limits,  # type: ignore[arg-type]
+        ),
     )
 
 

@@ -141,7 +141,7 @@ class EmbeddedDesk:
 
     def day_left_usd(self) -> float | None:
         """Tell what is left of the budget of a day."""
-        budget_usd = self.context.rules.day_budget_usd
+        budget_usd = self.context.rules.budget.day_usd
         if budget_usd is None:
             return None
         usage = self.call(self.context.store.usage, LOCAL_OWNER)

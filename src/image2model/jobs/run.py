@@ -57,7 +57,7 @@ from image2model.jobs.measured import note_step, provider_call
 from image2model.jobs.pacing import ProgressPacer, retry_delay_s
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Claim, Step
+from image2model.ports.jobstore import AttemptChange, AttemptStart, Claim, Step
 from image2model.ports.provider import AnswerSearcher, BillReader, Delivery, PlaceKeeper
 
 _log = logging.getLogger(__name__)
@@ -261,7 +261,7 @@ class _Run:
                     start=AttemptStart(
                         submit_key=submit_key, provider=self._provider.name, submission=submission
                     ),
-                    budget=Budget(day_usd=self._context.rules.day_budget_usd),
+                    budget=self._context.rules.budget,
                 )
             )
         try:

@@ -26,7 +26,7 @@ router = APIRouter(tags=["account"])
 async def get_account(caller: CallerIn, context: ContextIn) -> AccountOut:
     """Return how many jobs you have, what they take, and what is left of the day's budget."""
     usage = await context.store.usage(caller.owner)
-    budget_usd = context.rules.day_budget_usd
+    budget_usd = context.rules.budget.day_usd
     return AccountOut(
         access="keys" if caller.parts.keys_only else "sessions",
         signed_in=is_key_owner(caller.owner),
