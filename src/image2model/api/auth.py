@@ -19,6 +19,7 @@ from image2model.jobs.access import (
     open_session,
     session_owner,
 )
+from image2model.jobs.purchase import Buyer, find_buyer
 from image2model.jobs.rates import Rate
 
 COOKIE = "image2model_session"
@@ -178,5 +179,11 @@ def _network_of(host: str) -> str:
     return host
 
 
+async def find_caller_as_buyer(caller: Annotated[Caller, Depends(find_caller)]) -> Buyer:
+    """Tell what the sender may buy."""
+    return await find_buyer(caller.parts.context, caller.owner)
+
+
+BuyerIn = Annotated[Buyer, Depends(find_caller_as_buyer)]
 CallerIn = Annotated[Caller, Depends(find_caller)]
 OwnerIn = Annotated[OwnerId, Depends(find_owner)]

@@ -610,7 +610,7 @@ export interface paths {
         };
         /**
          * List the generators
-         * @description Return what can make models here, with options, prices and typical times.
+         * @description Return what can make models for you here, with options, prices and typical times.
          */
         get: operations["listGenerators"];
         put?: never;
@@ -710,7 +710,7 @@ export interface paths {
         };
         /**
          * Tell who you are, and what you have here
-         * @description Return how many jobs you have, what they take, and what is left of the day's budget.
+         * @description Return how many jobs you have, what they take, and what is left of the budgets.
          */
         get: operations["getAccount"];
         put?: never;
@@ -823,7 +823,8 @@ export interface paths {
          * @description Return what operators want to know of this process, and how many messages wait in the broker.
          *
          *     Items by state, how long they waited and took, requests to providers by what came of them, cost
-         *     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
+         *     booked and billed beyond what was expected, whether spending is stopped, leases lost, webhooks,
+         *     and providers' URLs that died and how old they were.
          */
         get: operations["readMetrics"];
         put?: never;
@@ -880,6 +881,13 @@ export interface components {
              * @example 3.6
              */
             day_spent_usd: number;
+            /**
+             * Budgets
+             * @description Every budget that what you make has to keep, and what is spent of it.
+             */
+            budgets: components["schemas"]["BudgetOut"][];
+            /** @description That nothing which costs money is started now; null: it is. */
+            spending_stop: components["schemas"]["SpendingStopOut"] | null;
         };
         /**
          * AdjustIn
@@ -1007,6 +1015,31 @@ export interface components {
              * @example 0.3
              */
             cost_usd: number | null;
+        };
+        /**
+         * BudgetOut
+         * @description A budget, and what is spent of it.
+         */
+        BudgetOut: {
+            /**
+             * Scope
+             * @description What it is a limit of: `owner_job`: each of your jobs; `owner_day` and `owner_month`: all of yours in 24 hours or 30 days; `day` and `month`: those of all callers together.
+             * @example owner_day
+             * @enum {string}
+             */
+            scope: "owner_job" | "owner_day" | "owner_month" | "day" | "month";
+            /**
+             * Limit Usd
+             * @description US dollars.
+             * @example 5
+             */
+            limit_usd: number;
+            /**
+             * Spent Usd
+             * @description What is spent of it, in US dollars; null: it is of each job.
+             * @example 1.2
+             */
+            spent_usd: number | null;
         };
         /**
          * Cost
@@ -1291,6 +1324,13 @@ export interface components {
              */
             total_usd: number;
             /**
+             * May Pay
+             * @description Whether you may have it made as far as money is concerned; false: it costs something, and you have to sign in with an API key first.
+             * @default true
+             * @example true
+             */
+            may_pay: boolean;
+            /**
              * Typical S
              * @description Seconds for all items, as a rule.
              * @example 45
@@ -1556,6 +1596,13 @@ export interface components {
              *     ]
              */
             notes: string[];
+            /**
+             * May Pay
+             * @description Whether you may use it as far as money is concerned; false: it may cost something, and you have to sign in with an API key first.
+             * @default true
+             * @example true
+             */
+            may_pay: boolean;
             /**
              * Missing
              * @description What the operator must do before it can be used; null: nothing.
@@ -2501,6 +2548,12 @@ export interface components {
              * @example 86400
              */
             links_s: number;
+            /**
+             * May Pay
+             * @description Whether you may use what costs money; false: sign in with an API key first.
+             * @example true
+             */
+            may_pay: boolean;
         };
         /**
          * ListedJob
@@ -2793,6 +2846,13 @@ export interface components {
              * @example Prices without value-added tax.
              */
             note: string;
+            /**
+             * Known
+             * @description Whether there are figures; false: nobody knows what an item costs.
+             * @default true
+             * @example true
+             */
+            known: boolean;
         };
         /**
          * PrintOut
@@ -3049,6 +3109,25 @@ export interface components {
              * @example i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d
              */
             key: string;
+        };
+        /**
+         * SpendingStopOut
+         * @description Why nothing that costs money is started.
+         */
+        SpendingStopOut: {
+            /**
+             * Reason
+             * @description Why.
+             * @example the bill is higher than expected
+             */
+            reason: string;
+            /**
+             * At
+             * Format: date-time
+             * @description Since when.
+             * @example 2026-11-30T17:00:00Z
+             */
+            at: string;
         };
         /**
          * StreamEnd
@@ -3696,6 +3775,8 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -3769,6 +3850,7 @@ export interface operations {
              *     - `picture_empty`: There is nothing to see: fully transparent, or one single colour.
              *     - `no_pictures`: A job without a single picture.
              *     - `too_many_items`: More items than one job may have.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
              *     - `format_unsupported`: No way to make that format here.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
@@ -4370,6 +4452,7 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -5532,6 +5615,8 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -5597,6 +5682,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -7002,6 +7088,8 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -7070,6 +7158,7 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `no_pictures`: A job without a single picture.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -7140,7 +7229,8 @@ export interface operations {
                      *       "unfinished_jobs": 100,
                      *       "keep": "keep",
                      *       "keep_s": null,
-                     *       "links_s": 86400
+                     *       "links_s": 86400,
+                     *       "may_pay": true
                      *     }
                      */
                     "application/json": components["schemas"]["LimitsOut"];
@@ -7923,6 +8013,8 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -7989,6 +8081,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -8189,6 +8282,8 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -8255,6 +8350,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -9860,7 +9956,8 @@ export interface operations {
                      *               }
                      *             ],
                      *             "more_views_usd": 0,
-                     *             "note": "Prices without value-added tax."
+                     *             "note": "Prices without value-added tax.",
+                     *             "known": true
                      *           },
                      *           "typical_s": 0.1,
                      *           "output_formats": [
@@ -9870,6 +9967,7 @@ export interface operations {
                      *           "notes": [
                      *             "Runs on this machine."
                      *           ],
+                     *           "may_pay": true,
                      *           "missing": null
                      *         }
                      *       ]
@@ -10010,7 +10108,8 @@ export interface operations {
                      *           }
                      *         ],
                      *         "more_views_usd": 0,
-                     *         "note": "Prices without value-added tax."
+                     *         "note": "Prices without value-added tax.",
+                     *         "known": true
                      *       },
                      *       "typical_s": 0.1,
                      *       "output_formats": [
@@ -10020,6 +10119,7 @@ export interface operations {
                      *       "notes": [
                      *         "Runs on this machine."
                      *       ],
+                     *       "may_pay": true,
                      *       "missing": null
                      *     }
                      */
@@ -10032,6 +10132,19 @@ export interface operations {
              *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10145,6 +10258,7 @@ export interface operations {
                      *       "items": 25,
                      *       "item_usd": 0.3,
                      *       "total_usd": 7.5,
+                     *       "may_pay": true,
                      *       "typical_s": 45,
                      *       "note": "Prices without value-added tax."
                      *     }
@@ -10169,6 +10283,7 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -10222,6 +10337,7 @@ export interface operations {
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -10487,7 +10603,18 @@ export interface operations {
                      *       "jobs": 3,
                      *       "stored_bytes": 48211300,
                      *       "day_budget_usd": 20,
-                     *       "day_spent_usd": 3.6
+                     *       "day_spent_usd": 3.6,
+                     *       "budgets": [
+                     *         {
+                     *           "scope": "owner_day",
+                     *           "limit_usd": 5,
+                     *           "spent_usd": 1.2
+                     *         }
+                     *       ],
+                     *       "spending_stop": {
+                     *         "reason": "the bill is higher than expected",
+                     *         "at": "2026-11-30T17:00:00Z"
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["AccountOut"];

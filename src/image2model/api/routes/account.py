@@ -3,15 +3,18 @@
 from fastapi import APIRouter, Request, Response
 
 from image2model.api.answers import problems
-from image2model.api.auth import CallerIn, forget_session, session_token, set_session
+from image2model.api.auth import BuyerIn, CallerIn, forget_session, session_token, set_session
 from image2model.api.parts import ContextIn
+from image2model.core.money import Cap
 from image2model.jobs.access import (
     SIGNED_IN_LIFE,
     close_session,
     is_key_owner,
     open_key_session,
 )
-from image2model.wire.models import AccountOut, SignInIn
+from image2model.jobs.context import Context
+from image2model.jobs.purchase import Buyer
+from image2model.wire.models import AccountOut, BudgetOut, SignInIn, SpendingStopOut
 
 router = APIRouter(tags=["account"])
 
@@ -23,9 +26,10 @@ router = APIRouter(tags=["account"])
     response_description="The account.",
     responses=problems(),
 )
-async def get_account(caller: CallerIn, context: ContextIn) -> AccountOut:
-    """Return how many jobs you have, what they take, and what is left of the day's budget."""
+async def get_account(caller: CallerIn, context: ContextIn, buyer: BuyerIn) -> AccountOut:
+    """Return how many jobs you have, what they take, and what is left of the budgets."""
     usage = await context.store.usage(caller.owner)
+    stop = await context.store.spending_stop()
     budget_usd = context.rules.budget.day_usd
     return AccountOut(
         access="keys" if caller.parts.keys_only else "sessions",
@@ -34,6 +38,17 @@ async def get_account(caller: CallerIn, context: ContextIn) -> AccountOut:
         stored_bytes=usage.stored_bytes,
         day_budget_usd=None if budget_usd is None else float(budget_usd),
         day_spent_usd=float(usage.day_usd),
+        budgets=[await _budget_out(context, buyer, cap) for cap in buyer.budget.caps()],
+        spending_stop=stop and SpendingStopOut(reason=stop.reason, at=stop.at),
+    )
+
+
+async def _budget_out(context: Context, buyer: Buyer, cap: Cap) -> BudgetOut:
+    spent_usd = None
+    if cap.scope.period_s is not None:
+        spent_usd = float(await context.store.spent_usd(cap.scope, owner=buyer.owner))
+    return BudgetOut.model_validate(
+        {"scope": cap.scope.value, "limit_usd": float(cap.limit_usd), "spent_usd": spent_usd}
     )
 
 

@@ -29,8 +29,10 @@ async def read_metrics(context: ContextIn) -> Response:
     Return what operators want to know of this process, and how many messages wait in the broker.
 
     Items by state, how long they waited and took, requests to providers by what came of them, cost
-    booked, leases lost, webhooks, and providers' URLs that died and how old they were.
+    booked and billed beyond what was expected, whether spending is stopped, leases lost, webhooks,
+    and providers' URLs that died and how old they were.
     """
     for queue, waiting in (await count_waiting(context)).items():
         context.metrics.queue_seen(queue, waiting)
+    context.metrics.spending_seen(stopped=await context.store.spending_stop() is not None)
     return Response(context.metrics.exposition(), media_type=EXPOSITION_TYPE)
