@@ -96,6 +96,8 @@ async def test_account_tells_what_is_used(client: httpx2.AsyncClient, rig: Rig) 
         "stored_bytes": 0,
         "day_budget_usd": None,
         "day_spent_usd": 0.0,
+        "budgets": [],
+        "spending_stop": None,
     }
     rig.context = replace(
         rig.context, rules=replace(rig.context.rules, budget=Budget(day_usd=Decimal(20)))
@@ -105,6 +107,7 @@ async def test_account_tells_what_is_used(client: httpx2.AsyncClient, rig: Rig) 
         await rig.run_dispatched()
         found = (await owner.get(ACCOUNT)).json()
     assert (found["jobs"], found["day_budget_usd"], found["day_spent_usd"]) == (1, 20.0, 0.2)
+    assert found["budgets"] == [{"scope": "day", "limit_usd": 20.0, "spent_usd": 0.2}]
     kept = [stored.size_bytes async for stored in rig.artifacts.all()]
     assert found["stored_bytes"] == sum(kept)
     assert (await client.get(ACCOUNT)).json()["stored_bytes"] == 0
