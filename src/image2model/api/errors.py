@@ -67,6 +67,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.LeaseLost: 409,
     errors.AccessError: 403,
     errors.NotAuthenticated: 401,
+    errors.ScopeMissing: 403,
     errors.CrossSiteRequest: 403,
     errors.GeneratorNotAllowed: 403,
     errors.PaymentNotAllowed: 403,

@@ -76,6 +76,7 @@ async def _serve(settings: Settings) -> None:
             product.context,
             allowed_hosts=served_names(settings),
             keys_only=serving.access == "keys",
+            callers_are_operators=not settings.others_may_come,
             web_app=find_web_app(),
             base_path=settings.base_path,
         )

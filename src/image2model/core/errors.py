@@ -39,6 +39,7 @@ The tree::
     │   └── LeaseLost                  lease_lost
     ├── AccessError
     │   ├── NotAuthenticated           not_authenticated
+    │   ├── ScopeMissing               scope_missing
     │   ├── CrossSiteRequest           cross_site_request
     │   ├── GeneratorNotAllowed        generator_not_allowed
     │   ├── PaymentNotAllowed          payment_not_allowed
@@ -630,14 +631,34 @@ class AccessError(Image2ModelError):
 
 
 class NotAuthenticated(AccessError):
-    """The API key is unknown or revoked, or one is needed and was not sent."""
+    """The API key is unknown, revoked or expired, or one is needed and was not sent."""
 
     code = "not_authenticated"
 
-    def __init__(self) -> None:
+    def __init__(self, *, expired_at: datetime | None = None) -> None:
+        if expired_at is None:
+            super().__init__(
+                "A valid API key is needed: send 'Authorization: Bearer KEY'. "
+                "`image2model keys create` makes one."
+            )
+        else:
+            super().__init__(
+                f"This API key expired on {expired_at:%Y-%m-%d at %H:%M} UTC. Ask for a new one; "
+                "`image2model keys create` makes it.",
+                expired_at=expired_at.isoformat(),
+            )
+
+
+class ScopeMissing(AccessError):
+    """The caller is known, but may not do this."""
+
+    code = "scope_missing"
+
+    def __init__(self, *, scope: str) -> None:
         super().__init__(
-            "A valid API key is needed: send 'Authorization: Bearer KEY'. "
-            "`image2model keys create` makes one."
+            f"This needs the right '{scope}', which you do not have here. "
+            f"Use an API key with the scope '{scope}'.",
+            scope=scope,
         )
 
 

@@ -61,6 +61,9 @@ class SpendingLimits:
         )
 
 
+NO_LIMITS = SpendingLimits()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
     """The most that may be spent in one scope, in US dollars."""
@@ -83,7 +86,7 @@ class Budget:
 
     day_usd: Decimal | None = None
     month_usd: Decimal | None = None
-    owner: SpendingLimits = SpendingLimits()
+    owner: SpendingLimits = NO_LIMITS
 
     def caps(self, *, job_usd: Decimal | None = None) -> Sequence[Cap]:
         """List all limits that there are; *job_usd*: what the job's owner set for it."""

@@ -14,7 +14,7 @@ from image2model.core.generator import GeneratorCard, Options
 from image2model.core.ids import LOCAL_OWNER, OwnerId
 from image2model.core.job import Submission
 from image2model.core.money import Budget
-from image2model.jobs.access import is_key_owner
+from image2model.jobs.access import find_owners_key, is_key_owner
 from image2model.jobs.context import Context
 
 
@@ -128,7 +128,12 @@ class Buyer:
 
 async def find_buyer(context: Context, owner: OwnerId) -> Buyer:
     """Find out what *owner* may buy."""
-    return Buyer(context=context, owner=owner, budget=context.rules.budget)
+    key = await find_owners_key(context.sessions, owner)
+    budget = context.rules.budget
+    if key is None:
+        return Buyer(context=context, owner=owner, budget=budget)
+    own = replace(budget, owner=budget.owner.within(key.limits))
+    return Buyer(context=context, owner=owner, budget=own, generators=key.generators)
 
 
 def _names(patterns: Sequence[str], card: GeneratorCard) -> bool:

@@ -783,14 +783,18 @@ class AccountOut(ReplyModel):
         description="Bytes of their pictures and kept results.", examples=[48_211_300]
     )
     day_budget_usd: float | None = Field(
-        description="What all callers together may spend in 24 hours; null: no limit.",
+        description="What you may spend in 24 hours; null: no limit. For the operator: what all "
+        "callers together may.",
         examples=[20.0],
     )
     day_spent_usd: float = Field(
-        description="What all callers together spent in the last 24 hours.", examples=[3.6]
+        description="What you spent in the last 24 hours. For the operator: what all callers "
+        "together did.",
+        examples=[3.6],
     )
     budgets: list[BudgetOut] = Field(
-        description="Every budget that what you make has to keep, and what is spent of it."
+        description="Your budgets, and what is spent of them. For the operator: those of all "
+        "callers together, too."
     )
     spending_stop: SpendingStopOut | None = Field(
         None, description="That nothing which costs money is started now; null: it is."

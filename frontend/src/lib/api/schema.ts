@@ -711,6 +711,8 @@ export interface paths {
         /**
          * Tell who you are, and what you have here
          * @description Return how many jobs you have, what they take, and what is left of the budgets.
+         *
+         *     What all callers together spend is told to the operator alone.
          */
         get: operations["getAccount"];
         put?: never;
@@ -871,19 +873,19 @@ export interface components {
             stored_bytes: number;
             /**
              * Day Budget Usd
-             * @description What all callers together may spend in 24 hours; null: no limit.
+             * @description What you may spend in 24 hours; null: no limit. For the operator: what all callers together may.
              * @example 20
              */
             day_budget_usd: number | null;
             /**
              * Day Spent Usd
-             * @description What all callers together spent in the last 24 hours.
+             * @description What you spent in the last 24 hours. For the operator: what all callers together did.
              * @example 3.6
              */
             day_spent_usd: number;
             /**
              * Budgets
-             * @description Every budget that what you make has to keep, and what is spent of it.
+             * @description Your budgets, and what is spent of them. For the operator: those of all callers together, too.
              */
             budgets: components["schemas"]["BudgetOut"][];
             /** @description That nothing which costs money is started now; null: it is. */
@@ -3330,9 +3332,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3761,7 +3776,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -3774,6 +3789,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              *     - `payment_not_allowed`: The caller may use only what costs nothing.
@@ -4066,9 +4082,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4165,7 +4194,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4178,6 +4207,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -4438,7 +4468,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4451,6 +4481,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
@@ -4637,9 +4668,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4852,7 +4896,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -4865,6 +4909,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5093,7 +5138,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5106,6 +5151,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5347,7 +5393,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5360,6 +5406,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -5601,7 +5648,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -5614,6 +5661,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              *     - `payment_not_allowed`: The caller may use only what costs nothing.
@@ -5768,9 +5816,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6012,7 +6073,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6025,6 +6086,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6291,7 +6353,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6304,6 +6366,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6557,7 +6620,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6570,6 +6633,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -6817,7 +6881,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -6830,6 +6894,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7074,7 +7139,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7087,6 +7152,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              *     - `payment_not_allowed`: The caller may use only what costs nothing.
@@ -7239,9 +7305,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7335,7 +7414,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7348,6 +7427,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7509,7 +7589,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7522,6 +7602,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7742,7 +7823,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -7755,6 +7836,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -7999,7 +8081,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -8012,6 +8094,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              *     - `payment_not_allowed`: The caller may use only what costs nothing.
@@ -8268,7 +8351,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -8281,6 +8364,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              *     - `payment_not_allowed`: The caller may use only what costs nothing.
@@ -8437,9 +8521,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8620,9 +8717,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8826,9 +8936,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9013,9 +9136,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9193,9 +9329,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9379,9 +9528,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9603,9 +9765,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9800,9 +9975,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9979,9 +10167,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10129,7 +10330,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -10142,6 +10343,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
@@ -10269,7 +10471,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -10282,6 +10484,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
@@ -10426,9 +10629,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10517,9 +10733,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10623,9 +10852,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10715,7 +10957,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -10728,6 +10970,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -10824,7 +11067,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
                 headers: {
@@ -10837,6 +11080,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -10938,7 +11182,7 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              *     - `webhook_refused`: What came to a webhook's address is not the provider's, or not about work of ours.
              */
             401: {
@@ -10952,6 +11196,7 @@ export interface operations {
             /**
              * @description Forbidden.
              *
+             *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
@@ -11160,9 +11405,22 @@ export interface operations {
             /**
              * @description Unauthorized.
              *
-             *     - `not_authenticated`: The API key is unknown or revoked, or one is needed and was not sent.
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
              */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,7 +8,7 @@ from image2model.core.generator import View
 from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -189,6 +189,13 @@ api_keys = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("created_at", Seconds, nullable=False),
     sa.Column("revoked_at", Seconds),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("expires_at", Seconds),
+    sa.Column("last_used_at", Seconds),
+    sa.Column("job_limit_micro_usd", sa.BigInteger),
+    sa.Column("day_limit_micro_usd", sa.BigInteger),
+    sa.Column("month_limit_micro_usd", sa.BigInteger),
+    sa.Column("generators", Json),
 )
 
 # Whose turn it is at what one process at a time is enough for.
