@@ -19,6 +19,7 @@ from image2model.core.ids import LOCAL_OWNER, OwnerId
 from image2model.core.job import Job
 from image2model.core.money import Budget, SpendingLimits
 from image2model.core.states import ItemState
+from image2model.jobs.access import create_api_key, identify_key
 from image2model.jobs.context import Rules
 from image2model.jobs.control import resolve_item, retry_items
 from image2model.jobs.purchase import Wanted, find_buyer
@@ -198,3 +199,21 @@ async def test_generator_that_is_not_allowed_cannot_be_named(rig: Rig) -> None:
         await create_draft(rig.context, ANNA, JobRequest(generator=SCRIPTED))
     with pytest.raises(GeneratorNotAllowed):
         await rig.submit(ANNA, "mug")
+
+
+async def test_limits_and_generators_of_an_api_key_hold(rig: Rig) -> None:
+    """The lower of its own limits and those of every owner; what its job began with or not."""
+    tighten(rig, budget=Budget(owner=SpendingLimits(day_usd=Decimal(9), job_usd=Decimal(1))))
+    limits = SpendingLimits(day_usd=Decimal("0.30"), job_usd=Decimal(5))
+    key = await create_api_key(rig.context, name="one", limits=limits)
+    owner = (await identify_key(rig.context, key)).owner
+    assert (await find_buyer(rig.context, owner)).budget.owner == SpendingLimits(
+        day_usd=Decimal("0.30"), job_usd=Decimal(1)
+    )
+    job = await rig.submit(owner, "mug", "cup")
+    await rig.run_dispatched()
+    states = [item.state for item in (await rig.store.get_job(job.id)).items]
+    assert states == [ItemState.SUCCEEDED, ItemState.FAILED]
+    narrow = await create_api_key(rig.context, name="two", generators=["local/*"])
+    with pytest.raises(GeneratorNotAllowed):
+        await rig.submit((await identify_key(rig.context, narrow)).owner, "mug")
