@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.redis.database import open_redis
@@ -189,7 +190,7 @@ def make_result(*files: ResultFile) -> Result:
     return Result(files=files or (make_file(),), facts={"faces": 12, "size_mm": [1.5, 2.0, 3.25]})
 
 
-def new_start(usd: str = "0.20", *, day_usd: str | None = None, **limits: object) -> Step:
+def new_start(usd: str = "0.20", *, day_usd: str | None = None, **limits: Any) -> Step:
     """Make the step that starts an attempt of *usd*; *limits*: those of `Budget`."""
     return Step(
         to=ItemState.SUBMITTING,
@@ -200,7 +201,7 @@ def new_start(usd: str = "0.20", *, day_usd: str | None = None, **limits: object
         ),
         budget=Budget(
             day_usd=None if day_usd is None else Decimal(day_usd),
-            **limits,  # type: ignore[arg-type]
+            **limits,
         ),
     )
 

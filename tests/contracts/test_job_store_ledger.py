@@ -267,7 +267,7 @@ async def test_budgets_of_owners_and_months_count_what_they_say(
     assert await job_store.spent_usd(BudgetScope.DAY, owner=mine) == Decimal("0.8")
     assert await job_store.spent_usd(BudgetScope.OWNER_DAY, owner=mine) == Decimal("0.4")
 
-    async def refusal(usd: str, **budget: object) -> Mapping[str, Any]:
+    async def refusal(usd: str, **budget: Any) -> Mapping[str, Any]:
         with pytest.raises(BudgetExceeded) as caught:
             await started(job_store, new_start(usd, **budget), owner=mine)
         return caught.value.details

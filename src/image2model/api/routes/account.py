@@ -1,5 +1,7 @@
 """The route about the caller: what they have and may spend here."""
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter
 
 from image2model.api.answers import problems
@@ -34,7 +36,7 @@ async def get_account(caller: CallerIn, context: ContextIn, buyer: BuyerIn) -> A
     caps = [cap for cap in buyer.budget.caps() if is_operator or cap.scope.is_of_owner]
     budgets = [await _budget_out(context, buyer, cap) for cap in caps]
     of_day = BudgetScope.DAY if is_operator else BudgetScope.OWNER_DAY
-    limits = {budget.scope: budget.limit_usd for budget in budgets}
+    limits: Mapping[str, float] = {budget.scope: budget.limit_usd for budget in budgets}
     return AccountOut(
         access="keys" if caller.parts.keys_only else "sessions",
         signed_in=is_key_owner(caller.owner),
