@@ -10,6 +10,7 @@ from typing import Self
 
 from PIL import Image, ImageDraw
 
+from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.core.generator import View
@@ -17,6 +18,7 @@ from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Job
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.intake import take_picture
 from image2model.jobs.leases import LeaseKeeper
@@ -32,9 +34,15 @@ from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import MemoryArtifactStore
 from image2model.testing.memory_fetcher import MemoryFetcher
 from image2model.testing.memory_jobs import MemoryJobStore
+from image2model.testing.memory_receivers import MemoryReceivers
 from image2model.testing.memory_sessions import MemorySessionStore
+from image2model.testing.memory_shares import MemoryShareStore
+from image2model.testing.memory_webhooks import MemoryWebhookStore
 from image2model.testing.recording_dispatcher import RecordingDispatcher
 from image2model.testing.scripted_provider import SCRIPTED, ScriptedProvider
+
+REAL_CHORES = Chores(SystemClock())
+"""For what runs in real time beside no product."""
 
 
 class Rig:
@@ -45,6 +53,7 @@ class Rig:
         clock: Stands still until `advance`.
         provider: Told what to do by the test.
         web: What is under providers' URLs.
+        receivers: Who hears of what happens.
         context: What the use cases take.
         runner: Runs items as worker `one`.
     """
@@ -57,11 +66,14 @@ class Rig:
         self.artifacts = MemoryArtifactStore(self.clock)
         self.dispatcher = RecordingDispatcher()
         self.web = MemoryFetcher()
+        self.receivers = MemoryReceivers()
         self.provider = ScriptedProvider(self.clock, web=self.web)
         metrics = metrics or PrometheusMetrics()
         self.context = Context(
             store=self.store,
             sessions=MemorySessionStore(self.clock),
+            shares=MemoryShareStore(self.clock),
+            webhooks=MemoryWebhookStore(self.store.events),
             artifacts=self.artifacts,
             dispatcher=self.dispatcher,
             feed=InProcessChangeFeed(),
@@ -70,9 +82,11 @@ class Rig:
             clock=self.clock,
             catalogue=Catalogue([self.provider], default=SCRIPTED),
             fetcher=self.web,
+            poster=self.receivers,
             links=Links(self.web, self.clock, metrics),
             metrics=metrics,
             rules=rules or Rules(picture=PictureLimits(), incoming=incoming),
+            chores=Chores(self.clock, metrics),
         )
         self.keeper, self.runner = self.worker("one")
 
@@ -91,6 +105,7 @@ class Rig:
             feed=self.context.feed,
             worker=WorkerId(name),
             lease_s=self.context.rules.lease_s,
+            chores=self.context.chores,
         )
         return keeper, ItemRunner(self.context, keeper)
 

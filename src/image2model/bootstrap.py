@@ -27,8 +27,10 @@ from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
+from image2model.backends.sql.shares import SqlShareStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.transaction import Database
+from image2model.backends.sql.webhooks import SqlWebhookStore
 from image2model.core.errors import (
     ExtraMissing,
     GeneratorNotFound,
@@ -41,13 +43,17 @@ from image2model.core.job import KeepPolicy
 from image2model.core.money import Budget, SpendingLimits
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
+from image2model.jobs.delivering import DELIVERY_TURN_S, WebhookDeliverer
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.health import measure_now
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
 from image2model.jobs.previews import PreviewDrawer
 from image2model.jobs.recover import SWEEP_EVERY_S, Sweeper
+from image2model.jobs.reserve import Reserve
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.turns import Turn
 from image2model.ports.artifacts import ArtifactStore
@@ -57,13 +63,16 @@ from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
+from image2model.ports.shares import ShareStore
+from image2model.ports.webhooks import WebhookStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
-from image2model.settings import Settings
+from image2model.settings import ServeSettings, Settings
 
 _log = logging.getLogger(__name__)
 
 _WARM_UP_LIMIT_S = 60.0
+_MEASURE_EVERY_S = 10.0
 _ONCE = 0.9
 """The share of its period that a turn at a slow chore lasts: whoever comes first then does it."""
 
@@ -96,11 +105,15 @@ class Stores:
     Attributes:
         jobs: The jobs.
         sessions: Who they belong to.
+        shares: Who else may see them.
+        webhooks: Who hears of them.
         database: Where both are; None: not in a SQL database.
     """
 
     jobs: JobStore
     sessions: SessionStore
+    shares: ShareStore
+    webhooks: WebhookStore
     database: Database | None = None
 
 
@@ -134,8 +147,13 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 def _sql_stores(database: Database) -> Stores:
-    jobs, sessions = SqlJobStore(database), SqlSessionStore(database)
-    return Stores(jobs=jobs, sessions=sessions, database=database)
+    return Stores(
+        jobs=SqlJobStore(database),
+        sessions=SqlSessionStore(database),
+        shares=SqlShareStore(database),
+        webhooks=SqlWebhookStore(database),
+        database=database,
+    )
 
 
 async def _redis_stores(url: str) -> Stores:
@@ -148,13 +166,20 @@ async def _redis_stores(url: str) -> Stores:
             check_rights,
         )
         from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
+        from image2model.backends.redis.shares import RedisShareStore  # noqa: PLC0415
+        from image2model.backends.redis.webhooks import RedisWebhookStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     check = partial(check_rights, url, DATABASE_RIGHTS, setting="IMAGE2MODEL_DATABASE_URL")
     await anyio.to_thread.run_sync(check)
     database = open_redis(url)
     await database.now()
-    return Stores(jobs=RedisJobStore(database), sessions=RedisSessionStore(database))
+    return Stores(
+        jobs=RedisJobStore(database),
+        sessions=RedisSessionStore(database),
+        shares=RedisShareStore(database),
+        webhooks=RedisWebhookStore(database),
+    )
 
 
 @asynccontextmanager
@@ -184,6 +209,38 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         elif works:
             await stack.enter_async_context(_sharing_chores(parts))
         yield App(context=parts.context, settings=settings)
+
+
+@asynccontextmanager
+async def telling_metrics(context: Context, serving: ServeSettings) -> AsyncIterator[None]:
+    """
+    Let monitoring read what a web process counts, if a port is set for that.
+
+    Raises:
+        InvalidSetting: Nothing can be bound there.
+    """
+    if serving.metrics_port is None:
+        yield
+        return
+    with serve_metrics(
+        context.metrics,
+        host=serving.metrics_host,
+        port=serving.metrics_port,
+        setting="IMAGE2MODEL_SERVE__METRICS_PORT",
+    ):
+        async with anyio.create_task_group() as group:
+            group.start_soon(_measuring, context)
+            yield
+            group.cancel_scope.cancel()
+
+
+async def _measuring(context: Context) -> None:
+    while True:
+        try:
+            await measure_now(context)
+        except Exception:  # noqa: BLE001 - the numbers that are counted are told all the same
+            _log.exception("cannot measure now")
+        await context.clock.sleep(_MEASURE_EVERY_S)
 
 
 @asynccontextmanager
@@ -244,6 +301,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     stack.push_async_callback(idle_compute.aclose)
     fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
     stack.push_async_callback(fetcher.aclose)
+    # Connections of its own: slow receivers must not keep us from fetching results.
+    poster = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
+    stack.push_async_callback(poster.aclose)
     found = create_providers(
         ProviderTools(
             compute=compute,
@@ -264,25 +324,37 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         await runner.run(ref)
 
     lanes = _open_lanes(settings, run_item) if settings.is_embedded else None
-    dispatcher = await stack.enter_async_context(_queue(settings)) if lanes is None else lanes
     metrics = stack.enter_context(_open_metrics(settings))
+    chores = Chores(clock, metrics)
+    opening = _queue(settings, chores)
+    dispatcher = await stack.enter_async_context(opening) if lanes is None else lanes
     context = Context(
         store=stores.jobs,
         sessions=stores.sessions,
+        shares=stores.shares,
+        webhooks=stores.webhooks,
         artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
-        feed=await stack.enter_async_context(_open_feed(settings)),
+        feed=await stack.enter_async_context(_open_feed(settings, chores)),
         compute=compute,
         idle_compute=idle_compute,
         clock=clock,
         catalogue=_catalogue(settings, found),
         fetcher=fetcher,
+        poster=poster,
         links=Links(fetcher, clock, metrics),
         metrics=metrics,
         rules=rules,
+        chores=chores,
+        reserve=_reserve(settings),
     )
     keeper = LeaseKeeper(
-        context.store, clock, feed=context.feed, worker=_worker_id(), lease_s=rules.lease_s
+        context.store,
+        clock,
+        feed=context.feed,
+        worker=_worker_id(),
+        lease_s=rules.lease_s,
+        chores=chores,
     )
     runner = ItemRunner(context, keeper)
     return _Parts(context=context, compute=compute, keeper=keeper, runner=runner, lanes=lanes)
@@ -300,7 +372,7 @@ def _open_lanes(settings: Settings, run_item: RunItem) -> InProcessDispatcher:
 
 
 @asynccontextmanager
-async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
+async def _open_feed(settings: Settings, chores: Chores) -> AsyncIterator[ChangeFeed]:
     local = InProcessChangeFeed()
     if urlsplit(settings.queue_url).scheme not in {"redis", "rediss"}:
         yield local
@@ -313,13 +385,13 @@ async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     url, setting = settings.queue_url, "IMAGE2MODEL_QUEUE_URL"
     await anyio.to_thread.run_sync(partial(check_rights, url, queue_rights(url), setting=setting))
-    opened = open_redis_feed(url, setting=setting, local=local)
+    opened = open_redis_feed(url, setting=setting, local=local, chores=chores)
     async with opened as feed:
         yield feed
 
 
 @asynccontextmanager
-async def _queue(settings: Settings) -> AsyncIterator[Dispatcher]:
+async def _queue(settings: Settings, chores: Chores) -> AsyncIterator[Dispatcher]:
     try:
         # Imported when there is a queue: it takes long, and may not be installed.
         from image2model.backends.celery.broker import make_broker  # noqa: PLC0415
@@ -327,7 +399,7 @@ async def _queue(settings: Settings) -> AsyncIterator[Dispatcher]:
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="A queue", extra="scaled") from error
     broker = make_broker(settings.queue_url, longest_run_s=settings.item_hard_limit_s)
-    async with open_dispatcher(broker) as dispatcher:
+    async with open_dispatcher(broker, chores=chores) as dispatcher:
         yield dispatcher
 
 
@@ -339,6 +411,7 @@ async def _working(parts: _Parts, lanes: InProcessDispatcher) -> AsyncIterator[N
         group.start_soon(Housekeeper(parts.context).run)
         group.start_soon(DoubtSettler(parts.context).run)
         group.start_soon(PreviewDrawer(parts.context).run)
+        group.start_soon(WebhookDeliverer(parts.context).run)
         async with lanes:
             group.start_soon(Sweeper(parts.context).run)
             yield
@@ -361,6 +434,7 @@ async def _sharing_chores(
         group.start_soon(Sweeper(parts.context, turn("sweep", 2.5 * SWEEP_EVERY_S)).run)
         group.start_soon(Housekeeper(parts.context, turn("tidy", _ONCE * TIDY_EVERY_S)).run)
         group.start_soon(DoubtSettler(parts.context, turn("settle", _ONCE * SETTLE_EVERY_S)).run)
+        group.start_soon(WebhookDeliverer(parts.context, turn("webhooks", DELIVERY_TURN_S)).run)
         yield
         group.cancel_scope.cancel()
 
@@ -407,6 +481,10 @@ def _rules(settings: Settings) -> Rules:
         hard_limit_s=settings.item_hard_limit_s,
         collect_s=settings.collect_s,
         compute_s=settings.compute.limit_s,
+        webhooks_per_owner=settings.webhooks.per_owner,
+        webhook_waiting=settings.webhooks.waiting,
+        webhook_log_s=settings.webhooks.log_s,
+        webhook_failing_s=settings.webhooks.failing_s,
         incoming=settings.data_dir / "incoming",
     )
 
@@ -422,6 +500,14 @@ def _budget(settings: Settings) -> Budget:
             month_usd=given.owner_month_usd,
         ),
     )
+
+
+def _reserve(settings: Settings) -> Reserve:
+    storage = urlsplit(settings.effective_storage_url)
+    folders = [settings.data_dir]
+    if storage.scheme == "file":
+        folders.append(Path(url2pathname(storage.path)))
+    return Reserve(folders, settings.reserve_bytes)
 
 
 def _make_folders(*folders: Path, setting: str = "IMAGE2MODEL_DATA_DIR") -> None:

@@ -1,5 +1,6 @@
 """Core objects as the JSON of the HTTP API."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -8,6 +9,7 @@ from image2model.core.generator import GeneratorCard, Price, View
 from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
 from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.core.webhooks import Delivery, EventType, Webhook
 from image2model.geometry.picture_types import PictureType
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.estimate import Estimate
@@ -15,6 +17,7 @@ from image2model.jobs.progress import job_eta_s, job_fraction
 from image2model.jobs.sheet_file import SHEET_BYTES, SheetFile
 from image2model.jobs.thumbnail import THUMBNAIL_NAME, version_of
 from image2model.ports.jobstore import LedgerEntry
+from image2model.ports.shares import SharedLink
 from image2model.wire.models import (
     AttemptOut,
     Cost,
@@ -39,6 +42,8 @@ from image2model.wire.models import (
     SheetRowOut,
     SurchargeOut,
 )
+from image2model.wire.shares import SharedFileOut, SharedItemOut, SharedOut, SharedViewOut
+from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 PREFIX = "/api/v1"
 
@@ -187,6 +192,55 @@ def generator_out(card: GeneratorCard, *, default: bool, may_pay: bool = True) -
     )
 
 
+def shared_url(token: str) -> str:
+    """Tell where what is shared by the link of *token* is read, relative to the server."""
+    return f"{PREFIX}/shared/{token}"
+
+
+def shared_out(link: SharedLink, job: Job, *, token: str) -> SharedOut:
+    """Show what the link of *token* shows of *job*, as `open_shared_link` found them."""
+    url = shared_url(token)
+    return SharedOut(
+        name=job.name,
+        state=job.state.value,
+        generator=job.generator,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        expires_at=link.expires_at,
+        items=[_shared_item_out(item, f"{url}/items/{item.index}") for item in job.items],
+    )
+
+
+def _shared_item_out(item: Item, url: str) -> SharedItemOut:
+    result = item.result
+    return SharedItemOut(
+        index=item.index,
+        name=item.name,
+        state=item.state.value,
+        views=[
+            SharedViewOut(
+                view=picture.view.value,
+                url=f"{url}/views/{picture.view}",
+                width_px=picture.width_px,
+                height_px=picture.height_px,
+            )
+            for picture in item.pictures
+        ],
+        files=[
+            SharedFileOut(
+                name=file.name,
+                role=file.role.value,
+                format=file.format,
+                size_bytes=file.size_bytes,
+                url=_file_url(file, url),
+            )
+            for file in (result.files if result else ())
+        ],
+        facts=dict(result.facts) if result else {},
+        metadata=dict(item.metadata),
+    )
+
+
 def limits_out(rules: Rules, *, may_pay: bool) -> LimitsOut:
     """Show what is taken of a caller who may spend money, or may not."""
     return LimitsOut(
@@ -254,6 +308,52 @@ def ledger_entry_out(entry: LedgerEntry) -> LedgerEntryOut:
         request_id=attempt.handle.request_id if attempt.handle else None,
         estimated_usd=float(attempt.submission.estimated_usd),
         cost_usd=None if attempt.cost_usd is None else float(attempt.cost_usd),
+    )
+
+
+def event_types(names: Sequence[str]) -> list[EventType]:
+    """Read the names of events."""
+    return [EventType(name) for name in names]
+
+
+def webhook_out(webhook: Webhook) -> WebhookOut:
+    """Show a webhook without its secret."""
+    return WebhookOut.model_validate(_webhook_fields(webhook))
+
+
+def webhook_with_secret(webhook: Webhook) -> WebhookSecretOut:
+    """Show a webhook with its newest secret."""
+    fields = {**_webhook_fields(webhook), "secret": webhook.secrets[0].text}
+    return WebhookSecretOut.model_validate(fields)
+
+
+def _webhook_fields(webhook: Webhook) -> dict[str, object]:
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "events": [event.value for event in webhook.events],
+        "named_only": webhook.named_only,
+        "enabled": webhook.switched_off is None,
+        "switched_off": webhook.switched_off.value if webhook.switched_off else None,
+        "failing_since": webhook.failing_since,
+        "created_at": webhook.created_at,
+    }
+
+
+def delivery_out(delivery: Delivery) -> DeliveryOut:
+    """Show what became of an event on its way to a webhook."""
+    return DeliveryOut(
+        id=delivery.id,
+        type=delivery.type.value,
+        job=delivery.job,
+        item=delivery.item,
+        state=delivery.state.value,
+        created_at=delivery.created_at,
+        tries=delivery.tries,
+        tried_at=delivery.tried_at,
+        next_at=delivery.next_at,
+        status=delivery.status,
+        note=delivery.note,
     )
 
 
@@ -332,11 +432,15 @@ def _file_out(file: ResultFile, url: str) -> FileOut:
         format=file.format,
         size_bytes=file.size_bytes,
         sha256=file.sha256,
-        url=f"{url}/files/{quote(file.name, safe='')}",
+        url=_file_url(file, url),
         provider_url=file.provider_url,
         expires_at=file.expires_at,
         notes=list(file.notes),
     )
+
+
+def _file_url(file: ResultFile, url: str) -> str:
+    return f"{url}/files/{quote(file.name, safe='')}"
 
 
 def _attempt_out(attempt: Attempt) -> AttemptOut:

@@ -17,6 +17,7 @@ from image2model.cli.access import (
     nobody_else_is_served,
     served_names,
 )
+from image2model.cli.edge_checks import check_edge
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
 from image2model.cli.findings import Finding, Level
 from image2model.cli.money import check_money
@@ -24,6 +25,7 @@ from image2model.cli.places import without_secrets
 from image2model.cli.queue_checks import check_queue
 from image2model.cli.remote import open_remote
 from image2model.core.errors import Image2ModelError, InvalidSetting
+from image2model.core.platform import raise_descriptor_limit
 from image2model.jobs.health import OK, QUEUE, check_parts
 from image2model.ports.provider import Provider
 from image2model.settings import (
@@ -36,6 +38,7 @@ from image2model.settings import (
 )
 
 _LITTLE_SPACE_BYTES = 1_000_000_000
+_FEW_DESCRIPTORS = 4_096
 
 
 def check_installation() -> Iterator[Finding]:
@@ -49,9 +52,11 @@ def check_installation() -> Iterator[Finding]:
         return
     yield from _check_folder(settings.data_dir)
     yield from _check_other_folder(settings.data_dir)
+    yield from _check_descriptors()
     yield from _check_product(settings)
     yield _check_port(settings.serve.host, settings.serve.port)
     yield from _check_visitors(settings)
+    yield from check_edge(settings)
     if settings.server_url:
         yield _check_server(settings, settings.server_url)
 
@@ -111,6 +116,22 @@ def _check_other_folder(folder: Path) -> Iterator[Finding]:
             found=f"{other} has jobs, too, and is not used",
             advice=f"To use it set IMAGE2MODEL_DATA_DIR={other}",
         )
+
+
+def _check_descriptors() -> Iterator[Finding]:
+    """Say how many files and connections `serve` and `worker` may hold, once they asked for all."""
+    limit = raise_descriptor_limit()
+    if limit is None:
+        return
+    few = limit < _FEW_DESCRIPTORS
+    yield Finding(
+        what="open files",
+        level=Level.WARNING if few else Level.OK,
+        found=f"at most {limit} files and connections at once",
+        advice="Raise the hard limit: `ulimit -Hn`, `LimitNOFILE=` of systemd, `ulimits` of Docker."
+        if few
+        else "",
+    )
 
 
 def _check_product(settings: Settings) -> Iterator[Finding]:

@@ -26,10 +26,13 @@ The tree::
     ├── NotFoundError
     │   ├── JobNotFound                job_not_found
     │   ├── ItemNotFound               item_not_found
+    │   ├── SharedLinkNotFound         shared_link_not_found
     │   ├── ViewNotFound               view_not_found
     │   ├── FileNotInResult            file_not_found
     │   ├── GeneratorNotFound          generator_not_found
     │   ├── ArtifactNotFound           artifact_not_found
+    │   ├── WebhookNotFound            webhook_not_found
+    │   ├── DeliveryNotFound           delivery_not_found
     │   └── ResultExpired              result_expired          was there; the provider removed it
     ├── ConflictError
     │   ├── WrongState                 wrong_state
@@ -44,10 +47,12 @@ The tree::
     │   ├── GeneratorNotAllowed        generator_not_allowed
     │   ├── PaymentNotAllowed          payment_not_allowed
     │   ├── WebhookRefused             webhook_refused
+    │   ├── WebhookNotVerified         webhook_not_verified   at a receiver
     │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
     │   ├── TooManyJobs                too_many_jobs
+    │   ├── TooManyWebhooks            too_many_webhooks
     │   ├── TooManyRequests            too_many_requests       passes by itself
     │   └── ItemTimedOut               item_timed_out
     ├── ProviderError
@@ -486,6 +491,17 @@ class ItemNotFound(NotFoundError):
         super().__init__(f"Job {job} has no item {index}.", job=job, index=index)
 
 
+class SharedLinkNotFound(NotFoundError):
+    """No such shared link works: it never was, is revoked or has expired."""
+
+    code = "shared_link_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link does not work (any more). Ask whoever gave it to you for a new one."
+        )
+
+
 class ViewNotFound(NotFoundError):
     """The item has no picture of that view."""
 
@@ -494,6 +510,26 @@ class ViewNotFound(NotFoundError):
     def __init__(self, *, job: str, index: int, view: str) -> None:
         super().__init__(
             f"Item {index} of job {job} has no view '{view}'.", job=job, index=index, view=view
+        )
+
+
+class WebhookNotFound(NotFoundError):
+    """No such webhook of this owner."""
+
+    code = "webhook_not_found"
+
+    def __init__(self, *, webhook: str) -> None:
+        super().__init__(f"There is no webhook {webhook} here.", webhook=webhook)
+
+
+class DeliveryNotFound(NotFoundError):
+    """The webhook has no such delivery, or no more."""
+
+    code = "delivery_not_found"
+
+    def __init__(self, *, webhook: str, delivery: str) -> None:
+        super().__init__(
+            f"Webhook {webhook} has no delivery {delivery}.", webhook=webhook, delivery=delivery
         )
 
 
@@ -707,6 +743,15 @@ class WebhookRefused(AccessError):
         super().__init__(f"This webhook is refused: {reason}.", reason=reason)
 
 
+class WebhookNotVerified(AccessError):
+    """What a receiver was sent is not signed with its secret, or is too old."""
+
+    code = "webhook_not_verified"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"This webhook cannot be trusted: {reason}.", reason=reason)
+
+
 class HostNotAllowed(AccessError):
     """The request is addressed to a name that this server does not go by."""
 
@@ -790,9 +835,18 @@ class TooManyJobs(LimitError):
         )
 
 
+class TooManyWebhooks(LimitError):
+    """The owner has as many webhooks as allowed."""
+
+    code = "too_many_webhooks"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"You already have {limit} webhooks. Remove one first.", limit=limit)
+
+
 class TooManyRequests(LimitError):
     """
-    The caller asks for something expensive more often than allowed.
+    The caller asks for something expensive more often, or more at a time, than allowed.
 
     Attributes:
         retry_after_s: When it may be asked for again, in seconds from now.
@@ -800,10 +854,19 @@ class TooManyRequests(LimitError):
 
     code = "too_many_requests"
 
-    def __init__(self, *, retry_after_s: float) -> None:
+    def __init__(self, *, retry_after_s: float, limit: str) -> None:
+        """
+        Say when to come again.
+
+        Args:
+            retry_after_s: In how many seconds.
+            limit: The name of the limit, as its setting has it, in lower case.
+        """
         super().__init__(
-            f"That was too often within a minute. Try again in {math.ceil(retry_after_s)} s.",
+            f"That is more than the limit {limit} allows. Try again in "
+            f"{math.ceil(retry_after_s)} s.",
             retry_after_s=retry_after_s,
+            limit=limit,
         )
         self.retry_after_s = retry_after_s
 
@@ -955,8 +1018,29 @@ class StorageFull(StorageError):
 
     code = "storage_full"
 
-    def __init__(self, *, where: str) -> None:
-        super().__init__(f"No space is left on {where}. Free some space and retry.", where=where)
+    def __init__(
+        self, *, where: str, free_bytes: int | None = None, reserve_bytes: int | None = None
+    ) -> None:
+        """
+        Say what is full.
+
+        Args:
+            where: Which folder or disk.
+            free_bytes: What is still free there; None: nothing.
+            reserve_bytes: What is kept free there for what is under way; None: nothing is.
+        """
+        if free_bytes is None or reserve_bytes is None:
+            message = f"No space is left on {where}. Free some space and retry."
+            super().__init__(message, where=where)
+            return
+        super().__init__(
+            f"Only {free_bytes / 1e6:.0f} MB are free on {where}, and {reserve_bytes / 1e6:.0f} MB "
+            "are kept for models that are on their way (IMAGE2MODEL_RESERVE_BYTES). Nothing new is "
+            "begun until more space is free.",
+            where=where,
+            free_bytes=free_bytes,
+            reserve_bytes=reserve_bytes,
+        )
 
 
 class StorageUnavailable(StorageError):

@@ -9,10 +9,13 @@ from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.core.money import UNLIMITED, Budget
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.aside import aside
 from image2model.jobs.bells import RECALLS
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.chores import Chores
 from image2model.jobs.drawing import Drawing
 from image2model.jobs.links import Links
+from image2model.jobs.reserve import Reserve
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
@@ -22,6 +25,8 @@ from image2model.ports.fetcher import Fetcher
 from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.sessions import SessionStore
+from image2model.ports.shares import ShareStore
+from image2model.ports.webhooks import Poster, WebhookStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,10 @@ class Rules:
         collect_s: How long a paid result that cannot be fetched or kept is fetched again by itself,
             in seconds.
         compute_s: The longest a single computation may take, in seconds.
+        webhooks_per_owner: The most webhooks of one owner.
+        webhook_waiting: The most deliveries that wait for one webhook; the oldest are dropped.
+        webhook_log_s: How long deliveries are kept, in seconds.
+        webhook_failing_s: A webhook that only failed for so long is switched off, in seconds.
         incoming: Folder for uploads that are still being checked.
     """
 
@@ -80,6 +89,10 @@ class Rules:
     hard_limit_s: float = 1_800.0
     collect_s: float = 300.0
     compute_s: float = 120.0
+    webhooks_per_owner: int = 10
+    webhook_waiting: int = 1_000
+    webhook_log_s: float = 604_800.0
+    webhook_failing_s: float = 432_000.0
     incoming: Path
 
     def life_s(self, keep: KeepPolicy) -> float | None:
@@ -95,11 +108,15 @@ class Context:
     Attributes:
         compute: For what somebody waits for.
         idle_compute: For what can wait until nothing else wants the processors.
+        chores: Keeps the background work of this process going.
+        reserve: Says whether there is space for anything new.
         drawing: Which previews this process draws now.
     """
 
     store: JobStore
     sessions: SessionStore
+    shares: ShareStore
+    webhooks: WebhookStore
     artifacts: ArtifactStore
     dispatcher: Dispatcher
     feed: ChangeFeed
@@ -108,15 +125,20 @@ class Context:
     clock: Clock
     catalogue: Catalogue
     fetcher: Fetcher
+    poster: Poster
     links: Links
     metrics: Metrics
     rules: Rules
+    chores: Chores
+    reserve: Reserve = field(default_factory=Reserve)
     drawing: Drawing = field(default_factory=Drawing)
 
     async def announce(self, job: JobId) -> None:
         """Wake the watchers of *job*; call it after the change is written."""
-        await self.feed.publish(job)
+        with aside(f"cannot tell of the change of job {job}"):
+            await self.feed.publish(job)
 
     async def recall(self) -> None:
         """Have all workers see at once which items they were told to stop; call it after that."""
-        await self.feed.publish(RECALLS)
+        with aside("cannot tell workers that items were taken from them"):
+            await self.feed.publish(RECALLS)

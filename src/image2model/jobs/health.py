@@ -1,10 +1,11 @@
 """Say whether the parts that jobs need work, by calling them."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import anyio
 
-from image2model.core.errors import Image2ModelError
+from image2model.core.errors import DatabaseUnavailable, Image2ModelError
 from image2model.core.generator import RunsOn
 from image2model.jobs.context import Context
 
@@ -29,6 +30,7 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
         "database": context.store.check,
         "storage": context.artifacts.check,
         "compute": lambda: context.compute.run(limit_s, answer),
+        "space": context.reserve.check,
     }
     found: dict[str, str] = {}
 
@@ -42,7 +44,8 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
         group.start_soon(check_queue)
         for name in parts:
             group.start_soon(check, name)
-    return {name: found[name] for name in (*parts, QUEUE)}
+    found["background"] = _background_outcome(context)
+    return {name: found[name] for name in (*parts, "background", QUEUE)}
 
 
 async def count_waiting(
@@ -72,6 +75,20 @@ async def count_waiting(
     return found
 
 
+async def measure_now(context: Context) -> None:
+    """Tell `Metrics` what is not counted as it happens but looked at."""
+    for queue, waiting in (await count_waiting(context)).items():
+        context.metrics.queue_seen(queue, waiting)
+    with suppress(DatabaseUnavailable):  # The other numbers are needed most when it is away.
+        context.metrics.spending_seen(stopped=await context.store.spending_stop() is not None)
+
+
+def _background_outcome(context: Context) -> str:
+    failing = context.chores.failing()
+    told = [f"{name} fails again and again ({reason})" for name, reason in failing.items()]
+    return "; ".join(told) or OK
+
+
 async def _queue_outcome(context: Context, limit_s: float) -> str:
     waiting = None
     with anyio.move_on_after(limit_s):
@@ -87,6 +104,8 @@ async def _outcome(call: Callable[[], Awaitable[object]], limit_s: float) -> str
         return f"did not answer within {limit_s:g} s"
     except Image2ModelError as error:
         return error.message
+    except Exception as error:  # noqa: BLE001 - what is told of must not fail itself
+        return f"{type(error).__name__}: {error}"
     return OK
 
 

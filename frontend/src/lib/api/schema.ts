@@ -601,6 +601,193 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the links to a job
+         * @description Return the links that work, newest first, without their tokens.
+         */
+        get: operations["listShares"];
+        put?: never;
+        /**
+         * Share a job, or one model of it, by a link
+         * @description Make a link through which whoever has it may look and download, and nothing else.
+         *
+         *     It shows names, models and what is known of them; not what they cost, how they were ordered, or
+         *     what else you have. Revoke it at any time; it ends with the job.
+         */
+        post: operations["shareJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/shares/{share}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a link to a job
+         * @description Stop a link from working, at once and for ever.
+         */
+        delete: operations["revokeShare"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See what was shared with you
+         * @description Return the names, models and facts of what is shared.
+         */
+        get: operations["openShare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/views/{view}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a picture that was shared with you
+         * @description Return a picture, if its owner shares pictures.
+         */
+        get: operations["getSharedView"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/files/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a file that was shared with you
+         * @description Return a file for keeping.
+         */
+        get: operations["getSharedFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/model.{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a model that was shared with you, in the format you need
+         * @description Return the model in the format you need, converted if need be.
+         */
+        get: operations["getSharedModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/preview.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a model that was shared with you
+         * @description Return a picture of the model.
+         */
+        get: operations["getSharedPreview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/sprite.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a model that was shared with you, from all around
+         * @description Return the model from all around as one picture of many.
+         */
+        get: operations["getSharedSprite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/archive.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download all that was shared with you as one ZIP file
+         * @description Return all that is shared as one ZIP file, with a manifest that names no cost.
+         */
+        get: operations["getSharedArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/generators": {
         parameters: {
             query?: never;
@@ -750,6 +937,140 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your webhooks
+         * @description Return your webhooks, without their secrets.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Have an address told of your jobs
+         * @description Post events to a URL from now on, signed as the Standard Webhooks specification says.
+         *
+         *     The secret is told this once; `rotate` makes another one.
+         */
+        post: operations["addWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a webhook
+         * @description Return one webhook.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook
+         * @description Remove a webhook with its log; what waits is not sent.
+         */
+        delete: operations["removeWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook, or switch it on or off
+         * @description Change what is given. Switching it off drops the deliveries that wait.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret
+         * @description Make a new secret. For 24 hours the one before signs along, so that nothing is missed.
+         */
+        post: operations["rotateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook
+         * @description Send an event of the type `webhook.test`, whatever events the webhook hears of.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was sent to a webhook
+         * @description Return what was, or is to be, sent, newest first; old deliveries are forgotten.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description Send the same body with the same `webhook-id` once more, whatever came of it before.
+         */
+        post: operations["replayDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hooks/{provider}/{token}": {
         parameters: {
             query?: never;
@@ -801,6 +1122,9 @@ export interface paths {
          * Tell whether every part works
          * @description Call the database, the storage, the computing processes and the queue, each for a limited time.
          *
+         *     Looks, too, whether there is space for anything new, and whether background work fails again and
+         *     again.
+         *
          *     A queue that is out of reach is told of, but the process stays ready: it takes jobs in, and they
          *     wait.
          */
@@ -823,6 +1147,8 @@ export interface paths {
         /**
          * Read what this process has counted
          * @description Return what operators want to know of this process, and how many messages wait in the broker.
+         *
+         *     It takes an API key with the scope `admin`, unless nobody else can reach the server.
          *
          *     Items by state, how long they waited and took, requests to providers by what came of them, cost
          *     booked and billed beyond what was expected, whether spending is stopped, leases lost, webhooks,
@@ -1137,6 +1463,97 @@ export interface components {
             total: number;
         };
         /**
+         * DeliveryList
+         * @description One page of deliveries, newest first.
+         */
+        DeliveryList: {
+            /**
+             * Deliveries
+             * @description The deliveries.
+             */
+            deliveries: components["schemas"]["DeliveryOut"][];
+            /**
+             * Next
+             * @description Pass it as `cursor` for more; null: the last page.
+             * @example 1795253400.000000-1b4e28baa2c84f6d8e7f0a1b2c3d4e5f
+             */
+            next: string | null;
+        };
+        /**
+         * DeliveryOut
+         * @description One event on its way to one webhook.
+         */
+        DeliveryOut: {
+            /**
+             * Id
+             * @description The event's, the same with every try: the header `webhook-id`.
+             * @example 1b4e28baa2c84f6d8e7f0a1b2c3d4e5f
+             */
+            id: string;
+            /**
+             * Type
+             * @description What happened.
+             * @example item.succeeded
+             */
+            type: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain") | "webhook.test";
+            /**
+             * Job
+             * @description The job's `id`; null: it is a test.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            job: string | null;
+            /**
+             * Item
+             * @description The item's `index`; null: it is about the job.
+             * @example 0
+             */
+            item: number | null;
+            /**
+             * State
+             * @description `waiting`: it is sent (again) at `next_at`. `delivered`: it was answered 2xx. `failed`: no try was left. `dropped`: it was given up; `note` says why.
+             * @example delivered
+             * @enum {string}
+             */
+            state: "waiting" | "delivered" | "failed" | "dropped";
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it happened.
+             * @example 2026-11-21T09:30:48Z
+             */
+            created_at: string;
+            /**
+             * Tries
+             * @description How often it was sent.
+             * @example 1
+             */
+            tries: number;
+            /**
+             * Tried At
+             * @description When it was sent last; null: not yet.
+             * @example 2026-11-21T09:30:49Z
+             */
+            tried_at: string | null;
+            /**
+             * Next At
+             * @description When it is sent (again); null: not by itself.
+             * @example null
+             */
+            next_at: string | null;
+            /**
+             * Status
+             * @description The HTTP status of the last answer; null: there was none.
+             * @example 204
+             */
+            status: number | null;
+            /**
+             * Note
+             * @description Why the last try failed, or why there is no other; empty: nothing to say.
+             * @example
+             */
+            note: string;
+        };
+        /**
          * DraftIn
          * @description What to know of a draft; its pictures come one by one.
          */
@@ -1190,6 +1607,13 @@ export interface components {
              * @example 10
              */
             budget_usd: number | null;
+            /**
+             * Webhook Url
+             * @description Where the job's events are posted: one of your webhooks, or a new one that hears only of jobs that name it. Null: only your other webhooks hear of it.
+             * @default null
+             * @example https://shop.example/hooks/order-1042
+             */
+            webhook_url: string | null;
         };
         /**
          * EdgesOut
@@ -1628,9 +2052,11 @@ export interface components {
              * Checks
              * @description Each part that was called, with `ok` or what is wrong.
              * @example {
+             *       "background": "ok",
              *       "compute": "ok",
              *       "database": "ok",
              *       "queue": "ok",
+             *       "space": "ok",
              *       "storage": "ok"
              *     }
              */
@@ -2017,6 +2443,13 @@ export interface components {
              * @example 10
              */
             budget_usd: number | null;
+            /**
+             * Webhook Url
+             * @description Where the job's events are posted: one of your webhooks, or a new one that hears only of jobs that name it. Null: only your other webhooks hear of it.
+             * @default null
+             * @example https://shop.example/hooks/order-1042
+             */
+            webhook_url: string | null;
             /**
              * Reuse
              * @description Take over results you already have of the same pictures and settings.
@@ -2744,6 +3177,68 @@ export interface components {
             to: number;
         };
         /**
+         * NewShareOut
+         * @description A link that was made now; its token cannot be shown again.
+         */
+        NewShareOut: {
+            /**
+             * Id
+             * @description Its name, to revoke it by.
+             * @example 5d0c1a7e93b2f846
+             */
+            id: string;
+            /**
+             * Job
+             * @description What it shows.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            job: string;
+            /**
+             * Item
+             * @description The only item it shows; null: all of the job.
+             * @example 0
+             */
+            item: number | null;
+            /**
+             * Pictures
+             * @description Whether it shows pictures, too.
+             * @example false
+             */
+            pictures: boolean;
+            /**
+             * Note
+             * @description What you call it.
+             * @example For the printer's shop
+             */
+            note: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When you made it.
+             * @example 2026-11-21T09:31:00Z
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it stops working.
+             * @example 2026-12-21T09:31:00Z
+             */
+            expires_at: string;
+            /**
+             * Token
+             * @description Opens the link; it cannot be shown again.
+             * @example i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA
+             */
+            token: string;
+            /**
+             * Url
+             * @description Where whoever has it reads what is shared, relative to the server.
+             * @example /api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA
+             */
+            url: string;
+        };
+        /**
          * PictureUrlIn
          * @description Where a picture is.
          */
@@ -3028,6 +3523,271 @@ export interface components {
             };
         };
         /**
+         * ShareIn
+         * @description What to share.
+         */
+        ShareIn: {
+            /**
+             * Item
+             * @description The only item to show, by `index`; null: all of the job.
+             * @example 0
+             */
+            item?: number | null;
+            /**
+             * Expires In S
+             * @description How long the link works, in seconds: from a minute to a year.
+             * @default 2592000
+             * @example 604800
+             */
+            expires_in_s: number;
+            /**
+             * Pictures
+             * @description Whether to show the pictures that the models were made of, too.
+             * @default false
+             * @example true
+             */
+            pictures: boolean;
+            /**
+             * Note
+             * @description What you call it.
+             * @default
+             * @example For the printer's shop
+             */
+            note: string;
+        };
+        /**
+         * ShareOut
+         * @description A link that you have shared.
+         */
+        ShareOut: {
+            /**
+             * Id
+             * @description Its name, to revoke it by.
+             * @example 5d0c1a7e93b2f846
+             */
+            id: string;
+            /**
+             * Job
+             * @description What it shows.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            job: string;
+            /**
+             * Item
+             * @description The only item it shows; null: all of the job.
+             * @example 0
+             */
+            item: number | null;
+            /**
+             * Pictures
+             * @description Whether it shows pictures, too.
+             * @example false
+             */
+            pictures: boolean;
+            /**
+             * Note
+             * @description What you call it.
+             * @example For the printer's shop
+             */
+            note: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When you made it.
+             * @example 2026-11-21T09:31:00Z
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it stops working.
+             * @example 2026-12-21T09:31:00Z
+             */
+            expires_at: string;
+        };
+        /**
+         * SharedFileOut
+         * @description A file to download.
+         */
+        SharedFileOut: {
+            /**
+             * Name
+             * @description Its file name.
+             * @example teapot.glb
+             */
+            name: string;
+            /**
+             * Role
+             * @description What it is for.
+             * @example mesh
+             */
+            role: string;
+            /**
+             * Format
+             * @description Its format.
+             * @example glb
+             */
+            format: string;
+            /**
+             * Size Bytes
+             * @description Its length in bytes; null: not known yet.
+             * @example 1482260
+             */
+            size_bytes: number | null;
+            /**
+             * Url
+             * @description Where to download it, relative to the server.
+             * @example /api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA/items/0/files/teapot.glb
+             */
+            url: string;
+        };
+        /**
+         * SharedItemOut
+         * @description One object.
+         */
+        SharedItemOut: {
+            /**
+             * Index
+             * @description Its place in the job, from 0.
+             * @example 0
+             */
+            index: number;
+            /**
+             * Name
+             * @description For people.
+             * @example teapot
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example succeeded
+             * @enum {string}
+             */
+            state: "queued" | "submitting" | "generating" | "finishing" | "succeeded" | "failed" | "cancelled" | "uncertain";
+            /**
+             * Views
+             * @description Its pictures, if they are shared.
+             */
+            views: components["schemas"]["SharedViewOut"][];
+            /**
+             * Files
+             * @description Its files; none until it has succeeded.
+             */
+            files: components["schemas"]["SharedFileOut"][];
+            /**
+             * Facts
+             * @description What is known of the model.
+             * @example {
+             *       "faces": 20000
+             *     }
+             */
+            facts: {
+                [key: string]: unknown;
+            };
+            /**
+             * Metadata
+             * @description What its owner says of the object.
+             * @example {
+             *       "title": "Teapot"
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * SharedOut
+         * @description What somebody has shared with you.
+         */
+        SharedOut: {
+            /**
+             * Name
+             * @description The job's name.
+             * @example Kitchen shelf
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example finished
+             * @enum {string}
+             */
+            state: "draft" | "running" | "paused" | "finished";
+            /**
+             * Generator
+             * @description What made the models.
+             * @example local/puff
+             */
+            generator: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Finished At
+             * @description When it was finished; null: it is not.
+             * @example 2026-11-21T09:30:48Z
+             */
+            finished_at: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When the link stops working.
+             * @example 2026-12-21T09:31:00Z
+             */
+            expires_at: string;
+            /**
+             * Items
+             * @description What is shared of it.
+             */
+            items: components["schemas"]["SharedItemOut"][];
+        };
+        /**
+         * SharedViewOut
+         * @description A picture that a model was made of.
+         */
+        SharedViewOut: {
+            /**
+             * View
+             * @description Which side of the object it shows.
+             * @example front
+             */
+            view: string;
+            /**
+             * Url
+             * @description Where it is, relative to the server.
+             * @example /api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA/items/0/views/front
+             */
+            url: string;
+            /**
+             * Width Px
+             * @description Its width in pixels.
+             * @example 1024
+             */
+            width_px: number;
+            /**
+             * Height Px
+             * @description Its height in pixels.
+             * @example 1024
+             */
+            height_px: number;
+        };
+        /**
+         * SharesOut
+         * @description The links to a job that work.
+         */
+        SharesOut: {
+            /**
+             * Shares
+             * @description Newest first.
+             */
+            shares: components["schemas"]["ShareOut"][];
+        };
+        /**
          * SheetOut
          * @description A spreadsheet as it is understood.
          */
@@ -3234,6 +3994,199 @@ export interface components {
             views: {
                 [key: string]: number;
             };
+        };
+        /**
+         * WebhookIn
+         * @description A webhook to add.
+         */
+        WebhookIn: {
+            /**
+             * Url
+             * @description Where events are posted: public https.
+             * @example https://shop.example/hooks/models
+             */
+            url: string;
+            /**
+             * Events
+             * @description Which it hears of; empty: all.
+             * @example [
+             *       "job.finished",
+             *       "item.failed"
+             *     ]
+             */
+            events?: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain")[];
+            /**
+             * Named Only
+             * @description Whether it hears only of jobs whose `webhook_url` is its URL.
+             * @default false
+             * @example false
+             */
+            named_only: boolean;
+        };
+        /**
+         * WebhookList
+         * @description Your webhooks, oldest first.
+         */
+        WebhookList: {
+            /**
+             * Webhooks
+             * @description All of them.
+             */
+            webhooks: components["schemas"]["WebhookOut"][];
+        };
+        /**
+         * WebhookOut
+         * @description An address that hears of your jobs.
+         */
+        WebhookOut: {
+            /**
+             * Id
+             * @description Ours.
+             * @example 7c9e6679f5a14c3d9b0e2d1f3a5b7c9d
+             */
+            id: string;
+            /**
+             * Url
+             * @description Where events are posted.
+             * @example https://shop.example/hooks/models
+             */
+            url: string;
+            /**
+             * Events
+             * @description Which it hears of; empty: all.
+             * @example [
+             *       "job.finished",
+             *       "item.failed"
+             *     ]
+             */
+            events: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain")[];
+            /**
+             * Named Only
+             * @description Whether it hears only of jobs whose `webhook_url` is its URL.
+             * @example false
+             */
+            named_only: boolean;
+            /**
+             * Enabled
+             * @description Whether anything is sent.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * Switched Off
+             * @description Why nothing is sent: you switched it off, it answered 410 Gone, or all deliveries failed for days; null: it is on.
+             * @example null
+             */
+            switched_off: ("by_owner" | "gone" | "failing") | null;
+            /**
+             * Failing Since
+             * @description Since when every delivery fails; null: the last one arrived.
+             * @example null
+             */
+            failing_since: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was added.
+             * @example 2026-11-21T09:30:48Z
+             */
+            created_at: string;
+        };
+        /**
+         * WebhookPatch
+         * @description What to change of a webhook; what is left out, or null, stays.
+         */
+        WebhookPatch: {
+            /**
+             * Url
+             * @description Where events are posted.
+             * @example https://shop.example/hooks/models
+             */
+            url?: string | null;
+            /**
+             * Events
+             * @description Which it hears of; empty: all.
+             * @example [
+             *       "job.finished"
+             *     ]
+             */
+            events?: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain")[] | null;
+            /**
+             * Named Only
+             * @description Whether it hears only of jobs that name it.
+             * @example false
+             */
+            named_only?: boolean | null;
+            /**
+             * Enabled
+             * @description Whether anything is sent; `true` also switches on what was switched off because it failed.
+             * @example true
+             */
+            enabled?: boolean | null;
+        };
+        /**
+         * WebhookSecretOut
+         * @description A webhook with its secret, which is told this once.
+         */
+        WebhookSecretOut: {
+            /**
+             * Id
+             * @description Ours.
+             * @example 7c9e6679f5a14c3d9b0e2d1f3a5b7c9d
+             */
+            id: string;
+            /**
+             * Url
+             * @description Where events are posted.
+             * @example https://shop.example/hooks/models
+             */
+            url: string;
+            /**
+             * Events
+             * @description Which it hears of; empty: all.
+             * @example [
+             *       "job.finished",
+             *       "item.failed"
+             *     ]
+             */
+            events: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain")[];
+            /**
+             * Named Only
+             * @description Whether it hears only of jobs whose `webhook_url` is its URL.
+             * @example false
+             */
+            named_only: boolean;
+            /**
+             * Enabled
+             * @description Whether anything is sent.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * Switched Off
+             * @description Why nothing is sent: you switched it off, it answered 410 Gone, or all deliveries failed for days; null: it is on.
+             * @example null
+             */
+            switched_off: ("by_owner" | "gone" | "failing") | null;
+            /**
+             * Failing Since
+             * @description Since when every delivery fails; null: the last one arrived.
+             * @example null
+             */
+            failing_since: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was added.
+             * @example 2026-11-21T09:30:48Z
+             */
+            created_at: string;
+            /**
+             * Secret
+             * @description What deliveries are signed with (HMAC-SHA256). It cannot be shown again.
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret: string;
         };
     };
     responses: never;
@@ -3483,6 +4436,13 @@ export interface operations {
                      */
                     budget_usd?: number | null;
                     /**
+                     * Webhook Url
+                     * @description Where the job's events are posted: one of your webhooks, or a new one that hears only of jobs that name it. Null: only your other webhooks hear of it.
+                     * @default null
+                     * @example https://shop.example/hooks/order-1042
+                     */
+                    webhook_url?: string | null;
+                    /**
                      * Reuse
                      * @description Take over results you already have of the same pictures and settings.
                      * @default false
@@ -3520,7 +4480,8 @@ export interface operations {
                  *         "srgb_colors": true
                  *       },
                  *       "keep": "keep",
-                 *       "budget_usd": 10
+                 *       "budget_usd": 10,
+                 *       "webhook_url": "https://shop.example/hooks/order-1042"
                  *     }
                  */
                 "application/json": components["schemas"]["DraftIn"];
@@ -3819,6 +4780,7 @@ export interface operations {
              * @description Conflict.
              *
              *     - `already_running`: The same pictures are being made, or are paid for and not fetched yet, by other jobs.
+             *     - `too_many_webhooks`: The owner has as many webhooks as allowed.
              */
             409: {
                 headers: {
@@ -3885,7 +4847,7 @@ export interface operations {
              * @description Too Many Requests.
              *
              *     - `too_many_jobs`: The owner has as many unfinished jobs as allowed.
-             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
              */
             429: {
                 headers: {
@@ -4137,6 +5099,19 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4723,6 +5698,19 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7487,7 +8475,7 @@ export interface operations {
             /**
              * @description Too Many Requests.
              *
-             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
              */
             429: {
                 headers: {
@@ -10080,6 +11068,1813 @@ export interface operations {
             };
         };
     };
+    listShares: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The links that work. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "shares": [
+                     *         {
+                     *           "id": "5d0c1a7e93b2f846",
+                     *           "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *           "item": 0,
+                     *           "pictures": false,
+                     *           "note": "For the printer's shop",
+                     *           "created_at": "2026-11-21T09:31:00Z",
+                     *           "expires_at": "2026-12-21T09:31:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharesOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    shareJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "item": 0,
+                 *       "expires_in_s": 604800,
+                 *       "pictures": true,
+                 *       "note": "For the printer's shop"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ShareIn"];
+            };
+        };
+        responses: {
+            /** @description The link, with its token. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5d0c1a7e93b2f846",
+                     *       "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "item": 0,
+                     *       "pictures": false,
+                     *       "note": "For the printer's shop",
+                     *       "created_at": "2026-11-21T09:31:00Z",
+                     *       "expires_at": "2026-12-21T09:31:00Z",
+                     *       "token": "i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA",
+                     *       "url": "/api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewShareOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `item_not_found`: The job has no item of that index.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    revokeShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+                /** @description The link's `id`. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link works no more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    openShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is shared. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "Kitchen shelf",
+                     *       "state": "finished",
+                     *       "generator": "local/puff",
+                     *       "created_at": "2026-11-21T09:30:00Z",
+                     *       "finished_at": "2026-11-21T09:30:48Z",
+                     *       "expires_at": "2026-12-21T09:31:00Z",
+                     *       "items": [
+                     *         {
+                     *           "index": 0,
+                     *           "name": "teapot",
+                     *           "state": "succeeded",
+                     *           "views": [
+                     *             {
+                     *               "view": "front",
+                     *               "url": "/api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA/items/0/views/front",
+                     *               "width_px": 1024,
+                     *               "height_px": 1024
+                     *             }
+                     *           ],
+                     *           "files": [
+                     *             {
+                     *               "name": "teapot.glb",
+                     *               "role": "mesh",
+                     *               "format": "glb",
+                     *               "size_bytes": 1482260,
+                     *               "url": "/api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA/items/0/files/teapot.glb"
+                     *             }
+                     *           ],
+                     *           "facts": {
+                     *             "faces": 20000
+                     *           },
+                     *           "metadata": {
+                     *             "title": "Teapot"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharedOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which side of the object the picture shows. */
+                view: "front" | "left" | "back" | "right" | "top" | "bottom" | "front-left" | "front-right";
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The file's `name`. */
+                name: string;
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedModel: {
+        parameters: {
+            query?: {
+                /** @description The most triangles, at least 12. More are left where fewer would lose the shape; a note says so. */
+                faces?: number | null;
+                /** @description Its height in millimetres; the other sizes follow. */
+                height_mm?: number | null;
+                /** @description Its width, instead of its height. */
+                width_mm?: number | null;
+                /** @description Its depth, instead of its height. */
+                depth_mm?: number | null;
+                /** @description The axis that points up; without it Z in STL and 3MF, Y in all others. */
+                up?: ("y" | "z") | null;
+                /** @description Where its origin is: `base`, the middle of its underside, `centre`, the middle of its box, or where it is. */
+                pivot?: "keep" | "base" | "centre";
+                /** @description The longest side of its textures, 16 to 8192 pixels; larger ones are reduced. */
+                texture_px?: number | null;
+                /** @description The most bytes of the file, at least 1000; texture size and faces are given up for it. */
+                max_bytes?: number | null;
+                /** @description Make it a closed solid for printing, if need be; see the notes. */
+                repair?: boolean;
+                /** @description Take the numbers in its vertex colours as sRGB: some generators write them so, though glTF takes them as linear light, and their models look washed out. */
+                srgb_colors?: boolean;
+                /** @description Fetch what only the provider has instead of redirecting there: for pages that may not read other sites. */
+                through?: boolean;
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description `glb`, `stl` or another. */
+                format: string;
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedPreview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedSprite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
     listGenerators: {
         parameters: {
             query?: never;
@@ -11158,6 +13953,1327 @@ export interface operations {
             };
         };
     };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhooks": [
+                     *         {
+                     *           "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *           "url": "https://shop.example/hooks/models",
+                     *           "events": [
+                     *             "job.finished",
+                     *             "item.failed"
+                     *           ],
+                     *           "named_only": false,
+                     *           "enabled": true,
+                     *           "switched_off": null,
+                     *           "failing_since": null,
+                     *           "created_at": "2026-11-21T09:30:48Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    addWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://shop.example/hooks/models",
+                 *       "events": [
+                 *         "job.finished",
+                 *         "item.failed"
+                 *       ],
+                 *       "named_only": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookIn"];
+            };
+        };
+        responses: {
+            /** @description The webhook with its secret; `Location` says where it is. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *       "url": "https://shop.example/hooks/models",
+                     *       "events": [
+                     *         "job.finished",
+                     *         "item.failed"
+                     *       ],
+                     *       "named_only": false,
+                     *       "enabled": true,
+                     *       "switched_off": null,
+                     *       "failing_since": null,
+                     *       "created_at": "2026-11-21T09:30:48Z",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookSecretOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Conflict.
+             *
+             *     - `too_many_webhooks`: The owner has as many webhooks as allowed.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook, without its secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *       "url": "https://shop.example/hooks/models",
+                     *       "events": [
+                     *         "job.finished",
+                     *         "item.failed"
+                     *       ],
+                     *       "named_only": false,
+                     *       "enabled": true,
+                     *       "switched_off": null,
+                     *       "failing_since": null,
+                     *       "created_at": "2026-11-21T09:30:48Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    removeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It and its deliveries are gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://shop.example/hooks/models",
+                 *       "events": [
+                 *         "job.finished"
+                 *       ],
+                 *       "named_only": false,
+                 *       "enabled": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookPatch"];
+            };
+        };
+        responses: {
+            /** @description The webhook as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *       "url": "https://shop.example/hooks/models",
+                     *       "events": [
+                     *         "job.finished",
+                     *         "item.failed"
+                     *       ],
+                     *       "named_only": false,
+                     *       "enabled": true,
+                     *       "switched_off": null,
+                     *       "failing_since": null,
+                     *       "created_at": "2026-11-21T09:30:48Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    rotateWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook with its new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *       "url": "https://shop.example/hooks/models",
+                     *       "events": [
+                     *         "job.finished",
+                     *         "item.failed"
+                     *       ],
+                     *       "named_only": false,
+                     *       "enabled": true,
+                     *       "switched_off": null,
+                     *       "failing_since": null,
+                     *       "created_at": "2026-11-21T09:30:48Z",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookSecretOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The test, on its way; its delivery says what came of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "1b4e28baa2c84f6d8e7f0a1b2c3d4e5f",
+                     *       "type": "item.succeeded",
+                     *       "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "item": 0,
+                     *       "state": "delivered",
+                     *       "created_at": "2026-11-21T09:30:48Z",
+                     *       "tries": 1,
+                     *       "tried_at": "2026-11-21T09:30:49Z",
+                     *       "next_at": null,
+                     *       "status": 204,
+                     *       "note": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Conflict.
+             *
+             *     - `wrong_state`: The job or item is not in a state that allows this.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most deliveries to send. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of deliveries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "id": "1b4e28baa2c84f6d8e7f0a1b2c3d4e5f",
+                     *           "type": "item.succeeded",
+                     *           "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *           "item": 0,
+                     *           "state": "delivered",
+                     *           "created_at": "2026-11-21T09:30:48Z",
+                     *           "tries": 1,
+                     *           "tried_at": "2026-11-21T09:30:49Z",
+                     *           "next_at": null,
+                     *           "status": 204,
+                     *           "note": ""
+                     *         }
+                     *       ],
+                     *       "next": "1795253400.000000-1b4e28baa2c84f6d8e7f0a1b2c3d4e5f"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    replayDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+                /** @description The delivery's `id`. */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery, on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "1b4e28baa2c84f6d8e7f0a1b2c3d4e5f",
+                     *       "type": "item.succeeded",
+                     *       "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "item": 0,
+                     *       "state": "delivered",
+                     *       "created_at": "2026-11-21T09:30:48Z",
+                     *       "tries": 1,
+                     *       "tried_at": "2026-11-21T09:30:49Z",
+                     *       "next_at": null,
+                     *       "status": 204,
+                     *       "note": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             *     - `delivery_not_found`: The webhook has no such delivery, or no more.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Conflict.
+             *
+             *     - `wrong_state`: The job or item is not in a state that allows this.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
     receiveWebhook: {
         parameters: {
             query?: never;
@@ -11294,9 +15410,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
@@ -11338,9 +15456,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
@@ -11371,9 +15491,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }

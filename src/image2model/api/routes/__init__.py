@@ -22,6 +22,9 @@ from image2model.api.routes import (
     ledger,
     metrics,
     session,
+    shared,
+    shares,
+    webhooks,
 )
 
 ROUTERS = (
@@ -35,15 +38,18 @@ ROUTERS = (
     fidelity.router,
     inspection.router,
     archive.router,
+    shares.router,
+    shared.router,
     generators.router,
     ledger.router,
     account.router,
     session.router,
+    webhooks.router,
     hooks.router,
     health.router,
     metrics.router,
 )
 """All of them, in the order of the reference."""
 
-PUBLIC_ROUTERS = (session.router, hooks.router, health.router)
+PUBLIC_ROUTERS = (session.router, shared.router, hooks.router, health.router)
 """Whoever comes may call these; they find out themselves whom they answer."""
