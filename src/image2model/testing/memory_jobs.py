@@ -1,6 +1,5 @@
 """A `JobStore` in memory: for tests and for trying things out."""
 
-import itertools
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
