@@ -40,6 +40,7 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
+from image2model.core.money import Budget, SpendingLimits
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.bounds import Bounds
 from image2model.jobs.catalogue import Catalogue
@@ -47,6 +48,7 @@ from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.delivering import DELIVERY_TURN_S, WebhookDeliverer
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.fair_choice import FairChoice
 from image2model.jobs.health import measure_now
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
@@ -267,7 +269,7 @@ async def open_worker(
         drawer = PreviewDrawer(parts.context)
         await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run, drawer.run))
         await stack.enter_async_context(_warming(parts.compute))
-        yield parts.runner.run
+        yield FairChoice(parts.context, parts.runner.run).run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +294,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     clock = SystemClock()
     stores = await stack.enter_async_context(open_stores(settings))
     compute = ProcessCompute(
-        workers=settings.compute.processes, memory_limit_bytes=settings.compute.memory_bytes
+        workers=settings.compute.processes,
+        memory_limit_bytes=settings.compute.memory_bytes,
+        room_bytes=settings.compute.together_bytes,
     )
     stack.push_async_callback(compute.aclose)
     idle_compute = ProcessCompute(
@@ -465,6 +469,8 @@ def _rules(settings: Settings) -> Rules:
         unfinished_jobs_per_owner=settings.limits.unfinished_jobs_per_owner,
         jobs_per_minute=settings.limits.jobs_per_minute,
         fetches_per_minute=settings.limits.fetches_per_minute,
+        uploads_at_once=settings.limits.uploads_at_once,
+        fetches_at_once=settings.limits.fetches_at_once,
         picture_bytes=settings.limits.picture_bytes,
         picture=replace(PictureLimits(), max_pixels=settings.limits.picture_pixels),
         result_bytes=settings.limits.result_bytes,
@@ -472,7 +478,10 @@ def _rules(settings: Settings) -> Rules:
         keep_s=settings.effective_keep_s,
         links_s=settings.retention.links_s,
         draft_s=settings.retention.draft_s,
-        day_budget_usd=settings.budget.day_usd,
+        budget=_budget(settings),
+        allowed_generators=settings.allowed_generators,
+        anonymous_may_pay=settings.anonymous_may_pay,
+        unknown_price_usd=settings.budget.unknown_price_usd,
         lease_s=settings.lease_s,
         soft_limit_s=settings.item_soft_limit_s,
         hard_limit_s=settings.item_hard_limit_s,
@@ -499,6 +508,19 @@ def _bounds(settings: Settings) -> Bounds:
         sessions=settings.limits.sessions,
         sessions_per_hour=settings.limits.sessions_per_hour,
         empty_draft_s=settings.retention.empty_draft_s,
+    )
+
+
+def _budget(settings: Settings) -> Budget:
+    given = settings.budget
+    return Budget(
+        day_usd=given.day_usd,
+        month_usd=given.month_usd,
+        owner=SpendingLimits(
+            job_usd=given.owner_job_usd,
+            day_usd=given.owner_day_usd,
+            month_usd=given.owner_month_usd,
+        ),
     )
 
 
@@ -581,10 +603,16 @@ def _catalogue(settings: Settings, found: FoundProviders) -> Catalogue:
     left_out = {broken.name: broken.message for broken in found.broken}
     catalogue = Catalogue(found.usable, default=wanted, left_out=left_out)
     try:
-        catalogue.card(wanted)
+        card = catalogue.card(wanted)
     except GeneratorNotFound as error:
         raise InvalidSetting(
             setting="IMAGE2MODEL_DEFAULT_GENERATOR",
             reason=f"{error.message} Example: IMAGE2MODEL_DEFAULT_GENERATOR=local/puff",
         ) from error
+    if not settings.allows(card.id):
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_DEFAULT_GENERATOR",
+            reason=f"is {card.id}, which IMAGE2MODEL_ALLOWED_GENERATORS does not allow. Name one "
+            "that it does.",
+        )
     return catalogue

@@ -18,11 +18,12 @@ from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.bounds import Bounds
 from image2model.jobs.context import Rules
-from image2model.jobs.convert import find_derived
-from image2model.jobs.download import Model, find_model, make_model
+from image2model.jobs.convert import drop_derived, find_derived, read_derived
+from image2model.jobs.download import Model, convert_model, find_model
 from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.sprite import find_sprite
 from image2model.jobs.submit import JobRequest
+from image2model.jobs.whole import read_whole
 from image2model.ports.derived import Owners
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.inline_compute import InlineCompute
@@ -64,6 +65,15 @@ async def model_of(rig: Rig, job: Job, *, height_mm: float) -> Model:
     return await find_model(rig.context, job.owner, ItemRef(job.id, 0), "obj.zip", asked=asked)
 
 
+async def content_of(rig: Rig, model: Model) -> bytes:
+    """Convert a model, and read it."""
+    made = await convert_model(rig.context, model)
+    try:
+        return await read_whole(read_derived(rig.context, made))
+    finally:
+        await drop_derived(made)
+
+
 async def kept_bytes(rig: Rig, found: set[ArtifactId]) -> int:
     """Add up the files that were stored since *found* was."""
     return sum([one.size_bytes async for one in rig.artifacts.all() if one.artifact not in found])
@@ -77,7 +87,7 @@ async def test_thirty_heights_take_no_more_than_allowed(tmp_path: Path) -> None:
     models = [await model_of(rig, job, height_mm=10 + step) for step in range(30)]
     contents = []
     for model in models:
-        contents.append(await make_model(rig.context, model))
+        contents.append(await content_of(rig, model))
         await rig.clock.advance(61)
         stored = await rig.store.stored(ANNA)
         assert stored.derived_bytes == await kept_bytes(rig, before) <= 5_000
@@ -85,7 +95,7 @@ async def test_thirty_heights_take_no_more_than_allowed(tmp_path: Path) -> None:
     assert (await rig.store.usage(ANNA)).stored.all_bytes > stored.kept_bytes
     assert await find_derived(rig.context, models[0].derivation) is None
     assert await find_derived(rig.context, models[-1].derivation) is not None
-    assert await make_model(rig.context, models[0]) == contents[0], "made again on demand"
+    assert await content_of(rig, models[0]) == contents[0], "made again on demand"
     assert await find_derived(rig.context, models[0].derivation) is not None
     item = (await rig.store.get_job(job.id)).items[0]
     assert item.result is not None
@@ -99,7 +109,7 @@ async def test_many_at_once_are_answered_and_not_all_kept(tmp_path: Path) -> Non
     rig = bounded(tmp_path, Bounds(derived_bytes_per_owner=3_000))
     job = await made(rig, ANNA)
     for step in range(10):
-        assert await make_model(rig.context, await model_of(rig, job, height_mm=10 + step))
+        assert await content_of(rig, await model_of(rig, job, height_mm=10 + step))
     assert 0 < (await rig.store.stored(ANNA)).derived_bytes <= 3_000
     assert await find_sprite(rig.context, ANNA, ItemRef(job.id, 0)), "pages are always drawn"
 
@@ -109,7 +119,7 @@ async def test_all_together_are_limited_by_the_housekeeper_too(tmp_path: Path) -
     for owner in (ANNA, BEN):
         job = await made(rig, owner)
         for step in range(3):
-            await make_model(rig.context, await model_of(rig, job, height_mm=10 + step))
+            await content_of(rig, await model_of(rig, job, height_mm=10 + step))
         await rig.clock.advance(61)
     whole = (await rig.store.stored(Owners.ALL)).derived_bytes
     rules = replace(rig.context.rules, bounds=Bounds(derived_bytes=whole // 2))
@@ -151,7 +161,7 @@ async def test_a_hopeless_mesh_is_computed_once(tmp_path: Path, keep: KeepPolicy
 
     async def ask() -> None:
         with pytest.raises(ComputeTimedOut, match="120"):
-            await make_model(rig.context, model)
+            await content_of(rig, model)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(9):

@@ -4,18 +4,28 @@ import hashlib
 import json
 import logging
 import struct
-import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
 
 from image2model.core.errors import ArtifactNotFound, StorageError
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Description
 from image2model.geometry.conversion import Conversion
-from image2model.jobs.computations import ConvertedFile, convert_model
+from image2model.jobs.computations import ConvertedFile, convert_model, memory_for_model
 from image2model.jobs.context import Context
 from image2model.jobs.derived import keep_derived, make_room
 from image2model.jobs.failures import remembering_failure
+from image2model.jobs.scratch import (
+    Scratch,
+    read_file,
+    remove_files,
+    scratch,
+    telling_of_storage,
+)
 from image2model.jobs.whole import read_whole
 
 _log = logging.getLogger(__name__)
@@ -64,10 +74,11 @@ def made_by(conversion: Conversion, about: Description) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
     """
-    A file that was made before: what is kept of it is a head that says all this, and its bytes.
+    A file that was made; where it is kept, behind a head that says all this.
 
     Attributes:
-        artifact: Where it is kept.
+        where: The artifact that holds it; or a file of ours that nobody else knows, to be removed
+            by `drop_derived`.
         start: Where its bytes begin there.
         size_bytes: Their length.
         sha256: Of them, hex.
@@ -75,8 +86,8 @@ class Derived:
         notes: What was given up for it.
     """
 
-    artifact: ArtifactId
-    start: int
+    where: ArtifactId | Path
+    start: int = 0
     size_bytes: int
     sha256: str
     crc32: int
@@ -101,78 +112,131 @@ async def find_derived(context: Context, derivation: Derivation) -> Derived | No
         head = json.loads(await read_whole(read(artifact, start=_HEAD_LENGTH.size, length=length)))
     except ArtifactNotFound:
         return None
-    return Derived(artifact=artifact, start=_HEAD_LENGTH.size + length, **head)
+    return Derived(where=artifact, start=_HEAD_LENGTH.size + length, **head)
+
+
+async def read_derived(
+    context: Context, derived: Derived, *, start: int = 0, length: int | None = None
+) -> AsyncIterator[bytes]:
+    """Read a file that was made, or the part of it from *start* over *length*."""
+    first = derived.start + start
+    length = derived.size_bytes - start if length is None else length
+    if isinstance(derived.where, Path):
+        chunks = read_file(derived.where, start=first, length=length)
+    else:
+        chunks = context.artifacts.read(derived.where, start=first, length=length)
+    async for chunk in chunks:
+        yield chunk
+
+
+async def drop_derived(derived: Derived) -> None:
+    """Remove the file of one that is not kept; may be called twice."""
+    if isinstance(derived.where, Path):
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(remove_files, derived.where)
 
 
 async def derive(
-    context: Context, derivation: Derivation, content: AsyncIterator[bytes]
-) -> ConvertedFile:
+    context: Context,
+    derivation: Derivation,
+    content: AsyncIterator[bytes],
+    *,
+    size_bytes: int | None,
+) -> Derived:
     """
     Make a file, or find it made.
 
     What is made is kept beside the source. Several may make the same at once, each process once:
     the last one's stays, and all are equal. Where it cannot be kept, or others are used more, it
     is made again the next time. What failed is not tried again for a while.
+    No large file is held in memory here: the process that converts reads one and writes one.
 
     Args:
         context: The ports.
         derivation: What is to be made.
         content: The source's bytes; only read if it was not made before.
+        size_bytes: How many these are; None: not known.
 
     Returns:
-        The file, and what was given up for it.
+        The file; whoever asked calls `drop_derived` when done with it.
 
     Raises:
         Whatever reading *content* raises.
         InvalidMesh: The source cannot be understood.
         InvalidRequest: It cannot become as small as asked for.
         ComputeError: The conversion did not come to its end.
+        StorageError: There is no place for the files on their way.
     """
-    if (kept := await _kept(context, derivation)) is not None:
-        return kept
-    async with context.drawing.lock(ArtifactId(derivation.name)):
-        if (kept := await _kept(context, derivation)) is not None:
-            return kept
+    if (known := await _find(context, derivation)) is not None:
+        return known
+    needs_bytes = memory_for_model(size_bytes)
+    async with (
+        context.drawing.lock(ArtifactId(derivation.name)),
+        scratch(context) as files,
+        context.compute.room(needs_bytes),
+    ):
+        # Whoever waited for others who wanted the same finds it made.
+        if (known := await _find(context, derivation)) is not None:
+            return known
         async with remembering_failure(context, derivation.name):
-            source = await read_whole(content)
-            made = await context.compute.run(
-                context.rules.compute_s,
-                convert_model,
-                source,
-                derivation.conversion,
-                derivation.about,
-            )
-        await _keep(context, derivation, made)
-        return made
+            source, target = await files.spool(content), files.new()
+            with telling_of_storage(context.rules.incoming):
+                made = await context.compute.run(
+                    context.rules.compute_s,
+                    convert_model,
+                    source,
+                    target,
+                    derivation.conversion,
+                    derivation.about,
+                )
+        return await _keep(context, derivation, made, files, target)
 
 
-async def _kept(context: Context, derivation: Derivation) -> ConvertedFile | None:
+async def _find(context: Context, derivation: Derivation) -> Derived | None:
     try:
-        if (found := await find_derived(context, derivation)) is None:
-            return None
-        content = await read_whole(context.artifacts.read(found.artifact, start=found.start))
-        await context.store.use_derived(found.artifact)
-    except (ArtifactNotFound, StorageError):
+        found = await find_derived(context, derivation)
+        if found is not None and derivation.artifact is not None:
+            await context.store.use_derived(derivation.artifact)
+    except StorageError:
         return None
-    return ConvertedFile(content=content, notes=found.notes)
+    return found
 
 
-async def _keep(context: Context, derivation: Derivation, made: ConvertedFile) -> None:
-    if derivation.source is None:
-        return
+async def _keep(
+    context: Context, derivation: Derivation, made: ConvertedFile, files: Scratch, path: Path
+) -> Derived:
     about = {
-        "size_bytes": len(made.content),
-        "sha256": hashlib.sha256(made.content).hexdigest(),
-        "crc32": zlib.crc32(made.content),
+        "size_bytes": made.size_bytes,
+        "sha256": made.sha256,
+        "crc32": made.crc32,
         "notes": list(made.notes),
     }
     head = json.dumps(about).encode()
-    whole = _HEAD_LENGTH.pack(len(head)) + head + made.content
+    start = _HEAD_LENGTH.size + len(head)
 
-    source, artifact, owner = derivation.source, ArtifactId(derivation.name), derivation.owner
-    try:
-        await context.reserve.check()
-        if len(whole) <= context.rules.result_bytes and await make_room(context, owner, len(whole)):
-            await keep_derived(context, source, artifact, whole, owner=owner)
-    except StorageError as error:
-        _log.warning("cannot keep what was made of artifact %s: %s", source, error)
+    async def chunks() -> AsyncIterator[bytes]:
+        yield _HEAD_LENGTH.pack(len(head)) + head
+        async for chunk in read_file(path):
+            yield chunk
+
+    if derivation.artifact is not None and derivation.source is not None:
+        artifact, owner, whole_bytes = (
+            derivation.artifact,
+            derivation.owner,
+            start + made.size_bytes,
+        )
+        try:
+            await context.reserve.check()
+            if await make_room(context, owner, whole_bytes) and await keep_derived(
+                context,
+                derivation.source,
+                artifact,
+                chunks(),
+                owner=owner,
+                size_bytes=whole_bytes,
+            ):
+                return Derived(where=artifact, start=start, **about)
+        except StorageError as error:
+            _log.warning("cannot keep what was made of artifact %s: %s", derivation.source, error)
+    files.keep(path)
+    return Derived(where=path, **about)

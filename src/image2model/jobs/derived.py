@@ -1,9 +1,10 @@
 """Room for what is made of pictures and results: what was used longest ago makes way."""
 
+from collections.abc import AsyncIterator
+
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
-from image2model.jobs.whole import put_whole
 from image2model.ports.derived import Owners, Whose
 
 _IDLE_S = 60.0
@@ -14,9 +15,10 @@ async def keep_derived(
     context: Context,
     source: ArtifactId,
     artifact: ArtifactId,
-    content: bytes,
+    content: AsyncIterator[bytes],
     *,
     owner: OwnerId,
+    size_bytes: int,
 ) -> bool:
     """
     Keep what was made of *source*, as large as it is.
@@ -29,10 +31,9 @@ async def keep_derived(
     """
     # The job store hears of it first: a crash leaves a name without a file, never a file without
     # a name.
-    size_bytes = len(content)
     if not await context.store.add_derived(source, artifact, owner=owner, size_bytes=size_bytes):
         return False
-    await put_whole(context.artifacts, artifact, content, limit_bytes=size_bytes)
+    await context.artifacts.put(artifact, content, limit_bytes=size_bytes)
     return True
 
 

@@ -8,9 +8,9 @@ from image2model.jobs.computations import sprite_of
 from image2model.jobs.context import Context
 from image2model.jobs.convert import made_by
 from image2model.jobs.derived import keep_derived, make_room
-from image2model.jobs.download import Model, find_shown, read_shown
+from image2model.jobs.download import Model, find_shown, shown_file
 from image2model.jobs.failures import remembering_failure
-from image2model.jobs.whole import put_whole
+from image2model.jobs.whole import once, put_whole
 from image2model.ports.dispatcher import ItemRef
 
 SPRITE_NAME = "sprite.webp"
@@ -64,12 +64,11 @@ def _sprite_id(model: Model) -> ArtifactId:
 
 
 async def _draw(context: Context, model: Model, sprite: ArtifactId) -> None:
-    async with remembering_failure(context, sprite):
-        content = await read_shown(context, model)
-        picture = await context.compute.run(context.rules.compute_s, sprite_of, content)
+    async with remembering_failure(context, sprite), shown_file(context, model) as file:
+        picture = await context.compute.run(context.rules.compute_s, sprite_of, file)
     source = model.source.file.artifact
     await make_room(context, model.owner, len(picture))
     if source is None or not await keep_derived(
-        context, source, sprite, picture, owner=model.owner
+        context, source, sprite, once(picture), owner=model.owner, size_bytes=len(picture)
     ):
         await put_whole(context.artifacts, sprite, picture, limit_bytes=len(picture))

@@ -1,6 +1,6 @@
 """Take a job in: all at once, or as a draft that is filled and then started."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -29,6 +29,7 @@ from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.fit import fit_taken_over
 from image2model.jobs.outgoing import add_named
+from image2model.jobs.purchase import Wanted, find_buyer
 from image2model.jobs.quotas import check_counts, check_room
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import DraftTerms
@@ -100,6 +101,7 @@ async def submit_job(
         TooManyJobs, QuotaExceeded: The owner has too many unfinished jobs or items, or no room.
         TooManyWebhooks: The owner has too many webhooks.
         GeneratorNotFound, InvalidOptions, InvalidViews: The request does not fit a generator.
+        GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: The owner may not buy it.
         FormatUnsupported, InvalidRequest: What is wished for cannot be made.
         IdempotencyKeyReused: The key was used for another request.
         AlreadyRunning: With `reuse`: the same is being made in other jobs of the owner.
@@ -131,6 +133,7 @@ async def _plan_job(
         raise TooManyItems(limit=context.rules.items_per_job)
     empty = await _plan_draft(context, owner, request, items=len(new_items))
     items = _plan_items(context, empty, new_items)
+    await check_purchases(context, empty, items)
     return replace(
         empty,
         name=empty.name or title_of([item.name for item in items]),
@@ -148,6 +151,7 @@ async def _plan_draft(
     await check_new_job(context, owner, idempotency_key=key, drafts=drafts, items=items)
     await context.reserve.check()
     card = context.catalogue.card(request.generator or context.catalogue.default)
+    (await find_buyer(context, owner)).check_use(card)
     options = fill_options(card, request.options)
     check_output(card, request.output)
     if request.webhook_url is not None:
@@ -169,6 +173,21 @@ async def _plan_draft(
         created_at=context.clock.now(),
     )
     return replace(draft, fingerprint=_fingerprint(draft, request, ()))
+
+
+async def check_purchases(context: Context, job: Job, items: Iterable[Item]) -> None:
+    """
+    Insist that the owner of *job* may have *items* of it made now; one that failed is not made.
+
+    Raises:
+        GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: They may not.
+    """
+    buyer = await find_buyer(context, job.owner)
+    card = context.catalogue.card(job.generator)
+    for item in items:
+        if item.pictures:
+            pictures = len(item.pictures)
+            buyer.check_purchase(Wanted(card=card, options=job.options, pictures=pictures))
 
 
 def _plan_items(context: Context, job: Job, new_items: Sequence[NewItem]) -> list[Item]:
@@ -254,6 +273,7 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
     Raises:
         TooManyJobs, QuotaExceeded: The owner has too many unfinished jobs or drafts, or no room.
         GeneratorNotFound, InvalidOptions: The request does not fit a generator.
+        GeneratorNotAllowed: The owner may not use it.
         IdempotencyKeyReused: The key was used for another request.
     """
     async with context.intake_pools.turn(owner):
@@ -323,6 +343,7 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
         NoPictures: It has no items.
         InvalidRequest: Items are missing in the middle.
         InvalidViews: An item's pictures do not fit the generator.
+        GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: The owner may not buy it.
         WrongState: It changed at the same moment; ask again.
         QuotaExceeded: The owner has too many unfinished items, or no room for results.
     """
@@ -338,6 +359,7 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     card = context.catalogue.card(draft.generator)
     for item in draft.items:
         check_views(card, [picture.view for picture in item.pictures], item=item.index)
+    await check_purchases(context, draft, draft.items)
     async with context.intake_pools.turn(owner):
         await check_room(context, owner)
         await check_counts(context, owner, items=len(draft.items))
@@ -395,12 +417,14 @@ async def change_draft(context: Context, owner: OwnerId, job_id: JobId, change: 
         JobNotFound: The owner has no such job.
         WrongState: It is no draft.
         GeneratorNotFound, InvalidOptions: They do not fit.
+        GeneratorNotAllowed: The owner may not use it.
         FormatUnsupported, InvalidRequest: The wishes cannot be met by any model.
     """
     draft = await owned_job(context, owner, job_id)
     if draft.state is not JobState.DRAFT:
         raise WrongState(what=f"Job {job_id}", state=draft.state, allowed=[JobState.DRAFT])
     card = context.catalogue.card(change.generator or draft.generator)
+    (await find_buyer(context, owner)).check_use(card)
     given = change.options if change.options is not None else {}
     if change.options is None and card.id == draft.generator:
         given = draft.options
@@ -430,7 +454,7 @@ async def dispatch_queued(context: Context, job: Job) -> None:
     refs = [ItemRef(job.id, i.index) for i in job.items if i.state is ItemState.QUEUED]
     if refs and job.state is JobState.RUNNING:
         card = context.catalogue.card(job.generator)
-        await context.dispatcher.dispatch(refs, runs_on=card.runs_on)
+        await context.dispatcher.dispatch(refs, owner=job.owner, runs_on=card.runs_on)
 
 
 async def check_new_job(

@@ -8,12 +8,12 @@ from image2model.core.errors import ArtifactNotFound, ViewNotFound
 from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Picture
-from image2model.jobs.computations import thumbnail_of
+from image2model.jobs.computations import memory_for_pictures, thumbnail_of
 from image2model.jobs.context import Context
 from image2model.jobs.derived import keep_derived, make_room
 from image2model.jobs.download import find_picture
 from image2model.jobs.failures import remembering_failure
-from image2model.jobs.whole import read_whole
+from image2model.jobs.whole import once, read_whole
 from image2model.ports.dispatcher import ItemRef
 
 THUMBNAIL_NAME = "thumb.webp"
@@ -79,11 +79,22 @@ async def find_thumbnail(
     except ArtifactNotFound:
         await context.reserve.check()
         content = await read_whole(context.artifacts.read(picture.artifact))
-        async with remembering_failure(context, thumbnail):
+        rules, pixels = context.rules, picture.width_px * picture.height_px
+        async with (
+            remembering_failure(context, thumbnail),
+            context.compute.room(memory_for_pictures(pixels)),
+        ):
             drawn = await context.compute.run(
-                context.rules.compute_s, thumbnail_of, content, int(size_px), context.rules.picture
+                rules.compute_s, thumbnail_of, content, int(size_px), rules.picture
             )
         await make_room(context, owner, len(drawn))
-        if not await keep_derived(context, picture.artifact, thumbnail, drawn, owner=owner):
+        if not await keep_derived(
+            context,
+            picture.artifact,
+            thumbnail,
+            once(drawn),
+            owner=owner,
+            size_bytes=len(drawn),
+        ):
             raise ViewNotFound(job=ref.job, index=ref.index, view=view) from None
     return Thumbnail(artifact=thumbnail, version=version)

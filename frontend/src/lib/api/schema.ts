@@ -797,7 +797,7 @@ export interface paths {
         };
         /**
          * List the generators
-         * @description Return what can make models here, with options, prices and typical times.
+         * @description Return what can make models for you here, with options, prices and typical times.
          */
         get: operations["listGenerators"];
         put?: never;
@@ -897,7 +897,9 @@ export interface paths {
         };
         /**
          * Tell who you are, and what you have here
-         * @description Return how many jobs you have, what they take, and what is left of the day's budget.
+         * @description Return how many jobs you have, what they take, and what is left of the budgets.
+         *
+         *     What all callers together spend is told to the operator alone.
          */
         get: operations["getAccount"];
         put?: never;
@@ -1149,7 +1151,8 @@ export interface paths {
          *     It takes an API key with the scope `admin`, unless nobody else can reach the server.
          *
          *     Items by state, how long they waited and took, requests to providers by what came of them, cost
-         *     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
+         *     booked and billed beyond what was expected, whether spending is stopped, leases lost, webhooks,
+         *     and providers' URLs that died and how old they were.
          */
         get: operations["readMetrics"];
         put?: never;
@@ -1220,16 +1223,23 @@ export interface components {
             stored_bytes_limit: number | null;
             /**
              * Day Budget Usd
-             * @description What all callers together may spend in 24 hours; null: no limit.
+             * @description What you may spend in 24 hours; null: no limit. For the operator: what all callers together may.
              * @example 20
              */
             day_budget_usd: number | null;
             /**
              * Day Spent Usd
-             * @description What all callers together spent in the last 24 hours.
+             * @description What you spent in the last 24 hours. For the operator: what all callers together did.
              * @example 3.6
              */
             day_spent_usd: number;
+            /**
+             * Budgets
+             * @description Your budgets, and what is spent of them. For the operator: those of all callers together, too.
+             */
+            budgets: components["schemas"]["BudgetOut"][];
+            /** @description That nothing which costs money is started now; null: it is. */
+            spending_stop: components["schemas"]["SpendingStopOut"] | null;
         };
         /**
          * AdjustIn
@@ -1357,6 +1367,31 @@ export interface components {
              * @example 0.3
              */
             cost_usd: number | null;
+        };
+        /**
+         * BudgetOut
+         * @description A budget, and what is spent of it.
+         */
+        BudgetOut: {
+            /**
+             * Scope
+             * @description What it is a limit of: `owner_job`: each of your jobs; `owner_day` and `owner_month`: all of yours in 24 hours or 30 days; `day` and `month`: those of all callers together.
+             * @example owner_day
+             * @enum {string}
+             */
+            scope: "owner_job" | "owner_day" | "owner_month" | "day" | "month";
+            /**
+             * Limit Usd
+             * @description US dollars.
+             * @example 5
+             */
+            limit_usd: number;
+            /**
+             * Spent Usd
+             * @description What is spent of it, in US dollars; null: it is of each job.
+             * @example 1.2
+             */
+            spent_usd: number | null;
         };
         /**
          * Cost
@@ -1739,6 +1774,13 @@ export interface components {
              */
             total_usd: number;
             /**
+             * May Pay
+             * @description Whether you may have it made as far as money is concerned; false: it costs something, and you have to sign in with an API key first.
+             * @default true
+             * @example true
+             */
+            may_pay: boolean;
+            /**
              * Typical S
              * @description Seconds for all items, as a rule.
              * @example 45
@@ -2004,6 +2046,13 @@ export interface components {
              *     ]
              */
             notes: string[];
+            /**
+             * May Pay
+             * @description Whether you may use it as far as money is concerned; false: it may cost something, and you have to sign in with an API key first.
+             * @default true
+             * @example true
+             */
+            may_pay: boolean;
             /**
              * Missing
              * @description What the operator must do before it can be used; null: nothing.
@@ -2982,6 +3031,12 @@ export interface components {
              * @example 86400
              */
             links_s: number;
+            /**
+             * May Pay
+             * @description Whether you may use what costs money; false: sign in with an API key first.
+             * @example true
+             */
+            may_pay: boolean;
         };
         /**
          * ListedJob
@@ -3336,6 +3391,13 @@ export interface components {
              * @example Prices without value-added tax.
              */
             note: string;
+            /**
+             * Known
+             * @description Whether there are figures; false: nobody knows what an item costs.
+             * @default true
+             * @example true
+             */
+            known: boolean;
         };
         /**
          * PrintOut
@@ -3857,6 +3919,25 @@ export interface components {
              * @example i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d
              */
             key: string;
+        };
+        /**
+         * SpendingStopOut
+         * @description Why nothing that costs money is started.
+         */
+        SpendingStopOut: {
+            /**
+             * Reason
+             * @description Why.
+             * @example the bill is higher than expected
+             */
+            reason: string;
+            /**
+             * At
+             * Format: date-time
+             * @description Since when.
+             * @example 2026-11-30T17:00:00Z
+             */
+            at: string;
         };
         /**
          * StreamEnd
@@ -4719,6 +4800,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -4794,6 +4877,7 @@ export interface operations {
              *     - `picture_empty`: There is nothing to see: fully transparent, or one single colour.
              *     - `no_pictures`: A job without a single picture.
              *     - `too_many_items`: More items than one job may have.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
              *     - `format_unsupported`: No way to make that format here.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
@@ -5423,6 +5507,7 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -6615,6 +6700,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -6681,6 +6768,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -7113,6 +7201,19 @@ export interface operations {
              *     - `too_many_items`: More items than one job may have.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8105,6 +8206,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -8174,6 +8277,7 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `no_pictures`: A job without a single picture.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -8248,7 +8352,8 @@ export interface operations {
                      *       "derived_bytes": 2000000000,
                      *       "keep": "keep",
                      *       "keep_s": null,
-                     *       "links_s": 86400
+                     *       "links_s": 86400,
+                     *       "may_pay": true
                      *     }
                      */
                     "application/json": components["schemas"]["LimitsOut"];
@@ -9048,6 +9153,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -9114,6 +9221,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -9315,6 +9423,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -9381,6 +9491,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -12897,7 +13008,8 @@ export interface operations {
                      *               }
                      *             ],
                      *             "more_views_usd": 0,
-                     *             "note": "Prices without value-added tax."
+                     *             "note": "Prices without value-added tax.",
+                     *             "known": true
                      *           },
                      *           "typical_s": 0.1,
                      *           "output_formats": [
@@ -12907,6 +13019,7 @@ export interface operations {
                      *           "notes": [
                      *             "Runs on this machine."
                      *           ],
+                     *           "may_pay": true,
                      *           "missing": null
                      *         }
                      *       ]
@@ -13060,7 +13173,8 @@ export interface operations {
                      *           }
                      *         ],
                      *         "more_views_usd": 0,
-                     *         "note": "Prices without value-added tax."
+                     *         "note": "Prices without value-added tax.",
+                     *         "known": true
                      *       },
                      *       "typical_s": 0.1,
                      *       "output_formats": [
@@ -13070,6 +13184,7 @@ export interface operations {
                      *       "notes": [
                      *         "Runs on this machine."
                      *       ],
+                     *       "may_pay": true,
                      *       "missing": null
                      *     }
                      */
@@ -13093,6 +13208,7 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -13208,6 +13324,7 @@ export interface operations {
                      *       "items": 25,
                      *       "item_usd": 0.3,
                      *       "total_usd": 7.5,
+                     *       "may_pay": true,
                      *       "typical_s": 45,
                      *       "note": "Prices without value-added tax."
                      *     }
@@ -13233,6 +13350,7 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -13286,6 +13404,7 @@ export interface operations {
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -13581,7 +13700,18 @@ export interface operations {
                      *       "derived_bytes": 6402110,
                      *       "stored_bytes_limit": 10000000000,
                      *       "day_budget_usd": 20,
-                     *       "day_spent_usd": 3.6
+                     *       "day_spent_usd": 3.6,
+                     *       "budgets": [
+                     *         {
+                     *           "scope": "owner_day",
+                     *           "limit_usd": 5,
+                     *           "spent_usd": 1.2
+                     *         }
+                     *       ],
+                     *       "spending_stop": {
+                     *         "reason": "the bill is higher than expected",
+                     *         "at": "2026-11-30T17:00:00Z"
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["AccountOut"];

@@ -19,6 +19,7 @@ export const USUAL_LIMITS: Limits = {
   drafts: null,
   stored_bytes: null,
   derived_bytes: null,
+  may_pay: true,
   keep: 'keep',
   keep_s: null,
   links_s: 86_400,

@@ -20,6 +20,7 @@ from image2model.core.job import KeepPolicy
 from image2model.core.states import JobState
 from image2model.jobs import control, submit, watch
 from image2model.jobs.access import owned_job
+from image2model.jobs.intake import upload_place
 from image2model.jobs.quotas import room_for
 from image2model.ports.jobstore import JobQuery
 from image2model.wire.models import (
@@ -59,6 +60,9 @@ _Version = Annotated[
         errors.NoPictures,
         errors.TooManyItems,
         errors.GeneratorNotFound,
+        errors.GeneratorNotAllowed,
+        errors.PriceUnknown,
+        errors.PaymentNotAllowed,
         errors.InvalidOptions,
         errors.FormatUnsupported,
         errors.InvalidRequest,
@@ -102,9 +106,10 @@ async def create_job(
     else:
         async with room_for(context, owner, idempotency_key=key) as room:
             await room.expect(promised_length(request) or 0)
-            wanted, items = await read_job_form(
-                context, request, room, idempotency_key=key, caller=caller
-            )
+            async with upload_place(context):
+                wanted, items = await read_job_form(
+                    context, request, room, idempotency_key=key, caller=caller
+                )
             async with caller.making(owner, response):
                 job = await submit.submit_job(context, owner, wanted, items)
     response.headers["Location"] = job_url(job.id)
@@ -206,6 +211,7 @@ async def get_job(
         errors.JobNotFound,
         errors.WrongState,
         errors.GeneratorNotFound,
+        errors.GeneratorNotAllowed,
         errors.InvalidOptions,
         errors.FormatUnsupported,
         errors.InvalidRequest,

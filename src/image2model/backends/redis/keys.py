@@ -20,6 +20,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `named`, `sources`, `made-of:ARTIFACT` | how often a file is named; what is made of which |
 | `derived`, `derived-used` | hash: whose a derived file is and its size; by when it was used |
 | `failures`, `failures-until` | hash: what failed lately; sorted set by how long that counts |
+| `spending-stop` | why nothing that costs money may start; absent: it may |
 | `turns` | hash: whose turn it is at duties that one process does |
 | `facts` | hash: what was learnt about providers |
 | `webhooks`, `webhooks:OWNER` | hash: all webhooks; set: those of an owner |
@@ -55,6 +56,7 @@ FAILURES = f"{PREFIX}failures"
 FAILURES_UNTIL = f"{PREFIX}failures-until"
 FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
+SPENDING_STOP = f"{PREFIX}spending-stop"
 CHECKS = f"{PREFIX}checks"
 WEBHOOKS = f"{PREFIX}webhooks"
 WEBHOOK_EVENTS = f"{PREFIX}webhook-events"

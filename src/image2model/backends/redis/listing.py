@@ -6,19 +6,15 @@ from decimal import Decimal
 from typing import TypeVar
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.change import Change, seconds, usd_of
+from image2model.backends.redis.change import Change, seconds
 from image2model.backends.redis.codec import read_job, read_line
 from image2model.backends.redis.database import RedisDatabase, pairs
 from image2model.backends.redis.derived import stored
 from image2model.backends.redis.writes import forget_line
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
 from image2model.core.job import Attempt, Job
-from image2model.core.rules import (
-    BUDGET_DAY_S,
-    format_position,
-    parse_position,
-    unfinished_items_of,
-)
+from image2model.core.money import MONTH_S, BudgetScope
+from image2model.core.rules import format_position, parse_position, unfinished_items_of
 from image2model.core.states import JobState
 from image2model.jobs.records.document import LedgerLine
 from image2model.jobs.records.steps import is_asked_for, is_in_ledger_of
@@ -33,8 +29,8 @@ from image2model.ports.jobstore import (
 
 _T = TypeVar("_T")
 
-LEDGER_S = 30 * 86_400.0
-"""How long lines of the ledger are kept whose jobs are gone, in seconds."""
+LEDGER_S = MONTH_S
+"""How long lines of the ledger are kept whose jobs are gone, in seconds: as budgets count them."""
 
 _AT_ONCE = 100
 _FORGET_AT_ONCE = 500
@@ -77,19 +73,21 @@ async def read_jobs(database: RedisDatabase, jobs: Iterable[str]) -> list[Job]:
 async def usage(database: RedisDatabase, owner: OwnerId) -> Usage:
     """Add up what an owner has here, and what was spent in a day."""
     jobs = await read_jobs(database, await database.run("ZRANGE", keys.jobs_of(owner), 0, -1))
-    since = seconds(await database.now() - timedelta(seconds=BUDGET_DAY_S))
-    of_day = await database.run("ZRANGE", keys.LEDGER, f"({since}", "+inf", "BYSCORE")
-    spent = Decimal(0)
-    for some in _batches(of_day):
-        charges = await database.run("HMGET", keys.CHARGES, *some)
-        spent += sum((usd_of(int(charge)) for charge in charges if charge), Decimal(0))
     return Usage(
         jobs=len(jobs),
         drafts=sum(job.state is JobState.DRAFT for job in jobs),
         unfinished_items=sum(map(unfinished_items_of, jobs)),
         stored=await stored(database, owner),
-        day_usd=spent,
+        day_usd=await spent_usd(database, BudgetScope.DAY, owner=owner),
     )
+
+
+async def spent_usd(database: RedisDatabase, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
+    """Add up what a budget of a day or month counts now."""
+    assert scope.period_s is not None
+    ledger = keys.ledger_of(owner) if scope.is_of_owner else keys.LEDGER
+    since = await database.now() - timedelta(seconds=scope.period_s)
+    return sum((usd for _, usd in await database.charges(ledger, since=since)), Decimal(0))
 
 
 async def list_ledger(database: RedisDatabase, query: LedgerQuery) -> LedgerPage:
