@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -205,7 +206,7 @@ async def _find(context: Context, derivation: Derivation) -> Derived | None:
 async def _keep(
     context: Context, derivation: Derivation, made: ConvertedFile, files: Scratch, path: Path
 ) -> Derived:
-    about = {
+    about: dict[str, Any] = {
         "size_bytes": made.size_bytes,
         "sha256": made.sha256,
         "crc32": made.crc32,
