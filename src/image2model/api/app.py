@@ -19,6 +19,7 @@ from image2model.api.translate import PREFIX
 from image2model.api.web import WebApp
 from image2model.jobs.context import Context
 from image2model.jobs.rates import Rate
+from image2model.ports.sign_in import SignIn
 
 
 def create_api(
@@ -29,7 +30,10 @@ def create_api(
     callers_are_operators: bool = False,
     pace: Pace | None = None,
     web_app: Path | None = None,
+    admins: Collection[str] = (),
     base_path: str = "",
+    public_url: str | None = None,
+    sign_in: SignIn | None = None,
 ) -> FastAPI:
     """
     Make the API over *context*, which somebody else opens and closes.
@@ -42,7 +46,10 @@ def create_api(
             machine: nobody else can come.
         pace: How often watchers hear something; None: as for people.
         web_app: Folder of the built web app; None: the API alone.
+        admins: Names of people who may do everything.
         base_path: The path below which a proxy offers it, such as `/3d`; "": none.
+        public_url: Where the internet finds it; None: nobody has said.
+        sign_in: The organisation's service that signs people in; None: there is none.
 
     Returns:
         An ASGI application. `api.server.serve_api` runs it so that open streams end in time.
@@ -69,7 +76,10 @@ def create_api(
         fetch_rate=Rate(context.rules.fetches_per_minute, context.clock),
         keys_only=keys_only,
         callers_are_operators=callers_are_operators,
+        admins=frozenset(admins),
         base_path=base_path,
+        public_url=public_url,
+        sign_in=sign_in,
     )
     for router in ROUTERS:
         checks = [] if router in PUBLIC_ROUTERS else [Depends(check_rights)]

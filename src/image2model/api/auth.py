@@ -23,13 +23,12 @@ from image2model.jobs.access import (
     is_key_owner,
     open_session,
 )
+from image2model.jobs.people import person_of
 from image2model.jobs.rates import Rate
 
 COOKIE = "image2model_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
-SECURE_COOKIE_BELOW_PATH = f"__Secure-{COOKIE}"
-"""In place of the one before where the server is offered below a path: that one needs the root."""
-"""The prefix binds it to this host and to https (RFC 6265bis, section 4.1.3.2)."""
+"""As `prefixed_cookie` names it, where the server is offered at the root."""
 
 NOBODY = OwnerId("nobody")
 """Owns no job: whoever has neither a key nor a session yet."""
@@ -56,10 +55,17 @@ class Caller:
         return self.known or NOBODY
 
     @property
+    def person(self) -> str | None:
+        """Who it is by name, where somebody vouches for them."""
+        return person_of(self.owner)
+
+    @property
     def scopes(self) -> Collection[Scope]:
         """What the caller may do."""
         if self.identity and self.identity.key:
             return self.identity.scopes
+        if self.person is not None:
+            return _OPERATOR_SCOPES if self.person in self.parts.admins else USER_SCOPES
         return _OPERATOR_SCOPES if self.parts.callers_are_operators else USER_SCOPES
 
     def require(self, scope: Scope) -> None:
@@ -135,9 +141,18 @@ def session_token(request: Request) -> str | None:
 
 
 def _cookie(request: Request) -> str:
+    return prefixed_cookie(request, COOKIE)
+
+
+def prefixed_cookie(request: Request, name: str) -> str:
+    """
+    Name a cookie so that browsers bind it to this host and to https (RFC 6265bis, 4.1.3).
+
+    Where the server is offered below a path, the stricter prefix cannot be had: it needs the root.
+    """
     if not is_secure(request):
-        return COOKIE
-    return SECURE_COOKIE if _cookie_path(request) == "/" else SECURE_COOKIE_BELOW_PATH
+        return name
+    return f"__Host-{name}" if _cookie_path(request) == "/" else f"__Secure-{name}"
 
 
 def _cookie_path(request: Request) -> str:
@@ -164,9 +179,10 @@ async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of
         return Caller(request, parts, await identify_key(parts.context, key.strip()))
     token = session_token(request)
     identity = await identify_session(parts.context, token) if token else None
-    if parts.keys_only and (identity is None or identity.key is None):
+    caller = Caller(request, parts, identity)
+    if parts.keys_only and caller.person is None and (identity is None or identity.key is None):
         raise NotAuthenticated
-    return Caller(request, parts, identity)
+    return caller
 
 
 async def check_rights(request: Request, caller: Annotated[Caller, Depends(find_caller)]) -> None:

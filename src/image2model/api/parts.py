@@ -1,5 +1,6 @@
 """What the routes work with, handed to them by FastAPI instead of by globals."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from fastapi import Depends, Request
 from image2model.api.hub import Hub
 from image2model.jobs.context import Context
 from image2model.jobs.rates import Rate
+from image2model.ports.sign_in import SignIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,10 @@ class Parts:
         fetch_rate: How often a caller may have a picture fetched.
         keys_only: Whether callers without an API key are refused.
         callers_are_operators: Whether callers without an API key may do everything.
+        admins: Names of people who may do everything.
         base_path: The path below which browsers find the server; "": none.
+        public_url: Where the internet finds the server; None: nobody has said.
+        sign_in: The organisation's service that signs people in; None: there is none.
     """
 
     context: Context
@@ -31,7 +36,10 @@ class Parts:
     fetch_rate: Rate
     keys_only: bool
     callers_are_operators: bool
+    admins: Collection[str]
     base_path: str
+    public_url: str | None
+    sign_in: SignIn | None
 
 
 async def parts_of(request: Request) -> Parts:
@@ -52,4 +60,5 @@ async def hub_of(request: Request) -> Hub:
 
 
 ContextIn = Annotated[Context, Depends(context_of)]
+PartsIn = Annotated[Parts, Depends(parts_of)]
 HubIn = Annotated[Hub, Depends(hub_of)]

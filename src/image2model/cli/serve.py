@@ -9,7 +9,7 @@ import typer
 from image2model.api.app import create_api
 from image2model.api.server import serve_api
 from image2model.api.web import find_web_app
-from image2model.bootstrap import open_app
+from image2model.bootstrap import open_app, open_sign_in
 from image2model.cli.access import (
     NAMES_ADVICE,
     NAMES_MISSING,
@@ -69,14 +69,17 @@ def serve(
 
 async def _serve(settings: Settings) -> None:
     serving = settings.serve
-    async with open_app(settings) as product:
+    async with open_app(settings) as product, open_sign_in(settings) as sign_in:
         api = create_api(
             product.context,
             allowed_hosts=served_names(settings),
             keys_only=serving.access == "keys",
             callers_are_operators=not settings.others_may_come,
             web_app=find_web_app(),
+            admins=serving.admins,
             base_path=settings.base_path,
+            public_url=settings.public_url,
+            sign_in=sign_in,
         )
         await serve_api(
             api,

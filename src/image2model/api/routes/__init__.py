@@ -24,6 +24,7 @@ from image2model.api.routes import (
     session,
     shared,
     shares,
+    sign_in,
 )
 
 ROUTERS = (
@@ -43,11 +44,12 @@ ROUTERS = (
     ledger.router,
     account.router,
     session.router,
+    sign_in.router,
     hooks.router,
     health.router,
     metrics.router,
 )
 """All of them, in the order of the reference."""
 
-PUBLIC_ROUTERS = (session.router, shared.router, hooks.router, health.router)
+PUBLIC_ROUTERS = (session.router, sign_in.router, shared.router, hooks.router, health.router)
 """Whoever comes may call these; they find out themselves whom they answer."""
