@@ -8,8 +8,10 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
+from image2model.api.forwarded import Proxies
 from image2model.backends.http.openid import OpenIdSignIn
 from image2model.backends.inprocess.clock import SystemClock
+from image2model.core.ids import OwnerId
 from tests.api.asking import ask, make_draft, problem_of
 from tests.api.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 from tests.rig import Rig
@@ -196,3 +198,59 @@ async def test_a_service_that_is_away_is_said(rig: Rig, provider: Provider) -> N
 async def test_without_a_service_nothing_is_offered(rig: Rig) -> None:
     async with ask(create_api(rig.context)) as browser:
         assert problem_of(await browser.get(BEGIN), 404)["code"] == "sign_in_not_offered"
+
+
+@pytest.fixture
+def behind_proxy(rig: Rig) -> Any:
+    """A server behind a proxy that knows people."""
+    return create_api(
+        rig.context,
+        keys_only=True,
+        proxies=Proxies(["10.0.0.7"]),
+        user_header="X-Auth-Request-Email",
+    )
+
+
+async def ask_as(api: Any, host: str, *names: str) -> httpx2.Response:
+    transport = httpx2.ASGITransport(app=api, client=(host, 4711))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        headers = [("x-auth-request-email", name) for name in names]
+        return await client.get("/api/v1/account", headers=headers)
+
+
+async def test_a_named_proxy_says_who_somebody_is(rig: Rig, behind_proxy: Any) -> None:
+    reply = await ask_as(behind_proxy, "10.0.0.7", "Ann@Example.org")
+    assert reply.status_code == 200
+    assert reply.json()["signed_in"] is True
+    await rig.submit(OwnerId("user:ann@example.org"), "mug")
+    for name, jobs in (("ann@example.org", 1), ("bob@example.org", 0)):
+        assert (await ask_as(behind_proxy, "10.0.0.7", name)).json()["jobs"] == jobs
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [
+        ("203.0.113.9", ["ann@example.org"]),
+        ("10.0.0.8", ["ann@example.org"]),
+        ("127.0.0.1", ["ann@example.org"]),
+        ("10.0.0.7", []),
+        ("10.0.0.7", [""]),
+        ("10.0.0.7", ["eve@example.org", "ann@example.org"]),
+        ("10.0.0.7", ["a" * 201]),
+    ],
+)
+async def test_nobody_else_says_who_somebody_is(
+    behind_proxy: Any, host: str, names: list[str]
+) -> None:
+    assert (await ask_as(behind_proxy, host, *names)).status_code == 401
+
+
+async def test_a_proxy_that_nobody_named_vouches_for_nobody(rig: Rig) -> None:
+    """Where any proxy nearby tells addresses, so may any neighbour."""
+    api = create_api(
+        rig.context,
+        keys_only=True,
+        proxies=Proxies(any_nearby=True),
+        user_header="X-Auth-Request-Email",
+    )
+    assert (await ask_as(api, "10.0.0.7", "ann@example.org")).status_code == 401

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from image2model.api.forwarded import Proxies
 from image2model.api.hub import Hub
+from image2model.api.watchers import Watchers
 from image2model.jobs.context import Context
 from image2model.jobs.rates import Rate
 from image2model.ports.sign_in import SignIn
@@ -22,24 +24,28 @@ class Parts:
         hub: Where streams of events come from.
         jobs_rate: How often a caller may make a job.
         fetch_rate: How often a caller may have a picture fetched.
+        watchers: Who waits for news now.
         keys_only: Whether callers without an API key are refused.
         callers_are_operators: Whether callers without an API key may do everything.
         admins: Names of people who may do everything.
         base_path: The path below which browsers find the server; "": none.
         public_url: Where the internet finds the server; None: nobody has said.
         sign_in: The organisation's service that signs people in; None: there is none.
+        proxies: The proxies before it.
     """
 
     context: Context
     hub: Hub
     jobs_rate: Rate
     fetch_rate: Rate
+    watchers: Watchers
     keys_only: bool
     callers_are_operators: bool
     admins: Collection[str]
     base_path: str
     public_url: str | None
     sign_in: SignIn | None
+    proxies: Proxies
 
 
 async def parts_of(request: Request) -> Parts:

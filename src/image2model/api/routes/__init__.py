@@ -25,6 +25,7 @@ from image2model.api.routes import (
     shared,
     shares,
     sign_in,
+    webhooks,
 )
 
 ROUTERS = (
@@ -45,6 +46,7 @@ ROUTERS = (
     account.router,
     session.router,
     sign_in.router,
+    webhooks.router,
     hooks.router,
     health.router,
     metrics.router,

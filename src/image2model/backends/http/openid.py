@@ -17,6 +17,7 @@ import jwt
 
 from image2model.core.errors import SignInRefused, SignInUnavailable
 from image2model.core.hosts import is_loopback
+from image2model.jobs.people import is_persons_name
 from image2model.ports.clock import Clock
 from image2model.ports.sign_in import SignInAttempt
 
@@ -32,7 +33,6 @@ _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "E
 
 _DISCOVERY = "/.well-known/openid-configuration"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_LONGEST_NAME = 200
 
 
 class OpenIdSignIn:
@@ -129,7 +129,7 @@ class OpenIdSignIn:
         if self._claim == "email" and claims.get("email_verified") is False:
             raise SignInRefused(reason="the person's e-mail address is not verified")
         name = name.strip()
-        if len(name) > _LONGEST_NAME or not name.isprintable():
+        if not is_persons_name(name):
             raise SignInRefused(reason=f"the person's '{self._claim}' cannot be a name")
         # Mail addresses are the same in any case of letters; a `sub` need not be.
         return name.lower() if self._claim == "email" else name
