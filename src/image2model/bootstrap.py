@@ -58,7 +58,7 @@ from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
-from image2model.settings import Settings
+from image2model.settings import Settings, harmless_environment
 
 _log = logging.getLogger(__name__)
 
@@ -234,11 +234,16 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     clock = SystemClock()
     stores = await stack.enter_async_context(open_stores(settings))
     compute = ProcessCompute(
-        workers=settings.compute.processes, memory_limit_bytes=settings.compute.memory_bytes
+        workers=settings.compute.processes,
+        memory_limit_bytes=settings.compute.memory_bytes,
+        environment=harmless_environment(),
     )
     stack.push_async_callback(compute.aclose)
     idle_compute = ProcessCompute(
-        workers=1, memory_limit_bytes=settings.compute.memory_bytes, niceness=_IDLE_NICENESS
+        workers=1,
+        memory_limit_bytes=settings.compute.memory_bytes,
+        niceness=_IDLE_NICENESS,
+        environment=harmless_environment(),
     )
     stack.push_async_callback(idle_compute.aclose)
     fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)

@@ -19,6 +19,7 @@ from image2model.cli.access import (
 )
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
+from image2model.cli.printing import say
 from image2model.core.platform import has_uvloop
 from image2model.settings import Settings
 
@@ -62,7 +63,7 @@ def serve(
     settings = settings.model_copy(update={"serve": serving})
     check_access(settings)
     if nobody_else_is_served(settings):
-        typer.echo(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
+        say(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
     anyio.run(_serve, settings, backend_options={"use_uvloop": has_uvloop()})
 
 
@@ -86,5 +87,5 @@ async def _serve(settings: Settings) -> None:
 
 
 def _say_ready(url: str) -> None:
-    typer.echo(f"image2model is ready at {url} (Ctrl-C stops it)")
+    say(f"image2model is ready at {url} (Ctrl-C stops it)")
     sys.stdout.flush()

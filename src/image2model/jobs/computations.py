@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from image2model.core.errors import Image2ModelError, InvalidMesh, JsonValue
 from image2model.core.job import Description
+from image2model.core.plain_values import plain_value
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.sprite_layout import SPRITE_FACTS
@@ -28,6 +29,7 @@ NOT_READ = "not_read"
 """The fact that says why a model has no others, and no preview."""
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFacts:
     """What the check of a picture's file found."""
@@ -73,6 +75,7 @@ def check_picture_file(source: str, target: str, limits: PictureLimits) -> Pictu
     )
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
     """A mesh's preview (WebP; None: it cannot be drawn here) and its facts."""
@@ -156,6 +159,7 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
     }
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FidelityFacts:
     """
@@ -229,6 +233,7 @@ def sprite_of(model: bytes) -> bytes:
     return render_sprite(model)
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertedFile:
     """

@@ -1,16 +1,13 @@
 """The provider `local`: needs no key and no network, computes on this machine's cores."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from image2model.core.errors import JsonValue
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.ports.provider import Delivery, ProviderTools, Work
 from image2model.providers.immediate import ImmediateProvider, free_delivery
 from image2model.providers.local.cards import CARDS
-
-if TYPE_CHECKING:
-    from image2model.providers.local.engine import LocalModel
+from image2model.providers.local.model import LocalModel
 
 
 class LocalProvider(ImmediateProvider):
@@ -46,7 +43,7 @@ def _make(
     options: Mapping[str, JsonValue],
     name: str,
     limits: PictureLimits,
-) -> "LocalModel":
+) -> LocalModel:
     """Make a model in a worker process: only there is the engine, with numpy and OpenCV, loaded."""
     from image2model.providers.local.engine import make_model  # noqa: PLC0415
 
