@@ -384,8 +384,8 @@ def _models() -> Mapping[str, Callable[[], bytes]]:
             b"mtllib /etc/passwd\nmtllib ../../../x\n" + seeds.OBJ
         ),
         "OBJ: 100,000 material libraries": lambda: b"mtllib a b c\n" * 100_000 + seeds.OBJ,
-        "OBJ: 50,000 groups": lambda: (
-            seeds.OBJ + b"".join(b"o g%d\nusemtl m%d\nf 1 2 3\n" % (n, n) for n in range(50_000))
+        "OBJ: 2,000 groups": lambda: (
+            seeds.OBJ + b"".join(b"o g%d\nusemtl m%d\nf 1 2 3\n" % (n, n) for n in range(2_000))
         ),
         "OBJ: not a number": lambda: seeds.OBJ.replace(b"v 1 0 0", b"v nan -inf 1e999"),
         "OBJ: lines that go on and on": lambda: b"v 0 0 0 \\\n" * 200_000,

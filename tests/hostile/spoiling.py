@@ -105,7 +105,11 @@ def json_text(dice: random.Random, whole: Sequence[bytes]) -> bytes:
     document = json.loads(data)
     for _ in range(dice.choice((1, 1, 2, 3, 6))):
         _spoil_value(dice, document)
-    return json.dumps(document).encode()
+    try:
+        return json.dumps(document).encode()
+    except ValueError:
+        # By now something holds itself.
+        return raw(dice, [data])
 
 
 def _spoil_value(dice: random.Random, document: Any) -> None:
