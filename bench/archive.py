@@ -18,7 +18,7 @@ from image2model.core.generator import GeneratorId
 from image2model.core.ids import ArtifactId, JobId, OwnerId, new_hex_id
 from image2model.core.job import FileRole, Item, Job, Result, ResultFile
 from image2model.core.states import ItemState, JobState
-from image2model.jobs.access import api_key_owner, create_api_key
+from image2model.jobs.access import create_api_key, identify_key
 from image2model.jobs.context import Context
 from image2model.settings import Settings
 
@@ -50,7 +50,7 @@ def main() -> None:
 async def _make(folder: Path) -> _Made:
     async with open_app(Settings(data_dir=folder), works=False) as app:
         api_key = await create_api_key(app.context, name="bench")
-        owner = await api_key_owner(app.context.sessions, api_key)
+        owner = (await identify_key(app.context, api_key)).owner
         files = [await _file(app.context, number) for number in range(MODELS)]
         job = await app.context.store.add_job(_job(owner, files, app.context))
         return _Made(job=job.id, api_key=api_key)

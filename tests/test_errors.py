@@ -3,6 +3,7 @@
 import pickle
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -27,6 +28,7 @@ VALUES: dict[Any, Sequence[object]] = {
     str | None: ["some words", None],
     int | None: [3, None],
     float | None: [1.5, None],
+    datetime | None: [datetime(2026, 7, 1, 9, 30, tzinfo=UTC), None],
 }
 """What to construct errors with, by the annotation of the argument."""
 

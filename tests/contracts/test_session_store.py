@@ -1,10 +1,14 @@
 """What every `SessionStore` promises."""
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from image2model.core.ids import OwnerId
+from image2model.core.money import SpendingLimits
+from image2model.core.scopes import Scope
 from image2model.ports.sessions import ApiKey, SessionStore
 from image2model.testing.fake_clock import FakeClock
 
@@ -73,6 +77,36 @@ async def test_key_is_found_by_its_id(session_store: SessionStore, store_clock: 
     await session_store.add_key(key)
     assert await session_store.find_key(key.id) == key
     assert await session_store.find_key("00000000") is None
+
+
+async def test_key_keeps_what_it_may_do(
+    session_store: SessionStore, store_clock: FakeClock
+) -> None:
+    limits = SpendingLimits(job_usd=Decimal("0.000001"), day_usd=Decimal(0), month_usd=Decimal(999))
+    key = replace(
+        make_key(store_clock),
+        scopes=frozenset({Scope.READ, Scope.ADMIN}),
+        expires_at=store_clock.now() + timedelta(days=30),
+        limits=limits,
+        generators=("local/*", "fal/tripo-v2.5"),
+    )
+    await session_store.add_key(key)
+    assert await session_store.find_key(key.id) == key
+    none_allowed = replace(key, id="00000001", generators=(), scopes=frozenset())
+    await session_store.add_key(none_allowed)
+    assert await session_store.find_key("00000001") == none_allowed
+
+
+async def test_use_of_a_key_is_noted(session_store: SessionStore, store_clock: FakeClock) -> None:
+    key = make_key(store_clock)
+    await session_store.add_key(key)
+    for _ in range(2):
+        await store_clock.advance(5)
+        await session_store.note_key_use(key.id)
+        used = replace(key, last_used_at=store_clock.now())
+        assert await session_store.find_key(key.id) == used
+    await session_store.note_key_use("00000000")
+    assert list(await session_store.list_keys()) == [used]
 
 
 async def test_key_ids_are_unique(session_store: SessionStore, store_clock: FakeClock) -> None:

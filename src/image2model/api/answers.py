@@ -12,6 +12,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 ALWAYS: tuple[type[Image2ModelError], ...] = (
     errors.NotAuthenticated,
+    errors.ScopeMissing,
     errors.HostNotAllowed,
     errors.InvalidRequest,
     errors.DatabaseUnavailable,

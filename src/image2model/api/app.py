@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from image2model.api import guards
+from image2model.api.auth import check_rights
 from image2model.api.channel import Pace
 from image2model.api.errors import HANDLERS
 from image2model.api.hub import Hub
 from image2model.api.parts import Parts
-from image2model.api.routes import ROUTERS
+from image2model.api.routes import PUBLIC_ROUTERS, ROUTERS
 from image2model.api.routes.pages import index
 from image2model.api.routes.pages import router as pages
 from image2model.api.translate import PREFIX
@@ -25,6 +26,7 @@ def create_api(
     *,
     allowed_hosts: Collection[str] = (),
     keys_only: bool = False,
+    callers_are_operators: bool = False,
     pace: Pace | None = None,
     web_app: Path | None = None,
     base_path: str = "",
@@ -36,6 +38,8 @@ def create_api(
         context: What the use cases take.
         allowed_hosts: Names it answers to besides loopback ones, without port; `*`: any.
         keys_only: Refuse callers without an API key; else each browser has jobs of its own.
+        callers_are_operators: Let callers without an API key do everything, for they sit at the
+            machine: nobody else can come.
         pace: How often watchers hear something; None: as for people.
         web_app: Folder of the built web app; None: the API alone.
         base_path: The path below which a proxy offers it, such as `/3d`; "": none.
@@ -64,10 +68,12 @@ def create_api(
         jobs_rate=Rate(context.rules.jobs_per_minute, context.clock),
         fetch_rate=Rate(context.rules.fetches_per_minute, context.clock),
         keys_only=keys_only,
+        callers_are_operators=callers_are_operators,
         base_path=base_path,
     )
     for router in ROUTERS:
-        api.include_router(router, prefix=PREFIX)
+        checks = [] if router in PUBLIC_ROUTERS else [Depends(check_rights)]
+        api.include_router(router, prefix=PREFIX, dependencies=checks)
     api.include_router(pages)
     if web_app is None:
         api.add_api_route("/", index, include_in_schema=False)

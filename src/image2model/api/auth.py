@@ -1,5 +1,6 @@
 """Who asks: an API key, or a browser session in a cookie."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -9,15 +10,18 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from image2model.api.parts import Parts, parts_of
-from image2model.core.errors import NotAuthenticated
+from image2model.api.rights import needed_scope
+from image2model.core.errors import NotAuthenticated, ScopeMissing
 from image2model.core.hosts import is_loopback
 from image2model.core.ids import OwnerId
+from image2model.core.scopes import USER_SCOPES, Scope, includes
 from image2model.jobs.access import (
     SESSION_LIFE,
-    api_key_owner,
+    Identity,
+    identify_key,
+    identify_session,
     is_key_owner,
     open_session,
-    session_owner,
 )
 from image2model.jobs.rates import Rate
 
@@ -30,19 +34,43 @@ SECURE_COOKIE_BELOW_PATH = f"__Secure-{COOKIE}"
 NOBODY = OwnerId("nobody")
 """Owns no job: whoever has neither a key nor a session yet."""
 
+_OPERATOR_SCOPES = frozenset({Scope.ADMIN})
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request; *known* is None for somebody without a key or a living session."""
+    """Who sent a request; *identity* is None for somebody without a key or a living session."""
 
     request: Request
     parts: Parts
-    known: OwnerId | None
+    identity: Identity | None
+
+    @property
+    def known(self) -> OwnerId | None:
+        """Whose jobs the caller has; None for somebody without a key or a living session."""
+        return self.identity.owner if self.identity else None
 
     @property
     def owner(self) -> OwnerId:
         """Whose jobs the caller may see."""
         return self.known or NOBODY
+
+    @property
+    def scopes(self) -> Collection[Scope]:
+        """What the caller may do."""
+        if self.identity and self.identity.key:
+            return self.identity.scopes
+        return _OPERATOR_SCOPES if self.parts.callers_are_operators else USER_SCOPES
+
+    def require(self, scope: Scope) -> None:
+        """
+        Insist that the caller may do what *scope* allows.
+
+        Raises:
+            ScopeMissing: They may not.
+        """
+        if not includes(self.scopes, scope):
+            raise ScopeMissing(scope=scope)
 
     @property
     def counted_as(self) -> str | None:
@@ -133,13 +161,23 @@ async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of
     """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        owner = await api_key_owner(parts.context.sessions, key.strip())
-        return Caller(request, parts, owner)
+        return Caller(request, parts, await identify_key(parts.context, key.strip()))
     token = session_token(request)
-    known = await session_owner(parts.context.sessions, token) if token else None
-    if parts.keys_only and (known is None or not is_key_owner(known)):
+    identity = await identify_session(parts.context, token) if token else None
+    if parts.keys_only and (identity is None or identity.key is None):
         raise NotAuthenticated
-    return Caller(request, parts, known)
+    return Caller(request, parts, identity)
+
+
+async def check_rights(request: Request, caller: Annotated[Caller, Depends(find_caller)]) -> None:
+    """
+    Insist that the caller may call the route that *request* is for.
+
+    Raises:
+        ScopeMissing: They are known, but may not.
+    """
+    route = request.scope["route"]
+    caller.require(needed_scope(getattr(route, "operation_id", None), request.method))
 
 
 async def find_owner(caller: Annotated[Caller, Depends(find_caller)]) -> OwnerId:

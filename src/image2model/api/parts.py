@@ -21,6 +21,7 @@ class Parts:
         jobs_rate: How often a caller may make a job.
         fetch_rate: How often a caller may have a picture fetched.
         keys_only: Whether callers without an API key are refused.
+        callers_are_operators: Whether callers without an API key may do everything.
         base_path: The path below which browsers find the server; "": none.
     """
 
@@ -29,6 +30,7 @@ class Parts:
     jobs_rate: Rate
     fetch_rate: Rate
     keys_only: bool
+    callers_are_operators: bool
     base_path: str
 
 

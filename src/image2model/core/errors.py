@@ -25,6 +25,7 @@ The tree::
     ├── NotFoundError
     │   ├── JobNotFound                job_not_found
     │   ├── ItemNotFound               item_not_found
+    │   ├── SharedLinkNotFound         shared_link_not_found
     │   ├── ViewNotFound               view_not_found
     │   ├── FileNotInResult            file_not_found
     │   ├── GeneratorNotFound          generator_not_found
@@ -37,6 +38,7 @@ The tree::
     │   └── LeaseLost                  lease_lost
     ├── AccessError
     │   ├── NotAuthenticated           not_authenticated
+    │   ├── ScopeMissing               scope_missing
     │   ├── CrossSiteRequest           cross_site_request
     │   ├── WebhookRefused             webhook_refused
     │   └── HostNotAllowed             host_not_allowed
@@ -75,6 +77,7 @@ The tree::
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 
@@ -469,6 +472,17 @@ class ItemNotFound(NotFoundError):
         super().__init__(f"Job {job} has no item {index}.", job=job, index=index)
 
 
+class SharedLinkNotFound(NotFoundError):
+    """No such shared link works: it never was, is revoked or has expired."""
+
+    code = "shared_link_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link does not work (any more). Ask whoever gave it to you for a new one."
+        )
+
+
 class ViewNotFound(NotFoundError):
     """The item has no picture of that view."""
 
@@ -601,14 +615,34 @@ class AccessError(Image2ModelError):
 
 
 class NotAuthenticated(AccessError):
-    """The API key is unknown or revoked, or one is needed and was not sent."""
+    """The API key is unknown, revoked or expired, or one is needed and was not sent."""
 
     code = "not_authenticated"
 
-    def __init__(self) -> None:
+    def __init__(self, *, expired_at: datetime | None = None) -> None:
+        if expired_at is None:
+            super().__init__(
+                "A valid API key is needed: send 'Authorization: Bearer KEY'. "
+                "`image2model keys create` makes one."
+            )
+        else:
+            super().__init__(
+                f"This API key expired on {expired_at:%Y-%m-%d at %H:%M} UTC. Ask for a new one; "
+                "`image2model keys create` makes it.",
+                expired_at=expired_at.isoformat(),
+            )
+
+
+class ScopeMissing(AccessError):
+    """The caller is known, but may not do this."""
+
+    code = "scope_missing"
+
+    def __init__(self, *, scope: str) -> None:
         super().__init__(
-            "A valid API key is needed: send 'Authorization: Bearer KEY'. "
-            "`image2model keys create` makes one."
+            f"This needs the right '{scope}', which you do not have here. "
+            f"Use an API key with the scope '{scope}'.",
+            scope=scope,
         )
 
 
@@ -846,8 +880,29 @@ class StorageFull(StorageError):
 
     code = "storage_full"
 
-    def __init__(self, *, where: str) -> None:
-        super().__init__(f"No space is left on {where}. Free some space and retry.", where=where)
+    def __init__(
+        self, *, where: str, free_bytes: int | None = None, reserve_bytes: int | None = None
+    ) -> None:
+        """
+        Say what is full.
+
+        Args:
+            where: Which folder or disk.
+            free_bytes: What is still free there; None: nothing.
+            reserve_bytes: What is kept free there for what is under way; None: nothing is.
+        """
+        if free_bytes is None or reserve_bytes is None:
+            message = f"No space is left on {where}. Free some space and retry."
+            super().__init__(message, where=where)
+            return
+        super().__init__(
+            f"Only {free_bytes / 1e6:.0f} MB are free on {where}, and {reserve_bytes / 1e6:.0f} MB "
+            "are kept for models that are on their way (IMAGE2MODEL_RESERVE_BYTES). Nothing new is "
+            "begun until more space is free.",
+            where=where,
+            free_bytes=free_bytes,
+            reserve_bytes=reserve_bytes,
+        )
 
 
 class StorageUnavailable(StorageError):

@@ -3,12 +3,15 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from image2model.core.errors import ItemNotFound, JobNotFound, NotAuthenticated
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job
+from image2model.core.money import NO_LIMITS, SpendingLimits
+from image2model.core.scopes import USER_SCOPES, Scope
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.sessions import ApiKey, SessionStore
@@ -19,6 +22,25 @@ SIGNED_IN_LIFE = timedelta(days=30)
 
 _KEY_PREFIX = "i2m"
 _KEY_OWNER = "key:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """
+    Who is behind a key or a session.
+
+    Attributes:
+        owner: Whose jobs they reach.
+        key: The API key that was sent, or that the session was begun with; None: none was.
+    """
+
+    owner: OwnerId
+    key: ApiKey | None
+
+    @property
+    def scopes(self) -> Collection[Scope]:
+        """What they may do."""
+        return self.key.scopes if self.key else USER_SCOPES
 
 
 async def owned_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
@@ -66,9 +88,9 @@ async def open_key_session(context: Context, key: str) -> tuple[str, OwnerId]:
         Its secret token and the key's owner.
 
     Raises:
-        NotAuthenticated: The key is malformed, unknown or revoked.
+        NotAuthenticated: The key is malformed, unknown, revoked or expired.
     """
-    owner = await api_key_owner(context.sessions, key)
+    owner = (await identify_key(context, key)).owner
     token = secrets.token_urlsafe(32)
     expires_at = context.clock.now() + SIGNED_IN_LIFE
     await context.sessions.add_session(_sha256(token), owner=owner, expires_at=expires_at)
@@ -80,13 +102,15 @@ async def close_session(context: Context, token: str) -> None:
     await context.sessions.remove_session(_sha256(token))
 
 
-async def session_owner(sessions: SessionStore, token: str) -> OwnerId | None:
-    """Tell whose session *token* is; None: unknown or over, or of a key that was revoked."""
-    owner = await sessions.session_owner(_sha256(token))
-    if owner is None or not is_key_owner(owner):
-        return owner
-    key = await sessions.find_key(owner.removeprefix(_KEY_OWNER))
-    return owner if key is not None and key.revoked_at is None else None
+async def identify_session(context: Context, token: str) -> Identity | None:
+    """Tell whose session *token* is; None: unknown or over, or of a key that works no more."""
+    owner = await context.sessions.session_owner(_sha256(token))
+    if owner is None:
+        return None
+    key = await find_owners_key(context.sessions, owner)
+    if is_key_owner(owner) and (key is None or not key.works(context.clock.now())):
+        return None
+    return Identity(owner=owner, key=key)
 
 
 def is_key_owner(owner: OwnerId) -> bool:
@@ -94,7 +118,22 @@ def is_key_owner(owner: OwnerId) -> bool:
     return owner.startswith(_KEY_OWNER)
 
 
-async def create_api_key(context: Context, *, name: str) -> str:
+async def find_owners_key(sessions: SessionStore, owner: OwnerId) -> ApiKey | None:
+    """Find the API key whose jobs are *owner*'s, even if it works no more; None: it is no key."""
+    if not is_key_owner(owner):
+        return None
+    return await sessions.find_key(owner.removeprefix(_KEY_OWNER))
+
+
+async def create_api_key(
+    context: Context,
+    *,
+    name: str,
+    scopes: Collection[Scope] = USER_SCOPES,
+    expires_at: datetime | None = None,
+    limits: SpendingLimits = NO_LIMITS,
+    generators: Sequence[str] | None = None,
+) -> str:
     """
     Make an API key with jobs of its own.
 
@@ -109,26 +148,32 @@ async def create_api_key(context: Context, *, name: str) -> str:
             secret_sha256=_sha256(secret),
             owner=OwnerId(f"{_KEY_OWNER}{key_id}"),
             created_at=context.clock.now(),
+            scopes=frozenset(scopes),
+            expires_at=expires_at,
+            limits=limits,
+            generators=None if generators is None else tuple(generators),
         )
     )
     return f"{_KEY_PREFIX}_{key_id}_{secret}"
 
 
-async def api_key_owner(sessions: SessionStore, key: str) -> OwnerId:
+async def identify_key(context: Context, key: str) -> Identity:
     """
     Tell whose API key *key* is.
 
     Raises:
-        NotAuthenticated: It is malformed, unknown or revoked.
+        NotAuthenticated: It is malformed, unknown, revoked or expired.
     """
     prefix, _, rest = key.partition("_")
     key_id, _, secret = rest.partition("_")
-    known = await sessions.find_key(key_id) if prefix == _KEY_PREFIX else None
+    known = await context.sessions.find_key(key_id) if prefix == _KEY_PREFIX else None
     expected = known.secret_sha256 if known else _sha256("")
     matches = hmac.compare_digest(_sha256(secret), expected)
     if known is None or known.revoked_at is not None or not matches:
         raise NotAuthenticated
-    return known.owner
+    if known.is_expired(context.clock.now()):
+        raise NotAuthenticated(expired_at=known.expires_at)
+    return Identity(owner=known.owner, key=known)
 
 
 async def list_api_keys(context: Context) -> Sequence[ApiKey]:

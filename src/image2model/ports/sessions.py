@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from image2model.core.ids import OwnerId
+from image2model.core.money import NO_LIMITS, SpendingLimits
+from image2model.core.scopes import USER_SCOPES, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,12 @@ class ApiKey:
         secret_sha256: Of the secret part, hex.
         owner: Whose jobs it reaches.
         created_at: When it was made.
-        revoked_at: When it stopped working; None: it works.
+        revoked_at: When somebody stopped it from working; None: nobody did.
+        scopes: What it may do.
+        expires_at: When it stops working by itself; None: never.
+        last_used_at: When it was last used, to about a minute; None: never.
+        limits: What may be spent with it.
+        generators: Ids of the generators it may use, `*` standing for any text; None: all.
     """
 
     id: str
@@ -28,6 +35,19 @@ class ApiKey:
     owner: OwnerId
     created_at: datetime
     revoked_at: datetime | None = None
+    scopes: frozenset[Scope] = USER_SCOPES
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    limits: SpendingLimits = NO_LIMITS
+    generators: tuple[str, ...] | None = None
+
+    def works(self, now: datetime) -> bool:
+        """Tell whether it is neither revoked nor expired."""
+        return self.revoked_at is None and not self.is_expired(now)
+
+    def is_expired(self, now: datetime) -> bool:
+        """Tell whether its time is over."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 class SessionStore(Protocol):
@@ -60,6 +80,10 @@ class SessionStore(Protocol):
 
     async def list_keys(self) -> Sequence[ApiKey]:
         """List all keys, newest first."""
+        ...
+
+    async def note_key_use(self, key_id: str) -> None:
+        """Remember that a key was used now; one that is not known changes nothing."""
         ...
 
     async def revoke_key(self, key_id: str) -> bool:

@@ -44,6 +44,11 @@ class MemorySessionStore:
         """List all keys, newest first."""
         return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id), reverse=True)
 
+    async def note_key_use(self, key_id: str) -> None:
+        """Remember that a key was used now."""
+        if key := self._keys.get(key_id):
+            self._keys[key_id] = replace(key, last_used_at=self._clock.now())
+
     async def revoke_key(self, key_id: str) -> bool:
         """Stop a key from working."""
         key = self._keys.get(key_id)

@@ -1,4 +1,8 @@
-"""The routes by theme; bodies translate, call one use case, and translate back."""
+"""
+The routes by theme; bodies translate, call one use case, and translate back.
+
+A route finds a caller who may call it, by `api.rights`, unless its router is in `PUBLIC_ROUTERS`.
+"""
 
 from image2model.api.routes import (
     account,
@@ -17,6 +21,9 @@ from image2model.api.routes import (
     jobs,
     ledger,
     metrics,
+    session,
+    shared,
+    shares,
 )
 
 ROUTERS = (
@@ -30,11 +37,17 @@ ROUTERS = (
     fidelity.router,
     inspection.router,
     archive.router,
+    shares.router,
+    shared.router,
     generators.router,
     ledger.router,
     account.router,
+    session.router,
     hooks.router,
     health.router,
     metrics.router,
 )
 """All of them, in the order of the reference."""
+
+PUBLIC_ROUTERS = (session.router, shared.router, hooks.router, health.router)
+"""Whoever comes may call these; they find out themselves whom they answer."""

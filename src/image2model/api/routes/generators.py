@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from image2model.api.answers import problems
-from image2model.api.auth import find_caller
 from image2model.api.packing import send_json
 from image2model.api.parts import ContextIn
 from image2model.api.translate import estimate_out, generator_out
@@ -15,7 +14,7 @@ from image2model.core.generator import GeneratorId
 from image2model.jobs.estimate import estimate_job
 from image2model.wire.models import EstimateIn, EstimateOut, GeneratorList, GeneratorOut
 
-router = APIRouter(tags=["generators"], dependencies=[Depends(find_caller)])
+router = APIRouter(tags=["generators"])
 
 
 @router.get(

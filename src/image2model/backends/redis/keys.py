@@ -20,6 +20,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `turns` | hash: whose turn it is at duties that one process does |
 | `facts` | hash: what was learnt about providers |
 | `sessions`, `session-owners`, `api-keys` | sorted set by their end; hashes |
+| `shared-links`, `link-ends`, `links-to:JOB` | hash, sorted set by their end; sets |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
 
@@ -45,6 +46,8 @@ CHECKS = f"{PREFIX}checks"
 SESSIONS = f"{PREFIX}sessions"
 SESSION_OWNERS = f"{PREFIX}session-owners"
 API_KEYS = f"{PREFIX}api-keys"
+SHARED_LINKS = f"{PREFIX}shared-links"
+LINK_ENDS = f"{PREFIX}link-ends"
 
 
 def job_key(job: JobId) -> str:
@@ -60,6 +63,11 @@ def versions_key(job: JobId) -> str:
 def counts_key(job: JobId) -> str:
     """Name where its items are counted by state."""
     return f"{job_key(job)}:counts"
+
+
+def links_to(job: JobId) -> str:
+    """Name the set of links through which *job* is shared, by the hashes of their tokens."""
+    return f"{PREFIX}links-to:{job}"
 
 
 def jobs_of(owner: OwnerId) -> str:

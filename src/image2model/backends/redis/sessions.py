@@ -1,6 +1,6 @@
 """A `SessionStore` in Redis."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -65,20 +65,35 @@ class RedisSessionStore:
         found = [read_key(text) for text in await self._database.run("HVALS", keys.API_KEYS)]
         return sorted(found, key=lambda key: (key.created_at, key.id), reverse=True)
 
+    async def note_key_use(self, key_id: str) -> None:
+        """Remember that a key was used now."""
+        now = await self._database.now()
+        await self._change_key(key_id, lambda key: replace(key, last_used_at=now))
+
     async def revoke_key(self, key_id: str) -> bool:
         """Stop a key from working."""
+        now = await self._database.now()
 
-        async def attempt() -> bool:
+        def revoked(key: ApiKey) -> ApiKey | None:
+            return replace(key, revoked_at=now) if key.revoked_at is None else None
+
+        return await self._change_key(key_id, revoked) is not None
+
+    async def _change_key(
+        self, key_id: str, change_of: Callable[[ApiKey], ApiKey | None]
+    ) -> ApiKey | None:
+        """Write what *change_of* makes of a key; None: there is no such key, or no change."""
+
+        async def attempt() -> ApiKey | None:
             text = await self._database.run("HGET", keys.API_KEYS, key_id)
-            key = None if text is None else read_key(text)
-            if key is None or key.revoked_at is not None:
-                return False
-            revoked = replace(key, revoked_at=await self._database.now())
+            changed = None if text is None else change_of(read_key(text))
+            if changed is None:
+                return None
             change = Change()
             change.check(keys.API_KEYS, key_id, text)
-            change.run("HSET", keys.API_KEYS, key_id, write_key(revoked))
+            change.run("HSET", keys.API_KEYS, key_id, write_key(changed))
             await self._database.commit(change)
-            return True
+            return changed
 
         return await self._database.unopposed(attempt)
 

@@ -5,10 +5,18 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.rows import Row, from_seconds, to_seconds
+from image2model.backends.sql.rows import (
+    Row,
+    from_micro_usd,
+    from_seconds,
+    to_micro_usd,
+    to_seconds,
+)
 from image2model.backends.sql.tables import api_keys, sessions
 from image2model.backends.sql.transaction import Database, Transaction
 from image2model.core.ids import OwnerId
+from image2model.core.money import SpendingLimits
+from image2model.core.scopes import Scope
 from image2model.ports.sessions import ApiKey
 
 _ADD_SESSION = sa.text(
@@ -53,6 +61,10 @@ class SqlSessionStore:
         """List all keys, newest first."""
         return await self._database.read(_read_keys)
 
+    async def note_key_use(self, key_id: str) -> None:
+        """Remember that a key was used now."""
+        await self._database.write(_note_key_use, key_id)
+
     async def revoke_key(self, key_id: str) -> bool:
         """Stop a key from working."""
         return await self._database.write(_revoke_key, key_id)
@@ -91,6 +103,13 @@ def _add_key(tx: Transaction, key: ApiKey) -> None:
         "owner": key.owner,
         "created_at": to_seconds(key.created_at),
         "revoked_at": to_seconds(key.revoked_at),
+        "scopes": sorted(key.scopes),
+        "expires_at": to_seconds(key.expires_at),
+        "last_used_at": to_seconds(key.last_used_at),
+        "job_limit_micro_usd": to_micro_usd(key.limits.job_usd),
+        "day_limit_micro_usd": to_micro_usd(key.limits.day_usd),
+        "month_limit_micro_usd": to_micro_usd(key.limits.month_usd),
+        "generators": None if key.generators is None else list(key.generators),
     }
     tx.run(sa.insert(api_keys), values)
 
@@ -99,6 +118,10 @@ def _read_keys(tx: Transaction, *which: sa.ColumnElement[bool]) -> list[ApiKey]:
     newest_first = (api_keys.c.created_at.desc(), api_keys.c.id.desc())
     rows = tx.run(sa.select(api_keys).where(*which).order_by(*newest_first))
     return [_key_of(row) for row in rows]
+
+
+def _note_key_use(tx: Transaction, key_id: str) -> None:
+    tx.run(sa.update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=tx.now_s))
 
 
 def _revoke_key(tx: Transaction, key_id: str) -> bool:
@@ -115,4 +138,13 @@ def _key_of(row: Row) -> ApiKey:
         owner=OwnerId(row.owner),
         created_at=from_seconds(row.created_at),
         revoked_at=from_seconds(row.revoked_at),
+        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        expires_at=from_seconds(row.expires_at),
+        last_used_at=from_seconds(row.last_used_at),
+        limits=SpendingLimits(
+            job_usd=from_micro_usd(row.job_limit_micro_usd),
+            day_usd=from_micro_usd(row.day_limit_micro_usd),
+            month_usd=from_micro_usd(row.month_limit_micro_usd),
+        ),
+        generators=None if row.generators is None else tuple(row.generators),
     )
