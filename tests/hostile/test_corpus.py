@@ -80,7 +80,7 @@ async def test_as_pictures(compute: ProcessCompute, tmp_path: Path) -> None:
         facts = await compute.run(
             LIMIT_S, check_picture_file, str(source), str(clean), PictureLimits()
         )
-        assert one.kind == "picture", one.name
+        assert "picture" in one.name
         assert facts.media_type in {"image/png", "image/jpeg", "image/webp", "image/avif"}
         kept = (clean if facts.rewritten else source).read_bytes()
         # What browsers and tools may take for something else is no longer in it.
@@ -156,8 +156,11 @@ async def test_of_a_maker(compute: ProcessCompute, tmp_path: Path) -> None:
         JobRequest(),
         [NewItem(name=name, pictures=picture) for name in names],
     )
-    await rig.run_dispatched()
-    made = await rig.store.get(job.id)
+    # Without previews, which are drawn apart from items and can be missing.
+    while refs := rig.dispatcher.take():
+        for ref in refs:
+            await rig.runner.run(ref)
+    made = await rig.store.get_job(job.id)
     wrong = []
     for item in made.items:
         if item.name.startswith("good"):

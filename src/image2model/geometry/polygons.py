@@ -25,8 +25,8 @@ _CORNERS_AT_ONCE = 400_000
 
 _MOST_REPEATED = 400
 """
-Corners of a polygon at places where it has been before, two for each hole that it goes around. Its
-time grows with their third power: a face of 12 kB that has three vertices over and over takes hours.
+Corners of a polygon at places where it has been before: two for each hole that it goes around. The
+time grows with their third power: 12 kB that name three vertices over and over take minutes.
 """
 
 _Indices = NDArray[np.int64]

@@ -13,8 +13,8 @@ _CHUNK_SPANS = 500_000
 _CHUNK_FRAGMENTS = 2_000_000
 _MOST_CHUNKS = 200
 """
-400 million pixels of faces, a hundred times what a model needs. A file of some kilobytes can ask for
-any number, with faces that lie upon each other; those beyond are left out.
+400 million pixels of faces, a hundred times what a model needs. A small file can ask for any
+number, with faces that lie upon each other; those beyond are left out.
 """
 
 _NOTHING = np.uint64(2**64 - 1)
