@@ -1,8 +1,9 @@
 """Every hostile file through every way in: refused in words or taken, and nothing else suffers."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import anyio
@@ -32,6 +33,13 @@ LIMIT_S = 60.0
 MEMORY_BYTES = 1_500_000_000
 CORPUS = list(corpus())
 
+
+@cache
+def content(one: Hostile) -> bytes:
+    """Make a file once for all tests."""
+    return one.make()
+
+
 PICTURE_CODES = {
     "not_a_picture",
     "picture_type_unsupported",
@@ -49,7 +57,7 @@ async def compute() -> AsyncIterator[ProcessCompute]:
 
 
 async def each(
-    files: Sequence[Hostile], attempt: Callable[[Hostile], object], codes: set[str]
+    files: Sequence[Hostile], attempt: Callable[[Hostile], Awaitable[None]], codes: set[str]
 ) -> None:
     """Give every file to *attempt*, two at a time; it must return or raise one of *codes*."""
     wrong: list[str] = []
@@ -59,7 +67,7 @@ async def each(
         while waiting:
             one = waiting.pop()
             try:
-                await attempt(one)  # type: ignore[misc]
+                await attempt(one)
             except Image2ModelError as error:
                 if error.code not in codes or not error.message.isprintable():
                     wrong.append(f"{one.name}: {error.code}: {error.message}")
@@ -75,7 +83,7 @@ async def test_as_pictures(compute: ProcessCompute, tmp_path: Path) -> None:
 
     async def attempt(one: Hostile) -> None:
         source = tmp_path / f"{CORPUS.index(one)}"
-        source.write_bytes(one.make())
+        source.write_bytes(content(one))
         clean = source.with_suffix(".clean")
         facts = await compute.run(
             LIMIT_S, check_picture_file, str(source), str(clean), PictureLimits()
@@ -94,7 +102,7 @@ async def test_as_sheets(compute: ProcessCompute) -> None:
     """As the spreadsheet of a job."""
 
     async def attempt(one: Hostile) -> None:
-        sheet = await compute.run(LIMIT_S, read_sheet_file, one.make())
+        sheet = await compute.run(LIMIT_S, read_sheet_file, content(one))
         assert all(row.name.isprintable() for row in sheet.rows), one.name
 
     await each([one for one in CORPUS if one.kind == "sheet"], attempt, {"invalid_sheet"})
@@ -104,7 +112,7 @@ async def test_inspected_and_converted(compute: ProcessCompute) -> None:
     """As a model that somebody wants to look into, or to have in another format."""
 
     async def attempt(one: Hostile) -> None:
-        data = one.make()
+        data = content(one)
         try:
             await compute.run(LIMIT_S, report_model, data, 0.4)
         finally:
@@ -140,7 +148,7 @@ async def test_of_a_maker(compute: ProcessCompute, tmp_path: Path) -> None:
     """As the result of an item: it fails or is kept, and the items beside it are made."""
     rig = Rig(tmp_path, rules=Rules(picture=PictureLimits(), incoming=tmp_path, items_per_job=999))
     files = {f"file-{n}": one for n, one in enumerate(CORPUS) if one.kind == "model"}
-    maker = HostileMaker(rig.clock, files={name: one.make() for name, one in files.items()})
+    maker = HostileMaker(rig.clock, files={name: content(one) for name, one in files.items()})
     rig.context = replace(
         rig.context,
         compute=compute,
