@@ -30,6 +30,7 @@ from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.shares import SqlShareStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.transaction import Database
+from image2model.backends.sql.webhooks import SqlWebhookStore
 from image2model.core.errors import (
     ExtraMissing,
     GeneratorNotFound,
@@ -39,11 +40,15 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
+from image2model.core.money import Budget, SpendingLimits
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
+from image2model.jobs.delivering import DELIVERY_TURN_S, WebhookDeliverer
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.fair_choice import FairChoice
+from image2model.jobs.health import measure_now
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
@@ -60,13 +65,15 @@ from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
+from image2model.ports.webhooks import WebhookStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
-from image2model.settings import Settings, harmless_environment
+from image2model.settings import ServeSettings, Settings, harmless_environment
 
 _log = logging.getLogger(__name__)
 
 _WARM_UP_LIMIT_S = 60.0
+_MEASURE_EVERY_S = 10.0
 _ONCE = 0.9
 """The share of its period that a turn at a slow chore lasts: whoever comes first then does it."""
 
@@ -100,12 +107,14 @@ class Stores:
         jobs: The jobs.
         sessions: Who they belong to.
         shares: Who else may see them.
+        webhooks: Who hears of them.
         database: Where both are; None: not in a SQL database.
     """
 
     jobs: JobStore
     sessions: SessionStore
     shares: ShareStore
+    webhooks: WebhookStore
     database: Database | None = None
 
 
@@ -143,6 +152,7 @@ def _sql_stores(database: Database) -> Stores:
         jobs=SqlJobStore(database),
         sessions=SqlSessionStore(database),
         shares=SqlShareStore(database),
+        webhooks=SqlWebhookStore(database),
         database=database,
     )
 
@@ -158,6 +168,7 @@ async def _redis_stores(url: str) -> Stores:
         )
         from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
         from image2model.backends.redis.shares import RedisShareStore  # noqa: PLC0415
+        from image2model.backends.redis.webhooks import RedisWebhookStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     check = partial(check_rights, url, DATABASE_RIGHTS, setting="IMAGE2MODEL_DATABASE_URL")
@@ -168,6 +179,7 @@ async def _redis_stores(url: str) -> Stores:
         jobs=RedisJobStore(database),
         sessions=RedisSessionStore(database),
         shares=RedisShareStore(database),
+        webhooks=RedisWebhookStore(database),
     )
 
 
@@ -201,6 +213,38 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
 
 
 @asynccontextmanager
+async def telling_metrics(context: Context, serving: ServeSettings) -> AsyncIterator[None]:
+    """
+    Let monitoring read what a web process counts, if a port is set for that.
+
+    Raises:
+        InvalidSetting: Nothing can be bound there.
+    """
+    if serving.metrics_port is None:
+        yield
+        return
+    with serve_metrics(
+        context.metrics,
+        host=serving.metrics_host,
+        port=serving.metrics_port,
+        setting="IMAGE2MODEL_SERVE__METRICS_PORT",
+    ):
+        async with anyio.create_task_group() as group:
+            group.start_soon(_measuring, context)
+            yield
+            group.cancel_scope.cancel()
+
+
+async def _measuring(context: Context) -> None:
+    while True:
+        try:
+            await measure_now(context)
+        except Exception:  # noqa: BLE001 - the numbers that are counted are told all the same
+            _log.exception("cannot measure now")
+        await context.clock.sleep(_MEASURE_EVERY_S)
+
+
+@asynccontextmanager
 async def open_worker(
     settings: Settings, *, metrics_port: int | None = None
 ) -> AsyncIterator[RunItem]:
@@ -224,7 +268,7 @@ async def open_worker(
         drawer = PreviewDrawer(parts.context)
         await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run, drawer.run))
         await stack.enter_async_context(_warming(parts.compute))
-        yield parts.runner.run
+        yield FairChoice(parts.context, parts.runner.run).run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +296,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         workers=settings.compute.processes,
         memory_limit_bytes=settings.compute.memory_bytes,
         environment=harmless_environment(),
+        room_bytes=settings.compute.together_bytes,
     )
     stack.push_async_callback(compute.aclose)
     idle_compute = ProcessCompute(
@@ -263,6 +308,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     stack.push_async_callback(idle_compute.aclose)
     fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
     stack.push_async_callback(fetcher.aclose)
+    # Connections of its own: slow receivers must not keep us from fetching results.
+    poster = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
+    stack.push_async_callback(poster.aclose)
     found = create_providers(
         ProviderTools(
             compute=compute,
@@ -291,6 +339,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         store=stores.jobs,
         sessions=stores.sessions,
         shares=stores.shares,
+        webhooks=stores.webhooks,
         artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
         feed=await stack.enter_async_context(_open_feed(settings, chores)),
@@ -299,6 +348,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         clock=clock,
         catalogue=_catalogue(settings, found),
         fetcher=fetcher,
+        poster=poster,
         links=Links(fetcher, clock, metrics),
         metrics=metrics,
         rules=rules,
@@ -368,6 +418,7 @@ async def _working(parts: _Parts, lanes: InProcessDispatcher) -> AsyncIterator[N
         group.start_soon(Housekeeper(parts.context).run)
         group.start_soon(DoubtSettler(parts.context).run)
         group.start_soon(PreviewDrawer(parts.context).run)
+        group.start_soon(WebhookDeliverer(parts.context).run)
         async with lanes:
             group.start_soon(Sweeper(parts.context).run)
             yield
@@ -390,6 +441,7 @@ async def _sharing_chores(
         group.start_soon(Sweeper(parts.context, turn("sweep", 2.5 * SWEEP_EVERY_S)).run)
         group.start_soon(Housekeeper(parts.context, turn("tidy", _ONCE * TIDY_EVERY_S)).run)
         group.start_soon(DoubtSettler(parts.context, turn("settle", _ONCE * SETTLE_EVERY_S)).run)
+        group.start_soon(WebhookDeliverer(parts.context, turn("webhooks", DELIVERY_TURN_S)).run)
         yield
         group.cancel_scope.cancel()
 
@@ -420,6 +472,8 @@ def _rules(settings: Settings) -> Rules:
         unfinished_jobs_per_owner=settings.limits.unfinished_jobs_per_owner,
         jobs_per_minute=settings.limits.jobs_per_minute,
         fetches_per_minute=settings.limits.fetches_per_minute,
+        uploads_at_once=settings.limits.uploads_at_once,
+        fetches_at_once=settings.limits.fetches_at_once,
         picture_bytes=settings.limits.picture_bytes,
         picture=replace(PictureLimits(), max_pixels=settings.limits.picture_pixels),
         result_bytes=settings.limits.result_bytes,
@@ -427,13 +481,33 @@ def _rules(settings: Settings) -> Rules:
         keep_s=settings.effective_keep_s,
         links_s=settings.retention.links_s,
         draft_s=settings.retention.draft_s,
-        day_budget_usd=settings.budget.day_usd,
+        budget=_budget(settings),
+        allowed_generators=settings.allowed_generators,
+        anonymous_may_pay=settings.anonymous_may_pay,
+        unknown_price_usd=settings.budget.unknown_price_usd,
         lease_s=settings.lease_s,
         soft_limit_s=settings.item_soft_limit_s,
         hard_limit_s=settings.item_hard_limit_s,
         collect_s=settings.collect_s,
         compute_s=settings.compute.limit_s,
+        webhooks_per_owner=settings.webhooks.per_owner,
+        webhook_waiting=settings.webhooks.waiting,
+        webhook_log_s=settings.webhooks.log_s,
+        webhook_failing_s=settings.webhooks.failing_s,
         incoming=settings.data_dir / "incoming",
+    )
+
+
+def _budget(settings: Settings) -> Budget:
+    given = settings.budget
+    return Budget(
+        day_usd=given.day_usd,
+        month_usd=given.month_usd,
+        owner=SpendingLimits(
+            job_usd=given.owner_job_usd,
+            day_usd=given.owner_day_usd,
+            month_usd=given.owner_month_usd,
+        ),
     )
 
 
@@ -516,10 +590,16 @@ def _catalogue(settings: Settings, found: FoundProviders) -> Catalogue:
     left_out = {broken.name: broken.message for broken in found.broken}
     catalogue = Catalogue(found.usable, default=wanted, left_out=left_out)
     try:
-        catalogue.card(wanted)
+        card = catalogue.card(wanted)
     except GeneratorNotFound as error:
         raise InvalidSetting(
             setting="IMAGE2MODEL_DEFAULT_GENERATOR",
             reason=f"{error.message} Example: IMAGE2MODEL_DEFAULT_GENERATOR=local/puff",
         ) from error
+    if not settings.allows(card.id):
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_DEFAULT_GENERATOR",
+            reason=f"is {card.id}, which IMAGE2MODEL_ALLOWED_GENERATORS does not allow. Name one "
+            "that it does.",
+        )
     return catalogue

@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -191,11 +193,39 @@ def _key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text.strip(), strict=False))
+    except ValueError:
+        raise ValueError(
+            f"'{text}' is no IP address or network, such as 10.0.0.7 or 172.16.0.0/12"
+        ) from None
+
+
+def _generator_pattern(text: str) -> str:
+    if not re.fullmatch(r"[\w.:/*?-]+", text, re.ASCII):
+        raise ValueError(f"has '{text}' in it, which is no generator's id and no pattern")
+    return text
+
+
+def _not_empty(names: list[str]) -> list[str]:
+    if not names:
+        raise ValueError("is empty; unset the variable to have the default")
+    return names
+
+
+_Patterns = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    AfterValidator(_each(_generator_pattern)),
+    AfterValidator(_not_empty),
+]
 _Key = Annotated[SecretStr, AfterValidator(_key)]
 _ServedNames = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_allowed_host))]
 _PrivateHosts = Annotated[
     list[str], BeforeValidator(_listed), AfterValidator(_each(read_host_and_port))
 ]
+_Networks = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_network))]
 _BoundHost = Annotated[str, AfterValidator(_bound_host)]
 _WebAddress = Annotated[str, AfterValidator(_web_address)]
 _FalAddress = Annotated[str, AfterValidator(_fal_address)]
@@ -243,6 +273,24 @@ class LimitSettings(_Group):
         "alike: each may be as large as an upload, and others see our address. A job of the most "
         "pictures that can be allowed, 500, fits. None: any number.",
     )
+    uploads_at_once: int = Field(
+        16,
+        ge=1,
+        description="Uploads that one owner may have under way at once in each web process; a job "
+        "sent as one form is one. Further ones wait for ten seconds and are then refused.",
+    )
+    fetches_at_once: int = Field(
+        6,
+        ge=1,
+        description="Pictures that one owner may have fetched from addresses at once in each web "
+        "process. Further ones wait for a minute and are then refused.",
+    )
+    streams_per_caller: int = Field(
+        100,
+        ge=1,
+        description="Event streams and waiting requests that the same may have at a time, counted "
+        "alike; a page needs one.",
+    )
 
 
 class ServeSettings(_Group):
@@ -268,10 +316,71 @@ class ServeSettings(_Group):
     )
     behind_proxy: bool = Field(
         False,
-        description="Believe X-Forwarded-Proto and X-Forwarded-For: only behind a proxy that "
-        "sets them.",
+        description="Believe X-Forwarded-Proto and X-Forwarded-For of the proxy before the server: "
+        "one on this machine or, unless the server is bound to loopback, in a private network. "
+        "Others are named by `IMAGE2MODEL_SERVE__TRUSTED_PROXIES`.",
     )
-
+    trusted_proxies: _Networks = Field(
+        default_factory=list,
+        examples=["10.0.0.7,172.16.0.0/12"],
+        description="Addresses and networks of the proxies before the server, separated by commas "
+        "or as a JSON list: these alone are believed, and may stand in a row. Callers are counted "
+        "by the last address that is none of theirs.",
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        examples=["9099"],
+        description="Port at which monitoring reads `GET /metrics` without a key. None: not at "
+        "all; then `/api/v1/metrics` tells the same to keys with the scope `admin`.",
+    )
+    metrics_host: _BoundHost = Field(
+        "127.0.0.1", description="Address of that port; whoever reaches it reads the numbers."
+    )
+    connections: int = Field(
+        4_000,
+        ge=10,
+        description="Connections at a time, or fewer where the process may open few files. The one "
+        "without a request for the longest time makes room for a new one.",
+    )
+    connections_per_address: int = Field(
+        200,
+        ge=5,
+        description="Connections of one internet address at a time; a proxy, and this machine, may "
+        "have any number.",
+    )
+    streams: int = Field(
+        2_000, ge=1, description="Event streams and waiting requests of all callers at a time."
+    )
+    url_bytes: int = Field(
+        8_192, ge=1_000, le=65_536, description="Bytes of a request's address; longer: 414."
+    )
+    header_bytes: int = Field(
+        32_768, ge=4_000, le=1_000_000, description="Bytes of a request's header; more: 431."
+    )
+    header_fields: int = Field(
+        100, ge=20, le=1_000, description="Fields of a request's header; more: 431."
+    )
+    header_s: float = Field(
+        10.0, gt=0, description="Seconds in which a request's header must come."
+    )
+    body_idle_s: float = Field(30.0, gt=0, description="Seconds for which a body may stop.")
+    body_bytes_per_s: int = Field(
+        1_000,
+        ge=0,
+        description="Bytes of a body that come in a second at least, on the average, once "
+        "`IMAGE2MODEL_SERVE__BODY_IDLE_S` have passed.",
+    )
+    answer_idle_s: float = Field(
+        60.0, gt=0, description="Seconds for which a caller may take nothing of its answer."
+    )
+    keep_alive_s: int = Field(
+        30,
+        ge=1,
+        description="Seconds for which an unused connection is kept. Longer than a "
+        "proxy's own time, or it sends into closed ones.",
+    )
     base_path: str | None = Field(
         None,
         pattern=r"^(/[A-Za-z0-9._~-]+)*/?$",
@@ -293,8 +402,14 @@ class ComputeSettings(_Group):
     memory_bytes: int | None = Field(
         4_000_000_000,
         ge=500_000_000,
-        description="Address space of one process; None: no limit. A picture of 50 megapixels "
-        "needs under 2 GB.",
+        description="Data memory of one process; None: no limit. A picture of 50 megapixels "
+        "needs 1 GB, a model of 200 MB up to 3 GB.",
+    )
+    together_bytes: int | None = Field(
+        2_000_000_000,
+        ge=100_000_000,
+        description="Memory that large pictures and models may need at once, all processes "
+        "together; others wait. One that needs more is computed alone. None: no limit.",
     )
     limit_s: float = Field(
         120.0, gt=0, description="Longest single computation in seconds; then it is stopped."
@@ -331,6 +446,66 @@ class BudgetSettings(_Group):
         ge=0,
         examples=["25"],
         description="US dollars in any 24 hours, all jobs together; None: no limit.",
+    )
+    month_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["300"],
+        description="US dollars in any 30 days, all jobs together; None: no limit.",
+    )
+    owner_job_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["5"],
+        description="US dollars that any one job may cost, whatever its owner allows for it; "
+        "None: no limit.",
+    )
+    owner_day_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["5"],
+        description="US dollars in any 24 hours for one browser session or API key; None: no "
+        "limit. Sessions can be begun at will, so this limits keys, and people without bad will.",
+    )
+    owner_month_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["50"],
+        description="The same in any 30 days.",
+    )
+    anonymous: Literal["free", "paid"] | None = Field(
+        None,
+        examples=["free"],
+        description="What browsers without an API key may use: `free`: what costs nothing; `paid`: "
+        "everything, within the budgets. None: `paid` where only this machine can reach the "
+        "server, else `free`.",
+    )
+    unknown_price_usd: Decimal | None = Field(
+        None,
+        gt=0,
+        examples=["1.50"],
+        description="US dollars that one model costs at most where nobody knows its price, as of "
+        "endpoints of fal.ai that are not listed: it counts so much until it is billed. None: "
+        "such models are not bought.",
+    )
+
+
+class WebhookSettings(_Group):
+    """What is sent to the webhooks of those who make jobs. `IMAGE2MODEL_WEBHOOKS__…`."""
+
+    per_owner: int = Field(10, ge=0, description="The most webhooks of one owner; 0: none.")
+    waiting: int = Field(
+        1_000,
+        gt=0,
+        description="The most deliveries that wait for one webhook; then the oldest are dropped.",
+    )
+    log_s: float = Field(
+        604_800.0, gt=0, description="How long deliveries stay in the log, in seconds."
+    )
+    failing_s: float = Field(
+        432_000.0,
+        gt=0,
+        description="A webhook to which everything failed for so long is switched off, in seconds.",
     )
 
 
@@ -456,8 +631,16 @@ class Settings(BaseSettings):
     default_generator: str | None = Field(
         None,
         examples=["local/relief"],
-        description="Used when a job names none. None: `fal/tripo-v2.5` if `FAL_KEY` is set, "
-        "else `local/puff`.",
+        description="Used when a job names none. None: `fal/tripo-v2.5` if `FAL_KEY` is set and "
+        "it may be used, else `local/puff`.",
+    )
+    allowed_generators: _Patterns | None = Field(
+        None,
+        examples=["local/*,fal/tripo-*"],
+        description="Generators that may be used, separated by commas or as a JSON list: ids, or "
+        "patterns with `*` for anything and `?` for one character. What is not listed by its "
+        "provider, such as `fal:OWNER/ENDPOINT`, can be named, too. None: all that are listed; on "
+        "the command line, without a server, any.",
     )
     keep: Literal["keep", "links"] = Field(
         "keep",
@@ -542,6 +725,7 @@ class Settings(BaseSettings):
     compute: ComputeSettings = ComputeSettings()
     retention: RetentionSettings = RetentionSettings()
     budget: BudgetSettings = BudgetSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     fetch: FetchSettings = FetchSettings()
     fal: FalSettings = FalSettings()
     fal_key: _Key | None = Field(
@@ -598,8 +782,20 @@ class Settings(BaseSettings):
         reached through one.
         """
         serve = self.serve
+        if self.is_behind_proxy:
+            return True
         names = {serve.host, self.public_host or serve.host, *serve.allowed_hosts}
-        return serve.behind_proxy or not all(is_loopback(name.strip("[]")) for name in names)
+        return not all(is_loopback(name.strip("[]")) for name in names)
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """Whether what a proxy says of its callers counts."""
+        return self.serve.behind_proxy or bool(self.serve.trusted_proxies)
+
+    @property
+    def believes_any_nearby_proxy(self) -> bool:
+        """Whether a proxy in a private network is believed that nobody named."""
+        return self.serve.behind_proxy and not self.serve.trusted_proxies
 
     @property
     def base_path(self) -> str:
@@ -635,7 +831,20 @@ class Settings(BaseSettings):
         """The default generator with the default filled in."""
         if self.default_generator:
             return self.default_generator
-        return "fal/tripo-v2.5" if self.effective_fal_key else "local/puff"
+        paid = "fal/tripo-v2.5"
+        return paid if self.effective_fal_key and self.allows(paid) else "local/puff"
+
+    def allows(self, generator: str) -> bool:
+        """Tell whether a generator that is listed may be used."""
+        patterns = self.allowed_generators
+        return patterns is None or any(fnmatchcase(generator, pattern) for pattern in patterns)
+
+    @property
+    def anonymous_may_pay(self) -> bool:
+        """Whether browsers without an API key may spend money, with the default filled in."""
+        if self.budget.anonymous is None:
+            return not self.others_may_come
+        return self.budget.anonymous == "paid"
 
     @property
     def effective_fal_key(self) -> str | None:

@@ -5,17 +5,20 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.redis.database import open_redis
 from image2model.backends.redis.jobs import RedisJobStore
 from image2model.backends.redis.sessions import RedisSessionStore
 from image2model.backends.redis.shares import RedisShareStore
+from image2model.backends.redis.webhooks import RedisWebhookStore
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.shares import SqlShareStore
 from image2model.backends.sql.sqlite import open_sqlite
+from image2model.backends.sql.webhooks import SqlWebhookStore
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import (
     LOCAL_OWNER,
@@ -38,13 +41,13 @@ from image2model.core.job import (
     ResultFile,
     Submission,
 )
+from image2model.core.money import Budget
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.clock import Clock
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     AttemptStart,
-    Budget,
     Claim,
     DraftTerms,
     JobStore,
@@ -52,9 +55,11 @@ from image2model.ports.jobstore import (
 )
 from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
+from image2model.ports.webhooks import WebhookStore
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore
 from image2model.testing.memory_shares import MemoryShareStore
+from image2model.testing.memory_webhooks import MemoryWebhookStore
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 """A time no store's clock shows."""
@@ -136,6 +141,26 @@ async def open_share_store(url: str, *, clock: Clock) -> AsyncIterator[ShareStor
         await database.aclose()
 
 
+@asynccontextmanager
+async def open_both_stores(
+    url: str, *, clock: Clock | None = None
+) -> AsyncIterator[tuple[JobStore, WebhookStore]]:
+    """Open the job store at *url*, and the webhooks beside it."""
+    async with open_job_store(url, clock=clock) as store:
+        match store:
+            case MemoryJobStore():
+                yield store, MemoryWebhookStore(store.events)
+            case RedisJobStore():
+                redis = open_redis(url, clock=clock)
+                yield store, RedisWebhookStore(redis)
+                await redis.aclose()
+            case _:
+                open_database = open_sqlite if url.startswith("sqlite:") else open_postgres
+                database = await open_database(url, clock=clock)
+                yield store, SqlWebhookStore(database)
+                await database.aclose()
+
+
 def make_artifact() -> ArtifactId:
     """Make a new artifact id."""
     return ArtifactId(new_hex_id())
@@ -212,8 +237,8 @@ def make_result(*files: ResultFile) -> Result:
     return Result(files=files or (make_file(),), facts={"faces": 12, "size_mm": [1.5, 2.0, 3.25]})
 
 
-def new_start(usd: str = "0.20", *, day_usd: str | None = None) -> Step:
-    """Make the step that starts an attempt of *usd*."""
+def new_start(usd: str = "0.20", *, day_usd: str | None = None, **limits: Any) -> Step:
+    """Make the step that starts an attempt of *usd*; *limits*: those of `Budget`."""
     return Step(
         to=ItemState.SUBMITTING,
         start=AttemptStart(
@@ -221,7 +246,10 @@ def new_start(usd: str = "0.20", *, day_usd: str | None = None) -> Step:
             provider="testing",
             submission=Submission(endpoint="make", data={"seed": 7}, estimated_usd=Decimal(usd)),
         ),
-        budget=Budget(day_usd=None if day_usd is None else Decimal(day_usd)),
+        budget=Budget(
+            day_usd=None if day_usd is None else Decimal(day_usd),
+            **limits,
+        ),
     )
 
 

@@ -23,11 +23,11 @@ from image2model.geometry.formats.reading import read_model
 from image2model.geometry.inspect import inspect_meshes
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.pictures import check_picture
+from image2model.geometry.report import report_file
 from image2model.jobs.archive_check import check_archive
 from image2model.jobs.computations import convert_model, examine_model
 from image2model.jobs.csv_text import decode_csv
 from image2model.jobs.number_format import shown_date, shown_number
-from image2model.jobs.report import report_model
 from image2model.jobs.sheet_file import read_sheet_file
 from image2model.providers.fal.catalogue import tripo
 from image2model.providers.fal.errors import input_problem
@@ -61,13 +61,16 @@ def _read(data: bytes) -> None:
 
 
 def _examine(data: bytes) -> None:
-    report_model(data, 0.4)
+    report_file(data)
     examine_model(data)
 
 
 def _convert(data: bytes) -> None:
-    for name in ("obj.zip", "3mf", "usdz", "ply"):
-        convert_model(data, Conversion(format=name), Description(name="it"))
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "source"), Path(folder, "target")
+        source.write_bytes(data)
+        for name in ("obj.zip", "3mf", "usdz", "ply"):
+            convert_model(source, target, Conversion(format=name), Description(name="it"))
 
 
 def _check_picture(data: bytes) -> None:

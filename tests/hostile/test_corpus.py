@@ -108,18 +108,20 @@ async def test_as_sheets(compute: ProcessCompute) -> None:
     await each([one for one in CORPUS if one.kind == "sheet"], attempt, {"invalid_sheet"})
 
 
-async def test_inspected_and_converted(compute: ProcessCompute) -> None:
+async def test_inspected_and_converted(compute: ProcessCompute, tmp_path: Path) -> None:
     """As a model that somebody wants to look into, or to have in another format."""
 
     async def attempt(one: Hostile) -> None:
-        data = content(one)
+        source = tmp_path / f"{CORPUS.index(one)}"
+        source.write_bytes(content(one))
+        target = source.with_suffix(".made")
+        about = Description(name="it")
         try:
-            await compute.run(LIMIT_S, report_model, data, 0.4)
+            await compute.run(LIMIT_S, report_model, source, 0.4)
         finally:
             for name in ("stl", "glb"):
-                await compute.run(
-                    LIMIT_S, convert_model, data, Conversion(format=name), Description(name="it")
-                )
+                conversion = Conversion(format=name)
+                await compute.run(LIMIT_S, convert_model, source, target, conversion, about)
 
     await each(
         [one for one in CORPUS if one.kind == "model"], attempt, {"invalid_mesh", "invalid_request"}

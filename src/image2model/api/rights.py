@@ -12,6 +12,7 @@ from image2model.core.scopes import Scope
 _READING = frozenset({"GET", "HEAD"})
 _OTHERWISE: Mapping[str, Scope] = {
     "estimateJob": Scope.READ,
+    "readMetrics": Scope.ADMIN,
 }
 
 

@@ -22,21 +22,22 @@ from image2model.core.generator import GeneratorId
 from image2model.core.ids import LOCAL_OWNER, JobId
 from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import FINAL_STATES, ItemState, JobState
+from image2model.core.webhooks import EventId, WebhookId
 from image2model.geometry.conversion import FORMATS
-from image2model.jobs import control
+from image2model.jobs import control, outgoing
 from image2model.jobs.access import owned_job
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.context import Context
 from image2model.jobs.download import (
-    Found,
     find_file,
     find_model,
-    make_model,
     read_found,
+    read_model,
 )
 from image2model.jobs.estimate import estimate_job
 from image2model.jobs.fidelity import find_fidelity
+from image2model.jobs.purchase import find_buyer
 from image2model.jobs.receive import ItemGroup, receive_pictures
 from image2model.jobs.submit import JobRequest, submit_job
 from image2model.jobs.watch import list_jobs, wait_for_change
@@ -53,6 +54,7 @@ from image2model.wire.models import (
     JobSummary,
     LedgerEntryOut,
 )
+from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 T = TypeVar("T")
 
@@ -131,7 +133,7 @@ class EmbeddedDesk:
         """Forecast a job."""
         return translate.estimate_out(
             estimate_job(
-                self.context.catalogue,
+                self.call(find_buyer, self.context, LOCAL_OWNER),
                 generator=GeneratorId(generator),
                 options=options,
                 items=items,
@@ -141,7 +143,7 @@ class EmbeddedDesk:
 
     def day_left_usd(self) -> float | None:
         """Tell what is left of the budget of a day."""
-        budget_usd = self.context.rules.day_budget_usd
+        budget_usd = self.context.rules.budget.day_usd
         if budget_usd is None:
             return None
         usage = self.call(self.context.store.usage, LOCAL_OWNER)
@@ -246,6 +248,62 @@ class EmbeddedDesk:
                 return
             query = replace(query, after=page.next)
 
+    # --- webhooks ---------------------------------------------------------------------------
+
+    def webhooks(self) -> Sequence[WebhookOut]:
+        """List the webhooks, oldest first."""
+        found = self.call(self.context.webhooks.list_webhooks, LOCAL_OWNER)
+        return [translate.webhook_out(webhook) for webhook in found]
+
+    def add_webhook(self, url: str, *, events: Sequence[str], named_only: bool) -> WebhookSecretOut:
+        """Have events posted to a URL."""
+        added = self.call(
+            outgoing.add_webhook,
+            self.context,
+            LOCAL_OWNER,
+            url,
+            events=translate.event_types(events),
+            named_only=named_only,
+        )
+        return translate.webhook_with_secret(added)
+
+    def switch_webhook(self, webhook: str, *, enabled: bool) -> WebhookOut:
+        """Switch a webhook on or off."""
+        change = outgoing.WebhookChange(enabled=enabled)
+        return translate.webhook_out(self._hook(outgoing.change_webhook, webhook, change))
+
+    def remove_webhook(self, webhook: str) -> None:
+        """Remove a webhook with its log."""
+        self._hook(outgoing.remove_webhook, webhook)
+
+    def rotate_webhook(self, webhook: str) -> WebhookSecretOut:
+        """Give a webhook a new secret."""
+        return translate.webhook_with_secret(self._hook(outgoing.rotate_secret, webhook))
+
+    def test_webhook(self, webhook: str) -> DeliveryOut:
+        """Have a test sent."""
+        return translate.delivery_out(self._hook(outgoing.send_test, webhook))
+
+    def deliveries(self, webhook: str) -> Iterator[DeliveryOut]:
+        """List what was, or is to be, sent to a webhook, newest first."""
+        after: str | None = None
+        while True:
+            page = self._hook(outgoing.list_deliveries, webhook, after=after, limit=500)
+            yield from map(translate.delivery_out, page.deliveries)
+            if page.next is None:
+                return
+            after = page.next
+
+    def replay_delivery(self, webhook: str, delivery: str) -> DeliveryOut:
+        """Have a delivery sent again."""
+        again = self._hook(outgoing.replay_delivery, webhook, EventId(delivery))
+        return translate.delivery_out(again)
+
+    def _hook(
+        self, use_case: Callable[..., Awaitable[T]], webhook: str, *args: object, **more: object
+    ) -> T:
+        return self.call(use_case, self.context, LOCAL_OWNER, WebhookId(webhook), *args, **more)
+
     # --- files ------------------------------------------------------------------------------
 
     def save_file(self, job: str, item: int, file: FileOut, path: Path) -> None:
@@ -253,7 +311,9 @@ class EmbeddedDesk:
         self.call(self._save_file, ItemRef(JobId(job), item), file.name, path)
 
     async def _save_file(self, ref: ItemRef, name: str, path: Path) -> None:
-        await self._copy(await find_file(self.context, LOCAL_OWNER, ref, name), path)
+        await self._write(
+            read_found(self.context, await find_file(self.context, LOCAL_OWNER, ref, name)), path
+        )
 
     def save_model(
         self, job: str, item: int, format_name: str, adjust: Mapping[str, Any], path: Path
@@ -265,10 +325,7 @@ class EmbeddedDesk:
         self, ref: ItemRef, format_name: str, adjust: Mapping[str, Any], path: Path
     ) -> None:
         model = await find_model(self.context, LOCAL_OWNER, ref, format_name, asked=adjust)
-        if model.convert is None:
-            await self._copy(model.source, path)
-        else:
-            await anyio.Path(path).write_bytes(await make_model(self.context, model))
+        await self._write(read_model(self.context, model), path)
 
     def fidelity(self, job: str, item: int) -> FidelityOut:
         """Compare an item's model with its photo."""
@@ -286,9 +343,12 @@ class EmbeddedDesk:
             async for chunk in archive.read():
                 await out.write(chunk)
 
-    async def _copy(self, found: Found, path: Path) -> None:
+    async def _write(self, chunks: AsyncIterator[bytes], path: Path) -> None:
+        # What cannot be read or made leaves no file.
+        first = await anext(chunks, b"")
         async with await anyio.open_file(path, "wb") as out:
-            async for chunk in read_found(self.context, found):
+            await out.write(first)
+            async for chunk in chunks:
                 await out.write(chunk)
 
 

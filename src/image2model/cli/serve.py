@@ -1,15 +1,19 @@
 """`image2model serve`: the HTTP API and the web app."""
 
 import sys
+from dataclasses import fields
 from typing import Annotated
 
 import anyio
 import typer
 
 from image2model.api.app import create_api
+from image2model.api.edge import EdgeLimits
+from image2model.api.forwarded import Proxies
 from image2model.api.server import serve_api
+from image2model.api.watchers import WatcherLimits
 from image2model.api.web import find_web_app
-from image2model.bootstrap import open_app
+from image2model.bootstrap import open_app, telling_metrics
 from image2model.cli.access import (
     NAMES_ADVICE,
     NAMES_MISSING,
@@ -17,13 +21,17 @@ from image2model.cli.access import (
     nobody_else_is_served,
     served_names,
 )
+from image2model.cli.money import check_budget
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
 from image2model.cli.printing import say
-from image2model.core.platform import has_uvloop, raise_descriptor_limit
-from image2model.settings import Settings
+from image2model.core.platform import descriptor_limit, has_uvloop, raise_descriptor_limit
+from image2model.settings import ServeSettings, Settings
 
 app = typer.Typer(**STYLE)
+
+_OTHER_FILES = 1_024
+"""What is open besides callers' connections: files, databases, makers, computing processes."""
 
 
 @app.command()
@@ -62,6 +70,7 @@ def serve(
         raise typer.BadParameter(f"'{host}' is no address to bind.", param_hint="--host") from error
     settings = settings.model_copy(update={"serve": serving})
     check_access(settings)
+    check_budget(settings)
     raise_descriptor_limit()
     if nobody_else_is_served(settings):
         say(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
@@ -70,7 +79,9 @@ def serve(
 
 async def _serve(settings: Settings) -> None:
     serving = settings.serve
+    limits = _edge_limits(serving)
     async with open_app(settings) as product:
+        check_budget(settings, product.context.catalogue)
         api = create_api(
             product.context,
             allowed_hosts=served_names(settings),
@@ -78,14 +89,28 @@ async def _serve(settings: Settings) -> None:
             callers_are_operators=not settings.others_may_come,
             web_app=find_web_app(),
             base_path=settings.base_path,
+            proxies=Proxies(serving.trusted_proxies, any_nearby=settings.believes_any_nearby_proxy),
+            watcher_limits=WatcherLimits(
+                streams=min(serving.streams, limits.connections * 3 // 4),
+                streams_per_caller=settings.limits.streams_per_caller,
+            ),
         )
-        await serve_api(
-            api,
-            host=serving.host,
-            port=serving.port,
-            on_ready=_say_ready,
-            behind_proxy=serving.behind_proxy,
-        )
+        async with telling_metrics(product.context, serving):
+            await serve_api(
+                api,
+                host=serving.host,
+                port=serving.port,
+                on_ready=_say_ready,
+                limits=limits,
+            )
+
+
+def _edge_limits(serving: ServeSettings) -> EdgeLimits:
+    """Allow as many connections as are set, or as leave files to open for the rest."""
+    given = {field.name: getattr(serving, field.name) for field in fields(EdgeLimits)}
+    files = descriptor_limit() or serving.connections + _OTHER_FILES
+    room = files - min(_OTHER_FILES, files // 2)
+    return EdgeLimits(**given | {"connections": min(serving.connections, room)})
 
 
 def _say_ready(url: str) -> None:

@@ -31,9 +31,6 @@ from image2model.core.states import (
 ENDED_ATTEMPTS = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED})
 """Nothing more will come of them; an uncertain one may still turn out to run."""
 
-BUDGET_DAY_S = 24 * 3600.0
-"""Over how long the day's budget is summed up, in seconds."""
-
 _VIEW_ORDER = {view: place for place, view in enumerate(View)}
 _POSITION = re.compile(r"(\d{1,12}\.\d{6})-([0-9a-f]{32})")
 
@@ -217,7 +214,7 @@ def fold_text(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def format_position(created_at: datetime, job: JobId) -> str:
+def format_position(created_at: datetime, job: str) -> str:
     """Name a job's place in a list that is sorted newest first."""
     return f"{created_at.timestamp():.6f}-{job}"
 

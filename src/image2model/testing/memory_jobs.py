@@ -1,7 +1,7 @@
 """A `JobStore` in memory: for tests and for trying things out."""
 
-import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,11 +13,12 @@ from image2model.core.errors import (
     JobNotFound,
     JsonValue,
     LeaseLost,
+    SpendingStopped,
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
+from image2model.core.money import BudgetScope, Cap, SpendingStop, frees_at
 from image2model.core.rules import (
-    BUDGET_DAY_S,
     IllegalStep,
     charge_usd,
     check_transition,
@@ -29,8 +30,10 @@ from image2model.core.states import (
     ItemState,
     JobState,
 )
+from image2model.core.webhooks import Event
 from image2model.jobs.records import adding, control, drafts
 from image2model.jobs.records.document import ItemRecord, JobRecord, LedgerLine
+from image2model.jobs.records.events import States, events_between, states_of
 from image2model.jobs.records.steps import (
     changed_attempt,
     is_asked_for,
@@ -45,6 +48,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     DraftTerms,
+    DueJob,
     JobChanges,
     JobPage,
     JobQuery,
@@ -72,6 +76,10 @@ class MemoryJobStore:
         self._ledger = Ledger()
         self._facts: dict[str, JsonValue] = {}
         self._turns: dict[str, tuple[WorkerId, datetime]] = {}
+        self._stop: SpendingStop | None = None
+        self._told: dict[JobId, States] = {}
+        self.events: list[Event] = []
+        """What happened and was not handed on yet; see `MemoryWebhookStore`."""
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -87,7 +95,13 @@ class MemoryJobStore:
             adding.take_over(record, partial(self._earlier, job.owner), now=now)
         record.touch(record.items.values(), now)
         self._jobs[job.id] = record
+        self._tell(record)
         return self._whole(record)
+
+    def _tell(self, record: JobRecord) -> None:
+        """Note what happened to a job since this was asked last."""
+        self.events += events_between(self._told.get(record.job.id), record)
+        self._told[record.job.id] = states_of(record)
 
     def _of_key(self, job: Job) -> JobRecord | None:
         if job.idempotency_key is None:
@@ -146,11 +160,10 @@ class MemoryJobStore:
             for found in record.items.values()
             for file in found.stored_files()
         }
-        of_day = self._ledger.since(self._clock.now() - timedelta(seconds=BUDGET_DAY_S))
         return Usage(
             jobs=len(own),
             stored_bytes=sum(size_bytes for _, size_bytes in stored),
-            day_usd=sum(map(charge_usd, of_day), Decimal(0)),
+            day_usd=await self.spent_usd(BudgetScope.DAY, owner=owner),
         )
 
     async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
@@ -184,6 +197,7 @@ class MemoryJobStore:
         for index in record.items:
             self._ledger.leave_item(ItemRef(job, index))
         del self._jobs[job]
+        del self._told[job]
         return self._with_derived(self._orphans(record.artifacts()))
 
     async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
@@ -228,6 +242,7 @@ class MemoryJobStore:
         """Turn a draft into a running job."""
         record = self._find(job.id)
         drafts.start_job(record, job, now=self._clock.now())
+        self._tell(record)
         return self._whole(record)
 
     # --- what people do to running jobs -----------------------------------------------------
@@ -236,13 +251,19 @@ class MemoryJobStore:
         self, job: JobId, indexes: Collection[int] | None = None
     ) -> Sequence[ItemRef]:
         """Cancel queued items at once; ask those under way to stop."""
-        return control.cancel_items(self._find(job), indexes, now=self._clock.now())
+        record = self._find(job)
+        active = control.cancel_items(record, indexes, now=self._clock.now())
+        self._tell(record)
+        return active
 
     async def retry_items(
         self, job: JobId, indexes: Collection[int] | None = None
     ) -> Sequence[ItemRef]:
         """Queue failed or cancelled items again."""
-        return control.retry_items(self._find(job), indexes, now=self._clock.now())
+        record = self._find(job)
+        queued = control.retry_items(record, indexes, now=self._clock.now())
+        self._tell(record)
+        return queued
 
     async def pause_job(self, job: JobId) -> None:
         """Let no further items of a job be claimed."""
@@ -267,12 +288,15 @@ class MemoryJobStore:
         )
         if closed is not None:
             self._ledger.change(closed)
+        self._tell(record)
 
     async def stop_job(
         self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
     ) -> None:
         """Fail queued items of a job."""
-        control.stop_job(self._find(job), indexes, problem=problem, now=self._clock.now())
+        record = self._find(job)
+        control.stop_job(record, indexes, problem=problem, now=self._clock.now())
+        self._tell(record)
 
     # --- work -------------------------------------------------------------------------------
 
@@ -286,6 +310,16 @@ class MemoryJobStore:
             if record.not_before is not None and record.is_due(job.job.state, now)
         ]
         return [ref for _, ref in sorted(due)[:limit]]
+
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
+        firsts: dict[JobId, ItemRef] = {}
+        for ref in await self.due_items(limit=sys.maxsize):
+            firsts[ref.job] = min(ref, firsts.get(ref.job, ref))
+        known = [(self._jobs[job].job, first) for job, first in firsts.items()]
+        return [
+            DueJob(first=first, owner=job.owner, generator=job.generator) for job, first in known
+        ][:limit]
 
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
         """Take the lease of an item that is due."""
@@ -349,21 +383,61 @@ class MemoryJobStore:
             self._change_latest(claim.ref, step.attempt, now)
         take_step(record, step, now=now)
         job.touch([record], now)
+        self._tell(job)
         return replace(claim, job=job.summary(), item=self._shown(record))
 
     def _start_attempt(self, job: JobRecord, record: ItemRecord, step: Step, now: datetime) -> None:
         assert step.start is not None
         start, item = step.start, record.item
-        wanted = start.submission.estimated_usd
-        of_job = itertools.chain.from_iterable(
-            self._ledger.of_item(ItemRef(item.job, index)) for index in job.items
-        )
-        of_day = self._ledger.since(now - timedelta(seconds=BUDGET_DAY_S))
-        _check_budget(of_job, wanted, job.job.budget_usd, period="job")
-        _check_budget(of_day, wanted, step.budget.day_usd, period="day")
+        if start.is_paid:
+            if self._stop is not None:
+                raise SpendingStopped(reason=self._stop.reason)
+            for cap in step.budget.caps(job_usd=job.job.budget_usd):
+                self._check(cap, job.job, wanted_usd=start.submission.estimated_usd)
         number = len(self._ledger.of_item(ItemRef(item.job, item.index))) + 1
         line = started_line(job.job, record, start, number=number, now=now)
         self._ledger.start(line)
+
+    def _check(self, cap: Cap, job: Job, *, wanted_usd: Decimal) -> None:
+        charges = [
+            (line.attempt.submitted_at, charge_usd(line.attempt))
+            for line in self._counted(cap.scope, owner=job.owner, job=job.id)
+        ]
+        needed_usd = sum((usd for _, usd in charges), wanted_usd)
+        if needed_usd > cap.limit_usd:
+            raise BudgetExceeded(
+                budget_usd=float(cap.limit_usd),
+                needed_usd=float(needed_usd),
+                scope=cap.scope,
+                frees_at=frees_at(charges, cap=cap, wanted_usd=wanted_usd),
+            )
+
+    def _counted(
+        self, scope: BudgetScope, *, owner: OwnerId, job: JobId | None = None
+    ) -> Iterator[LedgerLine]:
+        """List the lines of the ledger that count for a budget of *scope*."""
+        if scope.period_s is None:
+            return (line for line in self._ledger.lines.values() if line.ref.job == job)
+        lines = self._ledger.since(self._clock.now() - timedelta(seconds=scope.period_s))
+        return (line for line in lines if not scope.is_of_owner or line.owner == owner)
+
+    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
+        """Let no attempt that costs anything start."""
+        self._stop = self._stop or SpendingStop(reason=reason, by=by, at=self._clock.now())
+        return self._stop
+
+    async def allow_spending(self) -> None:
+        """Let attempts start again."""
+        self._stop = None
+
+    async def spending_stop(self) -> SpendingStop | None:
+        """Tell whether spending is stopped."""
+        return self._stop
+
+    async def spent_usd(self, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
+        """Add up what a budget of a day or month counts now."""
+        lines = self._counted(scope, owner=owner)
+        return sum((charge_usd(line.attempt) for line in lines), Decimal(0))
 
     def _change_latest(self, ref: ItemRef, change: AttemptChange, now: datetime) -> None:
         attempts = self._ledger.of_item(ref)
@@ -389,6 +463,7 @@ class MemoryJobStore:
             if uncertain and latest.submit_key == submit_key and revives(after):
                 revive(record, now=now)
             job.touch([record], now)
+            self._tell(job)
         return after
 
     async def find_attempt(self, submit_key: SubmitKey) -> tuple[ItemRef | None, Attempt] | None:
@@ -508,13 +583,3 @@ class MemoryJobStore:
 
 def _ledger_place(line: LedgerLine) -> tuple[float, str]:
     return line.attempt.submitted_at.timestamp(), line.attempt.submit_key
-
-
-def _check_budget(
-    attempts: Iterable[Attempt], wanted_usd: Decimal, limit_usd: Decimal | None, *, period: str
-) -> None:
-    if limit_usd is None:
-        return
-    needed = sum((charge_usd(attempt) for attempt in attempts), wanted_usd)
-    if needed > limit_usd:
-        raise BudgetExceeded(budget_usd=float(limit_usd), needed_usd=float(needed), period=period)

@@ -31,22 +31,25 @@ _ITEM_URL = f"/api/v1/jobs/{EXAMPLE_JOB}/items/0"
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _CREATED, _STARTED, _FINISHED = (f"2026-11-21T09:30:{second}Z" for second in ("00", "01", "48"))
 _BROKEN_TEXT = re.compile("[\0\ud800-\udfff]")
+_DEEPEST = 50
 _OPTIONS = {"depth": 1.0, "back": "auto"}
 
 
 def _check_json(value: Any) -> Any:
-    """Refuse what Python reads but no database keeps: NaN, infinity, NUL, half characters."""
-    left = [value]  # A list of our own: what strangers nest may be deeper than calls can be.
+    """Refuse what Python reads but nobody keeps: NaN, NUL, half characters, and deep nesting."""
+    left = [(value, 0)]  # A list of our own: what strangers nest may be deeper than calls can be.
     while left:
-        part = left.pop()
+        part, depth = left.pop()
+        if depth > _DEEPEST:
+            raise ValueError(f"values must not be nested deeper than {_DEEPEST} times")
         if isinstance(part, float) and not math.isfinite(part):
             raise ValueError("NaN and infinity are no JSON numbers")
         if isinstance(part, str) and _BROKEN_TEXT.search(part):
             raise ValueError("text must be Unicode without NUL")
         if isinstance(part, dict):
-            left.extend((*part, *part.values()))
+            left.extend((inner, depth + 1) for inner in (*part, *part.values()))
         elif isinstance(part, list):
-            left.extend(part)
+            left.extend((inner, depth + 1) for inner in part)
     return value
 
 
@@ -458,6 +461,11 @@ class PriceOut(ReplyModel):
     note: str = Field(
         description="What the figures leave out.", examples=["Prices without value-added tax."]
     )
+    known: bool = Field(
+        True,
+        description="Whether there are figures; false: nobody knows what an item costs.",
+        examples=[True],
+    )
 
 
 class GeneratorOut(ReplyModel):
@@ -506,6 +514,12 @@ class GeneratorOut(ReplyModel):
     notes: list[str] = Field(
         description="Anything else to know.", examples=[["Runs on this machine."]]
     )
+    may_pay: bool = Field(
+        True,
+        description="Whether you may use it as far as money is concerned; false: it may cost "
+        "something, and you have to sign in with an API key first.",
+        examples=[True],
+    )
     missing: str | None = Field(
         None,
         description="What the operator must do before it can be used; null: nothing.",
@@ -548,6 +562,12 @@ class EstimateOut(ReplyModel):
     items: int = Field(description="How many items.", examples=[25])
     item_usd: float = Field(description="US dollars per item of one picture.", examples=[0.3])
     total_usd: float = Field(description="US dollars for all items.", examples=[7.5])
+    may_pay: bool = Field(
+        True,
+        description="Whether you may have it made as far as money is concerned; false: it costs "
+        "something, and you have to sign in with an API key first.",
+        examples=[True],
+    )
     typical_s: float = Field(description="Seconds for all items, as a rule.", examples=[45.0])
     note: str = Field(
         description="What the figures leave out.", examples=["Prices without value-added tax."]
@@ -624,6 +644,13 @@ class DraftIn(WireModel):
         le=1_000_000,
         description="The most it may cost, in US dollars; null: no limit.",
         examples=[10.0],
+    )
+    webhook_url: str | None = Field(
+        None,
+        max_length=2_000,
+        description="Where the job's events are posted: one of your webhooks, or a new one that "
+        "hears only of jobs that name it. Null: only your other webhooks hear of it.",
+        examples=["https://shop.example/hooks/order-1042"],
     )
 
 
@@ -722,6 +749,32 @@ class LimitsOut(ReplyModel):
         description="Seconds that finished jobs stay of which it knows the provider's URLs alone.",
         examples=[86_400.0],
     )
+    may_pay: bool = Field(
+        description="Whether you may use what costs money; false: sign in with an API key first.",
+        examples=[True],
+    )
+
+
+class BudgetOut(ReplyModel):
+    """A budget, and what is spent of it."""
+
+    scope: Literal["owner_job", "owner_day", "owner_month", "day", "month"] = Field(
+        description="What it is a limit of: `owner_job`: each of your jobs; `owner_day` and "
+        "`owner_month`: all of yours in 24 hours or 30 days; `day` and `month`: those of all "
+        "callers together.",
+        examples=["owner_day"],
+    )
+    limit_usd: float = Field(description="US dollars.", examples=[5.0])
+    spent_usd: float | None = Field(
+        description="What is spent of it, in US dollars; null: it is of each job.", examples=[1.2]
+    )
+
+
+class SpendingStopOut(ReplyModel):
+    """Why nothing that costs money is started."""
+
+    reason: str = Field(description="Why.", examples=["the bill is higher than expected"])
+    at: datetime = Field(description="Since when.", examples=["2026-11-30T17:00:00Z"])
 
 
 class AccountOut(ReplyModel):
@@ -740,11 +793,21 @@ class AccountOut(ReplyModel):
         description="Bytes of their pictures and kept results.", examples=[48_211_300]
     )
     day_budget_usd: float | None = Field(
-        description="What all callers together may spend in 24 hours; null: no limit.",
+        description="What you may spend in 24 hours; null: no limit. For the operator: what all "
+        "callers together may.",
         examples=[20.0],
     )
     day_spent_usd: float = Field(
-        description="What all callers together spent in the last 24 hours.", examples=[3.6]
+        description="What you spent in the last 24 hours. For the operator: what all callers "
+        "together did.",
+        examples=[3.6],
+    )
+    budgets: list[BudgetOut] = Field(
+        description="Your budgets, and what is spent of them. For the operator: those of all "
+        "callers together, too."
+    )
+    spending_stop: SpendingStopOut | None = Field(
+        None, description="That nothing which costs money is started now; null: it is."
     )
 
 

@@ -24,6 +24,7 @@ from image2model.api.routes import (
     session,
     shared,
     shares,
+    webhooks,
 )
 
 ROUTERS = (
@@ -43,6 +44,7 @@ ROUTERS = (
     ledger.router,
     account.router,
     session.router,
+    webhooks.router,
     hooks.router,
     health.router,
     metrics.router,

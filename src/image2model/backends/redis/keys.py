@@ -17,14 +17,20 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `requests` | hash: which attempt a provider's request belongs to |
 | `ledger`, `ledger:OWNER` | sorted sets of submit keys, by when they were started |
 | `named`, `sources`, `made-of:ARTIFACT` | how often a file is named; what is made of which |
+| `spending-stop` | why nothing that costs money may start; absent: it may |
 | `turns` | hash: whose turn it is at duties that one process does |
 | `facts` | hash: what was learnt about providers |
+| `webhooks`, `webhooks:OWNER` | hash: all webhooks; set: those of an owner |
+| `webhook-events` | list of what happened and was not handed on yet |
+| `webhook:ID:deliveries` | hash: the deliveries of a webhook |
+| `webhook:ID:log`, `webhook:ID:waiting` | sorted sets of them: by their event, by their next try |
 | `sessions`, `session-owners`, `api-keys` | sorted set by their end; hashes |
 | `shared-links`, `link-ends`, `links-to:JOB` | hash, sorted set by their end; sets |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
 
 from image2model.core.ids import ArtifactId, JobId, OwnerId
+from image2model.core.webhooks import WebhookId
 from image2model.ports.dispatcher import ItemRef
 
 PREFIX = "{image2model}:"
@@ -42,7 +48,10 @@ SOURCES = f"{PREFIX}sources"
 MADE_OF = f"{PREFIX}made-of:"
 FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
+SPENDING_STOP = f"{PREFIX}spending-stop"
 CHECKS = f"{PREFIX}checks"
+WEBHOOKS = f"{PREFIX}webhooks"
+WEBHOOK_EVENTS = f"{PREFIX}webhook-events"
 SESSIONS = f"{PREFIX}sessions"
 SESSION_OWNERS = f"{PREFIX}session-owners"
 API_KEYS = f"{PREFIX}api-keys"
@@ -93,6 +102,26 @@ def made_by(owner: OwnerId, made_key: str) -> str:
 def ledger_of(owner: OwnerId) -> str:
     """Name the list of the attempts of *owner*'s jobs."""
     return f"{PREFIX}ledger:{owner}"
+
+
+def webhooks_of(owner: OwnerId) -> str:
+    """Name the set of *owner*'s webhooks."""
+    return f"{WEBHOOKS}:{owner}"
+
+
+def deliveries_of(webhook: WebhookId) -> str:
+    """Name the hash of the deliveries of *webhook*."""
+    return f"{PREFIX}webhook:{webhook}:deliveries"
+
+
+def delivery_log_of(webhook: WebhookId) -> str:
+    """Name where the deliveries of *webhook* are by the time of their event."""
+    return f"{PREFIX}webhook:{webhook}:log"
+
+
+def waiting_of(webhook: WebhookId) -> str:
+    """Name where the waiting deliveries of *webhook* are by their next try."""
+    return f"{PREFIX}webhook:{webhook}:waiting"
 
 
 def made_of(source: ArtifactId) -> str:
