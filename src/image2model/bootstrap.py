@@ -71,7 +71,7 @@ from image2model.ports.sign_in import SignIn
 from image2model.ports.webhooks import WebhookStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
-from image2model.settings import ServeSettings, Settings
+from image2model.settings import ServeSettings, Settings, harmless_environment
 
 _log = logging.getLogger(__name__)
 
@@ -298,11 +298,15 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     compute = ProcessCompute(
         workers=settings.compute.processes,
         memory_limit_bytes=settings.compute.memory_bytes,
+        environment=harmless_environment(),
         room_bytes=settings.compute.together_bytes,
     )
     stack.push_async_callback(compute.aclose)
     idle_compute = ProcessCompute(
-        workers=1, memory_limit_bytes=settings.compute.memory_bytes, niceness=_IDLE_NICENESS
+        workers=1,
+        memory_limit_bytes=settings.compute.memory_bytes,
+        niceness=_IDLE_NICENESS,
+        environment=harmless_environment(),
     )
     stack.push_async_callback(idle_compute.aclose)
     fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)

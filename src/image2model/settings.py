@@ -1017,6 +1017,21 @@ class _Environment(PydanticBaseSettingsSource):
         return found
 
 
+_HARMLESS = re.compile(
+    r"PATH|HOME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TEMP|TMP|LD_\w+|DYLD_\w+|MALLOC_\w+"
+    # Not PYTHON\w+: a variable of one's own may begin so.
+    r"|PYTHON(HOME|PATH|UTF8|HASHSEED|MALLOC|NOUSERSITE|DONTWRITEBYTECODE|PYCACHEPREFIX|WARNINGS)"
+    r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|NUMBER_OF_PROCESSORS|PROCESSOR_\w+",
+    re.IGNORECASE,
+)
+"""The variables that a program needs to find its libraries, files and language."""
+
+
+def harmless_environment() -> Mapping[str, str]:
+    """Read what of the environment may be told to a process that decodes files of strangers."""
+    return {name: value for name, value in os.environ.items() if _HARMLESS.fullmatch(name)}
+
+
 def load_settings() -> Settings:
     """
     Read the environment.
