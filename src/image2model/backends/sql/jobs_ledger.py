@@ -50,6 +50,8 @@ _CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro
 _THE_STOP = 1
 """The id of the only row."""
 
+_FIND_STOP = sa.select(spending_stops).where(spending_stops.c.id == _THE_STOP)
+
 _OF_ITEM = (
     sa.select(attempts)
     .where(attempts.c.item_id == sa.bindparam("item_id"))
@@ -185,12 +187,12 @@ def stop_spending(tx: Transaction, *, reason: str, by: str) -> SpendingStop:
 
 def allow_spending(tx: Transaction) -> None:
     """Let attempts start again."""
-    tx.run(sa.delete(spending_stops))
+    tx.run(sa.delete(spending_stops).where(spending_stops.c.id == _THE_STOP))
 
 
 def spending_stop(tx: Transaction) -> SpendingStop | None:
     """Tell whether spending is stopped."""
-    row = tx.run(sa.select(spending_stops)).one_or_none()
+    row = tx.run(_FIND_STOP).one_or_none()
     if row is None:
         return None
     return SpendingStop(reason=row.reason, by=row.stopped_by, at=from_seconds(row.stopped_at))
