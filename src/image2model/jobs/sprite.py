@@ -53,6 +53,7 @@ def _sprite_id(model: Model) -> ArtifactId:
 
 
 async def _draw(context: Context, model: Model, sprite: ArtifactId) -> None:
+    await context.reserve.check()
     content = await read_shown(context, model)
     picture = await context.compute.run(context.rules.compute_s, sprite_of, content)
     if (source := model.source.file.artifact) is not None:
