@@ -46,6 +46,7 @@ from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.delivering import DELIVERY_TURN_S, WebhookDeliverer
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.fair_choice import FairChoice
 from image2model.jobs.health import measure_now
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
@@ -259,7 +260,7 @@ async def open_worker(
         drawer = PreviewDrawer(parts.context)
         await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run, drawer.run))
         await stack.enter_async_context(_warming(parts.compute))
-        yield parts.runner.run
+        yield FairChoice(parts.context, parts.runner.run).run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +285,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     clock = SystemClock()
     stores = await stack.enter_async_context(open_stores(settings))
     compute = ProcessCompute(
-        workers=settings.compute.processes, memory_limit_bytes=settings.compute.memory_bytes
+        workers=settings.compute.processes,
+        memory_limit_bytes=settings.compute.memory_bytes,
+        room_bytes=settings.compute.together_bytes,
     )
     stack.push_async_callback(compute.aclose)
     idle_compute = ProcessCompute(
@@ -457,6 +460,8 @@ def _rules(settings: Settings) -> Rules:
         unfinished_jobs_per_owner=settings.limits.unfinished_jobs_per_owner,
         jobs_per_minute=settings.limits.jobs_per_minute,
         fetches_per_minute=settings.limits.fetches_per_minute,
+        uploads_at_once=settings.limits.uploads_at_once,
+        fetches_at_once=settings.limits.fetches_at_once,
         picture_bytes=settings.limits.picture_bytes,
         picture=replace(PictureLimits(), max_pixels=settings.limits.picture_pixels),
         result_bytes=settings.limits.result_bytes,

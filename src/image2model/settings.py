@@ -254,6 +254,18 @@ class LimitSettings(_Group):
         "alike: each may be as large as an upload, and others see our address. A job of the most "
         "pictures that can be allowed, 500, fits. None: any number.",
     )
+    uploads_at_once: int = Field(
+        16,
+        ge=1,
+        description="Uploads that one owner may have under way at once in each web process; a job "
+        "sent as one form is one. Further ones wait for ten seconds and are then refused.",
+    )
+    fetches_at_once: int = Field(
+        6,
+        ge=1,
+        description="Pictures that one owner may have fetched from addresses at once in each web "
+        "process. Further ones wait for a minute and are then refused.",
+    )
     streams_per_caller: int = Field(
         100,
         ge=1,
@@ -371,8 +383,14 @@ class ComputeSettings(_Group):
     memory_bytes: int | None = Field(
         4_000_000_000,
         ge=500_000_000,
-        description="Address space of one process; None: no limit. A picture of 50 megapixels "
-        "needs under 2 GB.",
+        description="Data memory of one process; None: no limit. A picture of 50 megapixels "
+        "needs 1 GB, a model of 200 MB up to 3 GB.",
+    )
+    together_bytes: int | None = Field(
+        2_000_000_000,
+        ge=100_000_000,
+        description="Memory that large pictures and models may need at once, all processes "
+        "together; others wait. One that needs more is computed alone. None: no limit.",
     )
     limit_s: float = Field(
         120.0, gt=0, description="Longest single computation in seconds; then it is stopped."

@@ -14,6 +14,7 @@ from image2model.core.errors import NotAuthenticated, ScopeMissing
 from image2model.core.hosts import is_loopback, network_of
 from image2model.core.ids import OwnerId
 from image2model.core.scopes import USER_SCOPES, Scope, includes
+from image2model.core.shares import Share, work_for
 from image2model.jobs.access import (
     SESSION_LIFE,
     Identity,
@@ -165,6 +166,13 @@ async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of
         NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
             that was begun with one was sent.
     """
+    caller = await _identify(request, parts)
+    # Sessions can be begun at will, so visitors share by the network they come from.
+    work_for(Share(caller.counted_as or caller.owner))
+    return caller
+
+
+async def _identify(request: Request, parts: Parts) -> Caller:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return Caller(request, parts, await identify_key(parts.context, key.strip()))

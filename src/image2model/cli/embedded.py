@@ -30,11 +30,10 @@ from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.context import Context
 from image2model.jobs.download import (
-    Found,
     find_file,
     find_model,
-    make_model,
     read_found,
+    read_model,
 )
 from image2model.jobs.estimate import estimate_job
 from image2model.jobs.fidelity import find_fidelity
@@ -311,7 +310,9 @@ class EmbeddedDesk:
         self.call(self._save_file, ItemRef(JobId(job), item), file.name, path)
 
     async def _save_file(self, ref: ItemRef, name: str, path: Path) -> None:
-        await self._copy(await find_file(self.context, LOCAL_OWNER, ref, name), path)
+        await self._write(
+            read_found(self.context, await find_file(self.context, LOCAL_OWNER, ref, name)), path
+        )
 
     def save_model(
         self, job: str, item: int, format_name: str, adjust: Mapping[str, Any], path: Path
@@ -323,10 +324,7 @@ class EmbeddedDesk:
         self, ref: ItemRef, format_name: str, adjust: Mapping[str, Any], path: Path
     ) -> None:
         model = await find_model(self.context, LOCAL_OWNER, ref, format_name, asked=adjust)
-        if model.convert is None:
-            await self._copy(model.source, path)
-        else:
-            await anyio.Path(path).write_bytes(await make_model(self.context, model))
+        await self._write(read_model(self.context, model), path)
 
     def fidelity(self, job: str, item: int) -> FidelityOut:
         """Compare an item's model with its photo."""
@@ -344,9 +342,12 @@ class EmbeddedDesk:
             async for chunk in archive.read():
                 await out.write(chunk)
 
-    async def _copy(self, found: Found, path: Path) -> None:
+    async def _write(self, chunks: AsyncIterator[bytes], path: Path) -> None:
+        # What cannot be read or made leaves no file.
+        first = await anext(chunks, b"")
         async with await anyio.open_file(path, "wb") as out:
-            async for chunk in read_found(self.context, found):
+            await out.write(first)
+            async for chunk in chunks:
                 await out.write(chunk)
 
 

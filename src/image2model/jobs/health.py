@@ -28,7 +28,7 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
     parts: Mapping[str, Callable[[], Awaitable[object]]] = {
         "database": context.store.check,
         "storage": context.artifacts.check,
-        "compute": lambda: context.compute.run(limit_s, answer),
+        "compute": lambda: context.compute.check(limit_s=limit_s),
         "space": context.reserve.check,
     }
     found: dict[str, str] = {}
@@ -104,8 +104,3 @@ async def _outcome(call: Callable[[], Awaitable[object]], limit_s: float) -> str
     except Exception as error:  # noqa: BLE001 - what is told of must not fail itself
         return f"{type(error).__name__}: {error}"
     return OK
-
-
-def answer() -> bool:
-    """Answer, to show that a worker process does."""
-    return True

@@ -37,6 +37,7 @@ from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Attempt, Handle, Item, Job, Problem, Progress, Submission
 from image2model.core.rules import IllegalStep, undelivered_attempt
+from image2model.core.shares import Share, working_for
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.bells import listening
 from image2model.jobs.collecting import (
@@ -85,21 +86,29 @@ class ItemRunner:
         self._context = context
         self._keeper = keeper
 
-    async def run(self, ref: ItemRef) -> None:
+    async def run(self, ref: ItemRef) -> bool:
         """
         Claim *ref* and bring it to its end, or as far as it goes now.
 
-        Returns at once when it cannot be claimed. Cancelling gives the lease back; what the
-        provider has accepted goes on there and is followed again by the next run.
+        Cancelling gives the lease back; what the provider has accepted goes on there and is
+        followed again by the next run.
+
+        Returns:
+            False: it cannot be claimed.
         """
         with working_on(ref):
-            await self._run(ref)
+            return await self._run(ref)
 
-    async def _run(self, ref: ItemRef) -> None:
+    async def _run(self, ref: ItemRef) -> bool:
         claim = await self._keeper.claim(ref)
         if claim is None:
-            return
-        run = _Run(self._context, claim)
+            return False
+        with working_for(Share(claim.job.owner, ref.job)):
+            await self._run_claimed(claim)
+        return True
+
+    async def _run_claimed(self, claim: Claim) -> None:
+        ref, run = claim.ref, _Run(self._context, claim)
         try:
             async with self._keeper.hold(claim) as held:
                 with run.limits.hard:

@@ -418,7 +418,7 @@ async def dispatch_queued(context: Context, job: Job) -> None:
     refs = [ItemRef(job.id, i.index) for i in job.items if i.state is ItemState.QUEUED]
     if refs and job.state is JobState.RUNNING:
         card = context.catalogue.card(job.generator)
-        await context.dispatcher.dispatch(refs, runs_on=card.runs_on)
+        await context.dispatcher.dispatch(refs, owner=job.owner, runs_on=card.runs_on)
 
 
 async def check_job_count(context: Context, owner: OwnerId, *, idempotency_key: str | None) -> None:

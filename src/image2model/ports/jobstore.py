@@ -136,6 +136,22 @@ class LedgerPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DueJob:
+    """
+    A job of which something may be claimed.
+
+    Attributes:
+        first: The first of its items that may be.
+        owner: Whose it is.
+        generator: What makes its items.
+    """
+
+    first: ItemRef
+    owner: OwnerId
+    generator: GeneratorId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """
     The right to work on one item for a while.
@@ -636,6 +652,10 @@ class JobStore(Facts, Protocol):
 
     async def due_items(self, *, limit: int) -> Sequence[ItemRef]:
         """List items that may be claimed now, those waiting longest first."""
+        ...
+
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
         ...
 
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:

@@ -1,6 +1,7 @@
 """A `JobStore` in memory: for tests and for trying things out."""
 
 import itertools
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,6 +48,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     DraftTerms,
+    DueJob,
     JobChanges,
     JobPage,
     JobQuery,
@@ -308,6 +310,16 @@ class MemoryJobStore:
             if record.not_before is not None and record.is_due(job.job.state, now)
         ]
         return [ref for _, ref in sorted(due)[:limit]]
+
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
+        firsts: dict[JobId, ItemRef] = {}
+        for ref in await self.due_items(limit=sys.maxsize):
+            firsts[ref.job] = min(ref, firsts.get(ref.job, ref))
+        known = [(self._jobs[job].job, first) for job, first in firsts.items()]
+        return [
+            DueJob(first=first, owner=job.owner, generator=job.generator) for job, first in known
+        ][:limit]
 
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
         """Take the lease of an item that is due."""

@@ -7070,6 +7070,19 @@ export interface operations {
                 };
             };
             /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
              * @description Internal Server Error.
              *
              *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).

@@ -22,6 +22,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     DraftTerms,
+    DueJob,
     JobChanges,
     JobPage,
     JobQuery,
@@ -223,6 +224,10 @@ class RedisJobStore:
     async def due_items(self, *, limit: int) -> Sequence[ItemRef]:
         """List items that may be claimed now, those waiting longest first."""
         return await work.due_items(self._database, limit=limit)
+
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
+        return await work.due_jobs(self._database, limit=limit)
 
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
         """Take the lease of an item that is due."""

@@ -23,6 +23,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     DraftTerms,
+    DueJob,
     JobChanges,
     JobPage,
     JobQuery,
@@ -160,6 +161,10 @@ class SqlJobStore:
     async def due_items(self, *, limit: int) -> Sequence[ItemRef]:
         """List items that may be claimed now, those waiting longest first."""
         return await self._database.read(jobs_leases.due_items, limit=limit)
+
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
+        return await self._database.read(jobs_leases.due_jobs, limit=limit)
 
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
         """Take the lease of an item that is due."""
