@@ -159,6 +159,7 @@ async def derive(
     """
     if (known := await _find(context, derivation)) is not None:
         return known
+    await context.reserve.check()
     needs_bytes = memory_for_model(size_bytes)
     async with scratch(context) as files, context.compute.room(needs_bytes):
         # Whoever waited for others who wanted the same finds it made.
