@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from image2model.cli.main import SUMMARIES, load_command
+from tests.cli.drawing import draw_discs
 from tests.cli.running import CONSOLE_SCRIPT, Here
 
 HEAVY = ("numpy", "cv2", "fastapi", "sqlalchemy", "pydantic", "httpx2", "rich")
@@ -149,6 +150,19 @@ def test_doctor_survives_what_is_broken(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert findings(here)[what][0] == "failure"
+
+
+def test_a_disk_without_its_reserve_is_told_of(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing is begun, and what to do is said."""
+    monkeypatch.setenv("IMAGE2MODEL_RESERVE_BYTES", str(10**18))
+    assert findings(here)["space"][0] == "failure"
+    assert findings(here)["open files"][0] in {"ok", "warning"}
+    (picture,) = draw_discs(tmp_path, "mug")
+    ended = here("generate", str(picture), "--output", str(tmp_path / "out"))
+    assert ended.code == 8
+    assert "IMAGE2MODEL_RESERVE_BYTES" in ended.err.replace("\n", " ")
 
 
 def test_every_command_tells_what_its_options_mean() -> None:

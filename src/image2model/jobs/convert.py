@@ -170,6 +170,7 @@ async def derive(
     """
     if (known := await _find(context, derivation)) is not None:
         return known
+    await context.reserve.check()
     needs_bytes = memory_for_model(size_bytes)
     async with (
         context.drawing.lock(ArtifactId(derivation.name)),
