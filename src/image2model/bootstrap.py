@@ -40,6 +40,7 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
+from image2model.core.money import Budget, SpendingLimits
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
@@ -476,7 +477,10 @@ def _rules(settings: Settings) -> Rules:
         keep_s=settings.effective_keep_s,
         links_s=settings.retention.links_s,
         draft_s=settings.retention.draft_s,
-        day_budget_usd=settings.budget.day_usd,
+        budget=_budget(settings),
+        allowed_generators=settings.allowed_generators,
+        anonymous_may_pay=settings.anonymous_may_pay,
+        unknown_price_usd=settings.budget.unknown_price_usd,
         lease_s=settings.lease_s,
         soft_limit_s=settings.item_soft_limit_s,
         hard_limit_s=settings.item_hard_limit_s,
@@ -487,6 +491,19 @@ def _rules(settings: Settings) -> Rules:
         webhook_log_s=settings.webhooks.log_s,
         webhook_failing_s=settings.webhooks.failing_s,
         incoming=settings.data_dir / "incoming",
+    )
+
+
+def _budget(settings: Settings) -> Budget:
+    given = settings.budget
+    return Budget(
+        day_usd=given.day_usd,
+        month_usd=given.month_usd,
+        owner=SpendingLimits(
+            job_usd=given.owner_job_usd,
+            day_usd=given.owner_day_usd,
+            month_usd=given.owner_month_usd,
+        ),
     )
 
 
@@ -569,10 +586,16 @@ def _catalogue(settings: Settings, found: FoundProviders) -> Catalogue:
     left_out = {broken.name: broken.message for broken in found.broken}
     catalogue = Catalogue(found.usable, default=wanted, left_out=left_out)
     try:
-        catalogue.card(wanted)
+        card = catalogue.card(wanted)
     except GeneratorNotFound as error:
         raise InvalidSetting(
             setting="IMAGE2MODEL_DEFAULT_GENERATOR",
             reason=f"{error.message} Example: IMAGE2MODEL_DEFAULT_GENERATOR=local/puff",
         ) from error
+    if not settings.allows(card.id):
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_DEFAULT_GENERATOR",
+            reason=f"is {card.id}, which IMAGE2MODEL_ALLOWED_GENERATORS does not allow. Name one "
+            "that it does.",
+        )
     return catalogue

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
 from ipaddress import ip_network
 from pathlib import Path
@@ -201,6 +202,24 @@ def _network(text: str) -> str:
         ) from None
 
 
+def _generator_pattern(text: str) -> str:
+    if not re.fullmatch(r"[\w.:/*?-]+", text, re.ASCII):
+        raise ValueError(f"has '{text}' in it, which is no generator's id and no pattern")
+    return text
+
+
+def _not_empty(names: list[str]) -> list[str]:
+    if not names:
+        raise ValueError("is empty; unset the variable to have the default")
+    return names
+
+
+_Patterns = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    AfterValidator(_each(_generator_pattern)),
+    AfterValidator(_not_empty),
+]
 _Key = Annotated[SecretStr, AfterValidator(_key)]
 _ServedNames = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_allowed_host))]
 _PrivateHosts = Annotated[
@@ -428,6 +447,47 @@ class BudgetSettings(_Group):
         examples=["25"],
         description="US dollars in any 24 hours, all jobs together; None: no limit.",
     )
+    month_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["300"],
+        description="US dollars in any 30 days, all jobs together; None: no limit.",
+    )
+    owner_job_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["5"],
+        description="US dollars that any one job may cost, whatever its owner allows for it; "
+        "None: no limit.",
+    )
+    owner_day_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["5"],
+        description="US dollars in any 24 hours for one browser session or API key; None: no "
+        "limit. Sessions can be begun at will, so this limits keys, and people without bad will.",
+    )
+    owner_month_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["50"],
+        description="The same in any 30 days.",
+    )
+    anonymous: Literal["free", "paid"] | None = Field(
+        None,
+        examples=["free"],
+        description="What browsers without an API key may use: `free`: what costs nothing; `paid`: "
+        "everything, within the budgets. None: `paid` where only this machine can reach the "
+        "server, else `free`.",
+    )
+    unknown_price_usd: Decimal | None = Field(
+        None,
+        gt=0,
+        examples=["1.50"],
+        description="US dollars that one model costs at most where nobody knows its price, as of "
+        "endpoints of fal.ai that are not listed: it counts so much until it is billed. None: "
+        "such models are not bought.",
+    )
 
 
 class WebhookSettings(_Group):
@@ -571,8 +631,16 @@ class Settings(BaseSettings):
     default_generator: str | None = Field(
         None,
         examples=["local/relief"],
-        description="Used when a job names none. None: `fal/tripo-v2.5` if `FAL_KEY` is set, "
-        "else `local/puff`.",
+        description="Used when a job names none. None: `fal/tripo-v2.5` if `FAL_KEY` is set and "
+        "it may be used, else `local/puff`.",
+    )
+    allowed_generators: _Patterns | None = Field(
+        None,
+        examples=["local/*,fal/tripo-*"],
+        description="Generators that may be used, separated by commas or as a JSON list: ids, or "
+        "patterns with `*` for anything and `?` for one character. What is not listed by its "
+        "provider, such as `fal:OWNER/ENDPOINT`, can be named, too. None: all that are listed; on "
+        "the command line, without a server, any.",
     )
     keep: Literal["keep", "links"] = Field(
         "keep",
@@ -763,7 +831,20 @@ class Settings(BaseSettings):
         """The default generator with the default filled in."""
         if self.default_generator:
             return self.default_generator
-        return "fal/tripo-v2.5" if self.effective_fal_key else "local/puff"
+        paid = "fal/tripo-v2.5"
+        return paid if self.effective_fal_key and self.allows(paid) else "local/puff"
+
+    def allows(self, generator: str) -> bool:
+        """Tell whether a generator that is listed may be used."""
+        patterns = self.allowed_generators
+        return patterns is None or any(fnmatchcase(generator, pattern) for pattern in patterns)
+
+    @property
+    def anonymous_may_pay(self) -> bool:
+        """Whether browsers without an API key may spend money, with the default filled in."""
+        if self.budget.anonymous is None:
+            return not self.others_may_come
+        return self.budget.anonymous == "paid"
 
     @property
     def effective_fal_key(self) -> str | None:

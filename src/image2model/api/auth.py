@@ -23,6 +23,7 @@ from image2model.jobs.access import (
     is_key_owner,
     open_session,
 )
+from image2model.jobs.purchase import Buyer, find_buyer
 from image2model.jobs.rates import Rate
 
 COOKIE = "image2model_session"
@@ -230,6 +231,12 @@ async def count_watcher(caller: Annotated[Caller, Depends(find_caller)]) -> Asyn
         yield
 
 
+async def find_caller_as_buyer(caller: Annotated[Caller, Depends(find_caller)]) -> Buyer:
+    """Tell what the sender may buy."""
+    return await find_buyer(caller.parts.context, caller.owner)
+
+
+BuyerIn = Annotated[Buyer, Depends(find_caller_as_buyer)]
 CallerIn = Annotated[Caller, Depends(find_caller)]
 OwnerIn = Annotated[OwnerId, Depends(find_owner)]
 

@@ -37,6 +37,7 @@ from image2model.jobs.download import (
 )
 from image2model.jobs.estimate import estimate_job
 from image2model.jobs.fidelity import find_fidelity
+from image2model.jobs.purchase import find_buyer
 from image2model.jobs.receive import ItemGroup, receive_pictures
 from image2model.jobs.submit import JobRequest, submit_job
 from image2model.jobs.watch import list_jobs, wait_for_change
@@ -132,7 +133,7 @@ class EmbeddedDesk:
         """Forecast a job."""
         return translate.estimate_out(
             estimate_job(
-                self.context.catalogue,
+                self.call(find_buyer, self.context, LOCAL_OWNER),
                 generator=GeneratorId(generator),
                 options=options,
                 items=items,
@@ -142,7 +143,7 @@ class EmbeddedDesk:
 
     def day_left_usd(self) -> float | None:
         """Tell what is left of the budget of a day."""
-        budget_usd = self.context.rules.day_budget_usd
+        budget_usd = self.context.rules.budget.day_usd
         if budget_usd is None:
             return None
         usage = self.call(self.context.store.usage, LOCAL_OWNER)

@@ -21,6 +21,7 @@ from image2model.cli.access import (
     nobody_else_is_served,
     served_names,
 )
+from image2model.cli.money import check_budget
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
 from image2model.core.platform import descriptor_limit, has_uvloop, raise_descriptor_limit
@@ -68,6 +69,7 @@ def serve(
         raise typer.BadParameter(f"'{host}' is no address to bind.", param_hint="--host") from error
     settings = settings.model_copy(update={"serve": serving})
     check_access(settings)
+    check_budget(settings)
     raise_descriptor_limit()
     if nobody_else_is_served(settings):
         typer.echo(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
@@ -78,6 +80,7 @@ async def _serve(settings: Settings) -> None:
     serving = settings.serve
     limits = _edge_limits(serving)
     async with open_app(settings) as product:
+        check_budget(settings, product.context.catalogue)
         api = create_api(
             product.context,
             allowed_hosts=served_names(settings),

@@ -1,11 +1,13 @@
 """Everything the use cases work with, chosen once at start."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
+from image2model.core.money import UNLIMITED, Budget
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.aside import aside
 from image2model.jobs.bells import RECALLS
@@ -53,7 +55,12 @@ class Rules:
         keep_s: How long finished jobs are kept, in seconds; None: until deleted.
         links_s: The same for jobs of the policy `links`.
         draft_s: How long an untouched draft is kept, in seconds.
-        day_budget_usd: The most all jobs together may cost in 24 hours; None: no limit.
+        budget: What may be spent.
+        allowed_generators: Ids and patterns of those that may be used; None: those listed, and by
+            the person at this machine all.
+        anonymous_may_pay: Whether browsers without an API key may use what costs money.
+        unknown_price_usd: What a model may cost at most whose price nobody knows; None: it is not
+            bought.
         lease_s: How long a silent worker keeps its items, in seconds.
         attempts: How often an item is submitted before it fails.
         soft_limit_s: The longest a run may work on an item that is under way, in seconds; then the
@@ -82,7 +89,10 @@ class Rules:
     keep_s: float | None = None
     links_s: float = 86_400.0
     draft_s: float = 86_400.0
-    day_budget_usd: Decimal | None = None
+    budget: Budget = UNLIMITED
+    allowed_generators: Sequence[str] | None = None
+    anonymous_may_pay: bool = True
+    unknown_price_usd: Decimal | None = None
     lease_s: float = 10.0
     attempts: int = 3
     soft_limit_s: float = 1_500.0

@@ -1,10 +1,11 @@
 """Say whether the parts that jobs need work, by calling them."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import anyio
 
-from image2model.core.errors import Image2ModelError
+from image2model.core.errors import DatabaseUnavailable, Image2ModelError
 from image2model.core.generator import RunsOn
 from image2model.jobs.context import Context
 
@@ -78,6 +79,8 @@ async def measure_now(context: Context) -> None:
     """Tell `Metrics` what is not counted as it happens but looked at."""
     for queue, waiting in (await count_waiting(context)).items():
         context.metrics.queue_seen(queue, waiting)
+    with suppress(DatabaseUnavailable):  # The other numbers are needed most when it is away.
+        context.metrics.spending_seen(stopped=await context.store.spending_stop() is not None)
 
 
 def _background_outcome(context: Context) -> str:

@@ -797,7 +797,7 @@ export interface paths {
         };
         /**
          * List the generators
-         * @description Return what can make models here, with options, prices and typical times.
+         * @description Return what can make models for you here, with options, prices and typical times.
          */
         get: operations["listGenerators"];
         put?: never;
@@ -897,7 +897,9 @@ export interface paths {
         };
         /**
          * Tell who you are, and what you have here
-         * @description Return how many jobs you have, what they take, and what is left of the day's budget.
+         * @description Return how many jobs you have, what they take, and what is left of the budgets.
+         *
+         *     What all callers together spend is told to the operator alone.
          */
         get: operations["getAccount"];
         put?: never;
@@ -1149,7 +1151,8 @@ export interface paths {
          *     It takes an API key with the scope `admin`, unless nobody else can reach the server.
          *
          *     Items by state, how long they waited and took, requests to providers by what came of them, cost
-         *     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
+         *     booked and billed beyond what was expected, whether spending is stopped, leases lost, webhooks,
+         *     and providers' URLs that died and how old they were.
          */
         get: operations["readMetrics"];
         put?: never;
@@ -1196,16 +1199,23 @@ export interface components {
             stored_bytes: number;
             /**
              * Day Budget Usd
-             * @description What all callers together may spend in 24 hours; null: no limit.
+             * @description What you may spend in 24 hours; null: no limit. For the operator: what all callers together may.
              * @example 20
              */
             day_budget_usd: number | null;
             /**
              * Day Spent Usd
-             * @description What all callers together spent in the last 24 hours.
+             * @description What you spent in the last 24 hours. For the operator: what all callers together did.
              * @example 3.6
              */
             day_spent_usd: number;
+            /**
+             * Budgets
+             * @description Your budgets, and what is spent of them. For the operator: those of all callers together, too.
+             */
+            budgets: components["schemas"]["BudgetOut"][];
+            /** @description That nothing which costs money is started now; null: it is. */
+            spending_stop: components["schemas"]["SpendingStopOut"] | null;
         };
         /**
          * AdjustIn
@@ -1333,6 +1343,31 @@ export interface components {
              * @example 0.3
              */
             cost_usd: number | null;
+        };
+        /**
+         * BudgetOut
+         * @description A budget, and what is spent of it.
+         */
+        BudgetOut: {
+            /**
+             * Scope
+             * @description What it is a limit of: `owner_job`: each of your jobs; `owner_day` and `owner_month`: all of yours in 24 hours or 30 days; `day` and `month`: those of all callers together.
+             * @example owner_day
+             * @enum {string}
+             */
+            scope: "owner_job" | "owner_day" | "owner_month" | "day" | "month";
+            /**
+             * Limit Usd
+             * @description US dollars.
+             * @example 5
+             */
+            limit_usd: number;
+            /**
+             * Spent Usd
+             * @description What is spent of it, in US dollars; null: it is of each job.
+             * @example 1.2
+             */
+            spent_usd: number | null;
         };
         /**
          * Cost
@@ -1715,6 +1750,13 @@ export interface components {
              */
             total_usd: number;
             /**
+             * May Pay
+             * @description Whether you may have it made as far as money is concerned; false: it costs something, and you have to sign in with an API key first.
+             * @default true
+             * @example true
+             */
+            may_pay: boolean;
+            /**
              * Typical S
              * @description Seconds for all items, as a rule.
              * @example 45
@@ -1980,6 +2022,13 @@ export interface components {
              *     ]
              */
             notes: string[];
+            /**
+             * May Pay
+             * @description Whether you may use it as far as money is concerned; false: it may cost something, and you have to sign in with an API key first.
+             * @default true
+             * @example true
+             */
+            may_pay: boolean;
             /**
              * Missing
              * @description What the operator must do before it can be used; null: nothing.
@@ -2934,6 +2983,12 @@ export interface components {
              * @example 86400
              */
             links_s: number;
+            /**
+             * May Pay
+             * @description Whether you may use what costs money; false: sign in with an API key first.
+             * @example true
+             */
+            may_pay: boolean;
         };
         /**
          * ListedJob
@@ -3288,6 +3343,13 @@ export interface components {
              * @example Prices without value-added tax.
              */
             note: string;
+            /**
+             * Known
+             * @description Whether there are figures; false: nobody knows what an item costs.
+             * @default true
+             * @example true
+             */
+            known: boolean;
         };
         /**
          * PrintOut
@@ -3809,6 +3871,25 @@ export interface components {
              * @example i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d
              */
             key: string;
+        };
+        /**
+         * SpendingStopOut
+         * @description Why nothing that costs money is started.
+         */
+        SpendingStopOut: {
+            /**
+             * Reason
+             * @description Why.
+             * @example the bill is higher than expected
+             */
+            reason: string;
+            /**
+             * At
+             * Format: date-time
+             * @description Since when.
+             * @example 2026-11-30T17:00:00Z
+             */
+            at: string;
         };
         /**
          * StreamEnd
@@ -4671,6 +4752,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -4745,6 +4828,7 @@ export interface operations {
              *     - `picture_empty`: There is nothing to see: fully transparent, or one single colour.
              *     - `no_pictures`: A job without a single picture.
              *     - `too_many_items`: More items than one job may have.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
              *     - `format_unsupported`: No way to make that format here.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
@@ -5374,6 +5458,7 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -6566,6 +6651,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -6631,6 +6718,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -8067,6 +8155,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -8135,6 +8225,7 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `no_pictures`: A job without a single picture.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -8205,7 +8296,8 @@ export interface operations {
                      *       "unfinished_jobs": 100,
                      *       "keep": "keep",
                      *       "keep_s": null,
-                     *       "links_s": 86400
+                     *       "links_s": 86400,
+                     *       "may_pay": true
                      *     }
                      */
                     "application/json": components["schemas"]["LimitsOut"];
@@ -9005,6 +9097,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -9071,6 +9165,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -9272,6 +9367,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -9338,6 +9435,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -12854,7 +12952,8 @@ export interface operations {
                      *               }
                      *             ],
                      *             "more_views_usd": 0,
-                     *             "note": "Prices without value-added tax."
+                     *             "note": "Prices without value-added tax.",
+                     *             "known": true
                      *           },
                      *           "typical_s": 0.1,
                      *           "output_formats": [
@@ -12864,6 +12963,7 @@ export interface operations {
                      *           "notes": [
                      *             "Runs on this machine."
                      *           ],
+                     *           "may_pay": true,
                      *           "missing": null
                      *         }
                      *       ]
@@ -13017,7 +13117,8 @@ export interface operations {
                      *           }
                      *         ],
                      *         "more_views_usd": 0,
-                     *         "note": "Prices without value-added tax."
+                     *         "note": "Prices without value-added tax.",
+                     *         "known": true
                      *       },
                      *       "typical_s": 0.1,
                      *       "output_formats": [
@@ -13027,6 +13128,7 @@ export interface operations {
                      *       "notes": [
                      *         "Runs on this machine."
                      *       ],
+                     *       "may_pay": true,
                      *       "missing": null
                      *     }
                      */
@@ -13050,6 +13152,7 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -13165,6 +13268,7 @@ export interface operations {
                      *       "items": 25,
                      *       "item_usd": 0.3,
                      *       "total_usd": 7.5,
+                     *       "may_pay": true,
                      *       "typical_s": 45,
                      *       "note": "Prices without value-added tax."
                      *     }
@@ -13190,6 +13294,7 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -13243,6 +13348,7 @@ export interface operations {
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -13534,7 +13640,18 @@ export interface operations {
                      *       "jobs": 3,
                      *       "stored_bytes": 48211300,
                      *       "day_budget_usd": 20,
-                     *       "day_spent_usd": 3.6
+                     *       "day_spent_usd": 3.6,
+                     *       "budgets": [
+                     *         {
+                     *           "scope": "owner_day",
+                     *           "limit_usd": 5,
+                     *           "spent_usd": 1.2
+                     *         }
+                     *       ],
+                     *       "spending_stop": {
+                     *         "reason": "the bill is higher than expected",
+                     *         "at": "2026-11-30T17:00:00Z"
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["AccountOut"];

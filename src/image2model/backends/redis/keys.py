@@ -17,6 +17,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `requests` | hash: which attempt a provider's request belongs to |
 | `ledger`, `ledger:OWNER` | sorted sets of submit keys, by when they were started |
 | `named`, `sources`, `made-of:ARTIFACT` | how often a file is named; what is made of which |
+| `spending-stop` | why nothing that costs money may start; absent: it may |
 | `turns` | hash: whose turn it is at duties that one process does |
 | `facts` | hash: what was learnt about providers |
 | `webhooks`, `webhooks:OWNER` | hash: all webhooks; set: those of an owner |
@@ -47,6 +48,7 @@ SOURCES = f"{PREFIX}sources"
 MADE_OF = f"{PREFIX}made-of:"
 FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
+SPENDING_STOP = f"{PREFIX}spending-stop"
 CHECKS = f"{PREFIX}checks"
 WEBHOOKS = f"{PREFIX}webhooks"
 WEBHOOK_EVENTS = f"{PREFIX}webhook-events"

@@ -24,7 +24,7 @@ from image2model.backends.redis.writes import (
 from image2model.core.errors import DatabaseUnavailable, LeaseLost
 from image2model.core.ids import JobId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Job
-from image2model.core.rules import BUDGET_DAY_S, IllegalStep, check_transition, revives
+from image2model.core.rules import IllegalStep, check_transition, revives
 from image2model.core.states import FINAL_STATES, ItemState, JobState
 from image2model.core.webhooks import TOLD_STATES, EventType, event_of
 from image2model.jobs.records.document import ItemRecord, LedgerLine
@@ -245,7 +245,8 @@ async def _write_attempt(
         if await database.run("HEXISTS", keys.ATTEMPTS, key):
             raise IllegalStep(f"the submit key {key} belongs to another attempt")
         change.check(keys.ATTEMPTS, key, None)
-        change.limits = _limits(found, step)
+        if step.start.is_paid:
+            change.pays, change.limits = True, _limits(found, step)
         write_ledger(change, None, line, has_job=True)
         record.item = replace(record.item, attempts=(*attempts, line.attempt))
     elif step.attempt is not None:
@@ -286,12 +287,14 @@ def _line(found: Found, record: ItemRecord, attempt: Attempt) -> LedgerLine:
 
 def _limits(found: Found, step: Step) -> list[Limit]:
     assert step.start is not None
-    wanted = step.start.submission.estimated_usd
     limits = []
-    if found.job.budget_usd is not None:
-        limits.append(Limit(period="job", limit_usd=found.job.budget_usd, wanted_usd=wanted))
-    if step.budget.day_usd is not None:
-        since = found.now - timedelta(seconds=BUDGET_DAY_S)
-        day_usd = step.budget.day_usd
-        limits.append(Limit(period="day", limit_usd=day_usd, wanted_usd=wanted, since=since))
+    for cap in step.budget.caps(job_usd=found.job.budget_usd):
+        limit = Limit(cap=cap, wanted_usd=step.start.submission.estimated_usd)
+        if cap.scope.period_s is not None:
+            limit = replace(
+                limit,
+                ledger=keys.ledger_of(found.job.owner) if cap.scope.is_of_owner else keys.LEDGER,
+                since=found.now - timedelta(seconds=cap.scope.period_s),
+            )
+        limits.append(limit)
     return limits
