@@ -18,6 +18,7 @@ import anyio.to_thread
 
 from image2model.backends.folder.artifacts import FolderArtifactStore
 from image2model.backends.http.fetcher import HttpFetcher
+from image2model.backends.http.openid import OpenIdSignIn
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher, RunItem
@@ -65,6 +66,7 @@ from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
+from image2model.ports.sign_in import SignIn
 from image2model.ports.webhooks import WebhookStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
@@ -361,6 +363,27 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     )
     runner = ItemRunner(context, keeper)
     return _Parts(context=context, compute=compute, keeper=keeper, runner=runner, lanes=lanes)
+
+
+@asynccontextmanager
+async def open_sign_in(settings: Settings) -> AsyncIterator[SignIn | None]:
+    """Open what signs people in through their organisation; None: nobody has set it up."""
+    openid = settings.openid
+    if openid.issuer is None:
+        yield None
+        return
+    secret = openid.client_secret
+    service = OpenIdSignIn(
+        issuer=openid.issuer,
+        client_id=openid.client_id,
+        client_secret=secret.get_secret_value() if secret else None,
+        claim=openid.claim,
+        clock=SystemClock(),
+    )
+    try:
+        yield service
+    finally:
+        await service.aclose()
 
 
 def _open_lanes(settings: Settings, run_item: RunItem) -> InProcessDispatcher:

@@ -225,9 +225,11 @@ _ServedNames = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_ea
 _PrivateHosts = Annotated[
     list[str], BeforeValidator(_listed), AfterValidator(_each(read_host_and_port))
 ]
+_Names = Annotated[list[str], BeforeValidator(_listed)]
 _Networks = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_network))]
 _BoundHost = Annotated[str, AfterValidator(_bound_host)]
 _WebAddress = Annotated[str, AfterValidator(_web_address)]
+_IssuerAddress = Annotated[str, AfterValidator(_fal_address)]
 _FalAddress = Annotated[str, AfterValidator(_fal_address)]
 
 
@@ -313,6 +315,19 @@ class ServeSettings(_Group):
         description="Host names the server answers to, besides loopback ones, separated by commas "
         "or as a JSON list, without scheme and port; protects browsers from DNS rebinding. `*`: "
         "all.",
+    )
+    user_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
+        examples=["X-Auth-Request-Email"],
+        description="Header in which a trusted proxy says who somebody is; believed from no other "
+        "address. Their jobs follow them over devices. None: no header is.",
+    )
+    admins: _Names = Field(
+        default_factory=list,
+        examples=["ann@example.org,bob@example.org"],
+        description="People who may do everything, separated by commas or as a JSON list, by the "
+        "name that the sign-in or the trusted proxy says.",
     )
     behind_proxy: bool = Field(
         False,
@@ -518,6 +533,31 @@ class FetchSettings(_Group):
         description="Hosts, separated by commas or as a JSON list, each `host` or `host:port`, "
         "that may be private or plain http: a gateway or a simulator of yours. Everything else "
         "must be public https.",
+    )
+
+
+class OpenIdSettings(_Group):
+    """How an organisation's own service signs people in. `IMAGE2MODEL_OPENID__…`."""
+
+    issuer: _IssuerAddress | None = Field(
+        None,
+        examples=["https://login.example.org/realms/main"],
+        description="Address of the OpenID provider, as it names itself. People come back to "
+        "`IMAGE2MODEL_PUBLIC_URL`/api/v1/session/openid/callback. None: no such sign-in.",
+    )
+    client_id: str = Field(
+        "image2model", min_length=1, description="What this server is called there."
+    )
+    client_secret: _Key | None = Field(
+        None,
+        examples=["SECRET"],
+        description="What the server proves that with. None: by PKCE alone, as a public client.",
+    )
+    claim: str = Field(
+        "email",
+        min_length=1,
+        description="What of a person names them, and so which jobs are theirs: `email`, which "
+        "must be verified, or `sub`, which stays when the address changes.",
     )
 
 
@@ -727,6 +767,7 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     webhooks: WebhookSettings = WebhookSettings()
     fetch: FetchSettings = FetchSettings()
+    openid: OpenIdSettings = OpenIdSettings()
     fal: FalSettings = FalSettings()
     fal_key: _Key | None = Field(
         None,

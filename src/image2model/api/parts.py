@@ -1,5 +1,6 @@
 """What the routes work with, handed to them by FastAPI instead of by globals."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from image2model.api.hub import Hub
 from image2model.api.watchers import Watchers
 from image2model.jobs.context import Context
 from image2model.jobs.rates import Rate
+from image2model.ports.sign_in import SignIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,10 @@ class Parts:
         watchers: Who waits for news now.
         keys_only: Whether callers without an API key are refused.
         callers_are_operators: Whether callers without an API key may do everything.
+        admins: Names of people who may do everything.
         base_path: The path below which browsers find the server; "": none.
+        public_url: Where the internet finds the server; None: nobody has said.
+        sign_in: The organisation's service that signs people in; None: there is none.
         proxies: The proxies before it.
     """
 
@@ -36,7 +41,10 @@ class Parts:
     watchers: Watchers
     keys_only: bool
     callers_are_operators: bool
+    admins: Collection[str]
     base_path: str
+    public_url: str | None
+    sign_in: SignIn | None
     proxies: Proxies
 
 
@@ -58,4 +66,5 @@ async def hub_of(request: Request) -> Hub:
 
 
 ContextIn = Annotated[Context, Depends(context_of)]
+PartsIn = Annotated[Parts, Depends(parts_of)]
 HubIn = Annotated[Hub, Depends(hub_of)]

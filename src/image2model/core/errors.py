@@ -43,6 +43,9 @@ The tree::
     ├── AccessError
     │   ├── NotAuthenticated           not_authenticated
     │   ├── ScopeMissing               scope_missing
+    │   ├── SignInRefused              sign_in_refused
+    │   ├── SignInNotOffered           sign_in_not_offered
+    │   ├── SignInUnavailable          sign_in_unavailable
     │   ├── CrossSiteRequest           cross_site_request
     │   ├── GeneratorNotAllowed        generator_not_allowed
     │   ├── PaymentNotAllowed          payment_not_allowed
@@ -695,6 +698,38 @@ class ScopeMissing(AccessError):
             f"This needs the right '{scope}', which you do not have here. "
             f"Use an API key with the scope '{scope}'.",
             scope=scope,
+        )
+
+
+class SignInRefused(AccessError):
+    """The organisation's service did not say who somebody is, or it could not be believed."""
+
+    code = "sign_in_refused"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"You could not be signed in: {reason}. Try once more.")
+
+
+class SignInNotOffered(AccessError):
+    """Nobody has set up a sign-in through an organisation's service."""
+
+    code = "sign_in_not_offered"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server does not offer to sign in that way: IMAGE2MODEL_OPENID__ISSUER and "
+            "IMAGE2MODEL_PUBLIC_URL are not both set."
+        )
+
+
+class SignInUnavailable(AccessError):
+    """The organisation's service does not answer, or not as it should."""
+
+    code = "sign_in_unavailable"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"The service that signs people in cannot be used now: {reason}. Try again in a while."
         )
 
 

@@ -14,8 +14,9 @@ from image2model.core.generator import GeneratorCard, Options
 from image2model.core.ids import LOCAL_OWNER, OwnerId
 from image2model.core.job import Submission
 from image2model.core.money import Budget
-from image2model.jobs.access import find_owners_key, is_key_owner
+from image2model.jobs.access import find_owners_key
 from image2model.jobs.context import Context
+from image2model.jobs.people import is_known_owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Buyer:
     @property
     def may_pay(self) -> bool:
         """Whether the owner may use what costs money."""
-        known = self.owner == LOCAL_OWNER or is_key_owner(self.owner)
+        known = self.owner == LOCAL_OWNER or is_known_owner(self.owner)
         return known or self.context.rules.anonymous_may_pay
 
     def may_use(self, card: GeneratorCard) -> bool:

@@ -24,6 +24,7 @@ from image2model.api.routes import (
     session,
     shared,
     shares,
+    sign_in,
     webhooks,
 )
 
@@ -44,6 +45,7 @@ ROUTERS = (
     ledger.router,
     account.router,
     session.router,
+    sign_in.router,
     webhooks.router,
     hooks.router,
     health.router,
@@ -51,5 +53,5 @@ ROUTERS = (
 )
 """All of them, in the order of the reference."""
 
-PUBLIC_ROUTERS = (session.router, shared.router, hooks.router, health.router)
+PUBLIC_ROUTERS = (session.router, sign_in.router, shared.router, hooks.router, health.router)
 """Whoever comes may call these; they find out themselves whom they answer."""

@@ -9,8 +9,8 @@ from image2model.api.auth import BuyerIn, CallerIn
 from image2model.api.parts import ContextIn
 from image2model.core.money import BudgetScope, Cap
 from image2model.core.scopes import Scope, includes
-from image2model.jobs.access import is_key_owner
 from image2model.jobs.context import Context
+from image2model.jobs.people import is_known_owner
 from image2model.jobs.purchase import Buyer
 from image2model.wire.models import AccountOut, BudgetOut, SpendingStopOut
 
@@ -39,7 +39,7 @@ async def get_account(caller: CallerIn, context: ContextIn, buyer: BuyerIn) -> A
     limits: Mapping[str, float] = {budget.scope: budget.limit_usd for budget in budgets}
     return AccountOut(
         access="keys" if caller.parts.keys_only else "sessions",
-        signed_in=is_key_owner(caller.owner),
+        signed_in=is_known_owner(caller.owner),
         jobs=usage.jobs,
         stored_bytes=usage.stored_bytes,
         day_budget_usd=limits.get(of_day.value),
