@@ -91,6 +91,7 @@ async def test_account_tells_what_is_used(client: httpx2.AsyncClient, rig: Rig) 
     assert (await client.get(ACCOUNT)).json() == {
         "access": "sessions",
         "signed_in": False,
+        "scopes": ["read", "generate"],
         "jobs": 0,
         "stored_bytes": 0,
         "day_budget_usd": None,

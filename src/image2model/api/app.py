@@ -18,7 +18,11 @@ from image2model.api.routes.pages import router as pages
 from image2model.api.translate import PREFIX
 from image2model.api.web import WebApp
 from image2model.jobs.context import Context
+from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
+
+_WRONG_KEYS_PER_MINUTE = 20
+"""From one address: enough for typing errors, and of no use for guessing."""
 
 
 def create_api(
@@ -67,6 +71,8 @@ def create_api(
         hub=hub,
         jobs_rate=Rate(context.rules.jobs_per_minute, context.clock),
         fetch_rate=Rate(context.rules.fetches_per_minute, context.clock),
+        failures=Rate(_WRONG_KEYS_PER_MINUTE, context.clock),
+        key_uses=KeyUses(context),
         keys_only=keys_only,
         callers_are_operators=callers_are_operators,
         base_path=base_path,

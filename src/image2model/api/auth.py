@@ -1,12 +1,13 @@
 """Who asks: an API key, or a browser session in a cookie."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import BackgroundTasks, Depends, Request
 from fastapi.responses import Response
 
 from image2model.api.parts import Parts, parts_of
@@ -24,6 +25,7 @@ from image2model.jobs.access import (
     open_session,
 )
 from image2model.jobs.rates import Rate
+from image2model.ports.sessions import Session
 
 COOKIE = "image2model_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
@@ -49,6 +51,11 @@ class Caller:
     def known(self) -> OwnerId | None:
         """Whose jobs the caller has; None for somebody without a key or a living session."""
         return self.identity.owner if self.identity else None
+
+    @property
+    def session(self) -> Session | None:
+        """The caller's browser session; None: there is none, or a key came with the request."""
+        return self.identity.session if self.identity else None
 
     @property
     def owner(self) -> OwnerId:
@@ -151,22 +158,53 @@ def is_secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
-async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of)]) -> Caller:
+async def find_caller(
+    request: Request, parts: Annotated[Parts, Depends(parts_of)], afterwards: BackgroundTasks
+) -> Caller:
     """
     Find out who sent *request*.
 
     Raises:
+        TooManyRequests: Too many wrong API keys came from there.
         NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
             that was begun with one was sent.
     """
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return Caller(request, parts, await identify_key(parts.context, key.strip()))
+        with counting_failures(request, parts):
+            keys_identity = await identify_key(parts.context, key.strip())
+        _note_use(parts, keys_identity, afterwards)
+        return Caller(request, parts, keys_identity)
     token = session_token(request)
     identity = await identify_session(parts.context, token) if token else None
+    _note_use(parts, identity, afterwards)
     if parts.keys_only and (identity is None or identity.key is None):
         raise NotAuthenticated
     return Caller(request, parts, identity)
+
+
+@contextmanager
+def counting_failures(request: Request, parts: Parts) -> Iterator[None]:
+    """
+    Count wrong API keys from where *request* comes, and try none where there were too many.
+
+    Raises:
+        TooManyRequests: There were too many.
+    """
+    place = Caller(request, parts, None).counted_as
+    if place is not None:
+        parts.failures.check(place)
+    try:
+        yield
+    except NotAuthenticated:
+        if place is not None:
+            parts.failures.take(place)
+        raise
+
+
+def _note_use(parts: Parts, identity: Identity | None, afterwards: BackgroundTasks) -> None:
+    if identity is not None and identity.key is not None and parts.key_uses.is_due(identity.key):
+        afterwards.add_task(parts.key_uses.note, identity.key)
 
 
 async def check_rights(request: Request, caller: Annotated[Caller, Depends(find_caller)]) -> None:

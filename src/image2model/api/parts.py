@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from image2model.api.hub import Hub
 from image2model.jobs.context import Context
+from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
 
 
@@ -21,6 +22,8 @@ class Parts:
         jobs_rate: How often a caller may make a job.
         fetch_rate: How often a caller may have a picture fetched.
         keys_only: Whether callers without an API key are refused.
+        failures: How often a caller may send a wrong API key.
+        key_uses: Where it is noted when keys were used.
         callers_are_operators: Whether callers without an API key may do everything.
         base_path: The path below which browsers find the server; "": none.
     """
@@ -30,6 +33,8 @@ class Parts:
     jobs_rate: Rate
     fetch_rate: Rate
     keys_only: bool
+    failures: Rate
+    key_uses: KeyUses
     callers_are_operators: bool
     base_path: str
 
@@ -51,5 +56,6 @@ async def hub_of(request: Request) -> Hub:
     return (await parts_of(request)).hub
 
 
+PartsIn = Annotated[Parts, Depends(parts_of)]
 ContextIn = Annotated[Context, Depends(context_of)]
 HubIn = Annotated[Hub, Depends(hub_of)]

@@ -10,6 +10,7 @@ import anyio.to_thread
 from image2model.core.errors import JobNotFound, StorageError
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.ending import stop_ended
 from image2model.jobs.turns import Turn
 
 _log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Housekeeper:
         if self._turn is None or await self._turn.is_ours():
             await self.expire_jobs()
             await self.remove_orphans()
-            await self._context.sessions.remove_expired_sessions()
+            await stop_ended(self._context)
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""

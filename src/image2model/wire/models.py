@@ -735,6 +735,9 @@ class AccountOut(ReplyModel):
         description="Whether an API key, or a session begun with one, came with the request.",
         examples=[False],
     )
+    scopes: list[Literal["read", "generate", "admin"]] = Field(
+        description="What the caller may do.", examples=[["read", "generate"]]
+    )
     jobs: int = Field(description="The caller's jobs, drafts included.", examples=[3])
     stored_bytes: int = Field(
         description="Bytes of their pictures and kept results.", examples=[48_211_300]
@@ -745,6 +748,17 @@ class AccountOut(ReplyModel):
     )
     day_spent_usd: float = Field(
         description="What all callers together spent in the last 24 hours.", examples=[3.6]
+    )
+
+
+class ForgottenOut(ReplyModel):
+    """What was deleted of a caller who is forgotten."""
+
+    jobs: int = Field(description="How many jobs were deleted.", examples=[3])
+    paid_jobs: list[str] = Field(
+        description="Those of them of which a model was paid for, or may have been, that was not "
+        "there yet.",
+        examples=[[EXAMPLE_JOB]],
     )
 
 

@@ -19,7 +19,9 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `named`, `sources`, `made-of:ARTIFACT` | how often a file is named; what is made of which |
 | `turns` | hash: whose turn it is at duties that one process does |
 | `facts` | hash: what was learnt about providers |
-| `sessions`, `session-owners`, `api-keys` | sorted set by their end; hashes |
+| `owner-ends` | hash: from when on nothing of an owner's is sent any more |
+| `sessions`, `session-owners` | tokens: by their end; hash of their sessions |
+| `browser-sessions`, `api-keys` | hashes |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
 
@@ -42,7 +44,9 @@ MADE_OF = f"{PREFIX}made-of:"
 FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
 CHECKS = f"{PREFIX}checks"
+OWNER_ENDS = f"{PREFIX}owner-ends"
 SESSIONS = f"{PREFIX}sessions"
+BROWSER_SESSIONS = f"{PREFIX}browser-sessions"
 SESSION_OWNERS = f"{PREFIX}session-owners"
 API_KEYS = f"{PREFIX}api-keys"
 

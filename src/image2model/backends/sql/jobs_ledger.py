@@ -8,6 +8,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_ledger
+from image2model.backends.sql.jobs_ends import insist_on_access
 from image2model.backends.sql.jobs_locked import LockedJob, try_lock_job
 from image2model.backends.sql.rows import (
     Row,
@@ -84,11 +85,13 @@ def start_attempts(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> 
     Write down that submissions are about to be sent.
 
     Raises:
+        AccessEnded: The job's owner is past their end.
         BudgetExceeded: Together they would cost more than the job or the day may.
         IllegalStep: A submit key is in the ledger already.
     """
     if not starts:
         return []
+    insist_on_access(tx, job.row.owner)
     _check_budget(tx, job, starts)
     begun = [
         Attempt(
