@@ -12,42 +12,24 @@ ScopeName = Literal["read", "generate", "admin"]
 KEY_EXAMPLE = "i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d"
 _CREATED, _USED, _EXPIRES = (f"2026-{day}T09:30:00Z" for day in ("11-21", "11-22", "12-21"))
 
-_Name = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=80,
-        pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="Whose key it is, for people.",
-        examples=["office"],
-    ),
-]
-_Scopes = Annotated[
-    list[ScopeName],
-    Field(
-        min_length=1,
-        max_length=3,
-        description="`read`: look at jobs and download. `generate`: also make jobs and change "
-        "them. `admin`: also manage keys. Each includes those before it.",
-        examples=[["read", "generate"]],
-    ),
-]
-_Expires = Annotated[
-    AwareDatetime,
-    # JSON has no times, so text is read as one.
-    Field(strict=False, description="When it stops working; null: never.", examples=[_EXPIRES]),
-]
+_Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Scopes = Annotated[list[ScopeName], Field(min_length=1, max_length=3)]
+# JSON has no times, so text is read as one.
+_Time = Annotated[AwareDatetime, Field(strict=False)]
 _Usd = Annotated[float, Field(ge=0, le=1_000_000)]
 _Pattern = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x20\x7f]+$")]
-_Generators = Annotated[
-    list[_Pattern],
-    Field(
-        max_length=100,
-        description="Ids of the generators that may be used, `*` standing for any text; "
-        "null: all that may be used here.",
-        examples=[["local/*", "fal/tripo-v2.5"]],
-    ),
-]
+_Generators = Annotated[list[_Pattern], Field(max_length=100)]
+
+_WHOSE = "Whose key it is, for people."
+_SCOPES = (
+    "What it may do. `read`: look at jobs and download. `generate`: also make jobs and change "
+    "them. `admin`: also manage keys. Each includes those before it."
+)
+_ENDS = "When it stops working; null: never."
+_GENERATORS = (
+    "Ids of the generators that it may use, `*` standing for any text; null: all that may be used "
+    "here."
+)
 
 
 class KeyLimitsIn(WireModel):
@@ -65,23 +47,27 @@ class KeyLimitsIn(WireModel):
 class KeyIn(WireModel):
     """A key to be made."""
 
-    name: _Name
-    scopes: _Scopes = Field(["read", "generate"], validate_default=False)
-    expires_at: _Expires | None = None
+    name: _Name = Field(description=_WHOSE, examples=["office"])
+    scopes: _Scopes = Field(["read", "generate"], description=_SCOPES, examples=[["read"]])
+    expires_at: _Time | None = Field(None, description=_ENDS, examples=[_EXPIRES])
     limits: KeyLimitsIn = Field(KeyLimitsIn(), description="What may be spent with it.")
-    generators: _Generators | None = None
+    generators: _Generators | None = Field(
+        None, description=_GENERATORS, examples=[["local/*", "fal/tripo-v2.5"]]
+    )
 
 
 class KeyPatch(WireModel):
-    """What to change of a key; what is not given stays, and null takes a limit or an end away."""
+    """What to change of a key; what is not given stays, and null takes an end or a limit away."""
 
-    name: _Name | None = None
-    scopes: _Scopes | None = None
-    expires_at: _Expires | None = None
+    name: _Name | None = Field(None, description=_WHOSE, examples=["office"])
+    scopes: _Scopes | None = Field(None, description=_SCOPES, examples=[["read"]])
+    expires_at: _Time | None = Field(None, description=_ENDS, examples=[_EXPIRES])
     limits: KeyLimitsIn | None = Field(
-        None, description="Limits given here are changed, the others stay.", examples=[None]
+        None, description="The limits to change; the others stay.", examples=[{"day_usd": 5.0}]
     )
-    generators: _Generators | None = None
+    generators: _Generators | None = Field(
+        None, description=_GENERATORS, examples=[["local/*", "fal/tripo-v2.5"]]
+    )
 
 
 class KeyLimitsOut(ReplyModel):

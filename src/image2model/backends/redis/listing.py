@@ -70,7 +70,7 @@ async def read_jobs(database: RedisDatabase, jobs: Iterable[str]) -> list[Job]:
 
 async def ended_owners(database: RedisDatabase, *, limit: int) -> Sequence[OwnerId]:
     """List owners past their end who have unfinished jobs."""
-    ends = pairs(await database.run("HGETALL", keys.OWNER_ENDS))
+    ends: Mapping[str, str] = await database.run("HGETALL", keys.OWNER_ENDS)
     now_s = (await database.now()).timestamp()
     over = [OwnerId(owner) for owner, ends_at in ends.items() if float(ends_at) <= now_s]
     counts = await database.run_all([("SCARD", keys.unfinished_of(owner)) for owner in over])
