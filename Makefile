@@ -52,6 +52,10 @@ wheel: $(webapp) ## Build the package with the web app, into dist/
 	tools/bootstrap uv build --quiet
 	@ls dist/*.whl
 
+.PHONY: sbom
+sbom: $(dev) $(webapp) ## List all that is shipped, with hashes and licences, into dist/ (CycloneDX)
+	.venv/bin/python -m tools.bill_of_materials dist/image2model.cdx.json
+
 .PHONY: extra
 EXTRA ?= scaled
 extra: $(runtime) ## Install what is optional, into .venv (EXTRA=scaled,heic,telemetry)

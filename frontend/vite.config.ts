@@ -18,7 +18,8 @@ export default defineConfig({
       version: { name: packageJson.version },
     }),
   ],
-  build: { target: 'es2022' },
+  // The notices that the licences of what is bundled ask for.
+  build: { target: 'es2022', license: { fileName: 'third-party-licenses.md' } },
   server: { proxy: { '/api': 'http://127.0.0.1:8000' } },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 });

@@ -10,6 +10,7 @@ from typing import Self
 
 from PIL import Image, ImageDraw
 
+from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.core.generator import View
@@ -17,6 +18,7 @@ from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Job
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.intake import take_picture
 from image2model.jobs.leases import LeaseKeeper
@@ -33,8 +35,12 @@ from image2model.testing.memory_artifacts import MemoryArtifactStore
 from image2model.testing.memory_fetcher import MemoryFetcher
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore
+from image2model.testing.memory_shares import MemoryShareStore
 from image2model.testing.recording_dispatcher import RecordingDispatcher
 from image2model.testing.scripted_provider import SCRIPTED, ScriptedProvider
+
+REAL_CHORES = Chores(SystemClock())
+"""For what runs in real time beside no product."""
 
 
 class Rig:
@@ -62,6 +68,7 @@ class Rig:
         self.context = Context(
             store=self.store,
             sessions=MemorySessionStore(self.clock),
+            shares=MemoryShareStore(self.clock),
             artifacts=self.artifacts,
             dispatcher=self.dispatcher,
             feed=InProcessChangeFeed(),
@@ -73,6 +80,7 @@ class Rig:
             links=Links(self.web, self.clock, metrics),
             metrics=metrics,
             rules=rules or Rules(picture=PictureLimits(), incoming=incoming),
+            chores=Chores(self.clock, metrics),
         )
         self.keeper, self.runner = self.worker("one")
 
@@ -91,6 +99,7 @@ class Rig:
             feed=self.context.feed,
             worker=WorkerId(name),
             lease_s=self.context.rules.lease_s,
+            chores=self.context.chores,
         )
         return keeper, ItemRunner(self.context, keeper)
 

@@ -27,6 +27,7 @@ from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
+from image2model.backends.sql.shares import SqlShareStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.transaction import Database
 from image2model.core.errors import (
@@ -40,6 +41,7 @@ from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
@@ -47,6 +49,7 @@ from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
 from image2model.jobs.previews import PreviewDrawer
 from image2model.jobs.recover import SWEEP_EVERY_S, Sweeper
+from image2model.jobs.reserve import Reserve
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.turns import Turn
 from image2model.ports.artifacts import ArtifactStore
@@ -56,6 +59,7 @@ from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
+from image2model.ports.shares import ShareStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
 from image2model.settings import Settings
@@ -95,11 +99,13 @@ class Stores:
     Attributes:
         jobs: The jobs.
         sessions: Who they belong to.
+        shares: Who else may see them.
         database: Where both are; None: not in a SQL database.
     """
 
     jobs: JobStore
     sessions: SessionStore
+    shares: ShareStore
     database: Database | None = None
 
 
@@ -133,8 +139,12 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 def _sql_stores(database: Database) -> Stores:
-    jobs, sessions = SqlJobStore(database), SqlSessionStore(database)
-    return Stores(jobs=jobs, sessions=sessions, database=database)
+    return Stores(
+        jobs=SqlJobStore(database),
+        sessions=SqlSessionStore(database),
+        shares=SqlShareStore(database),
+        database=database,
+    )
 
 
 async def _redis_stores(url: str) -> Stores:
@@ -147,13 +157,18 @@ async def _redis_stores(url: str) -> Stores:
             check_rights,
         )
         from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
+        from image2model.backends.redis.shares import RedisShareStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     check = partial(check_rights, url, DATABASE_RIGHTS, setting="IMAGE2MODEL_DATABASE_URL")
     await anyio.to_thread.run_sync(check)
     database = open_redis(url)
     await database.now()
-    return Stores(jobs=RedisJobStore(database), sessions=RedisSessionStore(database))
+    return Stores(
+        jobs=RedisJobStore(database),
+        sessions=RedisSessionStore(database),
+        shares=RedisShareStore(database),
+    )
 
 
 @asynccontextmanager
@@ -263,14 +278,17 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         await runner.run(ref)
 
     lanes = _open_lanes(settings, run_item) if settings.is_embedded else None
-    dispatcher = await stack.enter_async_context(_queue(settings)) if lanes is None else lanes
     metrics = stack.enter_context(_open_metrics(settings))
+    chores = Chores(clock, metrics)
+    opening = _queue(settings, chores)
+    dispatcher = await stack.enter_async_context(opening) if lanes is None else lanes
     context = Context(
         store=stores.jobs,
         sessions=stores.sessions,
+        shares=stores.shares,
         artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
-        feed=await stack.enter_async_context(_open_feed(settings)),
+        feed=await stack.enter_async_context(_open_feed(settings, chores)),
         compute=compute,
         idle_compute=idle_compute,
         clock=clock,
@@ -279,9 +297,16 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         links=Links(fetcher, clock, metrics),
         metrics=metrics,
         rules=rules,
+        chores=chores,
+        reserve=_reserve(settings),
     )
     keeper = LeaseKeeper(
-        context.store, clock, feed=context.feed, worker=_worker_id(), lease_s=rules.lease_s
+        context.store,
+        clock,
+        feed=context.feed,
+        worker=_worker_id(),
+        lease_s=rules.lease_s,
+        chores=chores,
     )
     runner = ItemRunner(context, keeper)
     return _Parts(context=context, compute=compute, keeper=keeper, runner=runner, lanes=lanes)
@@ -299,7 +324,7 @@ def _open_lanes(settings: Settings, run_item: RunItem) -> InProcessDispatcher:
 
 
 @asynccontextmanager
-async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
+async def _open_feed(settings: Settings, chores: Chores) -> AsyncIterator[ChangeFeed]:
     local = InProcessChangeFeed()
     if urlsplit(settings.queue_url).scheme not in {"redis", "rediss"}:
         yield local
@@ -312,13 +337,13 @@ async def _open_feed(settings: Settings) -> AsyncIterator[ChangeFeed]:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     url, setting = settings.queue_url, "IMAGE2MODEL_QUEUE_URL"
     await anyio.to_thread.run_sync(partial(check_rights, url, queue_rights(url), setting=setting))
-    opened = open_redis_feed(url, setting=setting, local=local)
+    opened = open_redis_feed(url, setting=setting, local=local, chores=chores)
     async with opened as feed:
         yield feed
 
 
 @asynccontextmanager
-async def _queue(settings: Settings) -> AsyncIterator[Dispatcher]:
+async def _queue(settings: Settings, chores: Chores) -> AsyncIterator[Dispatcher]:
     try:
         # Imported when there is a queue: it takes long, and may not be installed.
         from image2model.backends.celery.broker import make_broker  # noqa: PLC0415
@@ -326,7 +351,7 @@ async def _queue(settings: Settings) -> AsyncIterator[Dispatcher]:
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="A queue", extra="scaled") from error
     broker = make_broker(settings.queue_url, longest_run_s=settings.item_hard_limit_s)
-    async with open_dispatcher(broker) as dispatcher:
+    async with open_dispatcher(broker, chores=chores) as dispatcher:
         yield dispatcher
 
 
@@ -405,6 +430,14 @@ def _rules(settings: Settings) -> Rules:
         compute_s=settings.compute.limit_s,
         incoming=settings.data_dir / "incoming",
     )
+
+
+def _reserve(settings: Settings) -> Reserve:
+    storage = urlsplit(settings.effective_storage_url)
+    folders = [settings.data_dir]
+    if storage.scheme == "file":
+        folders.append(Path(url2pathname(storage.path)))
+    return Reserve(folders, settings.reserve_bytes)
 
 
 def _make_folders(*folders: Path, setting: str = "IMAGE2MODEL_DATA_DIR") -> None:

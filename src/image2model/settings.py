@@ -482,6 +482,15 @@ class Settings(BaseSettings):
         description="Longest work on an item with stopping it, in seconds; then it is let go, and "
         "another worker goes on. Longer than the soft limit.",
     )
+    reserve_bytes: int | None = Field(
+        None,
+        ge=0,
+        examples=["2000000000"],
+        description="Free bytes that are kept on the disks of the data folder and of the storage "
+        "for models that are on their way. Below that, uploads and jobs are refused with "
+        "`storage_full`, items wait before they are sent to a provider, and no derived files are "
+        "kept. None: 500 MB, and no more than 5 % of the disk.",
+    )
     collect_s: float = Field(
         300.0,
         ge=1.0,

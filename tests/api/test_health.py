@@ -28,7 +28,14 @@ async def test_live_and_ready(client: httpx2.AsyncClient) -> None:
     assert reply.status_code == 200
     assert reply.json() == {
         "status": "ok",
-        "checks": {"database": "ok", "storage": "ok", "compute": "ok", "queue": "ok"},
+        "checks": {
+            "database": "ok",
+            "storage": "ok",
+            "compute": "ok",
+            "space": "ok",
+            "background": "ok",
+            "queue": "ok",
+        },
     }
 
 
@@ -112,3 +119,16 @@ async def test_a_silent_queue_is_left_out(rig: Rig) -> None:
     context = replace(rig.context, dispatcher=SilentQueue())
     found = await count_waiting(context, limit_s=0.05)
     assert found == {RunsOn.NETWORK: 7, RunsOn.GPU: 7}
+
+
+async def test_background_work_that_fails_again_and_again_is_told_of(rig: Rig) -> None:
+    async def fail() -> None:
+        raise OSError(24, "Too many open files")
+
+    async with anyio.create_task_group() as group, ask(create_api(rig.context)) as client:
+        group.start_soon(rig.context.chores.keep, "housekeeping", fail)
+        await rig.clock.advance(10.0)
+        reply = await client.get(READY)
+        assert reply.status_code == 503
+        assert "housekeeping fails again and again" in reply.json()["checks"]["background"]
+        group.cancel_scope.cancel()

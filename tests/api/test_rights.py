@@ -81,6 +81,16 @@ EXPECTED = {
     "getFidelity": Expected(needs=READ),
     "inspectModel": Expected(needs=READ),
     "getArchive": Expected(needs=READ),
+    "shareJob": Expected(needs=GENERATE, json={}),
+    "listShares": Expected(needs=READ),
+    "revokeShare": Expected(needs=GENERATE),
+    "openShare": Expected(needs=None),
+    "getSharedView": Expected(needs=None),
+    "getSharedFile": Expected(needs=None),
+    "getSharedModel": Expected(needs=None),
+    "getSharedPreview": Expected(needs=None),
+    "getSharedSprite": Expected(needs=None),
+    "getSharedArchive": Expected(needs=None),
     "listGenerators": Expected(needs=READ),
     "getGenerator": Expected(needs=READ),
     "estimateJob": Expected(needs=READ, json={}),
@@ -179,6 +189,7 @@ async def someone(rig: Rig, api: FastAPI, job_name: str) -> AsyncIterator[Someon
         put = f"{JOBS}/{draft['id']}/items/0/views/front"
         assert (await http.put(put, content=PNG)).status_code == 200
         await rig.run_dispatched()
+        share = (await http.post(f"{JOBS}/{job['id']}/shares", json={})).json()
         made = (await http.get(f"{JOBS}/{job['id']}")).json()
         assert made["state"] == "finished"
         values = {
@@ -189,6 +200,7 @@ async def someone(rig: Rig, api: FastAPI, job_name: str) -> AsyncIterator[Someon
             "name": made["items"][0]["result"]["files"][0]["name"],
             "format": "glb",
             "generator": made["generator"],
+            "share": share["id"],
             "id": another_key.split("_")[1],
             "provider": "scripted",
             "token": "0" * 32,

@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 import image2model
@@ -49,6 +50,20 @@ def test_pictures_become_files(client: Client, pictures: list[Path], tmp_path: P
     stl = client.download_model(job, job.items[1], tmp_path, "stl")
     assert stl.name == "mug.stl"
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_job_is_shared_by_a_link(client: Client, pictures: list[Path], url: str) -> None:
+    job = client.wait(client.submit(pictures[:1], generator="local/puff").id)
+    link = client.share(job.id, expires_in_s=3_600, note="For the shop")
+    assert [one.id for one in client.shares(job.id)] == [link.id]
+    with Client(url) as stranger:
+        model = httpx2.get(f"{url}{link.url}/items/0/model.glb")
+        assert model.content[:4] == b"glTF"
+        with pytest.raises(JobNotFound):
+            stranger.job(job.id)
+    client.revoke_share(job.id, link.id)
+    assert client.shares(job.id) == []
+    assert httpx2.get(f"{url}{link.url}").status_code == 404
 
 
 def test_downloads_replace_nothing(client: Client, pictures: list[Path], tmp_path: Path) -> None:

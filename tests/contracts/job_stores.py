@@ -10,9 +10,11 @@ from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.redis.database import open_redis
 from image2model.backends.redis.jobs import RedisJobStore
 from image2model.backends.redis.sessions import RedisSessionStore
+from image2model.backends.redis.shares import RedisShareStore
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
+from image2model.backends.sql.shares import SqlShareStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import (
@@ -49,8 +51,10 @@ from image2model.ports.jobstore import (
     Step,
 )
 from image2model.ports.sessions import SessionStore
+from image2model.ports.shares import ShareStore
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore
+from image2model.testing.memory_shares import MemoryShareStore
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 """A time no store's clock shows."""
@@ -109,6 +113,25 @@ async def open_session_store(url: str, *, clock: Clock) -> AsyncIterator[Session
     database = await open_database(url, clock=clock)
     try:
         yield SqlSessionStore(database)
+    finally:
+        await database.aclose()
+
+
+@asynccontextmanager
+async def open_share_store(url: str, *, clock: Clock) -> AsyncIterator[ShareStore]:
+    """Open the store at *url*, as `open_job_store` does."""
+    if url.startswith("memory:"):
+        yield MemoryShareStore(clock)
+        return
+    if url.startswith("redis:"):
+        redis = open_redis(url, clock=clock)
+        yield RedisShareStore(redis)
+        await redis.aclose()
+        return
+    open_database = open_sqlite if url.startswith("sqlite:") else open_postgres
+    database = await open_database(url, clock=clock)
+    try:
+        yield SqlShareStore(database)
     finally:
         await database.aclose()
 

@@ -10,6 +10,7 @@ from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.backends.redis.feed import RedisChangeFeed, open_redis_feed
 from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.feed import ChangeFeed
+from tests.rig import REAL_CHORES
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +31,9 @@ def in_process() -> InProcessChangeFeed:
 
 @pytest.fixture
 async def over_redis(redis_url: str) -> AsyncIterator[RedisChangeFeed]:
-    async with open_redis_feed(redis_url, setting="URL", local=InProcessChangeFeed()) as feed:
+    async with open_redis_feed(
+        redis_url, setting="URL", local=InProcessChangeFeed(), chores=REAL_CHORES
+    ) as feed:
         await feed.is_connected.wait()
         yield feed
 

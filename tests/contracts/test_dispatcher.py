@@ -17,6 +17,7 @@ from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.dispatcher import Dispatcher, ItemRef
 from tests.backends.celery.worker_thread import working
 from tests.patience import PATIENCE_S, waiting_for
+from tests.rig import REAL_CHORES
 
 pytestmark = [
     pytest.mark.anyio,
@@ -94,7 +95,7 @@ async def in_process(runs: Runs) -> AsyncIterator[InProcessDispatcher]:
 async def over_celery(runs: Runs, redis_url: str) -> AsyncIterator[CeleryDispatcher]:
     """Over a real broker, to a real worker."""
     broker = make_broker(redis_url, longest_run_s=60.0)
-    async with open_dispatcher(broker) as dispatcher, working(broker, runs.run):
+    async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher, working(broker, runs.run):
         yield dispatcher
 
 

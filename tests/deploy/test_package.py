@@ -1,5 +1,6 @@
 """What is built of the checkout: a package with the web app, and nothing that lies about."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -93,6 +94,20 @@ def test_packages_hold_the_web_app_and_nothing_that_lies_about(checkout: Path) -
         packed = set(archive_of_wheel.namelist())
     assert "image2model/webapp/index.html" in packed
     assert not [name for name in packed if Path(name).name in {Path(one).name for one in STRAYS}]
+
+
+def test_the_same_sources_make_the_same_wheel(checkout: Path) -> None:
+    (checkout / PAGE).parent.mkdir()
+    (checkout / PAGE).write_text("<!doctype html>")
+    digests = set()
+    for modified_at_s in (1_600_000_000, 1_700_000_000):
+        for path in checkout.rglob("*"):
+            os.utime(path, (modified_at_s, modified_at_s))
+        done = build(checkout, "--wheel")
+        assert done.returncode == 0, done.stderr
+        (wheel,) = (checkout.parent / "dist").glob("*.whl")
+        digests.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
+    assert len(digests) == 1
 
 
 def test_what_goes_into_the_source_distribution_exists() -> None:

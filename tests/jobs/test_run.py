@@ -9,6 +9,7 @@ import trimesh
 
 from image2model.core.errors import (
     GeneratorRetired,
+    InvalidSetting,
     ProviderAccountBlocked,
     ProviderRejected,
     ProviderUnavailable,
@@ -124,7 +125,7 @@ async def test_an_unreachable_upload_is_not_tried_for_ever(rig: Rig) -> None:
     [
         ("submit", ProviderRejected(provider="scripted", reason="no"), "provider_rejected"),
         ("follow", ProviderRejected(provider="scripted", reason="no"), "provider_rejected"),
-        ("prepare", RuntimeError("a bug"), "internal_error"),
+        ("prepare", InvalidSetting(setting="X", reason="is wrong"), "invalid_setting"),
     ],
 )
 async def test_a_fault_fails_one_item(rig: Rig, stage: Stage, error: Exception, code: str) -> None:

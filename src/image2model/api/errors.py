@@ -52,6 +52,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.InvalidMesh: 422,
     errors.NotFoundError: 404,
     errors.JobNotFound: 404,
+    errors.SharedLinkNotFound: 404,
     errors.ItemNotFound: 404,
     errors.ViewNotFound: 404,
     errors.FileNotInResult: 404,

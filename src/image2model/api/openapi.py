@@ -45,6 +45,7 @@ _TAGS = [
     {"name": "drafts", "description": "Fill a job picture by picture, then start it."},
     {"name": "items", "description": "Control single items of a job."},
     {"name": "files", "description": "Pictures, previews and models."},
+    {"name": "shares", "description": "Let others see models by a link."},
     {"name": "generators", "description": "What can make models here, and what that costs."},
     {"name": "ledger", "description": "What was sent to providers, and what it cost."},
     {"name": "account", "description": "Who you are, and what you have here."},

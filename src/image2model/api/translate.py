@@ -15,6 +15,7 @@ from image2model.jobs.progress import job_eta_s, job_fraction
 from image2model.jobs.sheet_file import SHEET_BYTES, SheetFile
 from image2model.jobs.thumbnail import THUMBNAIL_NAME, version_of
 from image2model.ports.jobstore import LedgerEntry
+from image2model.ports.shares import SharedLink
 from image2model.wire.models import (
     AttemptOut,
     Cost,
@@ -39,6 +40,7 @@ from image2model.wire.models import (
     SheetRowOut,
     SurchargeOut,
 )
+from image2model.wire.shares import SharedFileOut, SharedItemOut, SharedOut, SharedViewOut
 
 PREFIX = "/api/v1"
 
@@ -185,6 +187,55 @@ def generator_out(card: GeneratorCard, *, default: bool) -> GeneratorOut:
     )
 
 
+def shared_url(token: str) -> str:
+    """Tell where what is shared by the link of *token* is read, relative to the server."""
+    return f"{PREFIX}/shared/{token}"
+
+
+def shared_out(link: SharedLink, job: Job, *, token: str) -> SharedOut:
+    """Show what the link of *token* shows of *job*, as `open_shared_link` found them."""
+    url = shared_url(token)
+    return SharedOut(
+        name=job.name,
+        state=job.state.value,
+        generator=job.generator,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        expires_at=link.expires_at,
+        items=[_shared_item_out(item, f"{url}/items/{item.index}") for item in job.items],
+    )
+
+
+def _shared_item_out(item: Item, url: str) -> SharedItemOut:
+    result = item.result
+    return SharedItemOut(
+        index=item.index,
+        name=item.name,
+        state=item.state.value,
+        views=[
+            SharedViewOut(
+                view=picture.view.value,
+                url=f"{url}/views/{picture.view}",
+                width_px=picture.width_px,
+                height_px=picture.height_px,
+            )
+            for picture in item.pictures
+        ],
+        files=[
+            SharedFileOut(
+                name=file.name,
+                role=file.role.value,
+                format=file.format,
+                size_bytes=file.size_bytes,
+                url=_file_url(file, url),
+            )
+            for file in (result.files if result else ())
+        ],
+        facts=dict(result.facts) if result else {},
+        metadata=dict(item.metadata),
+    )
+
+
 def limits_out(rules: Rules) -> LimitsOut:
     """Show what is taken."""
     return LimitsOut(
@@ -328,11 +379,15 @@ def _file_out(file: ResultFile, url: str) -> FileOut:
         format=file.format,
         size_bytes=file.size_bytes,
         sha256=file.sha256,
-        url=f"{url}/files/{quote(file.name, safe='')}",
+        url=_file_url(file, url),
         provider_url=file.provider_url,
         expires_at=file.expires_at,
         notes=list(file.notes),
     )
+
+
+def _file_url(file: ResultFile, url: str) -> str:
+    return f"{url}/files/{quote(file.name, safe='')}"
 
 
 def _attempt_out(attempt: Attempt) -> AttemptOut:

@@ -23,6 +23,7 @@ from image2model.cli.places import without_secrets
 from image2model.cli.queue_checks import check_queue
 from image2model.cli.remote import open_remote
 from image2model.core.errors import Image2ModelError, InvalidSetting
+from image2model.core.platform import raise_descriptor_limit
 from image2model.jobs.health import OK, QUEUE, check_parts
 from image2model.ports.provider import Provider
 from image2model.settings import (
@@ -35,6 +36,7 @@ from image2model.settings import (
 )
 
 _LITTLE_SPACE_BYTES = 1_000_000_000
+_FEW_DESCRIPTORS = 4_096
 
 
 def check_installation() -> Iterator[Finding]:
@@ -48,6 +50,7 @@ def check_installation() -> Iterator[Finding]:
         return
     yield from _check_folder(settings.data_dir)
     yield from _check_other_folder(settings.data_dir)
+    yield from _check_descriptors()
     yield from _check_product(settings)
     yield _check_port(settings.serve.host, settings.serve.port)
     yield from _check_visitors(settings)
@@ -110,6 +113,22 @@ def _check_other_folder(folder: Path) -> Iterator[Finding]:
             found=f"{other} has jobs, too, and is not used",
             advice=f"To use it set IMAGE2MODEL_DATA_DIR={other}",
         )
+
+
+def _check_descriptors() -> Iterator[Finding]:
+    """Say how many files and connections `serve` and `worker` may hold, once they asked for all."""
+    limit = raise_descriptor_limit()
+    if limit is None:
+        return
+    few = limit < _FEW_DESCRIPTORS
+    yield Finding(
+        what="open files",
+        level=Level.WARNING if few else Level.OK,
+        found=f"at most {limit} files and connections at once",
+        advice="Raise the hard limit: `ulimit -Hn`, `LimitNOFILE=` of systemd, `ulimits` of Docker."
+        if few
+        else "",
+    )
 
 
 def _check_product(settings: Settings) -> Iterator[Finding]:

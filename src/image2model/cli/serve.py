@@ -19,7 +19,7 @@ from image2model.cli.access import (
 )
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
-from image2model.core.platform import has_uvloop
+from image2model.core.platform import has_uvloop, raise_descriptor_limit
 from image2model.settings import Settings
 
 app = typer.Typer(**STYLE)
@@ -61,6 +61,7 @@ def serve(
         raise typer.BadParameter(f"'{host}' is no address to bind.", param_hint="--host") from error
     settings = settings.model_copy(update={"serve": serving})
     check_access(settings)
+    raise_descriptor_limit()
     if nobody_else_is_served(settings):
         typer.echo(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
     anyio.run(_serve, settings, backend_options={"use_uvloop": has_uvloop()})

@@ -18,6 +18,7 @@ from image2model.cli.parameters import STYLE
 from image2model.core.close_names import did_you_mean
 from image2model.core.errors import ExtraMissing
 from image2model.core.generator import RunsOn
+from image2model.core.platform import raise_descriptor_limit
 from image2model.settings import Settings
 
 app = typer.Typer(**STYLE)
@@ -69,6 +70,7 @@ def worker(
         threading.Thread(target=_end_with_input, name="parent", daemon=True).start()
     settings = open_settings(warns=not until_input_ends)
     queues = _read_queues(queue or [])
+    raise_descriptor_limit()
     if len(queues) == 1:
         raise typer.Exit(_work(settings, queues[0], concurrency))
     raise typer.Exit(_Children(queues, concurrency).watch())

@@ -30,6 +30,7 @@ from image2model.wire.models import (
     LedgerEntryOut,
     LedgerList,
 )
+from image2model.wire.shares import NewShareOut, ShareIn, ShareOut, SharesOut
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _AGAIN_AFTER_S = 1.0
@@ -259,6 +260,32 @@ class Client:
     def delete(self, job_id: str) -> None:
         """Delete a job with its pictures and results."""
         self._server.send("DELETE", f"/jobs/{job_id}")
+
+    def share(
+        self,
+        job_id: str,
+        *,
+        item: int | None = None,
+        expires_in_s: int = 30 * 86_400,
+        pictures: bool = False,
+        note: str = "",
+    ) -> NewShareOut:
+        """
+        Make a link through which whoever has it may look at a job, or at one item of it.
+
+        Its `token` and `url` cannot be shown again.
+        """
+        wanted = ShareIn(item=item, expires_in_s=expires_in_s, pictures=pictures, note=note)
+        path = f"/jobs/{job_id}/shares"
+        return self._server.ask(NewShareOut, "POST", path, json=wanted.model_dump())
+
+    def shares(self, job_id: str) -> list[ShareOut]:
+        """List the links to a job that work, newest first."""
+        return self._server.ask(SharesOut, "GET", f"/jobs/{job_id}/shares").shares
+
+    def revoke_share(self, job_id: str, share_id: str) -> None:
+        """Stop a link to a job from working, at once and for ever."""
+        self._server.send("DELETE", f"/jobs/{job_id}/shares/{share_id}")
 
     def fidelity(self, job_id: str, item: int) -> FidelityOut:
         """Ask how well an item's model matches its photo."""

@@ -25,6 +25,7 @@ The tree::
     ├── NotFoundError
     │   ├── JobNotFound                job_not_found
     │   ├── ItemNotFound               item_not_found
+    │   ├── SharedLinkNotFound         shared_link_not_found
     │   ├── ViewNotFound               view_not_found
     │   ├── FileNotInResult            file_not_found
     │   ├── GeneratorNotFound          generator_not_found
@@ -462,6 +463,17 @@ class ItemNotFound(NotFoundError):
         super().__init__(f"Job {job} has no item {index}.", job=job, index=index)
 
 
+class SharedLinkNotFound(NotFoundError):
+    """No such shared link works: it never was, is revoked or has expired."""
+
+    code = "shared_link_not_found"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This link does not work (any more). Ask whoever gave it to you for a new one."
+        )
+
+
 class ViewNotFound(NotFoundError):
     """The item has no picture of that view."""
 
@@ -883,8 +895,29 @@ class StorageFull(StorageError):
 
     code = "storage_full"
 
-    def __init__(self, *, where: str) -> None:
-        super().__init__(f"No space is left on {where}. Free some space and retry.", where=where)
+    def __init__(
+        self, *, where: str, free_bytes: int | None = None, reserve_bytes: int | None = None
+    ) -> None:
+        """
+        Say what is full.
+
+        Args:
+            where: Which folder or disk.
+            free_bytes: What is still free there; None: nothing.
+            reserve_bytes: What is kept free there for what is under way; None: nothing is.
+        """
+        if free_bytes is None or reserve_bytes is None:
+            message = f"No space is left on {where}. Free some space and retry."
+            super().__init__(message, where=where)
+            return
+        super().__init__(
+            f"Only {free_bytes / 1e6:.0f} MB are free on {where}, and {reserve_bytes / 1e6:.0f} MB "
+            "are kept for models that are on their way (IMAGE2MODEL_RESERVE_BYTES). Nothing new is "
+            "begun until more space is free.",
+            where=where,
+            free_bytes=free_bytes,
+            reserve_bytes=reserve_bytes,
+        )
 
 
 class StorageUnavailable(StorageError):

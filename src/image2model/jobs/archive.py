@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from image2model.core.errors import ArtifactNotFound, Image2ModelError, StorageUnavailable
 from image2model.core.ids import ArtifactId, JobId, OwnerId
+from image2model.core.job import Job
 from image2model.core.names import clean_name
 from image2model.jobs.access import owned_job
 from image2model.jobs.archive_names import MANIFEST_CSV, MANIFEST_JSON
@@ -137,6 +138,21 @@ async def open_archive(
     return archive
 
 
+async def shared_archive(context: Context, job: Job, *, pictures: bool) -> Archive:
+    """
+    Prepare the archive of what is shared of *job*, without what it cost.
+
+    Args:
+        context: The ports.
+        job: As `open_shared_link` shows it.
+        pictures: Whether the pictures are shared, too.
+    """
+    request = ArchiveRequest(pictures=pictures, shows_costs=False)
+    archive = Archive(context, await plan_archive(context, job, request))
+    await archive.measure()
+    return archive
+
+
 class _Building:
     """One pass over all that an archive is made of."""
 
@@ -155,7 +171,13 @@ class _Building:
                 yield part
         async for part in self._spares():
             yield part
-        manifest = Manifest(self._context, self._plan.job, self._written, self._missing)
+        manifest = Manifest(
+            self._context,
+            self._plan.job,
+            self._written,
+            self._missing,
+            shows_costs=self._plan.shows_costs,
+        )
         table = manifest.to_csv()
         texts = {MANIFEST_CSV: table, MANIFEST_JSON: manifest.to_json(table=table)}
         for path, text in texts.items():

@@ -42,6 +42,7 @@ class ArchiveRequest:
         pictures: Whether the pictures they were made of come along.
         scores: Whether models that nobody has compared with their photos yet are so now, for the
             manifests.
+        shows_costs: Whether the manifests tell what was paid, and the providers' names for it.
     """
 
     formats: Sequence[str] = ()
@@ -50,6 +51,7 @@ class ArchiveRequest:
     previews: bool = True
     pictures: bool = False
     scores: bool = False
+    shows_costs: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +112,14 @@ class ArchivePlan:
         entries: The files, in order.
         missing: What is known to be missing beforehand.
         spares: By the item, the model that stands in if none that was asked for can be made of it.
+        shows_costs: As in `ArchiveRequest`.
     """
 
     job: Job
     entries: Sequence[Entry]
     missing: Sequence[Missing]
     spares: Mapping[int, Entry] = field(default_factory=dict)
+    shows_costs: bool = True
 
     @property
     def is_fixed(self) -> bool:
@@ -163,6 +167,7 @@ async def plan_archive(context: Context, job: Job, request: ArchiveRequest) -> A
         entries=entries,
         missing=missing,
         spares=spares,
+        shows_costs=request.shows_costs,
     )
 
 

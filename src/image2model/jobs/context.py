@@ -7,10 +7,13 @@ from pathlib import Path
 from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.aside import aside
 from image2model.jobs.bells import RECALLS
 from image2model.jobs.catalogue import Catalogue
+from image2model.jobs.chores import Chores
 from image2model.jobs.drawing import Drawing
 from image2model.jobs.links import Links
+from image2model.jobs.reserve import Reserve
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
@@ -20,6 +23,7 @@ from image2model.ports.fetcher import Fetcher
 from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.sessions import SessionStore
+from image2model.ports.shares import ShareStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +89,14 @@ class Context:
     Attributes:
         compute: For what somebody waits for.
         idle_compute: For what can wait until nothing else wants the processors.
+        chores: Keeps the background work of this process going.
+        reserve: Says whether there is space for anything new.
         drawing: Which previews this process draws now.
     """
 
     store: JobStore
     sessions: SessionStore
+    shares: ShareStore
     artifacts: ArtifactStore
     dispatcher: Dispatcher
     feed: ChangeFeed
@@ -101,12 +108,16 @@ class Context:
     links: Links
     metrics: Metrics
     rules: Rules
+    chores: Chores
+    reserve: Reserve = field(default_factory=Reserve)
     drawing: Drawing = field(default_factory=Drawing)
 
     async def announce(self, job: JobId) -> None:
         """Wake the watchers of *job*; call it after the change is written."""
-        await self.feed.publish(job)
+        with aside(f"cannot tell of the change of job {job}"):
+            await self.feed.publish(job)
 
     async def recall(self) -> None:
         """Have all workers see at once which items they were told to stop; call it after that."""
-        await self.feed.publish(RECALLS)
+        with aside("cannot tell workers that items were taken from them"):
+            await self.feed.publish(RECALLS)

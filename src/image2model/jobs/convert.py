@@ -163,6 +163,7 @@ async def _keep(
             yield whole[start : start + _CHUNK_BYTES]
 
     try:
+        await context.reserve.check()
         # The job store hears of it first: a crash leaves a name without a file, never a file
         # without a name.
         if await context.store.add_derived(source, artifact):

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 
 import anyio
 
-from image2model.core.errors import StorageError
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Result
 from image2model.jobs.context import Context
@@ -24,7 +23,7 @@ async def discard_artifacts(context: Context, artifacts: Iterable[ArtifactId]) -
         for artifact in artifacts:
             try:
                 await context.artifacts.delete(artifact)
-            except StorageError as error:
+            except Exception as error:  # noqa: BLE001 - the first error is the one to know
                 _log.warning("cannot delete artifact %s yet: %s", artifact, error)
 
 
@@ -38,7 +37,7 @@ async def discard_unnamed(context: Context, artifacts: Sequence[ArtifactId]) -> 
     with anyio.CancelScope(shield=True):
         try:
             unnamed = await context.store.unreferenced(artifacts)
-        except StorageError as error:
+        except Exception as error:  # noqa: BLE001 - the first error is the one to know
             _log.warning("cannot tell which artifacts are needed: %s", error)
             return
         await discard_artifacts(context, unnamed)

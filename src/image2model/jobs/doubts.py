@@ -11,7 +11,6 @@ from image2model.core.errors import (
     Image2ModelError,
     ItemNotFound,
     JobNotFound,
-    StorageError,
     WrongState,
 )
 from image2model.core.job import Attempt, Handle, Problem
@@ -53,13 +52,13 @@ class DoubtSettler:
 
     async def run(self) -> None:
         """Settle for ever; cancel to stop."""
-        while True:
-            await self._context.clock.sleep(SETTLE_EVERY_S)
-            try:
-                if self._turn is None or await self._turn.is_ours():
-                    await self.settle()
-            except StorageError as error:
-                _log.warning("cannot look for uncertain items now: %s", error)
+        await self._context.chores.keep(
+            "the search for lost answers", self._take_turn, every_s=SETTLE_EVERY_S, waits_first=True
+        )
+
+    async def _take_turn(self) -> None:
+        if self._turn is None or await self._turn.is_ours():
+            await self.settle()
 
     async def settle(self) -> None:
         """Ask about all of them once."""
@@ -71,11 +70,11 @@ class DoubtSettler:
 
     async def _settle_one(self, ref: ItemRef) -> None:
         async with self._free:
-            with contextlib.suppress(JobNotFound, ItemNotFound, WrongState):
-                try:
+            try:
+                with contextlib.suppress(JobNotFound, ItemNotFound, WrongState):
                     await self._ask_about(ref)
-                except StorageError as error:
-                    _log.warning("cannot settle item %d of job %s: %s", ref.index, ref.job, error)
+            except Exception as error:  # noqa: BLE001 - the others are asked about all the same
+                _log.warning("cannot settle item %d of job %s: %s", ref.index, ref.job, error)
 
     async def _ask_about(self, ref: ItemRef) -> None:
         attempt = await self._doubtful_attempt(ref)

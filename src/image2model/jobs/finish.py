@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import zlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -235,7 +236,9 @@ def _worth_keeping(
 
 def _remove(paths: Sequence[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        # Housekeeping removes what stays; what is kept already must not be lost for it.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 async def _keep_files(

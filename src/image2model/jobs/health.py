@@ -29,6 +29,7 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
         "database": context.store.check,
         "storage": context.artifacts.check,
         "compute": lambda: context.compute.run(limit_s, answer),
+        "space": context.reserve.check,
     }
     found: dict[str, str] = {}
 
@@ -42,7 +43,8 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
         group.start_soon(check_queue)
         for name in parts:
             group.start_soon(check, name)
-    return {name: found[name] for name in (*parts, QUEUE)}
+    found["background"] = _background_outcome(context)
+    return {name: found[name] for name in (*parts, "background", QUEUE)}
 
 
 async def count_waiting(
@@ -72,6 +74,12 @@ async def count_waiting(
     return found
 
 
+def _background_outcome(context: Context) -> str:
+    failing = context.chores.failing()
+    told = [f"{name} fails again and again ({reason})" for name, reason in failing.items()]
+    return "; ".join(told) or OK
+
+
 async def _queue_outcome(context: Context, limit_s: float) -> str:
     waiting = None
     with anyio.move_on_after(limit_s):
@@ -87,6 +95,8 @@ async def _outcome(call: Callable[[], Awaitable[object]], limit_s: float) -> str
         return f"did not answer within {limit_s:g} s"
     except Image2ModelError as error:
         return error.message
+    except Exception as error:  # noqa: BLE001 - what is told of must not fail itself
+        return f"{type(error).__name__}: {error}"
     return OK
 
 

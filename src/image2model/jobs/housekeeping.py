@@ -1,19 +1,16 @@
-"""Remove what is over: expired jobs, forgotten drafts, files nothing names, old sessions."""
+"""Remove what is over: expired jobs, forgotten drafts, stray files, old sessions and links."""
 
-import logging
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import anyio.to_thread
 
-from image2model.core.errors import JobNotFound, StorageError
+from image2model.core.errors import JobNotFound
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.ending import stop_ended
 from image2model.jobs.turns import Turn
-
-_log = logging.getLogger(__name__)
 
 TIDY_EVERY_S = 300.0
 _MOST_JOBS_AT_ONCE = 200
@@ -39,12 +36,7 @@ class Housekeeper:
 
     async def run(self) -> None:
         """Tidy up for ever; cancel to stop."""
-        while True:
-            try:
-                await self.tidy()
-            except StorageError as error:
-                _log.warning("cannot tidy up now: %s", error)
-            await self._context.clock.sleep(TIDY_EVERY_S)
+        await self._context.chores.keep("housekeeping", self.tidy, every_s=TIDY_EVERY_S)
 
     async def tidy(self) -> None:
         """Do all of it once; where it is another process's turn, only what is this machine's."""
@@ -53,6 +45,7 @@ class Housekeeper:
             await self.expire_jobs()
             await self.remove_orphans()
             await stop_ended(self._context)
+            await self._context.shares.remove_expired_links()
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""

@@ -48,6 +48,7 @@ async def receive_upload(context: Context, chunks: AsyncIterator[bytes]) -> Uplo
         UploadTooLarge: More bytes came than `Rules.picture_bytes`; nothing is left behind.
         StorageError: It could not be written; nothing is left behind.
     """
+    await context.reserve.check()
     path = context.rules.incoming / f"{new_hex_id()}.part"
     try:
         return await _spool(chunks, path, limit_bytes=context.rules.picture_bytes)

@@ -4,12 +4,13 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 
-from image2model.core.errors import StorageError
 from image2model.core.ids import WorkerId
 from image2model.jobs.bells import LISTEN_S, RECALLS
+from image2model.jobs.chores import Chores
 from image2model.ports.clock import Clock
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.feed import ChangeFeed
@@ -55,6 +56,7 @@ class LeaseKeeper:
             the leases are renewed.
         worker: Who holds the leases.
         lease_s: How long a lease lasts, in seconds.
+        chores: Keeps the renewal going; None: nothing else need know of it.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class LeaseKeeper:
         feed: ChangeFeed | None = None,
         worker: WorkerId,
         lease_s: float,
+        chores: Chores | None = None,
     ) -> None:
+        self._chores = chores or Chores(clock)
         self._store = store
         self._clock = clock
         self._feed = feed
@@ -102,17 +106,18 @@ class LeaseKeeper:
         with anyio.CancelScope(shield=True):
             try:
                 await self._store.release_leases(self.worker, [(held.ref, held.fence)])
-            except StorageError as error:
+            except Exception as error:  # noqa: BLE001 - the first error is the one to know
                 _log.warning("lease of %s will run out by itself: %s", held.ref, error)
 
     async def run(self) -> None:
         """Renew for ever; cancel to stop."""
+        keep = self._chores.keep
         async with anyio.create_task_group() as group:
             if self._feed is not None:
-                group.start_soon(self._listen, self._feed)
-            while True:
-                await self._clock.sleep(self._lease_s / 4)
-                await self.renew()
+                listen = partial(self._listen, self._feed)
+                group.start_soon(keep, "listening for recalled items", listen)
+            every_s = self._lease_s / 4
+            await keep("renewing leases", self.renew, every_s=every_s, waits_first=True)
 
     async def _listen(self, feed: ChangeFeed) -> None:
         """Renew whenever items may have been taken from their workers."""
@@ -122,17 +127,18 @@ class LeaseKeeper:
                     await self.renew()
 
     async def renew(self) -> None:
-        """Renew once; a store that cannot be reached is tried again next time."""
+        """
+        Renew once.
+
+        Raises:
+            StorageError: The store cannot be reached.
+        """
         held = list(self._held.values())
         if not held:
             return
-        try:
-            renewed = await self._store.renew_leases(
-                self.worker, [(h.ref, h.fence) for h in held], lease_s=self._lease_s
-            )
-        except StorageError as error:
-            _log.warning("cannot renew %d leases now: %s", len(held), error)
-            return
+        renewed = await self._store.renew_leases(
+            self.worker, [(h.ref, h.fence) for h in held], lease_s=self._lease_s
+        )
         kept = {(lease.ref, lease.fence): lease for lease in renewed}
         for one in held:
             lease = kept.get((one.ref, one.fence))

@@ -43,9 +43,16 @@ class Manifest:
     """The manifests of the archive of *job*, once it is known what is in it and what is not."""
 
     def __init__(
-        self, context: Context, job: Job, written: Sequence[Written], missing: Sequence[Missing]
+        self,
+        context: Context,
+        job: Job,
+        written: Sequence[Written],
+        missing: Sequence[Missing],
+        *,
+        shows_costs: bool = True,
     ) -> None:
         self._job = job
+        self._shows_costs = shows_costs
         self._licence = _licence(context, job)
         self._written: dict[int, list[Written]] = defaultdict(list)
         self._missing: dict[int, list[Missing]] = defaultdict(list)
@@ -72,7 +79,7 @@ class Manifest:
                 "licence": self._licence,
                 "created_at": _time(job.created_at),
                 "finished_at": _time(job.finished_at),
-                "cost_usd": float(sum(map(_cost, job.items), Decimal(0))),
+                **self._costs(job.items),
             },
             "items": [self._item(item) for item in job.items],
             "table": {"path": MANIFEST_CSV, **_sums(table)},
@@ -115,11 +122,16 @@ class Manifest:
         return {
             "generator": self._job.generator,
             "seed": facts.get("seed", self._job.options.get("seed")),
-            "request_id": _request_id(item),
-            "cost_usd": float(_cost(item)),
+            **({"request_id": _request_id(item)} if self._shows_costs else {}),
+            **self._costs([item]),
             "licence": self._licence,
             "score": _score(facts),
         }
+
+    def _costs(self, items: Iterable[Item]) -> dict[str, JsonValue]:
+        if not self._shows_costs:
+            return {}
+        return {"cost_usd": float(sum(map(_cost, items), Decimal(0)))}
 
     def to_csv(self) -> bytes:
         """

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 from image2model.core.errors import Image2ModelError
+from image2model.jobs.aside import aside
 from image2model.jobs.context import Context
 from image2model.ports.jobstore import Claim, Step
 from image2model.ports.metrics import ItemChange, ProviderCall
@@ -27,22 +28,28 @@ def provider_call(context: Context, provider: str, claim: Claim, call: str) -> I
         outcome = "cancelled"
         raise
     finally:
-        context.metrics.provider_called(
-            ProviderCall(
-                item=claim.ref,
-                provider=provider,
-                call=call,
-                outcome=outcome,
-                began_at=began_at,
-                took_s=context.clock.monotonic_s() - began_s,
+        # What the provider has answered may be paid for, and must not be lost here.
+        with aside(f"cannot count the call '{call}' to {provider}"):
+            context.metrics.provider_called(
+                ProviderCall(
+                    item=claim.ref,
+                    provider=provider,
+                    call=call,
+                    outcome=outcome,
+                    began_at=began_at,
+                    took_s=context.clock.monotonic_s() - began_s,
+                )
             )
-        )
 
 
 def note_step(context: Context, provider: str, before: Claim, step: Step) -> None:
     """Count *step*, which was just written for *before*, if it changed the item's state."""
-    if step.to is before.item.state:
-        return
+    if step.to is not before.item.state:
+        with aside(f"cannot count that an item of job {before.ref.job} is {step.to}"):
+            _note_change(context, provider, before, step)
+
+
+def _note_change(context: Context, provider: str, before: Claim, step: Step) -> None:
     now = context.clock.now()
     started_at = before.job.started_at or now
     context.metrics.item_changed(

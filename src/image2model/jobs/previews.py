@@ -38,9 +38,11 @@ class PreviewDrawer:
 
     async def run(self) -> None:
         """Draw for ever; cancel to stop."""
-        while True:
-            await self._context.drawing.filled()
-            await self.draw_waiting()
+        await self._context.chores.keep("drawing previews", self._draw_next)
+
+    async def _draw_next(self) -> None:
+        await self._context.drawing.filled()
+        await self.draw_waiting()
 
     async def draw_waiting(self) -> None:
         """Draw all that waits now; what fails is drawn when it is asked for."""
@@ -117,6 +119,7 @@ async def _content(
     mesh = item.mesh
     if mesh is None or mesh.artifact is None:
         return None
+    await context.reserve.check()
     model = await read_whole(context.artifacts.read(mesh.artifact))
     try:
         content = await compute.run(context.rules.compute_s, preview_of, model)

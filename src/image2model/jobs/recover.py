@@ -1,20 +1,16 @@
 """Send items again whose worker died or whose message was lost."""
 
-import logging
-import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from image2model.core.errors import GeneratorNotFound, JobNotFound, StorageError
+from image2model.core.errors import GeneratorNotFound, JobNotFound
 from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId
 from image2model.core.job import Problem
 from image2model.jobs.context import Context
 from image2model.jobs.turns import Turn
 from image2model.ports.dispatcher import ItemRef
-
-_log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 2.0
 _MOST_AT_ONCE = 2_000
@@ -45,14 +41,8 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep for ever; cancel to stop."""
-        while True:
-            try:
-                await self.sweep()
-            except StorageError as error:
-                _log.warning("cannot look for waiting items now: %s", error)
-            # Processes that were started together must not look together.
-            spread = random.uniform(0.75, 1.25)  # noqa: S311 - spreads work, keeps no secret
-            await self._context.clock.sleep(SWEEP_EVERY_S * spread)
+        keep = self._context.chores.keep
+        await keep("the search for waiting items", self.sweep, every_s=SWEEP_EVERY_S, spread=0.25)
 
     async def sweep(self) -> int:
         """Dispatch what is due now and may have no message. Returns how many items that was."""

@@ -16,10 +16,12 @@ from image2model.core.errors import (
     BudgetExceeded,
     ComputeCrashed,
     ComputeError,
+    ConfigurationError,
     DatabaseUnavailable,
     FetchBroken,
     GeneratorRetired,
     Image2ModelError,
+    InvalidInputError,
     InvalidPictureError,
     ItemTimedOut,
     LeaseLost,
@@ -29,12 +31,13 @@ from image2model.core.errors import (
     ProviderResultInvalid,
     ProviderUnavailable,
     StorageError,
+    StorageFull,
     SubmissionUncertain,
 )
 from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Attempt, Handle, Item, Job, Problem, Progress, Submission
-from image2model.core.rules import undelivered_attempt
+from image2model.core.rules import IllegalStep, undelivered_attempt
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.bells import listening
 from image2model.jobs.collecting import (
@@ -65,6 +68,10 @@ _log = logging.getLogger(__name__)
 
 _NOTHING_USD = Decimal(0)
 _CANCEL_SEARCH_S = 15.0
+_LOOK_FOR_SPACE_S = 5.0
+_WRITE_AGAIN_AFTER_S = (0.2, 0.5, 1.0)
+"""How often, and after how many seconds, an answer is written again that could not be kept."""
+
 _EXAMINED_TRIES = 2
 """After so many, a model that cannot be examined for lack of memory or time is kept as it is."""
 
@@ -143,6 +150,7 @@ class _Run:
         self._claim = claim
         self._provider = context.catalogue.provider(claim.job.generator)
         self._work = work_of(context, claim)
+        self._answer: Image2ModelError | None = None
         self._answer_lost = False
         self._delivered = False
         self._cancelling = claim.item.cancel_requested
@@ -213,18 +221,39 @@ class _Run:
             await go_on()
         except (LeaseLost, DatabaseUnavailable):
             raise  # Nothing can be written now; the item is taken up again when its lease ends.
-        except Image2ModelError as error:
-            await self._settle(error)
         except Exception as error:  # noqa: BLE001  # a bug must not leave an item hanging
-            _log.exception("item %d of job %s", self._claim.ref.index, self._claim.ref.job)
-            if self._state is ItemState.SUBMITTING:
-                # The request may have left before whatever went wrong went wrong.
-                reason = "something unexpected happened while it was being sent"
-                await self._settle(SubmissionUncertain(provider=self._provider.name, reason=reason))
-            elif self._is_paid:
-                await self._collect_later(Failure.of(our_fault(error)))
-            else:
-                await self._fail(UNEXPECTED)
+            fault = our_fault(error)
+            if error is not fault:
+                _log.exception("item %d of job %s", self._claim.ref.index, self._claim.ref.job)
+            await self._settle_fault(fault)
+
+    async def _settle_fault(self, fault: Image2ModelError | None) -> None:
+        """Decide what becomes of the item after *fault*; None: an unexpected error."""
+        if self._state not in {ItemState.QUEUED, *ACTIVE_STATES}:
+            return  # Its end is written down, and whatever came after it changes nothing.
+        if self._state is ItemState.SUBMITTING and not self._is_told(fault):
+            # The request may have left before whatever went wrong went wrong.
+            reason = "something unexpected happened while it was being sent"
+            if fault is not None:
+                reason = f"{reason} ({fault.clause})"
+            fault = SubmissionUncertain(provider=self._provider.name, reason=reason)
+        if fault is not None:
+            await self._settle(fault)
+        elif self._is_paid:
+            await self._collect_later(Failure.of(None))
+        elif self._state is ItemState.QUEUED and self._claim.fence < self._context.rules.attempts:
+            # Nothing was sent, so another try costs nothing.
+            await self._requeue(
+                UNEXPECTED, delay_s=retry_delay_s(self._claim.fence - 1, retry_after_s=None)
+            )
+        else:
+            await self._fail(UNEXPECTED)
+
+    def _is_told(self, fault: Image2ModelError | None) -> bool:
+        """Tell whether *fault* is what the provider itself says of the submission under way."""
+        return isinstance(fault, SubmissionUncertain) or (
+            fault is not None and fault is self._answer
+        )
 
     async def _advance(self) -> None:
         if self._state is ItemState.QUEUED:
@@ -241,15 +270,36 @@ class _Run:
             # Paid for already: what could not be fetched or kept is fetched again.
             await self._step(Step(to=ItemState.GENERATING, progress=Progress(phase="Resuming")))
             return
+        await self._wait_for_space()
         with self._calling("prepare"):
             submission = await self._provider.prepare(self._work)
         with self._releasing(submission):
+            # Much may be written while it waits for its place.
+            await self._context.reserve.check()
             # Whoever was told to stop while it waited for its place must not begin.
             await anyio.lowlevel.checkpoint_if_cancelled()
         # Not to be interrupted: a request whose answer nobody waits for may cost money. What
         # came of it is written down here, too, for only here it is certain.
         with anyio.CancelScope(shield=True):
             await self._or_settle(partial(self._submit, submission))
+
+    async def _wait_for_space(self) -> None:
+        """
+        Wait until there is room for the result.
+
+        Raises:
+            StorageFull: There is none, and the item does not say so yet.
+        """
+        while True:
+            try:
+                await self._context.reserve.check()
+            except StorageFull as error:
+                problem = self._claim.item.problem
+                if problem is None or problem.code != error.code:
+                    raise
+                await self._context.clock.sleep(_LOOK_FOR_SPACE_S)
+            else:
+                return
 
     async def _submit(self, submission: Submission) -> None:
         """Write the attempt down and send it, with nothing to wait for in between."""
@@ -272,6 +322,9 @@ class _Run:
             ref = self._claim.ref
             _log.warning("item %d of job %s: %s", ref.index, ref.job, error)
             self._answer_lost = True
+        except (ProviderError, InvalidInputError, ConfigurationError) as error:
+            self._answer = error
+            raise
         else:
             await self._accepted(handle)
 
@@ -287,14 +340,26 @@ class _Run:
 
     async def _accepted(self, handle: Handle) -> None:
         change = AttemptChange(state=AttemptState.ACCEPTED, handle=handle)
+        step = Step(to=ItemState.GENERATING, progress=Progress(phase="Accepted"), attempt=change)
         try:
-            await self._step(
-                Step(to=ItemState.GENERATING, progress=Progress(phase="Accepted"), attempt=change)
-            )
+            await self._insist(partial(self._step, step))
         except LeaseLost:
             # The ledger must know it even when another worker has the item by now.
-            await self._context.store.book_late_answer(self._attempt.submit_key, change)
+            key = self._attempt.submit_key
+            await self._insist(partial(self._context.store.book_late_answer, key, change))
             raise
+
+    async def _insist(self, write: Callable[[], Awaitable[object]]) -> None:
+        """Write what only this process knows; a store that fails is tried again for a while."""
+        for wait_s in _WRITE_AGAIN_AFTER_S:
+            try:
+                await write()
+            except DatabaseUnavailable as error:
+                _log.warning("an answer of %s waits to be kept: %s", self._provider.name, error)
+                await self._context.clock.sleep(wait_s)
+            else:
+                return
+        await write()
 
     async def _reconcile(self) -> None:
         """Find out what became of a submission without an answer, lost now or by a dead worker."""
@@ -316,7 +381,8 @@ class _Run:
             await self._accepted(handle)
         elif self._answer_lost:
             reason = "the submission did not reach it"
-            raise ProviderUnavailable(provider=self._provider.name, reason=reason)
+            self._answer = ProviderUnavailable(provider=self._provider.name, reason=reason)
+            raise self._answer
         else:
             await self._requeue(_problem_of_lost_worker(), delay_s=0.0)
 
@@ -494,6 +560,10 @@ class _Run:
                 retry_after_s = getattr(error, "retry_after_s", None)
                 delay_s = retry_delay_s(tries, retry_after_s=retry_after_s)
                 await self._requeue(problem, delay_s=delay_s, cost_usd=error.cost_usd)
+            case StorageError() if self._waits_for(error):
+                await self._requeue(
+                    problem, delay_s=retry_delay_s(self._claim.fence - 1, retry_after_s=None)
+                )
             case ProviderResultInvalid():
                 again = dataclasses.replace(problem, message=f"{problem.message} Retry the item.")
                 await self._fail(again, cost_usd=error.cost_usd)
@@ -574,6 +644,12 @@ class _Run:
         if isinstance(failure.error, ProviderAccountBlocked | GeneratorRetired):
             await self._stop_others(_problem_of(failure.error), least_usd=_NOTHING_USD)
 
+    def _waits_for(self, error: StorageError) -> bool:
+        """Tell whether an item that is not sent yet waits until *error* is gone."""
+        return self._state is ItemState.QUEUED and (
+            isinstance(error, StorageFull) or self._may_try_again()
+        )
+
     def _may_try_again(self) -> bool:
         if self._state is ItemState.FINISHING:
             return False
@@ -627,7 +703,14 @@ class _Run:
         if step.to is not ItemState.QUEUED:
             self.limits.begin()
         before = self._claim
-        self._claim = await self._context.store.step(before, step)
+        try:
+            self._claim = await self._context.store.step(before, step)
+        except (Image2ModelError, IllegalStep):
+            raise
+        except Exception as error:
+            # Nobody knows whether it was written: whoever takes the item up next looks.
+            _log.exception("item %d of job %s", before.ref.index, before.ref.job)
+            raise DatabaseUnavailable(reason=f"{type(error).__name__}: {error}") from error
         note_step(self._context, self._provider.name, before, step)
         await self._context.announce(self._claim.ref.job)
 

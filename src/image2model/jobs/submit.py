@@ -136,6 +136,7 @@ async def _plan_job(
 
 async def _plan_draft(context: Context, owner: OwnerId, request: JobRequest) -> Job:
     await check_job_count(context, owner, idempotency_key=request.idempotency_key)
+    await context.reserve.check()
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
     check_output(card, request.output)
@@ -312,6 +313,7 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
         return draft
     if not draft.items:
         raise NoPictures
+    await context.reserve.check()
     missing = sorted(set(range(draft.items[-1].index)) - {item.index for item in draft.items})
     if missing:
         raise InvalidRequest(field="items", reason=f"has no pictures yet for items {missing}.")

@@ -74,6 +74,7 @@ async def find_thumbnail(
     try:
         await context.artifacts.stat(thumbnail)
     except ArtifactNotFound:
+        await context.reserve.check()
         content = await read_whole(context.artifacts.read(picture.artifact))
         drawn = await context.compute.run(
             context.rules.compute_s, thumbnail_of, content, int(size_px), context.rules.picture

@@ -95,6 +95,10 @@ class Metrics(Protocol):
         """Count that something came to the webhook's address of *provider*."""
         ...
 
+    def chore_failed(self, chore: str) -> None:
+        """Count that background work failed once; *chore* is one of a few fixed names."""
+        ...
+
     def queue_seen(self, queue: str, waiting: int) -> None:
         """Remember how many messages wait in a queue now."""
         ...

@@ -831,7 +831,16 @@ class HealthOut(ReplyModel):
     )
     checks: dict[str, str] = Field(
         description="Each part that was called, with `ok` or what is wrong.",
-        examples=[{"database": "ok", "storage": "ok", "compute": "ok", "queue": "ok"}],
+        examples=[
+            {
+                "database": "ok",
+                "storage": "ok",
+                "compute": "ok",
+                "space": "ok",
+                "background": "ok",
+                "queue": "ok",
+            }
+        ],
     )
 
 

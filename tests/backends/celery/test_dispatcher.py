@@ -25,6 +25,7 @@ from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.dispatcher import ItemRef
 from tests.patience import PATIENCE_S, waiting_for
+from tests.rig import REAL_CHORES
 from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
 
@@ -57,7 +58,9 @@ async def dispatch_at_once(dispatcher: CeleryDispatcher, sent: list[ItemRef]) ->
 
 async def send_two(url: str) -> None:
     """Send two messages through the broker at *url*, and count them there."""
-    async with open_dispatcher(make_broker(url, longest_run_s=60.0)) as dispatcher:
+    async with open_dispatcher(
+        make_broker(url, longest_run_s=60.0), chores=REAL_CHORES
+    ) as dispatcher:
         await dispatcher.dispatch(items(2), runs_on=RunsOn.CPU)
         await dispatcher.until_sent()
         assert await dispatcher.waiting(RunsOn.CPU) == 2
@@ -72,7 +75,7 @@ async def test_messages_wait_here_while_the_broker_is_away(new_redis: NewRedis) 
     """Nobody waits for it, and each item is sent once when it is back."""
     with new_redis() as server:
         broker = make_broker(server.url(), longest_run_s=60.0)
-        async with open_dispatcher(broker) as dispatcher:
+        async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
             await dispatcher.dispatch(items(1), runs_on=RunsOn.CPU)
             await dispatcher.until_sent()
             server.kill()
@@ -89,7 +92,7 @@ async def test_that_the_broker_is_away_is_said_once(
     """However often it is tried; and that it is back."""
     with new_redis() as server:
         broker = make_broker(server.url(), longest_run_s=60.0)
-        async with open_dispatcher(broker) as dispatcher:
+        async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
             assert await dispatcher.waiting(RunsOn.CPU) == 0
             server.kill()
             for _ in range(2):
@@ -105,7 +108,7 @@ async def test_that_the_broker_is_away_is_said_once(
 async def test_frozen_broker_holds_up_nobody(new_redis: NewRedis) -> None:
     with new_redis() as server:
         broker = make_broker(server.url(), longest_run_s=60.0)
-        async with open_dispatcher(broker) as dispatcher:
+        async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
             assert await dispatcher.waiting(RunsOn.CPU) == 0
             server.freeze()
             await dispatch_at_once(dispatcher, items(5))
@@ -135,7 +138,7 @@ async def test_tls_with_an_authority_of_our_own(new_redis: NewRedis, tmp_path: P
         await send_two(f"{url}?ssl_cert_reqs=required&ssl_ca_certs={ca}")
         # Without the authority nobody is believed.
         broker = make_broker(url, longest_run_s=60.0)
-        async with open_dispatcher(broker) as dispatcher:
+        async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
             assert await dispatcher.waiting(RunsOn.CPU) is None
 
 

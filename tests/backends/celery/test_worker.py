@@ -16,6 +16,7 @@ from image2model.ports.dispatcher import ItemRef
 from tests.backends.celery.worker_thread import working
 from tests.contracts.test_dispatcher import Runs
 from tests.patience import waiting_for
+from tests.rig import REAL_CHORES
 
 pytestmark = [
     pytest.mark.anyio,
@@ -45,7 +46,7 @@ async def until_waiting(dispatcher: CeleryDispatcher, count: int) -> None:
 
 async def test_hundreds_are_under_way_at_once(broker: Celery) -> None:
     runs = Runs()
-    async with open_dispatcher(broker) as dispatcher, working(broker, runs.run):
+    async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher, working(broker, runs.run):
         await dispatcher.dispatch(items(300), runs_on=RunsOn.NETWORK)
         await runs.until_started(300)
         assert runs.most_at_once == 300
@@ -56,7 +57,10 @@ async def test_hundreds_are_under_way_at_once(broker: Celery) -> None:
 async def test_takes_no_more_than_it_may_run(broker: Celery) -> None:
     """What waits, waits in the queue, where another worker finds it."""
     runs = Runs()
-    async with open_dispatcher(broker) as dispatcher, working(broker, runs.run, concurrency=3):
+    async with (
+        open_dispatcher(broker, chores=REAL_CHORES) as dispatcher,
+        working(broker, runs.run, concurrency=3),
+    ):
         await dispatcher.dispatch(items(10), runs_on=RunsOn.NETWORK)
         await runs.until_started(3)
         await until_waiting(dispatcher, 7)
@@ -69,7 +73,7 @@ async def test_takes_no_more_than_it_may_run(broker: Celery) -> None:
 async def test_takes_from_its_own_queue_only(broker: Celery) -> None:
     runs = Runs()
     runs.let_go()
-    async with open_dispatcher(broker) as dispatcher:
+    async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
         await dispatcher.dispatch(items(2), runs_on=RunsOn.NETWORK)
         await dispatcher.dispatch([ItemRef(JOB, 7)], runs_on=RunsOn.CPU)
         async with working(broker, runs.run, queues=[RunsOn.CPU]):
@@ -81,7 +85,7 @@ async def test_takes_from_its_own_queue_only(broker: Celery) -> None:
 async def test_told_to_end_it_puts_back_what_is_under_way(broker: Celery) -> None:
     """Runs are cut short in good order, and another worker has the messages at once."""
     runs = Runs()
-    async with open_dispatcher(broker) as dispatcher:
+    async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
         async with working(broker, runs.run) as end:
             await dispatcher.dispatch(items(20), runs_on=RunsOn.NETWORK)
             await runs.until_started(20)
@@ -103,7 +107,10 @@ async def test_failing_runs_stop_no_other(broker: Celery, caplog: pytest.LogCapt
             raise LookupError("a bug")
 
     caplog.set_level(logging.WARNING)
-    async with open_dispatcher(broker) as dispatcher, working(broker, run, concurrency=1):
+    async with (
+        open_dispatcher(broker, chores=REAL_CHORES) as dispatcher,
+        working(broker, run, concurrency=1),
+    ):
         await dispatcher.dispatch(items(3), runs_on=RunsOn.NETWORK)
         await runs.until_started(3)
         await until_waiting(dispatcher, 0)

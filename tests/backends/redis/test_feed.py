@@ -12,6 +12,7 @@ from image2model.backends.redis import feed as feed_module
 from image2model.backends.redis.feed import RedisChangeFeed, open_redis_feed
 from image2model.core.errors import InvalidSetting
 from image2model.core.ids import JobId, new_hex_id
+from tests.rig import REAL_CHORES
 from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
 
@@ -24,7 +25,7 @@ OTHER = JobId(new_hex_id())
 
 
 def open_feed(url: str) -> AbstractAsyncContextManager[RedisChangeFeed]:
-    return open_redis_feed(url, setting="URL", local=InProcessChangeFeed())
+    return open_redis_feed(url, setting="URL", local=InProcessChangeFeed(), chores=REAL_CHORES)
 
 
 @pytest.fixture
@@ -133,7 +134,9 @@ async def test_changes_coalesce_and_do_not_pile_up(monkeypatch: pytest.MonkeyPat
 
 async def test_url_must_be_one() -> None:
     with pytest.raises(InvalidSetting, match="QUEUE_URL"):
-        async with open_redis_feed("http://host", setting="QUEUE_URL", local=InProcessChangeFeed()):
+        async with open_redis_feed(
+            "http://host", setting="QUEUE_URL", local=InProcessChangeFeed(), chores=REAL_CHORES
+        ):
             pass
 
 

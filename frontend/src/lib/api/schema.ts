@@ -601,6 +601,193 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/{job}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the links to a job
+         * @description Return the links that work, newest first, without their tokens.
+         */
+        get: operations["listShares"];
+        put?: never;
+        /**
+         * Share a job, or one model of it, by a link
+         * @description Make a link through which whoever has it may look and download, and nothing else.
+         *
+         *     It shows names, models and what is known of them; not what they cost, how they were ordered, or
+         *     what else you have. Revoke it at any time; it ends with the job.
+         */
+        post: operations["shareJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/shares/{share}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a link to a job
+         * @description Stop a link from working, at once and for ever.
+         */
+        delete: operations["revokeShare"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See what was shared with you
+         * @description Return the names, models and facts of what is shared.
+         */
+        get: operations["openShare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/views/{view}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a picture that was shared with you
+         * @description Return a picture, if its owner shares pictures.
+         */
+        get: operations["getSharedView"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/files/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a file that was shared with you
+         * @description Return a file for keeping.
+         */
+        get: operations["getSharedFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/model.{format}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download a model that was shared with you, in the format you need
+         * @description Return the model in the format you need, converted if need be.
+         */
+        get: operations["getSharedModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/preview.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a model that was shared with you
+         * @description Return a picture of the model.
+         */
+        get: operations["getSharedPreview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/items/{n}/sprite.webp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a model that was shared with you, from all around
+         * @description Return the model from all around as one picture of many.
+         */
+        get: operations["getSharedSprite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shared/{token}/archive.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download all that was shared with you as one ZIP file
+         * @description Return all that is shared as one ZIP file, with a manifest that names no cost.
+         */
+        get: operations["getSharedArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/generators": {
         parameters: {
             query?: never;
@@ -866,6 +1053,9 @@ export interface paths {
         /**
          * Tell whether every part works
          * @description Call the database, the storage, the computing processes and the queue, each for a limited time.
+         *
+         *     Looks, too, whether there is space for anything new, and whether background work fails again and
+         *     again.
          *
          *     A queue that is out of reach is told of, but the process stays ready: it takes jobs in, and they
          *     wait.
@@ -1676,9 +1866,11 @@ export interface components {
              * Checks
              * @description Each part that was called, with `ok` or what is wrong.
              * @example {
+             *       "background": "ok",
              *       "compute": "ok",
              *       "database": "ok",
              *       "queue": "ok",
+             *       "space": "ok",
              *       "storage": "ok"
              *     }
              */
@@ -2429,14 +2621,13 @@ export interface components {
             name: string;
             /**
              * Scopes
-             * @description `read`: look at jobs and download. `generate`: also make jobs and change them. `admin`: also manage keys. Each includes those before it.
+             * @description What it may do. `read`: look at jobs and download. `generate`: also make jobs and change them. `admin`: also manage keys. Each includes those before it.
              * @default [
              *       "read",
              *       "generate"
              *     ]
              * @example [
-             *       "read",
-             *       "generate"
+             *       "read"
              *     ]
              */
             scopes: [
@@ -2446,14 +2637,25 @@ export interface components {
                 "read" | "generate" | "admin",
                 "read" | "generate" | "admin"
             ];
-            /** Expires At */
+            /**
+             * Expires At
+             * @description When it stops working; null: never.
+             * @example 2026-12-21T09:30:00Z
+             */
             expires_at?: string | null;
             /**
              * @description What may be spent with it.
              * @default {}
              */
             limits: components["schemas"]["KeyLimitsIn"];
-            /** Generators */
+            /**
+             * Generators
+             * @description Ids of the generators that it may use, `*` standing for any text; null: all that may be used here.
+             * @example [
+             *       "local/*",
+             *       "fal/tripo-v2.5"
+             *     ]
+             */
             generators?: string[] | null;
         };
         /**
@@ -2661,12 +2863,22 @@ export interface components {
         };
         /**
          * KeyPatch
-         * @description What to change of a key; what is not given stays, and null takes a limit or an end away.
+         * @description What to change of a key; what is not given stays, and null takes an end or a limit away.
          */
         KeyPatch: {
-            /** Name */
+            /**
+             * Name
+             * @description Whose key it is, for people.
+             * @example office
+             */
             name?: string | null;
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What it may do. `read`: look at jobs and download. `generate`: also make jobs and change them. `admin`: also manage keys. Each includes those before it.
+             * @example [
+             *       "read"
+             *     ]
+             */
             scopes?: ([
             ] | [
                 "read" | "generate" | "admin"
@@ -2674,14 +2886,27 @@ export interface components {
                 "read" | "generate" | "admin",
                 "read" | "generate" | "admin"
             ]) | null;
-            /** Expires At */
+            /**
+             * Expires At
+             * @description When it stops working; null: never.
+             * @example 2026-12-21T09:30:00Z
+             */
             expires_at?: string | null;
             /**
-             * @description Limits given here are changed, the others stay.
-             * @example null
+             * @description The limits to change; the others stay.
+             * @example {
+             *       "day_usd": 5
+             *     }
              */
             limits?: components["schemas"]["KeyLimitsIn"] | null;
-            /** Generators */
+            /**
+             * Generators
+             * @description Ids of the generators that it may use, `*` standing for any text; null: all that may be used here.
+             * @example [
+             *       "local/*",
+             *       "fal/tripo-v2.5"
+             *     ]
+             */
             generators?: string[] | null;
         };
         /**
@@ -3054,6 +3279,68 @@ export interface components {
             to: number;
         };
         /**
+         * NewShareOut
+         * @description A link that was made now; its token cannot be shown again.
+         */
+        NewShareOut: {
+            /**
+             * Id
+             * @description Its name, to revoke it by.
+             * @example 5d0c1a7e93b2f846
+             */
+            id: string;
+            /**
+             * Job
+             * @description What it shows.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            job: string;
+            /**
+             * Item
+             * @description The only item it shows; null: all of the job.
+             * @example 0
+             */
+            item: number | null;
+            /**
+             * Pictures
+             * @description Whether it shows pictures, too.
+             * @example false
+             */
+            pictures: boolean;
+            /**
+             * Note
+             * @description What you call it.
+             * @example For the printer's shop
+             */
+            note: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When you made it.
+             * @example 2026-11-21T09:31:00Z
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it stops working.
+             * @example 2026-12-21T09:31:00Z
+             */
+            expires_at: string;
+            /**
+             * Token
+             * @description Opens the link; it cannot be shown again.
+             * @example i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA
+             */
+            token: string;
+            /**
+             * Url
+             * @description Where whoever has it reads what is shared, relative to the server.
+             * @example /api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA
+             */
+            url: string;
+        };
+        /**
          * PictureUrlIn
          * @description Where a picture is.
          */
@@ -3329,6 +3616,271 @@ export interface components {
             facts: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * ShareIn
+         * @description What to share.
+         */
+        ShareIn: {
+            /**
+             * Item
+             * @description The only item to show, by `index`; null: all of the job.
+             * @example 0
+             */
+            item?: number | null;
+            /**
+             * Expires In S
+             * @description How long the link works, in seconds: from a minute to a year.
+             * @default 2592000
+             * @example 604800
+             */
+            expires_in_s: number;
+            /**
+             * Pictures
+             * @description Whether to show the pictures that the models were made of, too.
+             * @default false
+             * @example true
+             */
+            pictures: boolean;
+            /**
+             * Note
+             * @description What you call it.
+             * @default
+             * @example For the printer's shop
+             */
+            note: string;
+        };
+        /**
+         * ShareOut
+         * @description A link that you have shared.
+         */
+        ShareOut: {
+            /**
+             * Id
+             * @description Its name, to revoke it by.
+             * @example 5d0c1a7e93b2f846
+             */
+            id: string;
+            /**
+             * Job
+             * @description What it shows.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            job: string;
+            /**
+             * Item
+             * @description The only item it shows; null: all of the job.
+             * @example 0
+             */
+            item: number | null;
+            /**
+             * Pictures
+             * @description Whether it shows pictures, too.
+             * @example false
+             */
+            pictures: boolean;
+            /**
+             * Note
+             * @description What you call it.
+             * @example For the printer's shop
+             */
+            note: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When you made it.
+             * @example 2026-11-21T09:31:00Z
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When it stops working.
+             * @example 2026-12-21T09:31:00Z
+             */
+            expires_at: string;
+        };
+        /**
+         * SharedFileOut
+         * @description A file to download.
+         */
+        SharedFileOut: {
+            /**
+             * Name
+             * @description Its file name.
+             * @example teapot.glb
+             */
+            name: string;
+            /**
+             * Role
+             * @description What it is for.
+             * @example mesh
+             */
+            role: string;
+            /**
+             * Format
+             * @description Its format.
+             * @example glb
+             */
+            format: string;
+            /**
+             * Size Bytes
+             * @description Its length in bytes; null: not known yet.
+             * @example 1482260
+             */
+            size_bytes: number | null;
+            /**
+             * Url
+             * @description Where to download it, relative to the server.
+             * @example /api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA/items/0/files/teapot.glb
+             */
+            url: string;
+        };
+        /**
+         * SharedItemOut
+         * @description One object.
+         */
+        SharedItemOut: {
+            /**
+             * Index
+             * @description Its place in the job, from 0.
+             * @example 0
+             */
+            index: number;
+            /**
+             * Name
+             * @description For people.
+             * @example teapot
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example succeeded
+             * @enum {string}
+             */
+            state: "queued" | "submitting" | "generating" | "finishing" | "succeeded" | "failed" | "cancelled" | "uncertain";
+            /**
+             * Views
+             * @description Its pictures, if they are shared.
+             */
+            views: components["schemas"]["SharedViewOut"][];
+            /**
+             * Files
+             * @description Its files; none until it has succeeded.
+             */
+            files: components["schemas"]["SharedFileOut"][];
+            /**
+             * Facts
+             * @description What is known of the model.
+             * @example {
+             *       "faces": 20000
+             *     }
+             */
+            facts: {
+                [key: string]: unknown;
+            };
+            /**
+             * Metadata
+             * @description What its owner says of the object.
+             * @example {
+             *       "title": "Teapot"
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * SharedOut
+         * @description What somebody has shared with you.
+         */
+        SharedOut: {
+            /**
+             * Name
+             * @description The job's name.
+             * @example Kitchen shelf
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example finished
+             * @enum {string}
+             */
+            state: "draft" | "running" | "paused" | "finished";
+            /**
+             * Generator
+             * @description What made the models.
+             * @example local/puff
+             */
+            generator: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Finished At
+             * @description When it was finished; null: it is not.
+             * @example 2026-11-21T09:30:48Z
+             */
+            finished_at: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When the link stops working.
+             * @example 2026-12-21T09:31:00Z
+             */
+            expires_at: string;
+            /**
+             * Items
+             * @description What is shared of it.
+             */
+            items: components["schemas"]["SharedItemOut"][];
+        };
+        /**
+         * SharedViewOut
+         * @description A picture that a model was made of.
+         */
+        SharedViewOut: {
+            /**
+             * View
+             * @description Which side of the object it shows.
+             * @example front
+             */
+            view: string;
+            /**
+             * Url
+             * @description Where it is, relative to the server.
+             * @example /api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA/items/0/views/front
+             */
+            url: string;
+            /**
+             * Width Px
+             * @description Its width in pixels.
+             * @example 1024
+             */
+            width_px: number;
+            /**
+             * Height Px
+             * @description Its height in pixels.
+             * @example 1024
+             */
+            height_px: number;
+        };
+        /**
+         * SharesOut
+         * @description The links to a job that work.
+         */
+        SharesOut: {
+            /**
+             * Shares
+             * @description Newest first.
+             */
+            shares: components["schemas"]["ShareOut"][];
         };
         /**
          * SheetOut
@@ -10347,6 +10899,1813 @@ export interface operations {
             };
         };
     };
+    listShares: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The links that work. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "shares": [
+                     *         {
+                     *           "id": "5d0c1a7e93b2f846",
+                     *           "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *           "item": 0,
+                     *           "pictures": false,
+                     *           "note": "For the printer's shop",
+                     *           "created_at": "2026-11-21T09:31:00Z",
+                     *           "expires_at": "2026-12-21T09:31:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharesOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    shareJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "item": 0,
+                 *       "expires_in_s": 604800,
+                 *       "pictures": true,
+                 *       "note": "For the printer's shop"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ShareIn"];
+            };
+        };
+        responses: {
+            /** @description The link, with its token. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5d0c1a7e93b2f846",
+                     *       "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "item": 0,
+                     *       "pictures": false,
+                     *       "note": "For the printer's shop",
+                     *       "created_at": "2026-11-21T09:31:00Z",
+                     *       "expires_at": "2026-12-21T09:31:00Z",
+                     *       "token": "i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA",
+                     *       "url": "/api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewShareOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `item_not_found`: The job has no item of that index.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    revokeShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+                /** @description The link's `id`. */
+                share: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link works no more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    openShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is shared. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "Kitchen shelf",
+                     *       "state": "finished",
+                     *       "generator": "local/puff",
+                     *       "created_at": "2026-11-21T09:30:00Z",
+                     *       "finished_at": "2026-11-21T09:30:48Z",
+                     *       "expires_at": "2026-12-21T09:31:00Z",
+                     *       "items": [
+                     *         {
+                     *           "index": 0,
+                     *           "name": "teapot",
+                     *           "state": "succeeded",
+                     *           "views": [
+                     *             {
+                     *               "view": "front",
+                     *               "url": "/api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA/items/0/views/front",
+                     *               "width_px": 1024,
+                     *               "height_px": 1024
+                     *             }
+                     *           ],
+                     *           "files": [
+                     *             {
+                     *               "name": "teapot.glb",
+                     *               "role": "mesh",
+                     *               "format": "glb",
+                     *               "size_bytes": 1482260,
+                     *               "url": "/api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA/items/0/files/teapot.glb"
+                     *             }
+                     *           ],
+                     *           "facts": {
+                     *             "faces": 20000
+                     *           },
+                     *           "metadata": {
+                     *             "title": "Teapot"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SharedOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Which side of the object the picture shows. */
+                view: "front" | "left" | "back" | "right" | "top" | "bottom" | "front-left" | "front-right";
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The file's `name`. */
+                name: string;
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedModel: {
+        parameters: {
+            query?: {
+                /** @description The most triangles, at least 12. More are left where fewer would lose the shape; a note says so. */
+                faces?: number | null;
+                /** @description Its height in millimetres; the other sizes follow. */
+                height_mm?: number | null;
+                /** @description Its width, instead of its height. */
+                width_mm?: number | null;
+                /** @description Its depth, instead of its height. */
+                depth_mm?: number | null;
+                /** @description The axis that points up; without it Z in STL and 3MF, Y in all others. */
+                up?: ("y" | "z") | null;
+                /** @description Where its origin is: `base`, the middle of its underside, `centre`, the middle of its box, or where it is. */
+                pivot?: "keep" | "base" | "centre";
+                /** @description The longest side of its textures, 16 to 8192 pixels; larger ones are reduced. */
+                texture_px?: number | null;
+                /** @description The most bytes of the file, at least 1000; texture size and faces are given up for it. */
+                max_bytes?: number | null;
+                /** @description Make it a closed solid for printing, if need be; see the notes. */
+                repair?: boolean;
+                /** @description Take the numbers in its vertex colours as sRGB: some generators write them so, though glTF takes them as linear light, and their models look washed out. */
+                srgb_colors?: boolean;
+                /** @description Fetch what only the provider has instead of redirecting there: for pages that may not read other sites. */
+                through?: boolean;
+                /** @description Any word that you change when the item has been made again; with it browsers keep the answer and do not ask again. */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description `glb`, `stl` or another. */
+                format: string;
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedPreview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedSprite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's token. */
+                token: string;
+                /** @description The item's `index`, from 0. */
+                n: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getSharedArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link's token. */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The part of the file that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description The file is still the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The provider has the file; `Location` says where. */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `shared_link_not_found`: No such shared link works: it never was, is revoked or has expired.
+             *     - `item_not_found`: The job has no item of that index.
+             *     - `view_not_found`: The item has no picture of that view.
+             *     - `file_not_found`: The item has no result yet, or the result has no such file.
+             *     - `artifact_not_found`: The store holds nothing under that id.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Gone.
+             *
+             *     - `result_expired`: Only the provider had the file, and its URL has ended.
+             */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `artifact_too_large`: More bytes came than accepted; nothing was stored.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `format_unsupported`: No way to make that format here.
+             *     - `invalid_mesh`: A 3D file cannot be read, or is not what its header says.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `compute_crashed`: The process that computed died (out of memory, killed, a bug in native code).
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Bad Gateway.
+             *
+             *     - `fetch_refused`: The URL leads where nothing is read from: not https, not public, or no URL at all.
+             *     - `fetch_broken`: The file cannot be read now, or not to its end.
+             *     - `provider_result_invalid`: The provider says it is done, but what it delivered cannot be used, or is not there.
+             */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             *     - `compute_timed_out`: The computation took longer than allowed and was stopped.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Insufficient Storage.
+             *
+             *     - `storage_full`: No space is left; nothing half-written was left behind.
+             */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
     listGenerators: {
         parameters: {
             query?: never;
@@ -11682,8 +14041,7 @@ export interface operations {
                  * @example {
                  *       "name": "office",
                  *       "scopes": [
-                 *         "read",
-                 *         "generate"
+                 *         "read"
                  *       ],
                  *       "expires_at": "2026-12-21T09:30:00Z",
                  *       "limits": {
@@ -12107,11 +14465,12 @@ export interface operations {
                  * @example {
                  *       "name": "office",
                  *       "scopes": [
-                 *         "read",
-                 *         "generate"
+                 *         "read"
                  *       ],
                  *       "expires_at": "2026-12-21T09:30:00Z",
-                 *       "limits": null,
+                 *       "limits": {
+                 *         "day_usd": 5
+                 *       },
                  *       "generators": [
                  *         "local/*",
                  *         "fal/tripo-v2.5"
@@ -12397,9 +14756,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
@@ -12441,9 +14802,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }
@@ -12474,9 +14837,11 @@ export interface operations {
                      * @example {
                      *       "status": "ok",
                      *       "checks": {
+                     *         "background": "ok",
                      *         "compute": "ok",
                      *         "database": "ok",
                      *         "queue": "ok",
+                     *         "space": "ok",
                      *         "storage": "ok"
                      *       }
                      *     }

@@ -23,6 +23,8 @@ from image2model.api.routes import (
     ledger,
     metrics,
     session,
+    shared,
+    shares,
 )
 
 ROUTERS = (
@@ -36,6 +38,8 @@ ROUTERS = (
     fidelity.router,
     inspection.router,
     archive.router,
+    shares.router,
+    shared.router,
     generators.router,
     ledger.router,
     account.router,
@@ -47,5 +51,5 @@ ROUTERS = (
 )
 """All of them, in the order of the reference."""
 
-PUBLIC_ROUTERS = (session.router, hooks.router, health.router)
+PUBLIC_ROUTERS = (session.router, shared.router, hooks.router, health.router)
 """Whoever comes may call these; they find out themselves whom they answer."""

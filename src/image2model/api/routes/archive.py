@@ -106,10 +106,11 @@ async def get_archive(
         pictures=query.pictures,
         scores=query.scores,
     )
-    return _send(request, await open_archive(context, owner, JobId(job), wanted))
+    return send_archive(request, await open_archive(context, owner, JobId(job), wanted))
 
 
-def _send(request: Request, archive: Archive) -> Response:
+def send_archive(request: Request, archive: Archive) -> Response:
+    """Send *archive*, or the part of it that is asked for."""
     if archive.size_bytes is not None and archive.etag is not None:
         download = Download(
             name=archive.name,

@@ -36,6 +36,9 @@ async def check_ready(context: ContextIn, response: Response) -> HealthOut:
     """
     Call the database, the storage, the computing processes and the queue, each for a limited time.
 
+    Looks, too, whether there is space for anything new, and whether background work fails again and
+    again.
+
     A queue that is out of reach is told of, but the process stays ready: it takes jobs in, and they
     wait.
     """

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from image2model.backends.celery.broker import RUN_ITEM
 from image2model.core.generator import RunsOn
+from image2model.jobs.chores import Chores
 from image2model.ports.dispatcher import ItemRef
 
 _log = logging.getLogger(__name__)
@@ -139,11 +140,11 @@ class CeleryDispatcher:
 
 
 @asynccontextmanager
-async def open_dispatcher(broker: Celery) -> AsyncIterator[CeleryDispatcher]:
+async def open_dispatcher(broker: Celery, *, chores: Chores) -> AsyncIterator[CeleryDispatcher]:
     """Send what is dispatched while the block lasts; what waits at its end has two seconds."""
     dispatcher = CeleryDispatcher(broker)
     async with anyio.create_task_group() as group:
-        group.start_soon(dispatcher.serve)
+        group.start_soon(chores.keep, "sending messages", dispatcher.serve)
         try:
             yield dispatcher
         finally:

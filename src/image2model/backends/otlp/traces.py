@@ -108,6 +108,10 @@ class TracingMetrics:
         """Count a webhook."""
         self._inner.webhook_received(provider=provider, accepted=accepted)
 
+    def chore_failed(self, chore: str) -> None:
+        """Count a failure of background work."""
+        self._inner.chore_failed(chore)
+
     def queue_seen(self, queue: str, waiting: int) -> None:
         """Remember how many messages wait in a queue now."""
         self._inner.queue_seen(queue, waiting)

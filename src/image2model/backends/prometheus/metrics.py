@@ -78,6 +78,12 @@ class PrometheusMetrics:
             "Items that another worker took over while this process had them.",
             registry=self._registry,
         )
+        self._chores = Counter(
+            "image2model_background_failures",
+            "Failures of background work, which is tried again.",
+            ["task"],
+            registry=self._registry,
+        )
         self._queues = Gauge(
             "image2model_queue_messages",
             "Messages that wait in the broker.",
@@ -107,6 +113,10 @@ class PrometheusMetrics:
     def leases_lost(self, count: int) -> None:
         """Count items that another worker took over while this process had them."""
         self._lost.inc(count)
+
+    def chore_failed(self, chore: str) -> None:
+        """Count a failure of background work."""
+        self._chores.labels(task=chore).inc()
 
     def queue_seen(self, queue: str, waiting: int) -> None:
         """Remember how many messages wait in a queue now."""

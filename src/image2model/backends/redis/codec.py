@@ -13,6 +13,7 @@ from image2model.core.job import Item, Job
 from image2model.core.states import ItemState
 from image2model.jobs.records.document import ItemRecord, LedgerLine
 from image2model.ports.sessions import ApiKey
+from image2model.ports.shares import SharedLink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,17 @@ def read_session(text: str) -> SessionDocument:
     """Read what `write_session` wrote."""
     session: SessionDocument = _read(SessionDocument, text)
     return session
+
+
+def write_link(link: SharedLink) -> str:
+    """Write a shared link."""
+    return _write(SharedLink, link)
+
+
+def read_link(text: str) -> SharedLink:
+    """Read what `write_link` wrote."""
+    link: SharedLink = _read(SharedLink, text)
+    return link
 
 
 def write_turn(turn: Turn) -> str:

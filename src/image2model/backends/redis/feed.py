@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from image2model.backends.redis.connect import connect, wrong_part
 from image2model.core.ids import JobId, new_hex_id
+from image2model.jobs.chores import Chores
 from image2model.ports.feed import ChangeFeed, Watch
 
 _log = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class RedisChangeFeed:
 
 @asynccontextmanager
 async def open_redis_feed(
-    url: str, *, setting: str, local: ChangeFeed
+    url: str, *, setting: str, local: ChangeFeed, chores: Chores
 ) -> AsyncIterator[RedisChangeFeed]:
     """
     Open a feed over the Redis at *url*; needs no Redis to be there yet.
@@ -148,6 +149,7 @@ async def open_redis_feed(
         url: As `connect` takes it.
         setting: The variable that it comes from.
         local: Wakes the watchers of this process.
+        chores: Keeps telling and hearing going.
 
     Raises:
         InvalidSetting: *url* is no URL of a Redis.
@@ -157,8 +159,8 @@ async def open_redis_feed(
     failure: Exception | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(feed.tell_others)
-            tasks.start_soon(feed.hear_others)
+            tasks.start_soon(chores.keep, "telling others of changes", feed.tell_others)
+            tasks.start_soon(chores.keep, "hearing of others' changes", feed.hear_others)
             try:
                 yield feed
             except Exception as error:  # noqa: BLE001  raised again where no group wraps it

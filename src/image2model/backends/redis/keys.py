@@ -22,6 +22,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `owner-ends` | hash: from when on nothing of an owner's is sent any more |
 | `sessions`, `session-owners` | tokens: by their end; hash of their sessions |
 | `browser-sessions`, `api-keys` | hashes |
+| `shared-links`, `link-ends`, `links-to:JOB` | hash, sorted set by their end; sets |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
 
@@ -49,6 +50,8 @@ SESSIONS = f"{PREFIX}sessions"
 BROWSER_SESSIONS = f"{PREFIX}browser-sessions"
 SESSION_OWNERS = f"{PREFIX}session-owners"
 API_KEYS = f"{PREFIX}api-keys"
+SHARED_LINKS = f"{PREFIX}shared-links"
+LINK_ENDS = f"{PREFIX}link-ends"
 
 
 def job_key(job: JobId) -> str:
@@ -64,6 +67,11 @@ def versions_key(job: JobId) -> str:
 def counts_key(job: JobId) -> str:
     """Name where its items are counted by state."""
     return f"{job_key(job)}:counts"
+
+
+def links_to(job: JobId) -> str:
+    """Name the set of links through which *job* is shared, by the hashes of their tokens."""
+    return f"{PREFIX}links-to:{job}"
 
 
 def jobs_of(owner: OwnerId) -> str:

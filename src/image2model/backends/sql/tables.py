@@ -8,7 +8,7 @@ from image2model.core.generator import View
 from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 
-REVISION = "0005"
+REVISION = "0006"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -209,6 +209,23 @@ owner_ends = sa.Table(
     metadata,
     sa.Column("owner", sa.Text, primary_key=True),
     sa.Column("ends_at", Seconds, nullable=False),
+)
+
+shared_links = sa.Table(
+    "shared_links",
+    metadata,
+    sa.Column("token_sha256", sa.String(64), primary_key=True),
+    sa.Column("id", sa.String(16), nullable=False, unique=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column(
+        "job_id", HexId, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    # The only item it shows; NULL: all of the job.
+    sa.Column("item", sa.Integer),
+    sa.Column("pictures", sa.Boolean, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("created_at", Seconds, nullable=False),
+    sa.Column("expires_at", Seconds, nullable=False, index=True),
 )
 
 # Whose turn it is at what one process at a time is enough for.

@@ -1,0 +1,68 @@
+"""A `ShareStore` in Redis."""
+
+from collections.abc import Sequence
+
+from image2model.backends.redis import keys
+from image2model.backends.redis.change import Change, seconds
+from image2model.backends.redis.codec import read_link, write_link
+from image2model.backends.redis.database import RedisDatabase
+from image2model.core.ids import JobId
+from image2model.ports.shares import SharedLink
+
+
+class RedisShareStore:
+    """A `ShareStore` over *database*, which somebody else closes."""
+
+    def __init__(self, database: RedisDatabase) -> None:
+        self._database = database
+
+    async def add_link(self, link: SharedLink) -> None:
+        """Remember a link."""
+        change = Change()
+        change.run("HSET", keys.SHARED_LINKS, link.token_sha256, write_link(link))
+        change.run("SADD", keys.links_to(link.job), link.token_sha256)
+        change.run("ZADD", keys.LINK_ENDS, seconds(link.expires_at), link.token_sha256)
+        await self._database.commit(change)
+
+    async def find_link(self, token_sha256: str) -> SharedLink | None:
+        """Find a link that works."""
+        found = await self._read([token_sha256])
+        return found[0] if found else None
+
+    async def list_links(self, job: JobId) -> Sequence[SharedLink]:
+        """List the working links to a job, newest first."""
+        tokens = await self._database.run("SMEMBERS", keys.links_to(job))
+        found = await self._read(sorted(tokens))
+        return sorted(found, key=lambda link: (link.created_at, link.id), reverse=True)
+
+    async def remove_link(self, job: JobId, link_id: str) -> bool:
+        """Stop a link from working."""
+        for link in await self.list_links(job):
+            if link.id == link_id:
+                await self._forget(link)
+                return True
+        return False
+
+    async def remove_expired_links(self) -> int:
+        """Forget links that have expired."""
+        now = seconds(await self._database.now())
+        over = await self._database.run("ZRANGE", keys.LINK_ENDS, "-inf", now, "BYSCORE")
+        for token in over:
+            if text := await self._database.run("HGET", keys.SHARED_LINKS, token):
+                await self._forget(read_link(text))
+        return len(over)
+
+    async def _read(self, tokens: Sequence[str]) -> list[SharedLink]:
+        if not tokens:
+            return []
+        texts = await self._database.run("HMGET", keys.SHARED_LINKS, *tokens)
+        now = await self._database.now()
+        links = [read_link(text) for text in texts if text is not None]
+        return [link for link in links if link.expires_at > now]
+
+    async def _forget(self, link: SharedLink) -> None:
+        change = Change()
+        change.run("HDEL", keys.SHARED_LINKS, link.token_sha256)
+        change.run("SREM", keys.links_to(link.job), link.token_sha256)
+        change.run("ZREM", keys.LINK_ENDS, link.token_sha256)
+        await self._database.commit(change)

@@ -1,0 +1,64 @@
+"""Free space that is kept for what is paid for already and still on its way."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio.to_thread
+
+from image2model.core.errors import StorageFull
+
+USUAL_RESERVE_BYTES = 500_000_000
+_SHARE_OF_DISK = 0.05
+"""Of a small disk no more than this is kept free, unless the operator says how much."""
+
+_LOOK_EVERY_S = 1.0
+
+
+class Reserve:
+    """
+    Watches the free space of *folders*.
+
+    Below the reserve nothing new is begun: no upload, no job, no submission, no derived file. So
+    there is room for the results of what was submitted before.
+
+    Args:
+        folders: Where things are written; none: nothing is ever refused.
+        reserve_bytes: How much is kept free on each of their disks, in bytes; None: what is usual,
+            and less on a small disk.
+    """
+
+    def __init__(self, folders: Sequence[Path] = (), reserve_bytes: int | None = None) -> None:
+        self._folders = folders
+        self._reserve_bytes = reserve_bytes
+        self._looked_at_s = -_LOOK_EVERY_S
+        self._lack: tuple[Path, int, int] | None = None
+
+    async def check(self) -> None:
+        """
+        Insist that there is more free space than the reserve; what was seen counts for a second.
+
+        Raises:
+            StorageFull: There is less.
+        """
+        if time.monotonic() - self._looked_at_s >= _LOOK_EVERY_S:
+            self._lack = await anyio.to_thread.run_sync(self._look)
+            self._looked_at_s = time.monotonic()
+        if self._lack is not None:
+            folder, free_bytes, reserve_bytes = self._lack
+            raise StorageFull(where=str(folder), free_bytes=free_bytes, reserve_bytes=reserve_bytes)
+
+    def _look(self) -> tuple[Path, int, int] | None:
+        """Find a folder without enough space; returns what is free there and what should be."""
+        for folder in self._folders:
+            try:
+                usage = shutil.disk_usage(folder)
+            except OSError:
+                continue  # What is wrong with it shows where it is used.
+            reserve_bytes = self._reserve_bytes
+            if reserve_bytes is None:
+                reserve_bytes = min(USUAL_RESERVE_BYTES, int(usage.total * _SHARE_OF_DISK))
+            if usage.free < reserve_bytes:
+                return folder, usage.free, reserve_bytes
+        return None
