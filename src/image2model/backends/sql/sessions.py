@@ -21,6 +21,14 @@ from image2model.core.money import SpendingLimits
 from image2model.core.scopes import Scope
 from image2model.ports.sessions import ApiKey, Session
 
+# Read at every request, so made but once.
+_FIND_SESSION = sa.select(sessions).where(
+    sessions.c.token_sha256 == sa.bindparam("token"),
+    sessions.c.expires_at > sa.bindparam("now_s"),
+)
+_FIND_KEY = sa.select(api_keys).where(api_keys.c.id == sa.bindparam("key_id"))
+_LIST_KEYS = sa.select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id.desc())
+
 
 class SqlSessionStore:
     """A `SessionStore` over *database*, which somebody else closes."""
@@ -71,12 +79,11 @@ class SqlSessionStore:
 
     async def find_key(self, key_id: str) -> ApiKey | None:
         """Find a key by its public part."""
-        found = await self._database.read(_read_keys, api_keys.c.id == key_id)
-        return found[0] if found else None
+        return await self._database.read(_find_key, key_id)
 
     async def list_keys(self) -> Sequence[ApiKey]:
         """List all keys, newest first."""
-        return await self._database.read(_read_keys)
+        return await self._database.read(_list_keys)
 
     async def change_key(self, key: ApiKey) -> bool:
         """Change what a key may do."""
@@ -105,10 +112,7 @@ def _add_session(tx: Transaction, token_sha256: str, session: Session) -> None:
 
 
 def _find_session(tx: Transaction, token_sha256: str) -> Session | None:
-    statement = sa.select(sessions).where(
-        sessions.c.token_sha256 == token_sha256, sessions.c.expires_at > tx.now_s
-    )
-    row = tx.run(statement).one_or_none()
+    row = tx.run(_FIND_SESSION, {"token": token_sha256, "now_s": tx.now_s}).one_or_none()
     return None if row is None else _session_of(row)
 
 
@@ -195,10 +199,13 @@ def _terms(key: ApiKey) -> Values:
     }
 
 
-def _read_keys(tx: Transaction, *which: sa.ColumnElement[bool]) -> list[ApiKey]:
-    newest_first = (api_keys.c.created_at.desc(), api_keys.c.id.desc())
-    rows = tx.run(sa.select(api_keys).where(*which).order_by(*newest_first))
-    return [_key_of(row) for row in rows]
+def _find_key(tx: Transaction, key_id: str) -> ApiKey | None:
+    row = tx.run(_FIND_KEY, {"key_id": key_id}).one_or_none()
+    return None if row is None else _key_of(row)
+
+
+def _list_keys(tx: Transaction) -> list[ApiKey]:
+    return [_key_of(row) for row in tx.run(_LIST_KEYS)]
 
 
 def _note_key_use(tx: Transaction, key_id: str) -> None:
