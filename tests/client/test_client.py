@@ -58,16 +58,16 @@ def test_keys_are_made_changed_and_revoked(client: Client, url: str) -> None:
     """Who reaches a server that nobody else can reach may do everything."""
     ends = datetime.now(UTC) + timedelta(days=1)
     made = client.create_key("office", scopes=["read"], expires_at=ends, day_usd=5)
-    assert [made.id] == [key.id for key in client.keys()]
+    assert [made.id] == [key.id for key in client.api_keys()]
     with Client(url, api_key=made.key) as holder:
         assert holder.account().scopes == ["read"]
         with pytest.raises(ScopeMissing):
-            holder.keys()
+            holder.api_keys()
         changed = client.change_key(made.id, scopes=["generate"], expires_at=None)
         assert (changed.expires_at, changed.limits.day_usd) == (None, 5)
         assert holder.forget_me().jobs == 0
         client.revoke_key(made.id)
-        assert client.key(made.id).state == "revoked"
+        assert client.api_key(made.id).state == "revoked"
         with pytest.raises(NotAuthenticated):
             holder.account()
 

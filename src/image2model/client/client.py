@@ -477,11 +477,11 @@ class Client:
 
     # --- API keys ---------------------------------------------------------------------------
 
-    def keys(self) -> Sequence[KeyOut]:
+    def api_keys(self) -> Sequence[KeyOut]:
         """List the server's API keys, newest first; needs a key with the scope `admin`."""
         return self._server.ask(KeyList, "GET", "/keys").keys
 
-    def key(self, key_id: str) -> KeyOut:
+    def api_key(self, key_id: str) -> KeyOut:
         """Read about an API key; needs a key with the scope `admin`."""
         return self._server.ask(KeyOut, "GET", f"/keys/{key_id}")
 
