@@ -34,8 +34,10 @@ from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import MemoryArtifactStore
 from image2model.testing.memory_fetcher import MemoryFetcher
 from image2model.testing.memory_jobs import MemoryJobStore
+from image2model.testing.memory_receivers import MemoryReceivers
 from image2model.testing.memory_sessions import MemorySessionStore
 from image2model.testing.memory_shares import MemoryShareStore
+from image2model.testing.memory_webhooks import MemoryWebhookStore
 from image2model.testing.recording_dispatcher import RecordingDispatcher
 from image2model.testing.scripted_provider import SCRIPTED, ScriptedProvider
 
@@ -51,6 +53,7 @@ class Rig:
         clock: Stands still until `advance`.
         provider: Told what to do by the test.
         web: What is under providers' URLs.
+        receivers: Who hears of what happens.
         context: What the use cases take.
         runner: Runs items as worker `one`.
     """
@@ -63,12 +66,14 @@ class Rig:
         self.artifacts = MemoryArtifactStore(self.clock)
         self.dispatcher = RecordingDispatcher()
         self.web = MemoryFetcher()
+        self.receivers = MemoryReceivers()
         self.provider = ScriptedProvider(self.clock, web=self.web)
         metrics = metrics or PrometheusMetrics()
         self.context = Context(
             store=self.store,
             sessions=MemorySessionStore(self.clock),
             shares=MemoryShareStore(self.clock),
+            webhooks=MemoryWebhookStore(self.store.events),
             artifacts=self.artifacts,
             dispatcher=self.dispatcher,
             feed=InProcessChangeFeed(),
@@ -77,6 +82,7 @@ class Rig:
             clock=self.clock,
             catalogue=Catalogue([self.provider], default=SCRIPTED),
             fetcher=self.web,
+            poster=self.receivers,
             links=Links(self.web, self.clock, metrics),
             metrics=metrics,
             rules=rules or Rules(picture=PictureLimits(), incoming=incoming),

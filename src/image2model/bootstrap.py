@@ -30,6 +30,7 @@ from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.shares import SqlShareStore
 from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.transaction import Database
+from image2model.backends.sql.webhooks import SqlWebhookStore
 from image2model.core.errors import (
     ExtraMissing,
     GeneratorNotFound,
@@ -43,7 +44,9 @@ from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
+from image2model.jobs.delivering import DELIVERY_TURN_S, WebhookDeliverer
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.health import measure_now
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.links import Links
@@ -60,13 +63,15 @@ from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
+from image2model.ports.webhooks import WebhookStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
-from image2model.settings import Settings
+from image2model.settings import ServeSettings, Settings
 
 _log = logging.getLogger(__name__)
 
 _WARM_UP_LIMIT_S = 60.0
+_MEASURE_EVERY_S = 10.0
 _ONCE = 0.9
 """The share of its period that a turn at a slow chore lasts: whoever comes first then does it."""
 
@@ -100,12 +105,14 @@ class Stores:
         jobs: The jobs.
         sessions: Who they belong to.
         shares: Who else may see them.
+        webhooks: Who hears of them.
         database: Where both are; None: not in a SQL database.
     """
 
     jobs: JobStore
     sessions: SessionStore
     shares: ShareStore
+    webhooks: WebhookStore
     database: Database | None = None
 
 
@@ -143,6 +150,7 @@ def _sql_stores(database: Database) -> Stores:
         jobs=SqlJobStore(database),
         sessions=SqlSessionStore(database),
         shares=SqlShareStore(database),
+        webhooks=SqlWebhookStore(database),
         database=database,
     )
 
@@ -158,6 +166,7 @@ async def _redis_stores(url: str) -> Stores:
         )
         from image2model.backends.redis.sessions import RedisSessionStore  # noqa: PLC0415
         from image2model.backends.redis.shares import RedisShareStore  # noqa: PLC0415
+        from image2model.backends.redis.webhooks import RedisWebhookStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ExtraMissing(feature="Redis", extra="scaled") from error
     check = partial(check_rights, url, DATABASE_RIGHTS, setting="IMAGE2MODEL_DATABASE_URL")
@@ -168,6 +177,7 @@ async def _redis_stores(url: str) -> Stores:
         jobs=RedisJobStore(database),
         sessions=RedisSessionStore(database),
         shares=RedisShareStore(database),
+        webhooks=RedisWebhookStore(database),
     )
 
 
@@ -198,6 +208,38 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         elif works:
             await stack.enter_async_context(_sharing_chores(parts))
         yield App(context=parts.context, settings=settings)
+
+
+@asynccontextmanager
+async def telling_metrics(context: Context, serving: ServeSettings) -> AsyncIterator[None]:
+    """
+    Let monitoring read what a web process counts, if a port is set for that.
+
+    Raises:
+        InvalidSetting: Nothing can be bound there.
+    """
+    if serving.metrics_port is None:
+        yield
+        return
+    with serve_metrics(
+        context.metrics,
+        host=serving.metrics_host,
+        port=serving.metrics_port,
+        setting="IMAGE2MODEL_SERVE__METRICS_PORT",
+    ):
+        async with anyio.create_task_group() as group:
+            group.start_soon(_measuring, context)
+            yield
+            group.cancel_scope.cancel()
+
+
+async def _measuring(context: Context) -> None:
+    while True:
+        try:
+            await measure_now(context)
+        except Exception:  # noqa: BLE001 - the numbers that are counted are told all the same
+            _log.exception("cannot measure now")
+        await context.clock.sleep(_MEASURE_EVERY_S)
 
 
 @asynccontextmanager
@@ -258,6 +300,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     stack.push_async_callback(idle_compute.aclose)
     fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
     stack.push_async_callback(fetcher.aclose)
+    # Connections of its own: slow receivers must not keep us from fetching results.
+    poster = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
+    stack.push_async_callback(poster.aclose)
     found = create_providers(
         ProviderTools(
             compute=compute,
@@ -286,6 +331,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         store=stores.jobs,
         sessions=stores.sessions,
         shares=stores.shares,
+        webhooks=stores.webhooks,
         artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
         feed=await stack.enter_async_context(_open_feed(settings, chores)),
@@ -294,6 +340,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         clock=clock,
         catalogue=_catalogue(settings, found),
         fetcher=fetcher,
+        poster=poster,
         links=Links(fetcher, clock, metrics),
         metrics=metrics,
         rules=rules,
@@ -363,6 +410,7 @@ async def _working(parts: _Parts, lanes: InProcessDispatcher) -> AsyncIterator[N
         group.start_soon(Housekeeper(parts.context).run)
         group.start_soon(DoubtSettler(parts.context).run)
         group.start_soon(PreviewDrawer(parts.context).run)
+        group.start_soon(WebhookDeliverer(parts.context).run)
         async with lanes:
             group.start_soon(Sweeper(parts.context).run)
             yield
@@ -385,6 +433,7 @@ async def _sharing_chores(
         group.start_soon(Sweeper(parts.context, turn("sweep", 2.5 * SWEEP_EVERY_S)).run)
         group.start_soon(Housekeeper(parts.context, turn("tidy", _ONCE * TIDY_EVERY_S)).run)
         group.start_soon(DoubtSettler(parts.context, turn("settle", _ONCE * SETTLE_EVERY_S)).run)
+        group.start_soon(WebhookDeliverer(parts.context, turn("webhooks", DELIVERY_TURN_S)).run)
         yield
         group.cancel_scope.cancel()
 
@@ -428,6 +477,10 @@ def _rules(settings: Settings) -> Rules:
         hard_limit_s=settings.item_hard_limit_s,
         collect_s=settings.collect_s,
         compute_s=settings.compute.limit_s,
+        webhooks_per_owner=settings.webhooks.per_owner,
+        webhook_waiting=settings.webhooks.waiting,
+        webhook_log_s=settings.webhooks.log_s,
+        webhook_failing_s=settings.webhooks.failing_s,
         incoming=settings.data_dir / "incoming",
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib.metadata import entry_points
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -191,11 +192,21 @@ def _key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text.strip(), strict=False))
+    except ValueError:
+        raise ValueError(
+            f"'{text}' is no IP address or network, such as 10.0.0.7 or 172.16.0.0/12"
+        ) from None
+
+
 _Key = Annotated[SecretStr, AfterValidator(_key)]
 _ServedNames = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_allowed_host))]
 _PrivateHosts = Annotated[
     list[str], BeforeValidator(_listed), AfterValidator(_each(read_host_and_port))
 ]
+_Networks = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_network))]
 _BoundHost = Annotated[str, AfterValidator(_bound_host)]
 _WebAddress = Annotated[str, AfterValidator(_web_address)]
 _FalAddress = Annotated[str, AfterValidator(_fal_address)]
@@ -243,6 +254,12 @@ class LimitSettings(_Group):
         "alike: each may be as large as an upload, and others see our address. A job of the most "
         "pictures that can be allowed, 500, fits. None: any number.",
     )
+    streams_per_caller: int = Field(
+        100,
+        ge=1,
+        description="Event streams and waiting requests that the same may have at a time, counted "
+        "alike; a page needs one.",
+    )
 
 
 class ServeSettings(_Group):
@@ -268,10 +285,71 @@ class ServeSettings(_Group):
     )
     behind_proxy: bool = Field(
         False,
-        description="Believe X-Forwarded-Proto and X-Forwarded-For: only behind a proxy that "
-        "sets them.",
+        description="Believe X-Forwarded-Proto and X-Forwarded-For of the proxy before the server: "
+        "one on this machine or, unless the server is bound to loopback, in a private network. "
+        "Others are named by `IMAGE2MODEL_SERVE__TRUSTED_PROXIES`.",
     )
-
+    trusted_proxies: _Networks = Field(
+        default_factory=list,
+        examples=["10.0.0.7,172.16.0.0/12"],
+        description="Addresses and networks of the proxies before the server, separated by commas "
+        "or as a JSON list: these alone are believed, and may stand in a row. Callers are counted "
+        "by the last address that is none of theirs.",
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65_535,
+        examples=["9099"],
+        description="Port at which monitoring reads `GET /metrics` without a key. None: not at "
+        "all; then `/api/v1/metrics` tells the same to keys with the scope `admin`.",
+    )
+    metrics_host: _BoundHost = Field(
+        "127.0.0.1", description="Address of that port; whoever reaches it reads the numbers."
+    )
+    connections: int = Field(
+        4_000,
+        ge=10,
+        description="Connections at a time, or fewer where the process may open few files. The one "
+        "without a request for the longest time makes room for a new one.",
+    )
+    connections_per_address: int = Field(
+        200,
+        ge=5,
+        description="Connections of one internet address at a time; a proxy, and this machine, may "
+        "have any number.",
+    )
+    streams: int = Field(
+        2_000, ge=1, description="Event streams and waiting requests of all callers at a time."
+    )
+    url_bytes: int = Field(
+        8_192, ge=1_000, le=65_536, description="Bytes of a request's address; longer: 414."
+    )
+    header_bytes: int = Field(
+        32_768, ge=4_000, le=1_000_000, description="Bytes of a request's header; more: 431."
+    )
+    header_fields: int = Field(
+        100, ge=20, le=1_000, description="Fields of a request's header; more: 431."
+    )
+    header_s: float = Field(
+        10.0, gt=0, description="Seconds in which a request's header must come."
+    )
+    body_idle_s: float = Field(30.0, gt=0, description="Seconds for which a body may stop.")
+    body_bytes_per_s: int = Field(
+        1_000,
+        ge=0,
+        description="Bytes of a body that come in a second at least, on the average, once "
+        "`IMAGE2MODEL_SERVE__BODY_IDLE_S` have passed.",
+    )
+    answer_idle_s: float = Field(
+        60.0, gt=0, description="Seconds for which a caller may take nothing of its answer."
+    )
+    keep_alive_s: int = Field(
+        30,
+        ge=1,
+        description="Seconds for which an unused connection is kept. Longer than a "
+        "proxy's own time, or it sends into closed ones.",
+    )
     base_path: str | None = Field(
         None,
         pattern=r"^(/[A-Za-z0-9._~-]+)*/?$",
@@ -331,6 +409,25 @@ class BudgetSettings(_Group):
         ge=0,
         examples=["25"],
         description="US dollars in any 24 hours, all jobs together; None: no limit.",
+    )
+
+
+class WebhookSettings(_Group):
+    """What is sent to the webhooks of those who make jobs. `IMAGE2MODEL_WEBHOOKS__…`."""
+
+    per_owner: int = Field(10, ge=0, description="The most webhooks of one owner; 0: none.")
+    waiting: int = Field(
+        1_000,
+        gt=0,
+        description="The most deliveries that wait for one webhook; then the oldest are dropped.",
+    )
+    log_s: float = Field(
+        604_800.0, gt=0, description="How long deliveries stay in the log, in seconds."
+    )
+    failing_s: float = Field(
+        432_000.0,
+        gt=0,
+        description="A webhook to which everything failed for so long is switched off, in seconds.",
     )
 
 
@@ -542,6 +639,7 @@ class Settings(BaseSettings):
     compute: ComputeSettings = ComputeSettings()
     retention: RetentionSettings = RetentionSettings()
     budget: BudgetSettings = BudgetSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     fetch: FetchSettings = FetchSettings()
     fal: FalSettings = FalSettings()
     fal_key: _Key | None = Field(
@@ -598,8 +696,20 @@ class Settings(BaseSettings):
         reached through one.
         """
         serve = self.serve
+        if self.is_behind_proxy:
+            return True
         names = {serve.host, self.public_host or serve.host, *serve.allowed_hosts}
-        return serve.behind_proxy or not all(is_loopback(name.strip("[]")) for name in names)
+        return not all(is_loopback(name.strip("[]")) for name in names)
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """Whether what a proxy says of its callers counts."""
+        return self.serve.behind_proxy or bool(self.serve.trusted_proxies)
+
+    @property
+    def believes_any_nearby_proxy(self) -> bool:
+        """Whether a proxy in a private network is believed that nobody named."""
+        return self.serve.behind_proxy and not self.serve.trusted_proxies
 
     @property
     def base_path(self) -> str:

@@ -10,12 +10,15 @@ import anyio
 import httpx2
 from fastapi import FastAPI
 
+from image2model.api.edge import EdgeLimits
 from image2model.api.server import serve_api
 from tests.patience import PATIENCE_S, waiting_for
 
 
 @asynccontextmanager
-async def serving(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+async def serving(
+    api: FastAPI, *, limits: EdgeLimits | None = None
+) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve *api* and yield a browser that looks at it."""
     async with anyio.create_task_group() as group:
         ready, urls = anyio.Event(), list[str]()
@@ -25,7 +28,7 @@ async def serving(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
             ready.set()
 
         async def serve() -> None:
-            await serve_api(api, host="127.0.0.1", port=0, on_ready=on_ready)
+            await serve_api(api, host="127.0.0.1", port=0, on_ready=on_ready, limits=limits)
 
         group.start_soon(serve)
         await ready.wait()

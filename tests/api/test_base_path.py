@@ -79,3 +79,47 @@ async def test_the_session_goes_to_no_other_path_over_https(rig: Rig) -> None:
     assert cookie.startswith("__Secure-image2model_session=")
     assert "; Path=/3d;" in cookie
     assert "; Secure" in cookie
+
+
+async def test_events_and_downloads_are_below_the_path(
+    rig: Rig, client: httpx2.AsyncClient, asked_below: str
+) -> None:
+    files = [("files", ("cup.png", disc_png(3), "image/png"))]
+    made = await client.post(f"{asked_below}/api/v1/jobs", files=files)
+    token = {"Cookie": made.headers["set-cookie"].partition(";")[0]}
+    await rig.run_dispatched()
+    below = f"{asked_below}/api/v1/jobs/{made.json()['id']}"
+    events = await client.get(f"{below}/events", headers=token)
+    assert "event: end" in events.text
+    job = (await client.get(below, headers=token)).json()
+    (item,) = job["items"]
+    addresses = [item["views"][0]["url"], item["views"][0]["thumb_url"]]
+    addresses += [file["url"] for file in item["result"]["files"]]
+    assert len(addresses) > 2
+    for address in addresses:
+        assert address.startswith("/api/v1/"), "the path is for the caller to put before it"
+        assert (await client.get(asked_below + address, headers=token)).status_code == 200
+    archive = await client.get(f"{below}/archive.zip", headers=token)
+    assert archive.content.startswith(b"PK")
+
+
+async def test_webhooks_come_below_the_path(client: httpx2.AsyncClient, asked_below: str) -> None:
+    answer = await client.post(f"{asked_below}/api/v1/hooks/fal/token", content=b"{}")
+    assert answer.json()["code"] == "webhook_refused"
+
+
+@pytest.mark.parametrize("name", ["models.example", "house.example:8443", "localhost"])
+async def test_it_answers_alike_under_each_of_its_names(rig: Rig, folder: Path, name: str) -> None:
+    names = ["models.example", "house.example"]
+    api = create_api(rig.context, web_app=folder, base_path="/3d", allowed_hosts=names)
+    async with ask(api) as client:
+        headers = {"Host": name, "X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "/evil"}
+        page = await client.get("/3d/", headers=headers)
+        files = [("files", ("cup.png", disc_png(3), "image/png"))]
+        made = await client.post("/3d/api/v1/jobs", files=files, headers=headers)
+        assert made.status_code == 202
+        told = f"{page.headers}{page.text}{made.headers}{made.text}"
+        # Whatever name is asked for, answers name none.
+        assert not any(word in told for word in (*names, "evil"))
+        assert made.headers["location"].startswith("/3d/api/v1/jobs/")
+        assert "domain" not in made.headers["set-cookie"].lower()

@@ -10,16 +10,18 @@ import pytest
 from image2model.api.app import create_api
 from image2model.core.errors import ComputeCrashed, DatabaseUnavailable
 from image2model.core.generator import RunsOn
+from image2model.core.scopes import Scope
+from image2model.jobs.access import create_api_key
 from image2model.jobs.health import check_parts, count_waiting
 from image2model.ports.jobstore import JobStore
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.recording_dispatcher import RecordingDispatcher
-from tests.api.asking import ask
+from tests.api.asking import ask, problem_of
 from tests.rig import Rig
 
 pytestmark = pytest.mark.anyio
 
-READY = "/api/v1/health/ready"
+READY, METRICS = "/api/v1/health/ready", "/api/v1/metrics"
 
 
 async def test_live_and_ready(client: httpx2.AsyncClient) -> None:
@@ -108,11 +110,22 @@ class SilentQueue(RecordingDispatcher):
         return 7
 
 
-async def test_metrics_tell_what_waits_in_every_queue(rig: Rig, client: httpx2.AsyncClient) -> None:
+async def test_metrics_tell_what_waits_in_every_queue(rig: Rig) -> None:
     rig.dispatcher.backlog = 3
-    told = (await client.get("/api/v1/metrics")).text
+    async with ask(create_api(rig.context, callers_are_operators=True)) as operator:
+        told = (await operator.get(METRICS)).text
     for queue in RunsOn:
         assert f'image2model_queue_messages{{queue="{queue}"}} 3.0' in told
+
+
+async def test_metrics_are_the_operators(rig: Rig, client: httpx2.AsyncClient) -> None:
+    assert problem_of(await client.get(METRICS), 403)["code"] == "scope_missing"
+    for scope, status in ((Scope.GENERATE, 403), (Scope.ADMIN, 200)):
+        key = await create_api_key(rig.context, name=scope, scopes=[scope])
+        headers = {"Authorization": f"Bearer {key}"}
+        assert (await client.get(METRICS, headers=headers)).status_code == status
+    async with ask(create_api(rig.context, keys_only=True)) as stranger:
+        problem_of(await stranger.get(METRICS), 401)
 
 
 async def test_a_silent_queue_is_left_out(rig: Rig) -> None:

@@ -14,7 +14,7 @@ from image2model.api.errors import STATUS, status_of
 from image2model.core import errors
 from image2model.core.errors import Image2ModelError
 from image2model.ports.jobstore import JobPage, JobQuery, JobStore
-from tests.api.asking import ask, make_job, problem_of
+from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.rig import Rig
 
 pytestmark = pytest.mark.anyio
@@ -135,12 +135,35 @@ async def test_a_wrong_body_lists_every_fault(client: httpx2.AsyncClient) -> Non
         b'{"items": NaN}',
         b'{"options": {"seed": 1e999}}',
         b'{"options": {"a": "\\ud800"}}',
+        b'{"options": {"a": %s}}' % (b"[" * 400 + b"]" * 400),
     ],
 )
 async def test_a_body_that_is_no_json(client: httpx2.AsyncClient, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     reply = await client.post("/api/v1/estimate", content=content, headers=headers)
     assert problem_of(reply, 422)["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "code"),
+    [
+        ("POST", "/api/v1/estimate", '{"generator": "x\\ud800"}', "generator_not_found"),
+        ("PATCH", "/api/v1/jobs/{job}", '{"generator": "x\\ud800"}', "generator_not_found"),
+        ("PATCH", "/api/v1/jobs/{job}", '{"formats": ["x\\ud800"]}', "format_unsupported"),
+        ("PATCH", "/api/v1/jobs/{job}", '{"x\\ud800": 1}', "invalid_request"),
+        ("POST", "/api/v1/session", '{"key": "x\\ud800"}', "invalid_request"),
+        ("POST", "/api/v1/pictures", '{"url": "https://x\\ud800.example/"}', "invalid_request"),
+    ],
+)
+async def test_half_a_character_is_answered(
+    client: httpx2.AsyncClient, method: str, path: str, body: str, code: str
+) -> None:
+    draft = await make_draft(client)
+    headers = {"Content-Type": "application/json"}
+    reply = await client.request(
+        method, path.format(job=draft["id"]), content=body, headers=headers
+    )
+    assert problem_of(reply, reply.status_code)["code"] == code
 
 
 @pytest.mark.parametrize("says_so", [True, False])

@@ -27,7 +27,7 @@ from tests.rig import Rig, disc_png
 pytestmark = pytest.mark.anyio
 
 READ, GENERATE, ADMIN = Scope.READ, Scope.GENERATE, Scope.ADMIN
-JOBS = f"{PREFIX}/jobs"
+JOBS, HOOKS = f"{PREFIX}/jobs", f"{PREFIX}/webhooks"
 URL, PNG = "https://pictures.example/jug.png", disc_png("jug")
 SECRET_NAME = "annas-secret-teapot"
 
@@ -105,10 +105,19 @@ EXPECTED = {
     "getKey": Expected(needs=ADMIN),
     "changeKey": Expected(needs=ADMIN, json={"name": "renamed"}),
     "revokeKey": Expected(needs=ADMIN),
+    "listWebhooks": Expected(needs=READ),
+    "addWebhook": Expected(needs=GENERATE, json={"url": f"{URL}/another"}),
+    "getWebhook": Expected(needs=READ),
+    "changeWebhook": Expected(needs=GENERATE, json={"enabled": False}),
+    "removeWebhook": Expected(needs=GENERATE),
+    "rotateWebhook": Expected(needs=GENERATE),
+    "testWebhook": Expected(needs=GENERATE),
+    "listDeliveries": Expected(needs=READ),
+    "replayDelivery": Expected(needs=GENERATE),
     "receiveWebhook": Expected(needs=None),
     "checkLive": Expected(needs=None),
     "checkReady": Expected(needs=None),
-    "readMetrics": Expected(needs=READ),
+    "readMetrics": Expected(needs=ADMIN),
 }
 """By the operation's id. A new route is added here by whoever adds it."""
 
@@ -189,6 +198,8 @@ async def someone(rig: Rig, api: FastAPI, job_name: str) -> AsyncIterator[Someon
         put = f"{JOBS}/{draft['id']}/items/0/views/front"
         assert (await http.put(put, content=PNG)).status_code == 200
         await rig.run_dispatched()
+        webhook = (await http.post(HOOKS, json={"url": f"{URL}/{job_name}"})).json()
+        delivery = (await http.post(f"{HOOKS}/{webhook['id']}/test")).json()
         share = (await http.post(f"{JOBS}/{job['id']}/shares", json={})).json()
         made = (await http.get(f"{JOBS}/{job['id']}")).json()
         assert made["state"] == "finished"
@@ -201,6 +212,8 @@ async def someone(rig: Rig, api: FastAPI, job_name: str) -> AsyncIterator[Someon
             "format": "glb",
             "generator": made["generator"],
             "share": share["id"],
+            "webhook": webhook["id"],
+            "delivery": delivery["id"],
             "id": another_key.split("_")[1],
             "provider": "scripted",
             "token": "0" * 32,
@@ -223,6 +236,7 @@ async def test_whoever_has_no_working_key_is_refused(rig: Rig, api: FastAPI, ann
     wrong = f"i2m_{anna.key_id}_{'0' * 64}"
     async with ask(api) as stranger:
         for operation in GUARDED:
+            await rig.clock.advance(60)  # Wrong keys are counted.
             for key in (None, expired, revoked, wrong):
                 headers = {} if key is None else {"Authorization": f"Bearer {key}"}
                 reply = await operation.call(stranger, anna.values, headers=headers)
@@ -257,11 +271,13 @@ async def test_nobody_reaches_what_is_somebody_elses(rig: Rig, api: FastAPI, ann
     before = await rig.store.get_job(JobId(anna.values["job"]))
     async with someone(rig, api, "berts-jug") as bert:
         await bert.may(ADMIN)
-        of_anna = {name: anna.values[name] for name in ("job", "draft")}
+        of_anna = {name: anna.values[name] for name in ("job", "draft", "webhook", "delivery")}
         for operation in GUARDED:
             reply = await operation.call(bert.http, {**bert.values, **of_anna})
             if "{job}" in operation.path:
                 assert problem_of(reply, 404)["code"] == "job_not_found", operation
+            elif "{webhook}" in operation.path:
+                assert problem_of(reply, 404)["code"] == "webhook_not_found", operation
             elif operation.expected.needs is not ADMIN:
                 for secret in (SECRET_NAME, *of_anna.values()):
                     assert secret not in reply.text, operation

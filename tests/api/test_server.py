@@ -67,7 +67,7 @@ async def test_events_over_http(client: httpx2.AsyncClient, rig: Rig) -> None:
     async with client.stream("GET", path) as reply:
         assert reply.status_code == 200
         assert reply.headers["content-type"].startswith("text/event-stream")
-        assert reply.headers["cache-control"] == "no-cache"
+        assert reply.headers["cache-control"] == "no-store"
         assert reply.headers["x-accel-buffering"] == "no"
         events = EventReader(reply.aiter_bytes())
         assert (await events.next()).data["id"] == job["id"]

@@ -9,6 +9,7 @@ from image2model.backends.http.fetcher import HttpFetcher
 from image2model.backends.http.public_network import is_public
 from image2model.core.errors import ArtifactTooLarge, FetchBroken, FetchGone, FetchRefused
 from image2model.testing.fal_simulator import Behaviour, FalSimulator, Latency
+from tests.servers.receiver import Receiver
 from tests.testing.fal_simulator_rig import running
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,33 @@ PRIVATE = [
     "64:ff9b::7f00:1",
     "2002:7f00:1::",
     "2001::1",
+    "::7f00:1",
+    "::ffff:0:7f00:1",
+    "64:ff9b:1::a00:1",
+    "100::1",
+    "100:0:0:1::1",
+    "2001:2::1",
+    "2001:3::1",
+    "2001:4:112::1",
+    "2001:10::1",
+    "2001:20::1",
+    "2001:30::1",
+    "2001:db8::1",
+    "2620:4f:8000::1",
+    "3fff::1",
+    "4000::1",
+    "5f00::1",
+    "fec0::1",
+    "192.0.0.170",
+    "192.0.2.1",
+    "192.31.196.1",
+    "192.52.193.1",
+    "192.88.99.1",
+    "192.175.48.1",
+    "198.18.0.1",
+    "198.51.100.1",
+    "203.0.113.1",
+    "240.0.0.1",
 ]
 
 
@@ -42,7 +70,22 @@ def test_private_addresses_are_known_in_every_disguise(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "104.16.0.1", "2606:4700::1111", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "104.16.0.1",
+        "100.63.255.255",
+        "100.128.0.1",
+        "172.32.0.1",
+        "198.20.0.1",
+        "2606:4700::1111",
+        "2001:200::1",
+        "2620:4f:8001::1",
+        "3ffe::1",
+        "::ffff:8.8.8.8",
+    ],
+)
 def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
@@ -203,3 +246,18 @@ async def test_no_credentials_are_sent() -> None:
     async with serving() as (fal, fetcher, url):
         await read(fetcher, url)
         assert fal.ledger.violations == []
+
+
+@pytest.mark.parametrize("url", ["http://hooks.example/in", "https://hooks.example/in"])
+async def test_nothing_is_posted_to_private_addresses(url: str) -> None:
+    async with fetching() as fetcher:
+        with pytest.raises(FetchRefused):
+            await fetcher.post(url, headers={}, body=b"{}", limit_s=5.0)
+
+
+async def test_a_receiver_that_does_not_answer_is_left() -> None:
+    with Receiver() as receiver:
+        receiver.open.clear()
+        async with fetching(receiver.host) as fetcher:
+            with pytest.raises(FetchBroken, match=r"no answer in 0\.1 s"):
+                await fetcher.post(receiver.url, headers={}, body=b"{}", limit_s=0.1)

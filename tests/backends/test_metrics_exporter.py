@@ -24,7 +24,7 @@ def ask(port: int, path: str) -> tuple[int, str]:
 def test_numbers_are_read_while_the_block_lasts() -> None:
     metrics = PrometheusMetrics()
     port = free_port()
-    with serve_metrics(metrics, port=port):
+    with serve_metrics(metrics, host="127.0.0.1", port=port):
         metrics.leases_lost(2)
         status, text = ask(port, "/metrics")
         assert status == 200

@@ -11,11 +11,13 @@ from image2model.backends.redis.database import open_redis
 from image2model.backends.redis.jobs import RedisJobStore
 from image2model.backends.redis.sessions import RedisSessionStore
 from image2model.backends.redis.shares import RedisShareStore
+from image2model.backends.redis.webhooks import RedisWebhookStore
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.shares import SqlShareStore
 from image2model.backends.sql.sqlite import open_sqlite
+from image2model.backends.sql.webhooks import SqlWebhookStore
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import (
     LOCAL_OWNER,
@@ -52,9 +54,11 @@ from image2model.ports.jobstore import (
 )
 from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
+from image2model.ports.webhooks import WebhookStore
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore
 from image2model.testing.memory_shares import MemoryShareStore
+from image2model.testing.memory_webhooks import MemoryWebhookStore
 
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 """A time no store's clock shows."""
@@ -134,6 +138,26 @@ async def open_share_store(url: str, *, clock: Clock) -> AsyncIterator[ShareStor
         yield SqlShareStore(database)
     finally:
         await database.aclose()
+
+
+@asynccontextmanager
+async def open_both_stores(
+    url: str, *, clock: Clock | None = None
+) -> AsyncIterator[tuple[JobStore, WebhookStore]]:
+    """Open the job store at *url*, and the webhooks beside it."""
+    async with open_job_store(url, clock=clock) as store:
+        match store:
+            case MemoryJobStore():
+                yield store, MemoryWebhookStore(store.events)
+            case RedisJobStore():
+                redis = open_redis(url, clock=clock)
+                yield store, RedisWebhookStore(redis)
+                await redis.aclose()
+            case _:
+                open_database = open_sqlite if url.startswith("sqlite:") else open_postgres
+                database = await open_database(url, clock=clock)
+                yield store, SqlWebhookStore(database)
+                await database.aclose()
 
 
 def make_artifact() -> ArtifactId:

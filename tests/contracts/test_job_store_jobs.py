@@ -37,6 +37,7 @@ from tests.contracts.job_stores import (
     make_picture,
     make_result,
     new_start,
+    open_job_store,
     refs,
     succeed,
     take,
@@ -155,6 +156,24 @@ async def test_same_key_at_the_same_time_adds_one_job(job_store: JobStore) -> No
     assert len({job.id for job in added}) == 1
     page = await job_store.list_jobs(JobQuery(owner=added[0].owner))
     assert len(page.jobs) == 1
+
+
+async def test_same_key_in_two_processes_adds_one_job(shared_store_url: str) -> None:
+    added: list[str] = []
+
+    async def add(store: JobStore) -> None:
+        job = make_job(count=3, idempotency_key="k", fingerprint="f")
+        added.append((await store.add_job(job)).id)
+
+    async with (
+        open_job_store(shared_store_url) as one,
+        open_job_store(shared_store_url) as other,
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(10):
+            tasks.start_soon(add, one)
+            tasks.start_soon(add, other)
+    assert (len(added), len(set(added))) == (20, 1)
 
 
 # --- reuse ------------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ import re
 
 import pytest
 
-from image2model.core.errors import ProviderRejected, ProviderUnavailable
+from image2model.backends.prometheus.metrics import PrometheusMetrics
+from image2model.core.errors import ProviderRejected, ProviderUnavailable, WebhookRefused
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import OwnerId, new_hex_id
 from image2model.core.states import ItemState
 from image2model.jobs.control import cancel_items
 from image2model.jobs.recover import Sweeper
+from image2model.jobs.webhooks import receive_webhook
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.metrics import ItemChange
 from tests.rig import Rig
@@ -92,3 +94,23 @@ async def test_generators_named_by_address_are_counted_together(rig: Rig) -> Non
             )
         )
     assert told(rig, "image2model_items_total", generator="fal:", state="succeeded") == 3
+
+
+async def test_strangers_words_are_no_labels(rig: Rig) -> None:
+    for number in range(20_000):
+        with pytest.raises(WebhookRefused):
+            await receive_webhook(rig.context, f"maker-{number}", "token", {}, b"")
+    name = "image2model_webhooks_total"
+    assert told(rig, name, provider="other", accepted="false") == 20_000
+    assert len(rig.context.metrics.exposition()) < 10_000
+
+
+def test_names_are_held_in_a_limited_number() -> None:
+    metrics = PrometheusMetrics()
+    for number in range(20_000):
+        metrics.webhook_received(provider=f"maker-{number}", accepted=False)
+    metrics.webhook_received(provider="long" * 1_000, accepted=False)
+    told = metrics.exposition().decode()
+    assert 'provider="maker-0"' in told
+    assert 'image2model_webhooks_total{accepted="false",provider="other"} 19801.0' in told
+    assert len(told) < 100_000

@@ -1,5 +1,6 @@
 """Taking jobs in: at once and as drafts."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -22,6 +23,7 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import OwnerId
 from image2model.core.job import KeepPolicy
+from image2model.core.output import Output
 from image2model.core.states import ItemState, JobState
 from image2model.jobs.control import cancel_items, retry_items
 from image2model.jobs.intake import problem_of, take_picture
@@ -128,6 +130,28 @@ async def test_the_same_key_returns_the_same_job(rig: Rig) -> None:
     with pytest.raises(IdempotencyKeyReused):
         await rig.submit(ANNA, "vase", request=request)
     assert await kept(rig) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        JobRequest(name="Another"),
+        JobRequest(options={"quality": "high"}),
+        JobRequest(output=Output(formats=("stl",))),
+        JobRequest(output=Output(adjust={"height_mm": 80})),
+        JobRequest(budget_usd=Decimal(5)),
+        JobRequest(keep=KeepPolicy.LINKS),
+        JobRequest(reuse=True),
+        JobRequest(webhook_url="https://hooks.example/in"),
+    ],
+)
+async def test_the_same_key_with_anything_else_is_refused(rig: Rig, other: JobRequest) -> None:
+    key = "k1"
+    await rig.submit(ANNA, "mug", request=JobRequest(idempotency_key=key))
+    with pytest.raises(IdempotencyKeyReused):
+        await rig.submit(ANNA, "mug", request=replace(other, idempotency_key=key))
+    with pytest.raises(IdempotencyKeyReused):
+        await create_draft(rig.context, ANNA, replace(other, idempotency_key=key))
 
 
 async def test_what_was_made_is_taken_over_on_request(rig: Rig) -> None:

@@ -17,6 +17,7 @@ import pytest
 from tests.servers.process import STOP_LIMIT_S
 
 SIZE_MB = 48
+FAKETIME = Path(__file__).parents[2] / ".tools" / "faketime"
 
 
 class SmallDiskServer:
@@ -37,7 +38,16 @@ class SmallDiskServer:
         self._log = log
         mount = f"mount -t tmpfs -o size={SIZE_MB}m,mode=0700 tmpfs {quote(str(folder))}"
         serve = f"exec {quote(sys.executable)} -m image2model serve --port {port}"
+        self._clock = folder.parent / "clock"
+        self._clock.write_text("+0s\n")
         given = {"IMAGE2MODEL_DATA_DIR": str(folder), **environment}
+        if FAKETIME.exists():
+            given |= {
+                "LD_PRELOAD": str(FAKETIME.resolve()),
+                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+                "FAKETIME_CACHE_DURATION": "1",
+                "DONT_FAKE_MONOTONIC": "1",
+            }
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 ["unshare", "--map-root-user", "--mount", "sh", "-c", f"{mount} && {serve}"],
@@ -90,6 +100,33 @@ class SmallDiskServer:
             yield
         finally:
             filling.unlink()
+
+    @contextmanager
+    def read_only(self, *names: str) -> Iterator[None]:
+        """Put a read-only disk over each of these folders of its data folder."""
+        folders = [str(self._inside / name) for name in names]
+        for folder in folders:
+            self._inside_it("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder)
+        try:
+            yield
+        finally:
+            for folder in folders:
+                self._inside_it("umount", "--lazy", folder)
+
+    def _inside_it(self, *command: str) -> None:
+        enter = ["nsenter", "--target", str(self.pid), "--user", "--preserve-credentials"]
+        subprocess.run([*enter, "--mount", *command], check=True)
+
+    @contextmanager
+    def clock_ahead(self, ahead_s: float) -> Iterator[None]:
+        """Have its clock jump by *ahead_s* seconds, and back again; skips without faketime."""
+        if not FAKETIME.exists():
+            pytest.skip("faketime is not installed; run: make set-up")
+        self._clock.write_text(f"{ahead_s:+.0f}s\n")
+        try:
+            yield
+        finally:
+            self._clock.write_text("+0s\n")
 
     @contextmanager
     def without_descriptors(self) -> Iterator[None]:

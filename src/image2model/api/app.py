@@ -10,12 +10,14 @@ from image2model.api import guards
 from image2model.api.auth import check_rights
 from image2model.api.channel import Pace
 from image2model.api.errors import HANDLERS
+from image2model.api.forwarded import ForwardedHeaders, Proxies
 from image2model.api.hub import Hub
 from image2model.api.parts import Parts
 from image2model.api.routes import PUBLIC_ROUTERS, ROUTERS
 from image2model.api.routes.pages import index
 from image2model.api.routes.pages import router as pages
 from image2model.api.translate import PREFIX
+from image2model.api.watchers import WatcherLimits, Watchers
 from image2model.api.web import WebApp
 from image2model.jobs.context import Context
 from image2model.jobs.key_uses import KeyUses
@@ -34,6 +36,8 @@ def create_api(
     pace: Pace | None = None,
     web_app: Path | None = None,
     base_path: str = "",
+    proxies: Proxies | None = None,
+    watcher_limits: WatcherLimits | None = None,
 ) -> FastAPI:
     """
     Make the API over *context*, which somebody else opens and closes.
@@ -47,11 +51,14 @@ def create_api(
         pace: How often watchers hear something; None: as for people.
         web_app: Folder of the built web app; None: the API alone.
         base_path: The path below which a proxy offers it, such as `/3d`; "": none.
+        proxies: The proxies before it, whose words on their callers count; None: none.
+        watcher_limits: How many may wait for news at a time; None: the usual numbers.
 
     Returns:
         An ASGI application. `api.server.serve_api` runs it so that open streams end in time.
     """
     hub = Hub(context, pace)
+    proxies = proxies or Proxies()
 
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
@@ -69,13 +76,17 @@ def create_api(
     api.state.parts = Parts(
         context=context,
         hub=hub,
-        jobs_rate=Rate(context.rules.jobs_per_minute, context.clock),
-        fetch_rate=Rate(context.rules.fetches_per_minute, context.clock),
-        failures=Rate(_WRONG_KEYS_PER_MINUTE, context.clock),
+        jobs_rate=Rate(context.rules.jobs_per_minute, context.clock, limit="jobs_per_minute"),
+        fetch_rate=Rate(
+            context.rules.fetches_per_minute, context.clock, limit="fetches_per_minute"
+        ),
+        watchers=Watchers(watcher_limits or WatcherLimits()),
+        failures=Rate(_WRONG_KEYS_PER_MINUTE, context.clock, limit="wrong_keys_per_minute"),
         key_uses=KeyUses(context),
         keys_only=keys_only,
         callers_are_operators=callers_are_operators,
         base_path=base_path,
+        proxies=proxies,
     )
     for router in ROUTERS:
         checks = [] if router in PUBLIC_ROUTERS else [Depends(check_rights)]
@@ -92,4 +103,5 @@ def create_api(
     api.add_middleware(guards.SecurityHeaders)
     if base_path:
         api.add_middleware(guards.BelowPath, base_path=base_path)
+    api.add_middleware(ForwardedHeaders, proxies=proxies)
     return api

@@ -1,10 +1,9 @@
 """Who asks: an API key, or a browser session in a cookie."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Annotated
 
 from fastapi import BackgroundTasks, Depends, Request
@@ -13,7 +12,7 @@ from fastapi.responses import Response
 from image2model.api.parts import Parts, parts_of
 from image2model.api.rights import needed_scope
 from image2model.core.errors import NotAuthenticated, ScopeMissing
-from image2model.core.hosts import is_loopback
+from image2model.core.hosts import is_loopback, network_of
 from image2model.core.ids import OwnerId
 from image2model.core.scopes import USER_SCOPES, Scope, includes
 from image2model.jobs.access import (
@@ -80,18 +79,25 @@ class Caller:
             raise ScopeMissing(scope=scope)
 
     @property
+    def may_use_webhooks(self) -> bool:
+        """Whether others are called on its behalf: strangers must not choose whom we call."""
+        has_key = self.identity is not None and self.identity.key is not None
+        return has_key or self.parts.callers_are_operators
+
+    @property
     def counted_as(self) -> str | None:
         """
-        Under which name its expensive requests are counted; None: not, it is on this machine.
+        Under which name its expensive requests are counted; None: not, it is the operator.
 
-        Sessions can be begun at will, so without an API key the network it comes from counts.
+        Sessions can be begun at will, so without an API key the network it comes from counts. Where
+        others may come, this machine is no exception: they may come through a proxy on it.
         """
         host = self.request.client.host if self.request.client else ""
-        if is_loopback(host):
+        if is_loopback(host) and self.parts.callers_are_operators:
             return None
         if self.known is not None and is_key_owner(self.known):
             return self.known
-        return _network_of(host)
+        return network_of(host)
 
     def count(self, rate: Rate) -> None:
         """
@@ -186,18 +192,17 @@ async def find_caller(
 @contextmanager
 def counting_failures(request: Request, parts: Parts) -> Iterator[None]:
     """
-    Count wrong API keys from where *request* comes, and try none where there were too many.
+    Count wrong API keys from where *request* comes.
 
     Raises:
-        TooManyRequests: There were too many.
+        TooManyRequests: There were too many; a right one is let in all the same.
     """
-    place = Caller(request, parts, None).counted_as
-    if place is not None:
-        parts.failures.check(place)
     try:
         yield
-    except NotAuthenticated:
-        if place is not None:
+    except NotAuthenticated as error:
+        place = Caller(request, parts, None).counted_as
+        # Whoever has a key that expired guesses nothing, and should hear just that.
+        if place is not None and error.expired_at is None:
             parts.failures.take(place)
         raise
 
@@ -243,16 +248,27 @@ async def count_fetch(caller: Annotated[Caller, Depends(find_caller)]) -> None:
     caller.count(caller.parts.fetch_rate)
 
 
-def _network_of(host: str) -> str:
-    """Name what one household or server has: an IPv4 address, or a /64 of IPv6."""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host  # A Unix socket, or a proxy that tells names.
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
-    return host
+async def count_watcher(caller: Annotated[Caller, Depends(find_caller)]) -> AsyncIterator[None]:
+    """
+    Count that the caller waits for news, until it is answered in full.
+
+    Raises:
+        TooManyRequests: There are as many as there may be.
+    """
+    with caller.parts.watchers.one_more(caller.counted_as):
+        yield
 
 
 CallerIn = Annotated[Caller, Depends(find_caller)]
 OwnerIn = Annotated[OwnerId, Depends(find_owner)]
+
+
+async def insist_on_key(caller: CallerIn) -> None:
+    """
+    Let only those call who have an API key, or sit at the machine.
+
+    Raises:
+        NotAuthenticated: The caller is neither.
+    """
+    if not caller.may_use_webhooks:
+        raise NotAuthenticated

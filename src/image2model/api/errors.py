@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details: which class becomes which status, and the body."""
 
+import json
 import logging
 import math
 import re
@@ -59,6 +60,8 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.GeneratorNotFound: 404,
     errors.ApiKeyNotFound: 404,
     errors.ArtifactNotFound: 404,
+    errors.WebhookNotFound: 404,
+    errors.DeliveryNotFound: 404,
     errors.ResultExpired: 410,
     errors.ConflictError: 409,
     errors.WrongState: 409,
@@ -71,10 +74,12 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.AccessEnded: 403,
     errors.CrossSiteRequest: 403,
     errors.WebhookRefused: 401,
+    errors.WebhookNotVerified: 401,
     errors.HostNotAllowed: 421,
     errors.LimitError: 429,
     errors.BudgetExceeded: 402,
     errors.TooManyJobs: 429,
+    errors.TooManyWebhooks: 409,
     errors.TooManyRequests: 429,
     errors.ItemTimedOut: 504,
     errors.ProviderError: 502,
@@ -175,12 +180,19 @@ def _answer(
         code=code,
         details=dict(details or {}),
     )
-    return JSONResponse(
-        body.model_dump(mode="json"),
-        status_code=status,
-        headers=dict(headers or {}),
-        media_type=PROBLEM_TYPE,
+    return _ProblemResponse(
+        body.model_dump(mode="json"), status_code=status, headers=dict(headers or {})
     )
+
+
+class _ProblemResponse(JSONResponse):
+    media_type = PROBLEM_TYPE
+
+    def render(self, content: Any) -> bytes:
+        """Write JSON, with a question mark for half a character that a caller sent."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(
+            errors="replace"
+        )
 
 
 def _code_of(status: int) -> str:

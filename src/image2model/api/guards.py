@@ -28,6 +28,9 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    # Whatever tells of a caller's jobs, keys or money is kept by no browser and no proxy. Files,
+    # and what is the same for everybody, say otherwise themselves.
+    "Cache-Control": "no-store",
 }
 """Where a route sets one itself, its own counts."""
 

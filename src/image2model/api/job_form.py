@@ -7,9 +7,16 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from image2model.api.auth import Caller
 from image2model.api.multipart import MultipartReader, Part
 from image2model.core.close_names import did_you_mean
-from image2model.core.errors import InvalidRequest, NoPictures, TooManyItems, UploadTooLarge
+from image2model.core.errors import (
+    InvalidRequest,
+    NoPictures,
+    NotAuthenticated,
+    TooManyItems,
+    UploadTooLarge,
+)
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import KeepPolicy
 from image2model.core.output import Output
@@ -35,7 +42,7 @@ _FORMS_WITHOUT_FILES = frozenset({"", "application/x-www-form-urlencoded"})
 
 
 async def read_job_form(
-    context: Context, request: Request, *, idempotency_key: str | None
+    context: Context, request: Request, *, idempotency_key: str | None, caller: Caller
 ) -> tuple[JobRequest, Sequence[NewItem]]:
     """
     Read a whole job from a multipart form; fields and files may come in any order.
@@ -47,6 +54,7 @@ async def read_job_form(
         InvalidSheet: Its spreadsheet cannot be used, or does not fit the pictures.
         InvalidRequest, RequestValidationError: The form is not as it should be.
         NoPictures: It is a form that cannot hold files.
+        NotAuthenticated: It names a webhook, and the caller has no API key.
         TooManyItems: More files came than the job may have items; raised at the first of them.
         UploadTooLarge: The form is larger than all its pictures may be together.
         ClientDisconnect: The sender has gone.
@@ -59,7 +67,7 @@ async def read_job_form(
         form = await reading.read(request)
         sheet = await parse_sheet(context, reading.sheet) if reading.sheet else None
         rows = sheet.rows if sheet else ()
-        wanted = with_generator(rows, _job_request(form, idempotency_key, reuse=form.reuse))
+        wanted = with_generator(rows, _job_request(form, idempotency_key, caller, reuse=form.reuse))
         items = await intake.hand_over(_groups(form), rows=rows)
     return wanted, items
 
@@ -153,12 +161,15 @@ def _groups(form: JobFormIn) -> Sequence[ItemGroup] | None:
     ]
 
 
-async def read_draft(request: Request, *, idempotency_key: str | None) -> JobRequest:
+async def read_draft(
+    request: Request, *, idempotency_key: str | None, caller: Caller
+) -> JobRequest:
     """
     Read what to know of a draft from a JSON body; an empty one has all defaults.
 
     Raises:
         InvalidRequest, RequestValidationError: It is not as it should be.
+        NotAuthenticated: It names a webhook, and the caller has no API key.
         ClientDisconnect: The sender has gone.
     """
     if _media_type(request) not in {"", "application/json"}:
@@ -172,10 +183,14 @@ async def read_draft(request: Request, *, idempotency_key: str | None) -> JobReq
         draft = DraftIn.model_validate_json(bytes(body) or b"{}")
     except ValidationError as error:
         raise _as_request_error(error) from error
-    return _job_request(draft, idempotency_key, reuse=False)
+    return _job_request(draft, idempotency_key, caller, reuse=False)
 
 
-def _job_request(given: DraftIn, idempotency_key: str | None, *, reuse: bool) -> JobRequest:
+def _job_request(
+    given: DraftIn, idempotency_key: str | None, caller: Caller, *, reuse: bool
+) -> JobRequest:
+    if given.webhook_url is not None and not caller.may_use_webhooks:
+        raise NotAuthenticated
     return JobRequest(
         name=given.name,
         generator=GeneratorId(given.generator) if given.generator else None,
@@ -185,6 +200,7 @@ def _job_request(given: DraftIn, idempotency_key: str | None, *, reuse: bool) ->
         budget_usd=None if given.budget_usd is None else Decimal(str(given.budget_usd)),
         idempotency_key=idempotency_key,
         reuse=reuse,
+        webhook_url=given.webhook_url,
     )
 
 

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from image2model.api.forwarded import Proxies
 from image2model.api.hub import Hub
+from image2model.api.watchers import Watchers
 from image2model.jobs.context import Context
 from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
@@ -21,22 +23,26 @@ class Parts:
         hub: Where streams of events come from.
         jobs_rate: How often a caller may make a job.
         fetch_rate: How often a caller may have a picture fetched.
+        watchers: Who waits for news now.
         keys_only: Whether callers without an API key are refused.
         failures: How often a caller may send a wrong API key.
         key_uses: Where it is noted when keys were used.
         callers_are_operators: Whether callers without an API key may do everything.
         base_path: The path below which browsers find the server; "": none.
+        proxies: The proxies before it.
     """
 
     context: Context
     hub: Hub
     jobs_rate: Rate
     fetch_rate: Rate
+    watchers: Watchers
     keys_only: bool
     failures: Rate
     key_uses: KeyUses
     callers_are_operators: bool
     base_path: str
+    proxies: Proxies
 
 
 async def parts_of(request: Request) -> Parts:

@@ -17,6 +17,7 @@ _OTHERWISE: Mapping[str, Scope] = {
     "getKey": Scope.ADMIN,
     "changeKey": Scope.ADMIN,
     "revokeKey": Scope.ADMIN,
+    "readMetrics": Scope.ADMIN,
 }
 
 

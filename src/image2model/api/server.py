@@ -5,20 +5,23 @@ import errno
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import anyio
 import uvicorn
 from fastapi import FastAPI
 
-from image2model.api.hub import Hub
+from image2model.api.edge import LOOK_EVERY_S, Edge, EdgeLimits
 from image2model.api.parts import Parts
+from image2model.api.protocol import EdgeProtocol
 from image2model.core.errors import InvalidSetting
 
 _LONGEST_GOODBYE_S = 5
 """Requests that are still under way this long after the signal are cut off."""
 
-_IDLE_S = 30
-"""How long an unused connection is kept, for the next request of the same client."""
+_TICKS_S = 0.1
+"""How often uvicorn calls `on_tick`."""
 
 
 async def serve_api(
@@ -27,7 +30,7 @@ async def serve_api(
     host: str,
     port: int,
     on_ready: Callable[[str], None] | None = None,
-    behind_proxy: bool = False,
+    limits: EdgeLimits | None = None,
 ) -> None:
     """
     Serve *api* until SIGTERM or SIGINT; cancelling has the same effect.
@@ -40,27 +43,29 @@ async def serve_api(
         host: The address to bind.
         port: The TCP port; 0: any free one.
         on_ready: Called with the URL, such as `http://127.0.0.1:8000`, as soon as it answers.
-        behind_proxy: Believe X-Forwarded-Proto and X-Forwarded-For, whoever sends them.
+        limits: What connections may take; None: as by default.
 
     Raises:
         InvalidSetting: Nothing can be bound at that address and port.
     """
     parts = api.state.parts
     assert isinstance(parts, Parts)
+    edge = Edge(limits or EdgeLimits(), many_behind=parts.proxies.may_be_many)
+    protocol: Any = partial(EdgeProtocol, edge)
     config = uvicorn.Config(
         api,
+        http=protocol,
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=behind_proxy,
-        forwarded_allow_ips="*",
-        timeout_keep_alive=_IDLE_S,
+        proxy_headers=False,  # `ForwardedHeaders` reads them.
+        timeout_keep_alive=edge.limits.keep_alive_s,
         timeout_graceful_shutdown=_LONGEST_GOODBYE_S,
     )
     with _listen(host, port) as listener:
         url = _url(host, listener)
-        server = ApiServer(config, parts.hub, on_ready=lambda: on_ready and on_ready(url))
+        server = ApiServer(config, parts, edge, on_ready=lambda: on_ready and on_ready(url))
         try:
             await server.serve(sockets=[listener])
         except asyncio.CancelledError:
@@ -70,17 +75,26 @@ async def serve_api(
 
 
 class ApiServer(uvicorn.Server):
-    """A server that ends *hub*'s streams before it waits for connections to end."""
+    """A server that ends streams before it waits for connections to end, and slow ones sooner."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub, *, on_ready: Callable[[], object]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, parts: Parts, edge: Edge, *, on_ready: Callable[[], object]
+    ) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._hub = parts.hub
+        self._edge = edge
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer, and say so."""
         await super().startup(sockets)
         self._on_ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is to be done now and then; returns whether to end."""
+        if counter % round(LOOK_EVERY_S / _TICKS_S) == 0:
+            self._edge.look()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what has no end of its own, then wait for the rest."""

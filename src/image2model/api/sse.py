@@ -35,7 +35,7 @@ class EventStream(StreamingResponse):
     media_type = EVENT_STREAM
 
     def __init__(self, events: AsyncGenerator[bytes]) -> None:
-        super().__init__(events, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+        super().__init__(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._events = events
 
     async def stream_response(self, send: Send) -> None:

@@ -1,5 +1,6 @@
 """Core objects as the JSON of the HTTP API."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -8,6 +9,7 @@ from image2model.core.generator import GeneratorCard, Price, View
 from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
 from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.core.webhooks import Delivery, EventType, Webhook
 from image2model.geometry.picture_types import PictureType
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.estimate import Estimate
@@ -41,6 +43,7 @@ from image2model.wire.models import (
     SurchargeOut,
 )
 from image2model.wire.shares import SharedFileOut, SharedItemOut, SharedOut, SharedViewOut
+from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 PREFIX = "/api/v1"
 
@@ -301,6 +304,52 @@ def ledger_entry_out(entry: LedgerEntry) -> LedgerEntryOut:
         request_id=attempt.handle.request_id if attempt.handle else None,
         estimated_usd=float(attempt.submission.estimated_usd),
         cost_usd=None if attempt.cost_usd is None else float(attempt.cost_usd),
+    )
+
+
+def event_types(names: Sequence[str]) -> list[EventType]:
+    """Read the names of events."""
+    return [EventType(name) for name in names]
+
+
+def webhook_out(webhook: Webhook) -> WebhookOut:
+    """Show a webhook without its secret."""
+    return WebhookOut.model_validate(_webhook_fields(webhook))
+
+
+def webhook_with_secret(webhook: Webhook) -> WebhookSecretOut:
+    """Show a webhook with its newest secret."""
+    fields = {**_webhook_fields(webhook), "secret": webhook.secrets[0].text}
+    return WebhookSecretOut.model_validate(fields)
+
+
+def _webhook_fields(webhook: Webhook) -> dict[str, object]:
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "events": [event.value for event in webhook.events],
+        "named_only": webhook.named_only,
+        "enabled": webhook.switched_off is None,
+        "switched_off": webhook.switched_off.value if webhook.switched_off else None,
+        "failing_since": webhook.failing_since,
+        "created_at": webhook.created_at,
+    }
+
+
+def delivery_out(delivery: Delivery) -> DeliveryOut:
+    """Show what became of an event on its way to a webhook."""
+    return DeliveryOut(
+        id=delivery.id,
+        type=delivery.type.value,
+        job=delivery.job,
+        item=delivery.item,
+        state=delivery.state.value,
+        created_at=delivery.created_at,
+        tries=delivery.tries,
+        tried_at=delivery.tried_at,
+        next_at=delivery.next_at,
+        status=delivery.status,
+        note=delivery.note,
     )
 
 

@@ -17,6 +17,7 @@ from image2model.cli.access import (
     nobody_else_is_served,
     served_names,
 )
+from image2model.cli.edge_checks import check_edge
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
 from image2model.cli.findings import Finding, Level
 from image2model.cli.places import without_secrets
@@ -54,6 +55,7 @@ def check_installation() -> Iterator[Finding]:
     yield from _check_product(settings)
     yield _check_port(settings.serve.host, settings.serve.port)
     yield from _check_visitors(settings)
+    yield from check_edge(settings)
     if settings.server_url:
         yield _check_server(settings, settings.server_url)
 

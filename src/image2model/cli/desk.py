@@ -20,6 +20,7 @@ from image2model.wire.models import (
     JobSummary,
     LedgerEntryOut,
 )
+from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 Resolution = Literal["resubmit", "give_up"]
 
@@ -138,6 +139,38 @@ class Desk(Protocol):
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[LedgerEntryOut]:
         """List what was sent to providers between two moments, newest first."""
+        ...
+
+    def webhooks(self) -> Sequence[WebhookOut]:
+        """List the webhooks, oldest first."""
+        ...
+
+    def add_webhook(self, url: str, *, events: Sequence[str], named_only: bool) -> WebhookSecretOut:
+        """Have events posted to a URL. Raises TooManyWebhooks."""
+        ...
+
+    def switch_webhook(self, webhook: str, *, enabled: bool) -> WebhookOut:
+        """Switch a webhook on or off. Raises WebhookNotFound."""
+        ...
+
+    def remove_webhook(self, webhook: str) -> None:
+        """Remove a webhook with its log. Raises WebhookNotFound."""
+        ...
+
+    def rotate_webhook(self, webhook: str) -> WebhookSecretOut:
+        """Give a webhook a new secret. Raises WebhookNotFound."""
+        ...
+
+    def test_webhook(self, webhook: str) -> DeliveryOut:
+        """Have a test sent. Raises WebhookNotFound."""
+        ...
+
+    def deliveries(self, webhook: str) -> Iterator[DeliveryOut]:
+        """List what was, or is to be, sent to a webhook, newest first. Raises WebhookNotFound."""
+        ...
+
+    def replay_delivery(self, webhook: str, delivery: str) -> DeliveryOut:
+        """Have a delivery sent again. Raises WebhookNotFound, DeliveryNotFound."""
         ...
 
     def save_file(self, job: str, item: int, file: FileOut, path: Path) -> None:

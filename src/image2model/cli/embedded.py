@@ -22,8 +22,9 @@ from image2model.core.generator import GeneratorId
 from image2model.core.ids import LOCAL_OWNER, JobId
 from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import FINAL_STATES, ItemState, JobState
+from image2model.core.webhooks import EventId, WebhookId
 from image2model.geometry.conversion import FORMATS
-from image2model.jobs import control
+from image2model.jobs import control, outgoing
 from image2model.jobs.access import owned_job
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
@@ -53,6 +54,7 @@ from image2model.wire.models import (
     JobSummary,
     LedgerEntryOut,
 )
+from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 T = TypeVar("T")
 
@@ -245,6 +247,62 @@ class EmbeddedDesk:
             if page.next is None:
                 return
             query = replace(query, after=page.next)
+
+    # --- webhooks ---------------------------------------------------------------------------
+
+    def webhooks(self) -> Sequence[WebhookOut]:
+        """List the webhooks, oldest first."""
+        found = self.call(self.context.webhooks.list_webhooks, LOCAL_OWNER)
+        return [translate.webhook_out(webhook) for webhook in found]
+
+    def add_webhook(self, url: str, *, events: Sequence[str], named_only: bool) -> WebhookSecretOut:
+        """Have events posted to a URL."""
+        added = self.call(
+            outgoing.add_webhook,
+            self.context,
+            LOCAL_OWNER,
+            url,
+            events=translate.event_types(events),
+            named_only=named_only,
+        )
+        return translate.webhook_with_secret(added)
+
+    def switch_webhook(self, webhook: str, *, enabled: bool) -> WebhookOut:
+        """Switch a webhook on or off."""
+        change = outgoing.WebhookChange(enabled=enabled)
+        return translate.webhook_out(self._hook(outgoing.change_webhook, webhook, change))
+
+    def remove_webhook(self, webhook: str) -> None:
+        """Remove a webhook with its log."""
+        self._hook(outgoing.remove_webhook, webhook)
+
+    def rotate_webhook(self, webhook: str) -> WebhookSecretOut:
+        """Give a webhook a new secret."""
+        return translate.webhook_with_secret(self._hook(outgoing.rotate_secret, webhook))
+
+    def test_webhook(self, webhook: str) -> DeliveryOut:
+        """Have a test sent."""
+        return translate.delivery_out(self._hook(outgoing.send_test, webhook))
+
+    def deliveries(self, webhook: str) -> Iterator[DeliveryOut]:
+        """List what was, or is to be, sent to a webhook, newest first."""
+        after: str | None = None
+        while True:
+            page = self._hook(outgoing.list_deliveries, webhook, after=after, limit=500)
+            yield from map(translate.delivery_out, page.deliveries)
+            if page.next is None:
+                return
+            after = page.next
+
+    def replay_delivery(self, webhook: str, delivery: str) -> DeliveryOut:
+        """Have a delivery sent again."""
+        again = self._hook(outgoing.replay_delivery, webhook, EventId(delivery))
+        return translate.delivery_out(again)
+
+    def _hook(
+        self, use_case: Callable[..., Awaitable[T]], webhook: str, *args: object, **more: object
+    ) -> T:
+        return self.call(use_case, self.context, LOCAL_OWNER, WebhookId(webhook), *args, **more)
 
     # --- files ------------------------------------------------------------------------------
 

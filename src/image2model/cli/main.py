@@ -22,6 +22,7 @@ SUMMARIES: Mapping[str, str] = {
     "verify": "Check a job's archive against its own manifest.",
     "generators": "See what makes models, what it costs and which options it has.",
     "ledger": "List what was sent to providers, and what it cost.",
+    "webhooks": "Have addresses told of what happens to your jobs.",
     "keys": "Manage API keys for `serve`.",
     "migrate": "Bring the database's tables up to date.",
     "export": "Write all jobs into a folder, to move them elsewhere.",

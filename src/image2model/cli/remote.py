@@ -24,6 +24,7 @@ from image2model.wire.models import (
     JobSummary,
     LedgerEntryOut,
 )
+from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 
 @contextmanager
@@ -175,6 +176,38 @@ class ServerDesk:
     ) -> Iterator[LedgerEntryOut]:
         """List what was sent to providers between two moments, newest first."""
         return self._client.ledger(since=since, until=until)
+
+    def webhooks(self) -> Sequence[WebhookOut]:
+        """List the webhooks, oldest first."""
+        return self._client.webhooks()
+
+    def add_webhook(self, url: str, *, events: Sequence[str], named_only: bool) -> WebhookSecretOut:
+        """Have events posted to a URL."""
+        return self._client.add_webhook(url, events=events, named_only=named_only)
+
+    def switch_webhook(self, webhook: str, *, enabled: bool) -> WebhookOut:
+        """Switch a webhook on or off."""
+        return self._client.change_webhook(webhook, enabled=enabled)
+
+    def remove_webhook(self, webhook: str) -> None:
+        """Remove a webhook with its log."""
+        self._client.remove_webhook(webhook)
+
+    def rotate_webhook(self, webhook: str) -> WebhookSecretOut:
+        """Give a webhook a new secret."""
+        return self._client.rotate_webhook(webhook)
+
+    def test_webhook(self, webhook: str) -> DeliveryOut:
+        """Have a test sent."""
+        return self._client.test_webhook(webhook)
+
+    def deliveries(self, webhook: str) -> Iterator[DeliveryOut]:
+        """List what was, or is to be, sent to a webhook, newest first."""
+        return self._client.deliveries(webhook)
+
+    def replay_delivery(self, webhook: str, delivery: str) -> DeliveryOut:
+        """Have a delivery sent again."""
+        return self._client.replay_delivery(webhook, delivery)
 
     def save_file(self, job: str, item: int, file: FileOut, path: Path) -> None:  # noqa: ARG002
         """Write a file of a result to *path*."""

@@ -1,15 +1,19 @@
 """`image2model serve`: the HTTP API and the web app."""
 
 import sys
+from dataclasses import fields
 from typing import Annotated
 
 import anyio
 import typer
 
 from image2model.api.app import create_api
+from image2model.api.edge import EdgeLimits
+from image2model.api.forwarded import Proxies
 from image2model.api.server import serve_api
+from image2model.api.watchers import WatcherLimits
 from image2model.api.web import find_web_app
-from image2model.bootstrap import open_app
+from image2model.bootstrap import open_app, telling_metrics
 from image2model.cli.access import (
     NAMES_ADVICE,
     NAMES_MISSING,
@@ -19,10 +23,13 @@ from image2model.cli.access import (
 )
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
-from image2model.core.platform import has_uvloop, raise_descriptor_limit
-from image2model.settings import Settings
+from image2model.core.platform import descriptor_limit, has_uvloop, raise_descriptor_limit
+from image2model.settings import ServeSettings, Settings
 
 app = typer.Typer(**STYLE)
+
+_OTHER_FILES = 1_024
+"""What is open besides callers' connections: files, databases, makers, computing processes."""
 
 
 @app.command()
@@ -69,6 +76,7 @@ def serve(
 
 async def _serve(settings: Settings) -> None:
     serving = settings.serve
+    limits = _edge_limits(serving)
     async with open_app(settings) as product:
         api = create_api(
             product.context,
@@ -77,14 +85,28 @@ async def _serve(settings: Settings) -> None:
             callers_are_operators=not settings.others_may_come,
             web_app=find_web_app(),
             base_path=settings.base_path,
+            proxies=Proxies(serving.trusted_proxies, any_nearby=settings.believes_any_nearby_proxy),
+            watcher_limits=WatcherLimits(
+                streams=min(serving.streams, limits.connections * 3 // 4),
+                streams_per_caller=settings.limits.streams_per_caller,
+            ),
         )
-        await serve_api(
-            api,
-            host=serving.host,
-            port=serving.port,
-            on_ready=_say_ready,
-            behind_proxy=serving.behind_proxy,
-        )
+        async with telling_metrics(product.context, serving):
+            await serve_api(
+                api,
+                host=serving.host,
+                port=serving.port,
+                on_ready=_say_ready,
+                limits=limits,
+            )
+
+
+def _edge_limits(serving: ServeSettings) -> EdgeLimits:
+    """Allow as many connections as are set, or as leave files to open for the rest."""
+    given = {field.name: getattr(serving, field.name) for field in fields(EdgeLimits)}
+    files = descriptor_limit() or serving.connections + _OTHER_FILES
+    room = files - min(_OTHER_FILES, files // 2)
+    return EdgeLimits(**given | {"connections": min(serving.connections, room)})
 
 
 def _say_ready(url: str) -> None:

@@ -22,6 +22,7 @@ from image2model.wire.models import (
     JobSummary,
     LedgerEntryOut,
 )
+from image2model.wire.webhooks import DeliveryOut, WebhookOut
 
 _MOST_ROWS = 30
 _WIDTH_OF_FILES = 200
@@ -157,6 +158,49 @@ def ledger_table(entries: Sequence[LedgerEntryOut]) -> Table:
             entry.state,
             dollars(entry.estimated_usd),
             "?" if entry.cost_usd is None else dollars(entry.cost_usd),
+        )
+    return table
+
+
+def webhooks_table(webhooks: Sequence[WebhookOut]) -> Table:
+    """List webhooks, one a line."""
+    table = _table("Webhook", "URL", "Events", "Jobs", "State")
+    for webhook in webhooks:
+        _add(
+            table,
+            webhook.id,
+            webhook.url,
+            ", ".join(webhook.events) or "all",
+            "that name it" if webhook.named_only else "all",
+            _webhook_state(webhook),
+        )
+    return table
+
+
+def _webhook_state(webhook: WebhookOut) -> str:
+    if webhook.switched_off is not None:
+        return f"off ({webhook.switched_off.replace('_', ' ')})"
+    if webhook.failing_since is not None:
+        return f"failing since {webhook.failing_since:%Y-%m-%d %H:%M}"
+    return "on"
+
+
+def deliveries_table(deliveries: Sequence[DeliveryOut]) -> Table:
+    """List what was sent to a webhook, one event a line."""
+    table = _table("Delivery", "Happened", "Event", "Job", "Item", "State", "Tries", "Answer", "")
+    for delivery in deliveries:
+        again = f"again {delivery.next_at:%Y-%m-%d %H:%M:%S}" if delivery.next_at else ""
+        _add(
+            table,
+            delivery.id,
+            f"{delivery.created_at:%Y-%m-%d %H:%M:%S}",
+            delivery.type,
+            (delivery.job or "")[:8],
+            "" if delivery.item is None else delivery.item,
+            delivery.state,
+            delivery.tries,
+            delivery.status or "",
+            "; ".join(part for part in (delivery.note, again) if part),
         )
     return table
 

@@ -31,6 +31,13 @@ from image2model.wire.models import (
     LedgerList,
 )
 from image2model.wire.shares import NewShareOut, ShareIn, ShareOut, SharesOut
+from image2model.wire.webhooks import (
+    DeliveryList,
+    DeliveryOut,
+    WebhookList,
+    WebhookOut,
+    WebhookSecretOut,
+)
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _AGAIN_AFTER_S = 1.0
@@ -102,6 +109,7 @@ class Client:
         reuse: bool = False,
         views: Sequence[Mapping[str, Any]] | None = None,
         sheet: str | Path | None = None,
+        webhook_url: str | None = None,
     ) -> JobOut:
         """
         Upload *pictures* and start a job; one item for each, unless *views* groups them.
@@ -125,6 +133,7 @@ class Client:
                 `{"name": "teapot", "views": {"front": 0, "back": 1}}`, naming positions in
                 *pictures*; None: each picture is an item of its own.
             sheet: A CSV or XLSX file that names and describes the objects; None: none.
+            webhook_url: Where the job's events are posted, beside your webhooks; None: nowhere.
 
         Raises:
             InvalidInputError, LimitError, GeneratorNotFound: The server refused it.
@@ -140,6 +149,8 @@ class Client:
             fields["adjust"] = json.dumps(dict(adjust))
         if budget_usd is not None:
             fields["budget_usd"] = str(budget_usd)
+        if webhook_url is not None:
+            fields["webhook_url"] = webhook_url
         if keep is not None:
             fields["keep"] = keep
         if reuse:
@@ -536,6 +547,84 @@ class Client:
     def revoke_key(self, key_id: str) -> None:
         """Stop an API key from working, and its waiting items from being sent."""
         self._server.send("DELETE", f"/keys/{key_id}")
+
+    # --- webhooks ---------------------------------------------------------------------------
+
+    def webhooks(self) -> list[WebhookOut]:
+        """List your webhooks, oldest first, without their secrets."""
+        return self._server.ask(WebhookList, "GET", "/webhooks").webhooks
+
+    def add_webhook(
+        self, url: str, *, events: Sequence[str] = (), named_only: bool = False
+    ) -> WebhookSecretOut:
+        """
+        Have events posted to *url*. The answer has the secret, which is not told again.
+
+        Args:
+            url: Public https.
+            events: Which it hears of, such as `job.finished`; empty: all.
+            named_only: Whether it hears only of jobs whose `webhook_url` is *url*.
+
+        Raises:
+            InvalidRequest: The URL or an event is refused.
+            TooManyWebhooks: You have as many as allowed.
+        """
+        body = {"url": url, "events": list(events), "named_only": named_only}
+        return self._server.ask(WebhookSecretOut, "POST", "/webhooks", json=body)
+
+    def webhook(self, webhook_id: str) -> WebhookOut:
+        """Read a webhook. Raises WebhookNotFound."""
+        return self._server.ask(WebhookOut, "GET", f"/webhooks/{webhook_id}")
+
+    def change_webhook(
+        self,
+        webhook_id: str,
+        *,
+        url: str | None = None,
+        events: Sequence[str] | None = None,
+        named_only: bool | None = None,
+        enabled: bool | None = None,
+    ) -> WebhookOut:
+        """
+        Change what is given; None leaves it.
+
+        `enabled=True` switches on again what was switched off because it failed.
+        """
+        body = {
+            "url": url,
+            "events": None if events is None else list(events),
+            "named_only": named_only,
+            "enabled": enabled,
+        }
+        return self._server.ask(WebhookOut, "PATCH", f"/webhooks/{webhook_id}", json=body)
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        """Remove a webhook with its log."""
+        self._server.send("DELETE", f"/webhooks/{webhook_id}")
+
+    def rotate_webhook(self, webhook_id: str) -> WebhookSecretOut:
+        """Make a new secret; the one before signs along for 24 hours."""
+        return self._server.ask(WebhookSecretOut, "POST", f"/webhooks/{webhook_id}/rotate")
+
+    def test_webhook(self, webhook_id: str) -> DeliveryOut:
+        """Have a test sent; its delivery says what came of it."""
+        return self._server.ask(DeliveryOut, "POST", f"/webhooks/{webhook_id}/test")
+
+    def deliveries(self, webhook_id: str) -> Iterator[DeliveryOut]:
+        """Yield what was, or is to be, sent to a webhook, newest first."""
+        query = {"limit": "500"}
+        while True:
+            path = f"/webhooks/{webhook_id}/deliveries"
+            page = self._server.ask(DeliveryList, "GET", path, params=query)
+            yield from page.deliveries
+            if page.next is None:
+                return
+            query["cursor"] = page.next
+
+    def replay_delivery(self, webhook_id: str, delivery_id: str) -> DeliveryOut:
+        """Have a delivery sent again, with the same id and body."""
+        path = f"/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"
+        return self._server.ask(DeliveryOut, "POST", path)
 
     # --- the wire ---------------------------------------------------------------------------
 

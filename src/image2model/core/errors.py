@@ -31,6 +31,8 @@ The tree::
     │   ├── GeneratorNotFound          generator_not_found
     │   ├── ApiKeyNotFound             api_key_not_found
     │   ├── ArtifactNotFound           artifact_not_found
+    │   ├── WebhookNotFound            webhook_not_found
+    │   ├── DeliveryNotFound           delivery_not_found
     │   └── ResultExpired              result_expired          was there; the provider removed it
     ├── ConflictError
     │   ├── WrongState                 wrong_state
@@ -43,10 +45,12 @@ The tree::
     │   ├── AccessEnded                access_ended           stops the owner's jobs
     │   ├── CrossSiteRequest           cross_site_request
     │   ├── WebhookRefused             webhook_refused
+    │   ├── WebhookNotVerified         webhook_not_verified   at a receiver
     │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
     │   ├── TooManyJobs                too_many_jobs
+    │   ├── TooManyWebhooks            too_many_webhooks
     │   ├── TooManyRequests            too_many_requests       passes by itself
     │   └── ItemTimedOut               item_timed_out
     ├── ProviderError
@@ -485,6 +489,26 @@ class ViewNotFound(NotFoundError):
         )
 
 
+class WebhookNotFound(NotFoundError):
+    """No such webhook of this owner."""
+
+    code = "webhook_not_found"
+
+    def __init__(self, *, webhook: str) -> None:
+        super().__init__(f"There is no webhook {webhook} here.", webhook=webhook)
+
+
+class DeliveryNotFound(NotFoundError):
+    """The webhook has no such delivery, or no more."""
+
+    code = "delivery_not_found"
+
+    def __init__(self, *, webhook: str, delivery: str) -> None:
+        super().__init__(
+            f"Webhook {webhook} has no delivery {delivery}.", webhook=webhook, delivery=delivery
+        )
+
+
 class FileNotInResult(NotFoundError):
     """The item has no result yet, or the result has no such file."""
 
@@ -621,8 +645,10 @@ class NotAuthenticated(AccessError):
     """The API key is unknown, revoked or expired, or one is needed and was not sent."""
 
     code = "not_authenticated"
+    expired_at: datetime | None = None
 
     def __init__(self, *, expired_at: datetime | None = None) -> None:
+        self.expired_at = expired_at
         if expired_at is None:
             super().__init__(
                 "A valid API key is needed: send 'Authorization: Bearer KEY'. "
@@ -679,6 +705,15 @@ class WebhookRefused(AccessError):
         super().__init__(f"This webhook is refused: {reason}.", reason=reason)
 
 
+class WebhookNotVerified(AccessError):
+    """What a receiver was sent is not signed with its secret, or is too old."""
+
+    code = "webhook_not_verified"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"This webhook cannot be trusted: {reason}.", reason=reason)
+
+
 class HostNotAllowed(AccessError):
     """The request is addressed to a name that this server does not go by."""
 
@@ -730,9 +765,18 @@ class TooManyJobs(LimitError):
         )
 
 
+class TooManyWebhooks(LimitError):
+    """The owner has as many webhooks as allowed."""
+
+    code = "too_many_webhooks"
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"You already have {limit} webhooks. Remove one first.", limit=limit)
+
+
 class TooManyRequests(LimitError):
     """
-    The caller asks for something expensive more often than allowed.
+    The caller asks for something expensive more often, or more at a time, than allowed.
 
     Attributes:
         retry_after_s: When it may be asked for again, in seconds from now.
@@ -740,10 +784,19 @@ class TooManyRequests(LimitError):
 
     code = "too_many_requests"
 
-    def __init__(self, *, retry_after_s: float) -> None:
+    def __init__(self, *, retry_after_s: float, limit: str) -> None:
+        """
+        Say when to come again.
+
+        Args:
+            retry_after_s: In how many seconds.
+            limit: The name of the limit, as its setting has it, in lower case.
+        """
         super().__init__(
-            f"That was too often within a minute. Try again in {math.ceil(retry_after_s)} s.",
+            f"That is more than the limit {limit} allows. Try again in "
+            f"{math.ceil(retry_after_s)} s.",
             retry_after_s=retry_after_s,
+            limit=limit,
         )
         self.retry_after_s = retry_after_s
 

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
@@ -15,6 +15,17 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def network_of(host: str) -> str:
+    """Name what one household or server has: an IPv4 address, or a /64 of IPv6."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host  # A Unix socket, or a proxy that tells names.
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
+    return host
 
 
 def read_host(text: str) -> str:

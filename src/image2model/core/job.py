@@ -312,6 +312,7 @@ class Job:
         starred: Kept beyond the retention.
         idempotency_key: The caller's name for this submission, or None.
         fingerprint: Hash over what was asked; tells a repeated request from another one.
+        webhook_url: Where its events are told beside the owner's webhooks; None: nowhere.
         created_at: When it came.
         started_at: When it left the draft state; None: still a draft.
         finished_at: When its last item became final; None: not yet.
@@ -334,6 +335,7 @@ class Job:
     starred: bool = False
     idempotency_key: str | None = None
     fingerprint: str = ""
+    webhook_url: str | None = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -217,7 +217,7 @@ def fold_text(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def format_position(created_at: datetime, job: JobId) -> str:
+def format_position(created_at: datetime, job: str) -> str:
     """Name a job's place in a list that is sorted newest first."""
     return f"{created_at.timestamp():.6f}-{job}"
 

@@ -182,6 +182,14 @@ async def find_owners_key(sessions: SessionStore, owner: OwnerId) -> ApiKey | No
     return await sessions.find_key(owner.removeprefix(_KEY_OWNER))
 
 
+async def may_still_act(context: Context, owner: OwnerId) -> bool:
+    """Tell whether something may be done for *owner*; False: it is a key that works no more."""
+    if not is_key_owner(owner):
+        return True
+    key = await find_owners_key(context.sessions, owner)
+    return key is not None and key.works(context.clock.now())
+
+
 async def create_api_key(
     context: Context,
     *,

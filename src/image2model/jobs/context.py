@@ -24,6 +24,7 @@ from image2model.ports.jobstore import JobStore
 from image2model.ports.metrics import Metrics
 from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
+from image2model.ports.webhooks import Poster, WebhookStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,10 @@ class Rules:
         collect_s: How long a paid result that cannot be fetched or kept is fetched again by itself,
             in seconds.
         compute_s: The longest a single computation may take, in seconds.
+        webhooks_per_owner: The most webhooks of one owner.
+        webhook_waiting: The most deliveries that wait for one webhook; the oldest are dropped.
+        webhook_log_s: How long deliveries are kept, in seconds.
+        webhook_failing_s: A webhook that only failed for so long is switched off, in seconds.
         incoming: Folder for uploads that are still being checked.
     """
 
@@ -74,6 +79,10 @@ class Rules:
     hard_limit_s: float = 1_800.0
     collect_s: float = 300.0
     compute_s: float = 120.0
+    webhooks_per_owner: int = 10
+    webhook_waiting: int = 1_000
+    webhook_log_s: float = 604_800.0
+    webhook_failing_s: float = 432_000.0
     incoming: Path
 
     def life_s(self, keep: KeepPolicy) -> float | None:
@@ -97,6 +106,7 @@ class Context:
     store: JobStore
     sessions: SessionStore
     shares: ShareStore
+    webhooks: WebhookStore
     artifacts: ArtifactStore
     dispatcher: Dispatcher
     feed: ChangeFeed
@@ -105,6 +115,7 @@ class Context:
     clock: Clock
     catalogue: Catalogue
     fetcher: Fetcher
+    poster: Poster
     links: Links
     metrics: Metrics
     rules: Rules

@@ -86,6 +86,8 @@ async def forget_owner(context: Context, identity: Identity) -> Forgotten:
                     forgotten.paid.append(listed.id)
                 await delete_job(context, owner, listed.id)
                 forgotten.jobs += 1
+    for webhook in await context.webhooks.list_webhooks(owner):
+        await context.webhooks.remove_webhook(webhook.id)
     # Last, so that whoever is interrupted can ask again.
     if identity.session is not None:
         await context.sessions.remove_session(identity.session.id)

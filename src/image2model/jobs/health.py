@@ -74,6 +74,12 @@ async def count_waiting(
     return found
 
 
+async def measure_now(context: Context) -> None:
+    """Tell `Metrics` what is not counted as it happens but looked at."""
+    for queue, waiting in (await count_waiting(context)).items():
+        context.metrics.queue_seen(queue, waiting)
+
+
 def _background_outcome(context: Context) -> str:
     failing = context.chores.failing()
     told = [f"{name} fails again and again ({reason})" for name, reason in failing.items()]

@@ -20,9 +20,13 @@ class Rate:
     Args:
         per_minute: How many times; None: any number.
         clock: Where time passes.
+        limit: What the limit is called.
     """
 
-    def __init__(self, per_minute: int | None, clock: Clock) -> None:
+    def __init__(
+        self, per_minute: int | None, clock: Clock, *, limit: str = "requests_per_minute"
+    ) -> None:
+        self._limit = limit
         self._gap_s = 0.0 if per_minute is None else _PERIOD_S / per_minute
         self._clock = clock
         self._paid_until_s: OrderedDict[str, float] = OrderedDict()
@@ -60,7 +64,7 @@ class Rate:
         # A hair's breadth more, for sums of fractions are not exact.
         too_early_s = until_s - now_s - _PERIOD_S * (1 + 1e-9)
         if too_early_s > 0.0:
-            raise TooManyRequests(retry_after_s=too_early_s)
+            raise TooManyRequests(retry_after_s=too_early_s, limit=self._limit)
         return until_s
 
     def _forget(self, now_s: float) -> None:

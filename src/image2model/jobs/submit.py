@@ -27,6 +27,7 @@ from image2model.jobs.catalogue import check_views, fill_options
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.fit import fit_taken_over
+from image2model.jobs.outgoing import add_named
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import DraftTerms
 
@@ -45,6 +46,7 @@ class JobRequest:
         budget_usd: The most the job may cost, in US dollars; None: no limit.
         idempotency_key: The same key again returns the same job; None: always a new one.
         reuse: Take over results that this owner already has of the same pictures and settings.
+        webhook_url: Where the job's events are told beside the owner's webhooks; None: nowhere.
     """
 
     name: str = ""
@@ -55,6 +57,7 @@ class JobRequest:
     budget_usd: Decimal | None = None
     idempotency_key: str | None = None
     reuse: bool = False
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,7 @@ async def submit_job(
     Raises:
         NoPictures: There is no item.
         TooManyItems: More than `Rules.items_per_job`.
-        TooManyJobs: The owner has too many unfinished jobs.
+        TooManyJobs, TooManyWebhooks: The owner has too many unfinished jobs, or webhooks.
         GeneratorNotFound, InvalidOptions, InvalidViews: The request does not fit a generator.
         FormatUnsupported, InvalidRequest: What is wished for cannot be made.
         IdempotencyKeyReused: The key was used for another request.
@@ -140,6 +143,8 @@ async def _plan_draft(context: Context, owner: OwnerId, request: JobRequest) -> 
     card = context.catalogue.card(request.generator or context.catalogue.default)
     options = fill_options(card, request.options)
     check_output(card, request.output)
+    if request.webhook_url is not None:
+        await add_named(context, owner, request.webhook_url)
     keep = request.keep or context.rules.keep
     draft = Job(
         id=JobId(new_hex_id()),
@@ -153,6 +158,7 @@ async def _plan_draft(context: Context, owner: OwnerId, request: JobRequest) -> 
         life_s=context.rules.life_s(keep),
         budget_usd=request.budget_usd,
         idempotency_key=request.idempotency_key,
+        webhook_url=request.webhook_url,
         created_at=context.clock.now(),
     )
     return replace(draft, fingerprint=_fingerprint(draft, request, ()))
@@ -188,13 +194,16 @@ def _fingerprint(job: Job, request: JobRequest, items: Sequence[Item]) -> str:
             "generator": job.generator,
             "options": dict(job.options),
             "output": [list(request.output.formats), dict(request.output.adjust)],
+            "name": request.name,
             "keep": request.keep,
             "budget": str(request.budget_usd),
+            "reuse": request.reuse,
+            "webhook_url": request.webhook_url,
             "items": [
                 [
                     item.name,
                     item.made_key,
-                    item.problem.code if item.problem else None,
+                    [item.problem.code, item.problem.message] if item.problem else None,
                     *([dict(item.metadata)] if item.metadata else []),
                 ]
                 for item in items

@@ -30,8 +30,10 @@ from image2model.core.states import (
     ItemState,
     JobState,
 )
+from image2model.core.webhooks import Event
 from image2model.jobs.records import adding, control, drafts
 from image2model.jobs.records.document import ItemRecord, JobRecord, LedgerLine
+from image2model.jobs.records.events import States, events_between, states_of
 from image2model.jobs.records.steps import (
     changed_attempt,
     is_asked_for,
@@ -74,6 +76,9 @@ class MemoryJobStore:
         self._facts: dict[str, JsonValue] = {}
         self._turns: dict[str, tuple[WorkerId, datetime]] = {}
         self._ends: dict[OwnerId, datetime] = {}
+        self._told: dict[JobId, States] = {}
+        self.events: list[Event] = []
+        """What happened and was not handed on yet; see `MemoryWebhookStore`."""
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -89,7 +94,13 @@ class MemoryJobStore:
             adding.take_over(record, partial(self._earlier, job.owner), now=now)
         record.touch(record.items.values(), now)
         self._jobs[job.id] = record
+        self._tell(record)
         return self._whole(record)
+
+    def _tell(self, record: JobRecord) -> None:
+        """Note what happened to a job since this was asked last."""
+        self.events += events_between(self._told.get(record.job.id), record)
+        self._told[record.job.id] = states_of(record)
 
     def _of_key(self, job: Job) -> JobRecord | None:
         if job.idempotency_key is None:
@@ -186,6 +197,7 @@ class MemoryJobStore:
         for index in record.items:
             self._ledger.leave_item(ItemRef(job, index))
         del self._jobs[job]
+        del self._told[job]
         return self._with_derived(self._orphans(record.artifacts()))
 
     async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
@@ -230,6 +242,7 @@ class MemoryJobStore:
         """Turn a draft into a running job."""
         record = self._find(job.id)
         drafts.start_job(record, job, now=self._clock.now())
+        self._tell(record)
         return self._whole(record)
 
     # --- what people do to running jobs -----------------------------------------------------
@@ -238,13 +251,19 @@ class MemoryJobStore:
         self, job: JobId, indexes: Collection[int] | None = None
     ) -> Sequence[ItemRef]:
         """Cancel queued items at once; ask those under way to stop."""
-        return control.cancel_items(self._find(job), indexes, now=self._clock.now())
+        record = self._find(job)
+        active = control.cancel_items(record, indexes, now=self._clock.now())
+        self._tell(record)
+        return active
 
     async def retry_items(
         self, job: JobId, indexes: Collection[int] | None = None
     ) -> Sequence[ItemRef]:
         """Queue failed or cancelled items again."""
-        return control.retry_items(self._find(job), indexes, now=self._clock.now())
+        record = self._find(job)
+        queued = control.retry_items(record, indexes, now=self._clock.now())
+        self._tell(record)
+        return queued
 
     async def pause_job(self, job: JobId) -> None:
         """Let no further items of a job be claimed."""
@@ -269,12 +288,15 @@ class MemoryJobStore:
         )
         if closed is not None:
             self._ledger.change(closed)
+        self._tell(record)
 
     async def stop_job(
         self, job: JobId, indexes: Collection[int] | None = None, *, problem: Problem
     ) -> None:
         """Fail queued items of a job."""
-        control.stop_job(self._find(job), indexes, problem=problem, now=self._clock.now())
+        record = self._find(job)
+        control.stop_job(record, indexes, problem=problem, now=self._clock.now())
+        self._tell(record)
 
     # --- work -------------------------------------------------------------------------------
 
@@ -351,6 +373,7 @@ class MemoryJobStore:
             self._change_latest(claim.ref, step.attempt, now)
         take_step(record, step, now=now)
         job.touch([record], now)
+        self._tell(job)
         return replace(claim, job=job.summary(), item=self._shown(record))
 
     def _start_attempt(self, job: JobRecord, record: ItemRecord, step: Step, now: datetime) -> None:
@@ -393,6 +416,7 @@ class MemoryJobStore:
             if uncertain and latest.submit_key == submit_key and revives(after):
                 revive(record, now=now)
             job.touch([record], now)
+            self._tell(job)
         return after
 
     async def find_attempt(self, submit_key: SubmitKey) -> tuple[ItemRef | None, Attempt] | None:

@@ -31,22 +31,25 @@ _ITEM_URL = f"/api/v1/jobs/{EXAMPLE_JOB}/items/0"
 _SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _CREATED, _STARTED, _FINISHED = (f"2026-11-21T09:30:{second}Z" for second in ("00", "01", "48"))
 _BROKEN_TEXT = re.compile("[\0\ud800-\udfff]")
+_DEEPEST = 50
 _OPTIONS = {"depth": 1.0, "back": "auto"}
 
 
 def _check_json(value: Any) -> Any:
-    """Refuse what Python reads but no database keeps: NaN, infinity, NUL, half characters."""
-    left = [value]  # A list of our own: what strangers nest may be deeper than calls can be.
+    """Refuse what Python reads but nobody keeps: NaN, NUL, half characters, and deep nesting."""
+    left = [(value, 0)]  # A list of our own: what strangers nest may be deeper than calls can be.
     while left:
-        part = left.pop()
+        part, depth = left.pop()
+        if depth > _DEEPEST:
+            raise ValueError(f"values must not be nested deeper than {_DEEPEST} times")
         if isinstance(part, float) and not math.isfinite(part):
             raise ValueError("NaN and infinity are no JSON numbers")
         if isinstance(part, str) and _BROKEN_TEXT.search(part):
             raise ValueError("text must be Unicode without NUL")
         if isinstance(part, dict):
-            left.extend((*part, *part.values()))
+            left.extend((inner, depth + 1) for inner in (*part, *part.values()))
         elif isinstance(part, list):
-            left.extend(part)
+            left.extend((inner, depth + 1) for inner in part)
     return value
 
 
@@ -624,6 +627,13 @@ class DraftIn(WireModel):
         le=1_000_000,
         description="The most it may cost, in US dollars; null: no limit.",
         examples=[10.0],
+    )
+    webhook_url: str | None = Field(
+        None,
+        max_length=2_000,
+        description="Where the job's events are posted: one of your webhooks, or a new one that "
+        "hears only of jobs that name it. Null: only your other webhooks hear of it.",
+        examples=["https://shop.example/hooks/order-1042"],
     )
 
 

@@ -1003,6 +1003,140 @@ export interface paths {
         patch: operations["changeKey"];
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your webhooks
+         * @description Return your webhooks, without their secrets.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Have an address told of your jobs
+         * @description Post events to a URL from now on, signed as the Standard Webhooks specification says.
+         *
+         *     The secret is told this once; `rotate` makes another one.
+         */
+        post: operations["addWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a webhook
+         * @description Return one webhook.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook
+         * @description Remove a webhook with its log; what waits is not sent.
+         */
+        delete: operations["removeWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook, or switch it on or off
+         * @description Change what is given. Switching it off drops the deliveries that wait.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret
+         * @description Make a new secret. For 24 hours the one before signs along, so that nothing is missed.
+         */
+        post: operations["rotateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook
+         * @description Send an event of the type `webhook.test`, whatever events the webhook hears of.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was sent to a webhook
+         * @description Return what was, or is to be, sent, newest first; old deliveries are forgotten.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description Send the same body with the same `webhook-id` once more, whatever came of it before.
+         */
+        post: operations["replayDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hooks/{provider}/{token}": {
         parameters: {
             query?: never;
@@ -1079,6 +1213,8 @@ export interface paths {
         /**
          * Read what this process has counted
          * @description Return what operators want to know of this process, and how many messages wait in the broker.
+         *
+         *     It takes an API key with the scope `admin`, unless nobody else can reach the server.
          *
          *     Items by state, how long they waited and took, requests to providers by what came of them, cost
          *     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
@@ -1369,6 +1505,97 @@ export interface components {
             total: number;
         };
         /**
+         * DeliveryList
+         * @description One page of deliveries, newest first.
+         */
+        DeliveryList: {
+            /**
+             * Deliveries
+             * @description The deliveries.
+             */
+            deliveries: components["schemas"]["DeliveryOut"][];
+            /**
+             * Next
+             * @description Pass it as `cursor` for more; null: the last page.
+             * @example 1795253400.000000-1b4e28baa2c84f6d8e7f0a1b2c3d4e5f
+             */
+            next: string | null;
+        };
+        /**
+         * DeliveryOut
+         * @description One event on its way to one webhook.
+         */
+        DeliveryOut: {
+            /**
+             * Id
+             * @description The event's, the same with every try: the header `webhook-id`.
+             * @example 1b4e28baa2c84f6d8e7f0a1b2c3d4e5f
+             */
+            id: string;
+            /**
+             * Type
+             * @description What happened.
+             * @example item.succeeded
+             */
+            type: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain") | "webhook.test";
+            /**
+             * Job
+             * @description The job's `id`; null: it is a test.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            job: string | null;
+            /**
+             * Item
+             * @description The item's `index`; null: it is about the job.
+             * @example 0
+             */
+            item: number | null;
+            /**
+             * State
+             * @description `waiting`: it is sent (again) at `next_at`. `delivered`: it was answered 2xx. `failed`: no try was left. `dropped`: it was given up; `note` says why.
+             * @example delivered
+             * @enum {string}
+             */
+            state: "waiting" | "delivered" | "failed" | "dropped";
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it happened.
+             * @example 2026-11-21T09:30:48Z
+             */
+            created_at: string;
+            /**
+             * Tries
+             * @description How often it was sent.
+             * @example 1
+             */
+            tries: number;
+            /**
+             * Tried At
+             * @description When it was sent last; null: not yet.
+             * @example 2026-11-21T09:30:49Z
+             */
+            tried_at: string | null;
+            /**
+             * Next At
+             * @description When it is sent (again); null: not by itself.
+             * @example null
+             */
+            next_at: string | null;
+            /**
+             * Status
+             * @description The HTTP status of the last answer; null: there was none.
+             * @example 204
+             */
+            status: number | null;
+            /**
+             * Note
+             * @description Why the last try failed, or why there is no other; empty: nothing to say.
+             * @example
+             */
+            note: string;
+        };
+        /**
          * DraftIn
          * @description What to know of a draft; its pictures come one by one.
          */
@@ -1422,6 +1649,13 @@ export interface components {
              * @example 10
              */
             budget_usd: number | null;
+            /**
+             * Webhook Url
+             * @description Where the job's events are posted: one of your webhooks, or a new one that hears only of jobs that name it. Null: only your other webhooks hear of it.
+             * @default null
+             * @example https://shop.example/hooks/order-1042
+             */
+            webhook_url: string | null;
         };
         /**
          * EdgesOut
@@ -2257,6 +2491,13 @@ export interface components {
              * @example 10
              */
             budget_usd: number | null;
+            /**
+             * Webhook Url
+             * @description Where the job's events are posted: one of your webhooks, or a new one that hears only of jobs that name it. Null: only your other webhooks hear of it.
+             * @default null
+             * @example https://shop.example/hooks/order-1042
+             */
+            webhook_url: string | null;
             /**
              * Reuse
              * @description Take over results you already have of the same pictures and settings.
@@ -4071,6 +4312,199 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * WebhookIn
+         * @description A webhook to add.
+         */
+        WebhookIn: {
+            /**
+             * Url
+             * @description Where events are posted: public https.
+             * @example https://shop.example/hooks/models
+             */
+            url: string;
+            /**
+             * Events
+             * @description Which it hears of; empty: all.
+             * @example [
+             *       "job.finished",
+             *       "item.failed"
+             *     ]
+             */
+            events?: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain")[];
+            /**
+             * Named Only
+             * @description Whether it hears only of jobs whose `webhook_url` is its URL.
+             * @default false
+             * @example false
+             */
+            named_only: boolean;
+        };
+        /**
+         * WebhookList
+         * @description Your webhooks, oldest first.
+         */
+        WebhookList: {
+            /**
+             * Webhooks
+             * @description All of them.
+             */
+            webhooks: components["schemas"]["WebhookOut"][];
+        };
+        /**
+         * WebhookOut
+         * @description An address that hears of your jobs.
+         */
+        WebhookOut: {
+            /**
+             * Id
+             * @description Ours.
+             * @example 7c9e6679f5a14c3d9b0e2d1f3a5b7c9d
+             */
+            id: string;
+            /**
+             * Url
+             * @description Where events are posted.
+             * @example https://shop.example/hooks/models
+             */
+            url: string;
+            /**
+             * Events
+             * @description Which it hears of; empty: all.
+             * @example [
+             *       "job.finished",
+             *       "item.failed"
+             *     ]
+             */
+            events: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain")[];
+            /**
+             * Named Only
+             * @description Whether it hears only of jobs whose `webhook_url` is its URL.
+             * @example false
+             */
+            named_only: boolean;
+            /**
+             * Enabled
+             * @description Whether anything is sent.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * Switched Off
+             * @description Why nothing is sent: you switched it off, it answered 410 Gone, or all deliveries failed for days; null: it is on.
+             * @example null
+             */
+            switched_off: ("by_owner" | "gone" | "failing") | null;
+            /**
+             * Failing Since
+             * @description Since when every delivery fails; null: the last one arrived.
+             * @example null
+             */
+            failing_since: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was added.
+             * @example 2026-11-21T09:30:48Z
+             */
+            created_at: string;
+        };
+        /**
+         * WebhookPatch
+         * @description What to change of a webhook; what is left out, or null, stays.
+         */
+        WebhookPatch: {
+            /**
+             * Url
+             * @description Where events are posted.
+             * @example https://shop.example/hooks/models
+             */
+            url?: string | null;
+            /**
+             * Events
+             * @description Which it hears of; empty: all.
+             * @example [
+             *       "job.finished"
+             *     ]
+             */
+            events?: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain")[] | null;
+            /**
+             * Named Only
+             * @description Whether it hears only of jobs that name it.
+             * @example false
+             */
+            named_only?: boolean | null;
+            /**
+             * Enabled
+             * @description Whether anything is sent; `true` also switches on what was switched off because it failed.
+             * @example true
+             */
+            enabled?: boolean | null;
+        };
+        /**
+         * WebhookSecretOut
+         * @description A webhook with its secret, which is told this once.
+         */
+        WebhookSecretOut: {
+            /**
+             * Id
+             * @description Ours.
+             * @example 7c9e6679f5a14c3d9b0e2d1f3a5b7c9d
+             */
+            id: string;
+            /**
+             * Url
+             * @description Where events are posted.
+             * @example https://shop.example/hooks/models
+             */
+            url: string;
+            /**
+             * Events
+             * @description Which it hears of; empty: all.
+             * @example [
+             *       "job.finished",
+             *       "item.failed"
+             *     ]
+             */
+            events: ("job.started" | "job.finished" | "item.succeeded" | "item.failed" | "item.cancelled" | "item.uncertain")[];
+            /**
+             * Named Only
+             * @description Whether it hears only of jobs whose `webhook_url` is its URL.
+             * @example false
+             */
+            named_only: boolean;
+            /**
+             * Enabled
+             * @description Whether anything is sent.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * Switched Off
+             * @description Why nothing is sent: you switched it off, it answered 410 Gone, or all deliveries failed for days; null: it is on.
+             * @example null
+             */
+            switched_off: ("by_owner" | "gone" | "failing") | null;
+            /**
+             * Failing Since
+             * @description Since when every delivery fails; null: the last one arrived.
+             * @example null
+             */
+            failing_since: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was added.
+             * @example 2026-11-21T09:30:48Z
+             */
+            created_at: string;
+            /**
+             * Secret
+             * @description What deliveries are signed with (HMAC-SHA256). It cannot be shown again.
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+             */
+            secret: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -4319,6 +4753,13 @@ export interface operations {
                      */
                     budget_usd?: number | null;
                     /**
+                     * Webhook Url
+                     * @description Where the job's events are posted: one of your webhooks, or a new one that hears only of jobs that name it. Null: only your other webhooks hear of it.
+                     * @default null
+                     * @example https://shop.example/hooks/order-1042
+                     */
+                    webhook_url?: string | null;
+                    /**
                      * Reuse
                      * @description Take over results you already have of the same pictures and settings.
                      * @default false
@@ -4356,7 +4797,8 @@ export interface operations {
                  *         "srgb_colors": true
                  *       },
                  *       "keep": "keep",
-                 *       "budget_usd": 10
+                 *       "budget_usd": 10,
+                 *       "webhook_url": "https://shop.example/hooks/order-1042"
                  *     }
                  */
                 "application/json": components["schemas"]["DraftIn"];
@@ -4653,6 +5095,7 @@ export interface operations {
              * @description Conflict.
              *
              *     - `already_running`: The same pictures are being made, or are paid for and not fetched yet, by other jobs.
+             *     - `too_many_webhooks`: The owner has as many webhooks as allowed.
              */
             409: {
                 headers: {
@@ -4718,7 +5161,7 @@ export interface operations {
              * @description Too Many Requests.
              *
              *     - `too_many_jobs`: The owner has as many unfinished jobs as allowed.
-             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
              */
             429: {
                 headers: {
@@ -4970,6 +5413,19 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5555,6 +6011,19 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8312,7 +8781,7 @@ export interface operations {
             /**
              * @description Too Many Requests.
              *
-             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
              */
             429: {
                 headers: {
@@ -13755,7 +14224,7 @@ export interface operations {
             /**
              * @description Too Many Requests.
              *
-             *     - `too_many_requests`: The caller asks for something expensive more often than allowed.
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
              */
             429: {
                 headers: {
@@ -14585,6 +15054,1327 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhooks": [
+                     *         {
+                     *           "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *           "url": "https://shop.example/hooks/models",
+                     *           "events": [
+                     *             "job.finished",
+                     *             "item.failed"
+                     *           ],
+                     *           "named_only": false,
+                     *           "enabled": true,
+                     *           "switched_off": null,
+                     *           "failing_since": null,
+                     *           "created_at": "2026-11-21T09:30:48Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    addWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://shop.example/hooks/models",
+                 *       "events": [
+                 *         "job.finished",
+                 *         "item.failed"
+                 *       ],
+                 *       "named_only": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookIn"];
+            };
+        };
+        responses: {
+            /** @description The webhook with its secret; `Location` says where it is. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *       "url": "https://shop.example/hooks/models",
+                     *       "events": [
+                     *         "job.finished",
+                     *         "item.failed"
+                     *       ],
+                     *       "named_only": false,
+                     *       "enabled": true,
+                     *       "switched_off": null,
+                     *       "failing_since": null,
+                     *       "created_at": "2026-11-21T09:30:48Z",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookSecretOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Conflict.
+             *
+             *     - `too_many_webhooks`: The owner has as many webhooks as allowed.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook, without its secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *       "url": "https://shop.example/hooks/models",
+                     *       "events": [
+                     *         "job.finished",
+                     *         "item.failed"
+                     *       ],
+                     *       "named_only": false,
+                     *       "enabled": true,
+                     *       "switched_off": null,
+                     *       "failing_since": null,
+                     *       "created_at": "2026-11-21T09:30:48Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    removeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It and its deliveries are gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://shop.example/hooks/models",
+                 *       "events": [
+                 *         "job.finished"
+                 *       ],
+                 *       "named_only": false,
+                 *       "enabled": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["WebhookPatch"];
+            };
+        };
+        responses: {
+            /** @description The webhook as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *       "url": "https://shop.example/hooks/models",
+                     *       "events": [
+                     *         "job.finished",
+                     *         "item.failed"
+                     *       ],
+                     *       "named_only": false,
+                     *       "enabled": true,
+                     *       "switched_off": null,
+                     *       "failing_since": null,
+                     *       "created_at": "2026-11-21T09:30:48Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    rotateWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook with its new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7c9e6679f5a14c3d9b0e2d1f3a5b7c9d",
+                     *       "url": "https://shop.example/hooks/models",
+                     *       "events": [
+                     *         "job.finished",
+                     *         "item.failed"
+                     *       ],
+                     *       "named_only": false,
+                     *       "enabled": true,
+                     *       "switched_off": null,
+                     *       "failing_since": null,
+                     *       "created_at": "2026-11-21T09:30:48Z",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookSecretOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The test, on its way; its delivery says what came of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "1b4e28baa2c84f6d8e7f0a1b2c3d4e5f",
+                     *       "type": "item.succeeded",
+                     *       "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "item": 0,
+                     *       "state": "delivered",
+                     *       "created_at": "2026-11-21T09:30:48Z",
+                     *       "tries": 1,
+                     *       "tried_at": "2026-11-21T09:30:49Z",
+                     *       "next_at": null,
+                     *       "status": 204,
+                     *       "note": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Conflict.
+             *
+             *     - `wrong_state`: The job or item is not in a state that allows this.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most deliveries to send. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of deliveries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "id": "1b4e28baa2c84f6d8e7f0a1b2c3d4e5f",
+                     *           "type": "item.succeeded",
+                     *           "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *           "item": 0,
+                     *           "state": "delivered",
+                     *           "created_at": "2026-11-21T09:30:48Z",
+                     *           "tries": 1,
+                     *           "tried_at": "2026-11-21T09:30:49Z",
+                     *           "next_at": null,
+                     *           "status": 204,
+                     *           "note": ""
+                     *         }
+                     *       ],
+                     *       "next": "1795253400.000000-1b4e28baa2c84f6d8e7f0a1b2c3d4e5f"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    replayDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's `id`. */
+                webhook: string;
+                /** @description The delivery's `id`. */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery, on its way. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "1b4e28baa2c84f6d8e7f0a1b2c3d4e5f",
+                     *       "type": "item.succeeded",
+                     *       "job": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "item": 0,
+                     *       "state": "delivered",
+                     *       "created_at": "2026-11-21T09:30:48Z",
+                     *       "tries": 1,
+                     *       "tried_at": "2026-11-21T09:30:49Z",
+                     *       "next_at": null,
+                     *       "status": 204,
+                     *       "note": ""
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `webhook_not_found`: No such webhook of this owner.
+             *     - `delivery_not_found`: The webhook has no such delivery, or no more.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Conflict.
+             *
+             *     - `wrong_state`: The job or item is not in a state that allows this.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -25,6 +25,7 @@ from image2model.api.routes import (
     session,
     shared,
     shares,
+    webhooks,
 )
 
 ROUTERS = (
@@ -45,6 +46,7 @@ ROUTERS = (
     account.router,
     session.router,
     keys.router,
+    webhooks.router,
     hooks.router,
     health.router,
     metrics.router,

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 
 from image2model.api.answers import problems
-from image2model.api.auth import OwnerIn
+from image2model.api.auth import OwnerIn, count_watcher
 from image2model.api.params import JobParam
 from image2model.api.parts import ContextIn, HubIn
 from image2model.api.sse import EventStream
@@ -23,7 +23,8 @@ router = APIRouter(prefix="/jobs/{job}", tags=["jobs"])
     status_code=200,
     response_class=EventStream,
     response_description="The stream.",
-    responses=problems(errors.JobNotFound),
+    responses=problems(errors.JobNotFound, errors.TooManyRequests),
+    dependencies=[Depends(count_watcher)],
 )
 async def watch_job(
     *,

@@ -11,6 +11,7 @@ from image2model.api.job_form import read_draft, read_job_form
 from image2model.api.params import Cursor, IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
 from image2model.api.translate import job_delta, job_out, job_url, listed_job
+from image2model.api.watchers import while_connected
 from image2model.core import errors
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId
@@ -64,6 +65,7 @@ _Version = Annotated[
         errors.IdempotencyKeyReused,
         errors.AlreadyRunning,
         errors.TooManyJobs,
+        errors.TooManyWebhooks,
         errors.TooManyRequests,
         changes=True,
     ),
@@ -89,12 +91,14 @@ async def create_job(
     """
     await submit.check_job_count(context, caller.owner, idempotency_key=idempotency_key)
     if draft:
-        wanted = await read_draft(request, idempotency_key=idempotency_key)
+        wanted = await read_draft(request, idempotency_key=idempotency_key, caller=caller)
         owner = await caller.owner_or_new(response)
         job = await submit.create_draft(context, owner, wanted)
         response.status_code = 201
     else:
-        wanted, items = await read_job_form(context, request, idempotency_key=idempotency_key)
+        wanted, items = await read_job_form(
+            context, request, idempotency_key=idempotency_key, caller=caller
+        )
         owner = await caller.owner_or_new(response)
         job = await submit.submit_job(context, owner, wanted, items)
     response.headers["Location"] = job_url(job.id)
@@ -150,13 +154,13 @@ async def list_jobs(
     operation_id="getJob",
     summary="Read a job, or wait for news of it",
     response_description="The job, or what is new of it.",
-    responses=problems(errors.JobNotFound),
+    responses=problems(errors.JobNotFound, errors.TooManyRequests),
 )
 async def get_job(
     *,
     job: JobParam,
     context: ContextIn,
-    owner: OwnerIn,
+    caller: CallerIn,
     hub: HubIn,
     after_version: _Version = None,
     wait_s: Annotated[
@@ -177,9 +181,13 @@ async def get_job(
     """
     job_id = JobId(job)
     if after_version is None:
-        return job_out(context, await owned_job(context, owner, job_id))
+        return job_out(context, await owned_job(context, caller.owner, job_id))
     wait_s = min(wait_s, _LONGEST_WAIT_S)
-    found = await hub.wait(owner, job_id, after=after_version, wait_s=wait_s)
+    with caller.parts.watchers.one_more(caller.counted_as):
+        found = await while_connected(
+            caller.request,
+            hub.wait(caller.owner, job_id, after=after_version, wait_s=wait_s),
+        )
     return job_delta(context, found, after=after_version)
 
 

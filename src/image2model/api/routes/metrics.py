@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from image2model.api.answers import problems
 from image2model.api.parts import ContextIn
-from image2model.jobs.health import count_waiting
+from image2model.jobs.health import measure_now
 from image2model.ports.metrics import EXPOSITION_TYPE
 
 _EXAMPLE = 'image2model_provider_url_failures_total{provider="fal"} 3.0\n'
@@ -27,9 +27,10 @@ async def read_metrics(context: ContextIn) -> Response:
     """
     Return what operators want to know of this process, and how many messages wait in the broker.
 
+    It takes an API key with the scope `admin`, unless nobody else can reach the server.
+
     Items by state, how long they waited and took, requests to providers by what came of them, cost
     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
     """
-    for queue, waiting in (await count_waiting(context)).items():
-        context.metrics.queue_seen(queue, waiting)
+    await measure_now(context)
     return Response(context.metrics.exposition(), media_type=EXPOSITION_TYPE)

@@ -3,7 +3,13 @@
 from fastapi import APIRouter, Request, Response
 
 from image2model.api.answers import problems
-from image2model.api.auth import counting_failures, forget_session, session_token, set_session
+from image2model.api.auth import (
+    Caller,
+    counting_failures,
+    forget_session,
+    session_token,
+    set_session,
+)
 from image2model.api.parts import ContextIn, PartsIn
 from image2model.core import errors
 from image2model.jobs.access import SIGNED_IN_LIFE, identify_session, open_key_session
@@ -33,6 +39,10 @@ async def sign_in(
     not be kept. The session takes the place of the one that the browser had, which ends. Who sends
     wrong keys too often has to wait.
     """
+    caller = Caller(request, parts, None)
+    if caller.counted_as is not None:
+        # Before it is looked at: here a guess must not even be told to be right.
+        parts.failures.check(caller.counted_as)
     with counting_failures(request, parts):
         token, _ = await open_key_session(context, given.key.strip())
     await _end_session(context, session_token(request))

@@ -11,6 +11,7 @@ import httpx2
 from image2model.backends.http.public_network import AddressRefused, PublicNetwork, Resolver
 from image2model.core.errors import ArtifactTooLarge, FetchBroken, FetchGone, FetchRefused
 from image2model.ports.fetcher import Fetched, Peek
+from image2model.ports.webhooks import Answer
 
 _TIMEOUTS = {"connect": 10.0, "read": 30.0, "write": 10.0, "pool": 60.0}
 """In seconds; "read" is the longest silence, not the longest download."""
@@ -21,6 +22,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NO_HEAD = frozenset({405, 501})
 _BUSY = frozenset({408, 425, 429})
 _REFUSED_READING = 416
+_SECONDS = re.compile(r"\d{1,6}")
 _Headers = Mapping[bytes | str, bytes | str]
 
 _HEADERS: _Headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "image2model"}
@@ -81,6 +83,33 @@ class HttpFetcher:
         except FetchGone:
             return Peek(alive=False)
 
+    def check_url(self, url: str) -> None:
+        """Check what can be seen of *url*; see `Poster.check_url`."""
+        self._check(_parse(url))
+
+    async def post(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, limit_s: float
+    ) -> Answer:
+        """Post *body*, following no redirect and reading no answer; see `Poster.post`."""
+        target = _parse(url)
+        self._check(target)
+        more: dict[bytes | str, bytes | str] = {"content-length": str(len(body))}
+        more.update(headers.items())
+        try:
+            with anyio.fail_after(limit_s):
+                response = await self._send("POST", target, more, body)
+                try:
+                    after = _headers(response).get("retry-after", "")
+                    return Answer(
+                        status=response.status,
+                        retry_after_s=float(after) if _SECONDS.fullmatch(after) else None,
+                    )
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await response.aclose()
+        except TimeoutError:
+            raise FetchBroken(host=target.host, reason=f"no answer in {limit_s:g} s") from None
+
     async def aclose(self) -> None:
         """Let go of connections. May be called twice."""
         await self._pool.aclose()
@@ -122,7 +151,9 @@ class HttpFetcher:
         if target.userinfo:
             raise FetchRefused(host=target.host, reason="its URL holds a password")
 
-    async def _send(self, method: str, target: httpx2.URL, more: _Headers) -> httpcore2.Response:
+    async def _send(
+        self, method: str, target: httpx2.URL, more: _Headers, body: bytes | None = None
+    ) -> httpcore2.Response:
         headers: _Headers = {"host": target.netloc, **_HEADERS, **more}
         request = httpcore2.Request(
             method,
@@ -133,6 +164,7 @@ class HttpFetcher:
                 target=target.raw_path,
             ),
             headers=headers,
+            content=body,
             extensions={"timeout": _TIMEOUTS},
         )
         try:

@@ -11,14 +11,50 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Finds the addresses of a host; raises OSError when there are none."""
 
 _HTTPS_PORT = 443
-_DISGUISES = (
-    IPv6Network("64:ff9b::/96"),  # NAT64: an IPv4 address, private ones too
-    IPv6Network("64:ff9b:1::/48"),
-    IPv6Network("2002::/16"),  # 6to4
-    IPv6Network("2001::/32"),  # Teredo
-    IPv4Network("192.0.0.0/24"),
+_GLOBAL_IPV6 = IPv6Network("2000::/3")
+"""All of IPv6 that is given out to the internet (IANA, IPv6 address space)."""
+
+_SPECIAL_IPV4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # behind a carrier's NAT
+        "127.0.0.0/8",  # this machine
+        "169.254.0.0/16",  # this link, and metadata of clouds
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",  # documentation
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # automatic multicast tunneling
+        "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",  # private
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, and broadcast
+    )
 )
-"""Networks that `ipaddress` calls global although they lead to private addresses."""
+"""What IANA's registry of special IPv4 addresses lists, and multicast."""
+
+_SPECIAL_IPV6 = tuple(
+    IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks and more
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4: an IPv4 address, private ones too
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",  # documentation
+    )
+)
+"""
+What IANA's registry of special IPv6 addresses lists within `_GLOBAL_IPV6`.
+
+The rest of the registry is outside: loopback, NAT64 and other IPv4 addresses in disguise, local and
+private ones, segment routing. `ipaddress` knows some of them only, by the version of Python.
+"""
 
 
 class AddressRefused(Exception):
@@ -104,6 +140,6 @@ def is_public(text: str) -> bool:
     address: IPv4Address | IPv6Address = ip_address(text)
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    if any(address in network for network in _DISGUISES if network.version == address.version):
-        return False
-    return address.is_global and not address.is_multicast
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in _SPECIAL_IPV4)
+    return address in _GLOBAL_IPV6 and not any(address in network for network in _SPECIAL_IPV6)

@@ -15,11 +15,23 @@ _WAITS_S = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, _HOUR_S)
 _CALLS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 180.0, 600.0, 1_800.0)
 
 
+_OTHER = "other"
+_NAMES = 200
+"""Makers, generators and codes that are counted by name; any more are counted together."""
+
+_LONGEST_NAME = 200
+
+
 class PrometheusMetrics:
-    """Counts in a registry of its own, so that several may live in one process."""
+    """
+    Counts in a registry of its own, so that several may live in one process.
+
+    However many names come, callers' own among them, it holds a limited number of them.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._named: dict[str, set[str]] = {}
         self._url_failures = Counter(
             "image2model_provider_url_failures",
             "Looks at a provider's URL of a result that found nothing there.",
@@ -93,7 +105,7 @@ class PrometheusMetrics:
 
     def item_changed(self, change: ItemChange) -> None:
         """Count that an item came into another state."""
-        generator = _known(change.generator)
+        generator = self._name("generator", _listed(change.generator))
         self._items.labels(generator=generator, state=change.state).inc()
         if change.first_submission:
             self._waits.labels(generator=generator).observe(change.since_start_s)
@@ -102,13 +114,18 @@ class PrometheusMetrics:
                 change.since_start_s
             )
         if change.cost_usd:
-            self._cost_usd.labels(provider=change.provider).inc(float(change.cost_usd))
+            self._cost_usd.labels(provider=self._provider(change.provider)).inc(
+                float(change.cost_usd)
+            )
 
     def provider_called(self, call: ProviderCall) -> None:
         """Count a request to a provider."""
-        self._calls.labels(provider=call.provider, call=call.call, outcome=call.outcome).observe(
-            call.took_s
-        )
+        labels = {
+            "provider": self._provider(call.provider),
+            "call": call.call,
+            "outcome": self._name("outcome", call.outcome),
+        }
+        self._calls.labels(**labels).observe(call.took_s)
 
     def leases_lost(self, count: int) -> None:
         """Count items that another worker took over while this process had them."""
@@ -124,6 +141,7 @@ class PrometheusMetrics:
 
     def url_checked(self, *, provider: str, age_s: float | None, alive: bool) -> None:
         """Count a look at a provider's URL of a result."""
+        provider = self._provider(provider)
         if age_s is not None:
             self._url_ages.labels(provider=provider, alive=_word(alive)).observe(age_s)
         if not alive:
@@ -131,14 +149,27 @@ class PrometheusMetrics:
 
     def webhook_received(self, *, provider: str, accepted: bool) -> None:
         """Count a webhook."""
-        self._webhooks.labels(provider=provider, accepted=_word(accepted)).inc()
+        self._webhooks.labels(provider=self._provider(provider), accepted=_word(accepted)).inc()
 
     def exposition(self) -> bytes:
         """Tell all of it in the text format of Prometheus, version 0.0.4."""
         return generate_latest(self._registry)
 
+    def _provider(self, name: str) -> str:
+        return self._name("provider", name)
 
-def _known(generator: GeneratorId) -> str:
+    def _name(self, label: str, value: str) -> str:
+        """Take *value* for a *label*, unless that has as many values as it may have."""
+        known = self._named.setdefault(label, set())
+        if value in known:
+            return value
+        if len(known) >= _NAMES or len(value) > _LONGEST_NAME:
+            return _OTHER
+        known.add(value)
+        return value
+
+
+def _listed(generator: GeneratorId) -> str:
     """Count together what callers name by an address: they may name any number."""
     provider, listed, _ = generator.partition(":")
     return f"{provider}:" if listed else generator

@@ -48,7 +48,10 @@ class Change:
         touched: The items, by index, that get the new version.
         counts: How many more items there are in each state.
         commands: What to write.
+        events: What happened: a set that is there where somebody hears of it, a list, and what to
+            add to the list.
         over: What else to write if every item of the job is final afterwards.
+        over_events: What has happened then.
         references: How many times more each file is named.
     """
 
@@ -60,7 +63,9 @@ class Change:
     touched: list[int] = field(default_factory=list)
     counts: Counter[ItemState] = field(default_factory=Counter)
     commands: list[Command] = field(default_factory=list)
+    events: list[Command] = field(default_factory=list)
     over: list[Command] = field(default_factory=list)
+    over_events: list[Command] = field(default_factory=list)
     references: Counter[ArtifactId] = field(default_factory=Counter)
 
     def run(self, *command: str | float) -> None:
@@ -90,7 +95,9 @@ class Change:
                 "touched": [str(index) for index in self.touched],
                 "counts": {state: n for state, n in self.counts.items() if n},
                 "commands": self.commands,
+                "events": self.events,
                 "over": self.over,
+                "over_events": self.over_events,
                 "open_states": _OPEN_STATES,
                 "references": {artifact: n for artifact, n in self.references.items() if n},
             }

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Item, Job
 from image2model.core.states import ItemState
+from image2model.core.webhooks import Delivery, Event, Webhook
 from image2model.jobs.records.document import ItemRecord, LedgerLine
 from image2model.ports.sessions import ApiKey
 from image2model.ports.shares import SharedLink
@@ -159,6 +160,39 @@ def read_turn(text: str) -> Turn:
     """Read what `write_turn` wrote."""
     turn: Turn = _read(Turn, text)
     return turn
+
+
+def write_event(event: Event) -> str:
+    """Write something that happened."""
+    return _write(Event, event)
+
+
+def read_event(text: str) -> Event:
+    """Read what `write_event` wrote."""
+    event: Event = _read(Event, text)
+    return event
+
+
+def write_webhook(webhook: Webhook) -> str:
+    """Write a webhook."""
+    return _write(Webhook, webhook)
+
+
+def read_webhook(text: str) -> Webhook:
+    """Read what `write_webhook` wrote."""
+    webhook: Webhook = _read(Webhook, text)
+    return replace(webhook, events=tuple(webhook.events), secrets=tuple(webhook.secrets))
+
+
+def write_delivery(delivery: Delivery) -> str:
+    """Write a delivery."""
+    return _write(Delivery, delivery)
+
+
+def read_delivery(text: str) -> Delivery:
+    """Read what `write_delivery` wrote."""
+    delivery: Delivery = _read(Delivery, text)
+    return delivery
 
 
 @cache

@@ -22,11 +22,16 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `owner-ends` | hash: from when on nothing of an owner's is sent any more |
 | `sessions`, `session-owners` | tokens: by their end; hash of their sessions |
 | `browser-sessions`, `api-keys` | hashes |
+| `webhooks`, `webhooks:OWNER` | hash: all webhooks; set: those of an owner |
+| `webhook-events` | list of what happened and was not handed on yet |
+| `webhook:ID:deliveries` | hash: the deliveries of a webhook |
+| `webhook:ID:log`, `webhook:ID:waiting` | sorted sets of them: by their event, by their next try |
 | `shared-links`, `link-ends`, `links-to:JOB` | hash, sorted set by their end; sets |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
 
 from image2model.core.ids import ArtifactId, JobId, OwnerId
+from image2model.core.webhooks import WebhookId
 from image2model.ports.dispatcher import ItemRef
 
 PREFIX = "{image2model}:"
@@ -46,6 +51,8 @@ FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
 CHECKS = f"{PREFIX}checks"
 OWNER_ENDS = f"{PREFIX}owner-ends"
+WEBHOOKS = f"{PREFIX}webhooks"
+WEBHOOK_EVENTS = f"{PREFIX}webhook-events"
 SESSIONS = f"{PREFIX}sessions"
 BROWSER_SESSIONS = f"{PREFIX}browser-sessions"
 SESSION_OWNERS = f"{PREFIX}session-owners"
@@ -97,6 +104,26 @@ def made_by(owner: OwnerId, made_key: str) -> str:
 def ledger_of(owner: OwnerId) -> str:
     """Name the list of the attempts of *owner*'s jobs."""
     return f"{PREFIX}ledger:{owner}"
+
+
+def webhooks_of(owner: OwnerId) -> str:
+    """Name the set of *owner*'s webhooks."""
+    return f"{WEBHOOKS}:{owner}"
+
+
+def deliveries_of(webhook: WebhookId) -> str:
+    """Name the hash of the deliveries of *webhook*."""
+    return f"{PREFIX}webhook:{webhook}:deliveries"
+
+
+def delivery_log_of(webhook: WebhookId) -> str:
+    """Name where the deliveries of *webhook* are by the time of their event."""
+    return f"{PREFIX}webhook:{webhook}:log"
+
+
+def waiting_of(webhook: WebhookId) -> str:
+    """Name where the waiting deliveries of *webhook* are by their next try."""
+    return f"{PREFIX}webhook:{webhook}:waiting"
 
 
 def made_of(source: ArtifactId) -> str:

@@ -15,6 +15,7 @@ from image2model.backends.redis.found import Found, find
 from image2model.backends.redis.writes import (
     job_commands,
     request_field,
+    tell,
     write_lease_of,
     write_ledger,
     write_one,
@@ -24,6 +25,7 @@ from image2model.core.ids import SubmitKey, WorkerId
 from image2model.core.job import Attempt, Job
 from image2model.core.rules import BUDGET_DAY_S, IllegalStep, check_transition, revives
 from image2model.core.states import FINAL_STATES, ItemState, JobState
+from image2model.core.webhooks import TOLD_STATES, EventType, event_of
 from image2model.jobs.records.document import ItemRecord, LedgerLine
 from image2model.jobs.records.steps import changed_attempt, revive, started_line, take_step
 from image2model.ports.dispatcher import ItemRef
@@ -108,8 +110,12 @@ async def write_step(database: RedisDatabase, claim: Claim, step: Step) -> Claim
     await _write_attempt(database, change, found, after, step)
     take_step(after, step, now=found.now)
     write_one(change, before, after, was=found.job, job=found.job)
+    if step.to in TOLD_STATES and step.to is not before.item.state:
+        happened = TOLD_STATES[step.to]
+        change.events.append(tell(event_of(found.job, happened, item=ref.index, at=found.now)))
     if step.to in FINAL_STATES:
         change.over = _over(found)
+        change.over_events = [tell(event_of(found.job, EventType.JOB_FINISHED, at=found.now))]
     done = await database.commit(change)
     item = replace(after.item, version=done.version)
     return replace(claim, job=_job_after(done), item=item)

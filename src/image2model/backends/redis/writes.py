@@ -4,11 +4,19 @@ from datetime import datetime
 
 from image2model.backends.redis import keys
 from image2model.backends.redis.change import Change, Command, micro_usd, seconds
-from image2model.backends.redis.codec import write_item, write_job, write_lease, write_line
+from image2model.backends.redis.codec import (
+    write_event,
+    write_item,
+    write_job,
+    write_lease,
+    write_line,
+)
 from image2model.core.job import Job
 from image2model.core.rules import charge_usd
 from image2model.core.states import ItemState, JobState
+from image2model.core.webhooks import Event
 from image2model.jobs.records.document import ItemRecord, JobRecord, LedgerLine
+from image2model.jobs.records.events import events_between, states_of
 from image2model.ports.dispatcher import ItemRef
 
 
@@ -16,6 +24,8 @@ def write_whole(change: Change, before: JobRecord | None, after: JobRecord) -> N
     """Write a job of which all items were read, and locked, or which is new."""
     job = after.job
     change.job = job.id
+    seen = states_of(before) if before is not None else None
+    change.events += [tell(event) for event in events_between(seen, after)]
     change.commands += job_commands(before.job if before else None, job, now=after.touched_at)
     change.run("HSET", keys.job_key(job.id), "version", job.version)
     known = before.items if before else {}
@@ -113,6 +123,11 @@ def job_commands(before: Job | None, after: Job, *, now: datetime) -> list[Comma
         now if after.state is JobState.DRAFT else None,
     )
     return change.commands
+
+
+def tell(event: Event) -> Command:
+    """Write that something happened, for `Change.events`."""
+    return [keys.webhooks_of(event.owner), keys.WEBHOOK_EVENTS, write_event(event)]
 
 
 def delete_whole(change: Change, before: JobRecord) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_owner
+from image2model.backends.sql.events import add_events
 from image2model.backends.sql.jobs_read import Scope, read_items, read_job
 from image2model.backends.sql.rows import (
     end_values,
@@ -24,6 +25,7 @@ from image2model.core.job import Item, Job, Progress, Result
 from image2model.core.names import unique_name
 from image2model.core.rules import is_reusable, is_still_to_come
 from image2model.core.states import FINAL_STATES, ItemState, JobState
+from image2model.core.webhooks import TOLD_STATES, EventType
 
 _SAME = Scope(
     items.c.made_key.in_(sa.bindparam("made_keys", expanding=True)),
@@ -57,7 +59,15 @@ def add_job(tx: Transaction, job: Job, *, reuse: bool) -> Job:
         values |= end_values(tx.now_s, life_s=job.life_s, starred=job.starred)
     tx.run(sa.insert(jobs), values)
     _insert_items(tx, fresh, due_s=tx.now_s if runs else None)
+    if runs:
+        _add_events(tx, job, fresh, over=over)
     return read_job(tx, job.id)
+
+
+def _add_events(tx: Transaction, job: Job, fresh: Sequence[Item], *, over: bool) -> None:
+    told = [(TOLD_STATES[item.state], item.index) for item in fresh if item.state in TOLD_STATES]
+    ends = [(EventType.JOB_FINISHED, None)] if over else []
+    add_events(tx, job, [(EventType.JOB_STARTED, None), *told, *ends])
 
 
 def _job_of_key(tx: Transaction, job: Job) -> JobId | None:

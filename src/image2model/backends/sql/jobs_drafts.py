@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.events import add_events
 from image2model.backends.sql.jobs_keep import orphans, with_derived
 from image2model.backends.sql.jobs_locked import LockedJob, lock_job
 from image2model.backends.sql.jobs_read import read_job
@@ -24,6 +25,7 @@ from image2model.core.ids import ArtifactId, JobId, new_hex_id
 from image2model.core.job import Description, Item, Job, Picture
 from image2model.core.names import unique_name
 from image2model.core.states import ItemState, JobState
+from image2model.core.webhooks import TOLD_STATES
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import DraftTerms
 
@@ -153,6 +155,8 @@ def start_job(tx: Transaction, job: Job) -> Job:
     if settled:
         place = items.c.place == sa.bindparam("of_place")
         tx.run(sa.update(items).where(items.c.job_id == job.id, place), settled)
+    refused = [(TOLD_STATES[one.state], one.index) for one in job.items if one.state in TOLD_STATES]
+    add_events(tx, draft.row, refused)
     draft.touch_or_finish(
         state=JobState.RUNNING,
         started_at=tx.now_s,

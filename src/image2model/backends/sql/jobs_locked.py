@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.events import add_events, add_item_events
 from image2model.backends.sql.rows import Row, Values, end_values, problem_value
 from image2model.backends.sql.tables import items, jobs
 from image2model.backends.sql.transaction import Transaction
@@ -12,6 +13,7 @@ from image2model.core.errors import ItemNotFound, JobNotFound, WrongState
 from image2model.core.ids import JobId
 from image2model.core.job import Problem
 from image2model.core.states import FINAL_STATES, ItemState, JobState
+from image2model.core.webhooks import EventType
 
 _LOCK = sa.select(jobs).where(jobs.c.id == sa.bindparam("job")).with_for_update()
 """The lock is rendered on PostgreSQL only: on SQLite the transaction has everything for itself."""
@@ -71,12 +73,16 @@ class LockedJob:
     def change(self, rows: Collection[Row], values: Values) -> None:
         """Write the same *values* into several items, and mark them."""
         if rows:
+            if "state" in values:
+                add_item_events(self._tx, self.row, [(row, values["state"]) for row in rows])
             which = items.c.id.in_([row.id for row in rows])
             statement = sa.update(items).where(which)
             self._tx.run(statement.values(version=self.version, **values))
 
     def touch(self, **values: Any) -> Row:
         """Raise the job's version, write *values* into it, and return its row as it is now."""
+        if self.row.state is JobState.DRAFT and values.get("state") is JobState.RUNNING:
+            add_events(self._tx, self.row, [(EventType.JOB_STARTED, None)])
         values = {"version": self.version, "touched_at": self._tx.now_s, **values}
         return self._tx.run(_TOUCH, {"job": self.id, **values}).one()
 
@@ -88,7 +94,10 @@ class LockedJob:
     def finish(self, touched: Row) -> Row | None:
         """Finish the job as touched, if it is running or paused and all its items are final."""
         finished = end_values(self._tx.now_s, life_s=touched.life_s, starred=touched.starred)
-        return self._tx.run(_FINISH, {"job": self.id, **finished}).one_or_none()
+        row = self._tx.run(_FINISH, {"job": self.id, **finished}).one_or_none()
+        if row is not None:
+            add_events(self._tx, row, [(EventType.JOB_FINISHED, None)])
+        return row
 
 
 def lock_job(tx: Transaction, job: JobId) -> LockedJob:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.events import add_item_events
 from image2model.backends.sql.jobs_ledger import (
     Start,
     change_attempts,
@@ -177,6 +178,7 @@ def _write_items(tx: Transaction, taken: Sequence[_Taken]) -> None:
 
 def _claims(tx: Transaction, job: LockedJob, taken: Sequence[_Taken]) -> list[Claim]:
     """Give the claims as if the steps had been written one after the other."""
+    add_item_events(tx, job.row, [(one.row, one.step.to) for one in taken])
     ending = [one for one in taken if one.step.to in FINAL_STATES]
     counts = read_counts(tx, job.id) if ending else {}
     finished = job.finish(job.row) if ending else None

@@ -75,6 +75,7 @@ def job_values(job: Job) -> Values:
         "state": job.state,
         "starred": job.starred,
         "idempotency_key": job.idempotency_key,
+        "webhook_url": job.webhook_url,
         **name_values(job.name),
         **settled_values(job),
     }
@@ -113,6 +114,7 @@ def job_of(row: Row, counts: Mapping[ItemState, int], items: Sequence[Item] = ()
         starred=row.starred,
         idempotency_key=row.idempotency_key,
         fingerprint=row.fingerprint,
+        webhook_url=row.webhook_url,
         created_at=from_seconds(row.created_at),
         started_at=from_seconds(row.started_at),
         finished_at=from_seconds(row.finished_at),

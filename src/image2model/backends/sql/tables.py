@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from image2model.core.generator import View
 from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.core.webhooks import DeliveryState, EventType, SwitchedOff
 
-REVISION = "0006"
+REVISION = "0007"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -52,6 +53,7 @@ jobs = sa.Table(
     sa.Column("starred", sa.Boolean, nullable=False),
     sa.Column("idempotency_key", sa.Text),
     sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("webhook_url", sa.Text),
     sa.Column("created_at", Seconds, nullable=False),
     sa.Column("started_at", Seconds),
     sa.Column("finished_at", Seconds),
@@ -226,6 +228,62 @@ shared_links = sa.Table(
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("created_at", Seconds, nullable=False),
     sa.Column("expires_at", Seconds, nullable=False, index=True),
+)
+
+webhooks = sa.Table(
+    "webhooks",
+    metadata,
+    sa.Column("id", HexId, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False, index=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("events", Json, nullable=False),
+    sa.Column("named_only", sa.Boolean, nullable=False),
+    sa.Column("secrets", Json, nullable=False),
+    sa.Column("switched_off", words(SwitchedOff)),
+    sa.Column("failing_since", Seconds),
+    sa.Column("created_at", Seconds, nullable=False),
+)
+
+# What happened and was not handed on yet.
+webhook_events = sa.Table(
+    "webhook_events",
+    metadata,
+    sa.Column("id", HexId, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("type", words(EventType), nullable=False),
+    sa.Column("job_id", HexId, nullable=False),
+    sa.Column("place", sa.Integer),
+    sa.Column("at", Seconds, nullable=False, index=True),
+    sa.Column("webhook_url", sa.Text),
+)
+
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column(
+        "webhook_id", HexId, sa.ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True
+    ),
+    sa.Column("id", HexId, primary_key=True),
+    sa.Column("type", words(EventType), nullable=False),
+    sa.Column("job_id", HexId),
+    sa.Column("place", sa.Integer),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("state", words(DeliveryState), nullable=False),
+    sa.Column("created_at", Seconds, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("next_at", Seconds),
+    sa.Column("tried_at", Seconds),
+    sa.Column("status", sa.Integer),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Index(None, "webhook_id", "created_at", "id"),
+    sa.Index(None, "created_at"),
+)
+_next_at = webhook_deliveries.c.next_at
+sa.Index(
+    "ix_webhook_deliveries_next_at",
+    _next_at,
+    sqlite_where=_next_at.is_not(None),
+    postgresql_where=_next_at.is_not(None),
 )
 
 # Whose turn it is at what one process at a time is enough for.

@@ -72,6 +72,15 @@ for state, difference in pairs(change.counts) do
 end
 run(change.commands)
 
+local function tell(events)
+  for _, event in ipairs(events) do
+    if redis.call('EXISTS', event[1]) == 1 then
+      redis.call('RPUSH', event[2], event[3])
+    end
+  end
+end
+
+tell(change.events)
 if #change.over > 0 then
   local open = 0
   for _, count in ipairs(redis.call('HMGET', KEYS[4], unpack(change.open_states))) do
@@ -79,6 +88,7 @@ if #change.over > 0 then
   end
   if open == 0 then
     run(change.over)
+    tell(change.over_events)
   end
 end
 

@@ -1,0 +1,62 @@
+"""What `doctor` warns of at the server's edge."""
+
+import pytest
+
+from image2model.cli.edge_checks import check_edge
+from image2model.cli.findings import Level
+from image2model.settings import load_settings
+
+SERVE = "IMAGE2MODEL_SERVE__"
+ANYWHERE = {f"{SERVE}HOST": "0.0.0.0", f"{SERVE}ACCESS": "sessions"}
+BEHIND = {f"{SERVE}BEHIND_PROXY": "true"}
+PUBLIC = {"IMAGE2MODEL_PUBLIC_URL": "https://models.example"}
+PRIVATE = "IMAGE2MODEL_FETCH__ALLOWED_PRIVATE_HOSTS"
+
+
+@pytest.mark.parametrize(
+    ("variables", "what", "words"),
+    [
+        ({**ANYWHERE, f"{SERVE}ALLOWED_HOSTS": "*"}, "server access", "every name"),
+        ({**ANYWHERE, **BEHIND}, "proxy", "private network"),
+        ({f"{SERVE}TRUSTED_PROXIES": "0.0.0.0/0"}, "proxy", "every address"),
+        ({f"{SERVE}TRUSTED_PROXIES": "10.0.0.7,::/0"}, "proxy", "every address"),
+        (PUBLIC, "proxy", "are ignored"),
+        ({PRIVATE: "169.254.169.254"}, "fetching", "169.254.169.254"),
+        ({PRIVATE: "gateway.lan,169.254.170.2:80"}, "fetching", "169.254.170.2:80"),
+        ({PRIVATE: "metadata.google.internal"}, "fetching", "metadata.google.internal"),
+        ({PRIVATE: "fd00:ec2::254"}, "fetching", "fd00:ec2::254"),
+        (
+            {f"{SERVE}METRICS_PORT": "9099", f"{SERVE}METRICS_HOST": "0.0.0.0"},
+            "metrics",
+            "without a key",
+        ),
+    ],
+)
+def test_warns_of_settings_that_let_too_much_in(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], what: str, words: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (finding,) = check_edge(load_settings())
+    assert (finding.what, finding.level) == (what, Level.WARNING)
+    assert words in finding.found
+    assert finding.advice
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {**ANYWHERE, f"{SERVE}ALLOWED_HOSTS": "models.example"},
+        {**PUBLIC, **BEHIND},
+        {**ANYWHERE, f"{SERVE}TRUSTED_PROXIES": "172.16.0.0/12"},
+        {PRIVATE: "127.0.0.1:4711,gateway.lan,fd00::7"},
+        {f"{SERVE}METRICS_PORT": "9099"},
+    ],
+)
+def test_has_nothing_to_say_of_others(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert list(check_edge(load_settings())) == []
