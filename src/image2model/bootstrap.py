@@ -18,6 +18,7 @@ import anyio.to_thread
 
 from image2model.backends.folder.artifacts import FolderArtifactStore
 from image2model.backends.http.fetcher import HttpFetcher
+from image2model.backends.http.openid import OpenIdSignIn
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher, RunItem
@@ -40,12 +41,14 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
+from image2model.core.money import Budget, SpendingLimits
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
 from image2model.jobs.delivering import DELIVERY_TURN_S, WebhookDeliverer
 from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.fair_choice import FairChoice
 from image2model.jobs.health import measure_now
 from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
 from image2model.jobs.leases import LeaseKeeper
@@ -63,6 +66,7 @@ from image2model.ports.metrics import Metrics
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
+from image2model.ports.sign_in import SignIn
 from image2model.ports.webhooks import WebhookStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
@@ -266,7 +270,7 @@ async def open_worker(
         drawer = PreviewDrawer(parts.context)
         await stack.enter_async_context(_sharing_chores(parts, parts.keeper.run, drawer.run))
         await stack.enter_async_context(_warming(parts.compute))
-        yield parts.runner.run
+        yield FairChoice(parts.context, parts.runner.run).run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,7 +295,9 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     clock = SystemClock()
     stores = await stack.enter_async_context(open_stores(settings))
     compute = ProcessCompute(
-        workers=settings.compute.processes, memory_limit_bytes=settings.compute.memory_bytes
+        workers=settings.compute.processes,
+        memory_limit_bytes=settings.compute.memory_bytes,
+        room_bytes=settings.compute.together_bytes,
     )
     stack.push_async_callback(compute.aclose)
     idle_compute = ProcessCompute(
@@ -357,6 +363,27 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     )
     runner = ItemRunner(context, keeper)
     return _Parts(context=context, compute=compute, keeper=keeper, runner=runner, lanes=lanes)
+
+
+@asynccontextmanager
+async def open_sign_in(settings: Settings) -> AsyncIterator[SignIn | None]:
+    """Open what signs people in through their organisation; None: nobody has set it up."""
+    openid = settings.openid
+    if openid.issuer is None:
+        yield None
+        return
+    secret = openid.client_secret
+    service = OpenIdSignIn(
+        issuer=openid.issuer,
+        client_id=openid.client_id,
+        client_secret=secret.get_secret_value() if secret else None,
+        claim=openid.claim,
+        clock=SystemClock(),
+    )
+    try:
+        yield service
+    finally:
+        await service.aclose()
 
 
 def _open_lanes(settings: Settings, run_item: RunItem) -> InProcessDispatcher:
@@ -464,6 +491,8 @@ def _rules(settings: Settings) -> Rules:
         unfinished_jobs_per_owner=settings.limits.unfinished_jobs_per_owner,
         jobs_per_minute=settings.limits.jobs_per_minute,
         fetches_per_minute=settings.limits.fetches_per_minute,
+        uploads_at_once=settings.limits.uploads_at_once,
+        fetches_at_once=settings.limits.fetches_at_once,
         picture_bytes=settings.limits.picture_bytes,
         picture=replace(PictureLimits(), max_pixels=settings.limits.picture_pixels),
         result_bytes=settings.limits.result_bytes,
@@ -471,7 +500,10 @@ def _rules(settings: Settings) -> Rules:
         keep_s=settings.effective_keep_s,
         links_s=settings.retention.links_s,
         draft_s=settings.retention.draft_s,
-        day_budget_usd=settings.budget.day_usd,
+        budget=_budget(settings),
+        allowed_generators=settings.allowed_generators,
+        anonymous_may_pay=settings.anonymous_may_pay,
+        unknown_price_usd=settings.budget.unknown_price_usd,
         lease_s=settings.lease_s,
         soft_limit_s=settings.item_soft_limit_s,
         hard_limit_s=settings.item_hard_limit_s,
@@ -482,6 +514,19 @@ def _rules(settings: Settings) -> Rules:
         webhook_log_s=settings.webhooks.log_s,
         webhook_failing_s=settings.webhooks.failing_s,
         incoming=settings.data_dir / "incoming",
+    )
+
+
+def _budget(settings: Settings) -> Budget:
+    given = settings.budget
+    return Budget(
+        day_usd=given.day_usd,
+        month_usd=given.month_usd,
+        owner=SpendingLimits(
+            job_usd=given.owner_job_usd,
+            day_usd=given.owner_day_usd,
+            month_usd=given.owner_month_usd,
+        ),
     )
 
 
@@ -564,10 +609,16 @@ def _catalogue(settings: Settings, found: FoundProviders) -> Catalogue:
     left_out = {broken.name: broken.message for broken in found.broken}
     catalogue = Catalogue(found.usable, default=wanted, left_out=left_out)
     try:
-        catalogue.card(wanted)
+        card = catalogue.card(wanted)
     except GeneratorNotFound as error:
         raise InvalidSetting(
             setting="IMAGE2MODEL_DEFAULT_GENERATOR",
             reason=f"{error.message} Example: IMAGE2MODEL_DEFAULT_GENERATOR=local/puff",
         ) from error
+    if not settings.allows(card.id):
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_DEFAULT_GENERATOR",
+            reason=f"is {card.id}, which IMAGE2MODEL_ALLOWED_GENERATORS does not allow. Name one "
+            "that it does.",
+        )
     return catalogue

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from importlib.metadata import entry_points
 from ipaddress import ip_network
 from pathlib import Path
@@ -201,14 +202,34 @@ def _network(text: str) -> str:
         ) from None
 
 
+def _generator_pattern(text: str) -> str:
+    if not re.fullmatch(r"[\w.:/*?-]+", text, re.ASCII):
+        raise ValueError(f"has '{text}' in it, which is no generator's id and no pattern")
+    return text
+
+
+def _not_empty(names: list[str]) -> list[str]:
+    if not names:
+        raise ValueError("is empty; unset the variable to have the default")
+    return names
+
+
+_Patterns = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    AfterValidator(_each(_generator_pattern)),
+    AfterValidator(_not_empty),
+]
 _Key = Annotated[SecretStr, AfterValidator(_key)]
 _ServedNames = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_allowed_host))]
 _PrivateHosts = Annotated[
     list[str], BeforeValidator(_listed), AfterValidator(_each(read_host_and_port))
 ]
+_Names = Annotated[list[str], BeforeValidator(_listed)]
 _Networks = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_network))]
 _BoundHost = Annotated[str, AfterValidator(_bound_host)]
 _WebAddress = Annotated[str, AfterValidator(_web_address)]
+_IssuerAddress = Annotated[str, AfterValidator(_fal_address)]
 _FalAddress = Annotated[str, AfterValidator(_fal_address)]
 
 
@@ -254,6 +275,18 @@ class LimitSettings(_Group):
         "alike: each may be as large as an upload, and others see our address. A job of the most "
         "pictures that can be allowed, 500, fits. None: any number.",
     )
+    uploads_at_once: int = Field(
+        16,
+        ge=1,
+        description="Uploads that one owner may have under way at once in each web process; a job "
+        "sent as one form is one. Further ones wait for ten seconds and are then refused.",
+    )
+    fetches_at_once: int = Field(
+        6,
+        ge=1,
+        description="Pictures that one owner may have fetched from addresses at once in each web "
+        "process. Further ones wait for a minute and are then refused.",
+    )
     streams_per_caller: int = Field(
         100,
         ge=1,
@@ -282,6 +315,19 @@ class ServeSettings(_Group):
         description="Host names the server answers to, besides loopback ones, separated by commas "
         "or as a JSON list, without scheme and port; protects browsers from DNS rebinding. `*`: "
         "all.",
+    )
+    user_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
+        examples=["X-Auth-Request-Email"],
+        description="Header in which a trusted proxy says who somebody is; believed from no other "
+        "address. Their jobs follow them over devices. None: no header is.",
+    )
+    admins: _Names = Field(
+        default_factory=list,
+        examples=["ann@example.org,bob@example.org"],
+        description="People who may do everything, separated by commas or as a JSON list, by the "
+        "name that the sign-in or the trusted proxy says.",
     )
     behind_proxy: bool = Field(
         False,
@@ -371,8 +417,14 @@ class ComputeSettings(_Group):
     memory_bytes: int | None = Field(
         4_000_000_000,
         ge=500_000_000,
-        description="Address space of one process; None: no limit. A picture of 50 megapixels "
-        "needs under 2 GB.",
+        description="Data memory of one process; None: no limit. A picture of 50 megapixels "
+        "needs 1 GB, a model of 200 MB up to 3 GB.",
+    )
+    together_bytes: int | None = Field(
+        2_000_000_000,
+        ge=100_000_000,
+        description="Memory that large pictures and models may need at once, all processes "
+        "together; others wait. One that needs more is computed alone. None: no limit.",
     )
     limit_s: float = Field(
         120.0, gt=0, description="Longest single computation in seconds; then it is stopped."
@@ -410,6 +462,47 @@ class BudgetSettings(_Group):
         examples=["25"],
         description="US dollars in any 24 hours, all jobs together; None: no limit.",
     )
+    month_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["300"],
+        description="US dollars in any 30 days, all jobs together; None: no limit.",
+    )
+    owner_job_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["5"],
+        description="US dollars that any one job may cost, whatever its owner allows for it; "
+        "None: no limit.",
+    )
+    owner_day_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["5"],
+        description="US dollars in any 24 hours for one browser session or API key; None: no "
+        "limit. Sessions can be begun at will, so this limits keys, and people without bad will.",
+    )
+    owner_month_usd: Decimal | None = Field(
+        None,
+        ge=0,
+        examples=["50"],
+        description="The same in any 30 days.",
+    )
+    anonymous: Literal["free", "paid"] | None = Field(
+        None,
+        examples=["free"],
+        description="What browsers without an API key may use: `free`: what costs nothing; `paid`: "
+        "everything, within the budgets. None: `paid` where only this machine can reach the "
+        "server, else `free`.",
+    )
+    unknown_price_usd: Decimal | None = Field(
+        None,
+        gt=0,
+        examples=["1.50"],
+        description="US dollars that one model costs at most where nobody knows its price, as of "
+        "endpoints of fal.ai that are not listed: it counts so much until it is billed. None: "
+        "such models are not bought.",
+    )
 
 
 class WebhookSettings(_Group):
@@ -440,6 +533,31 @@ class FetchSettings(_Group):
         description="Hosts, separated by commas or as a JSON list, each `host` or `host:port`, "
         "that may be private or plain http: a gateway or a simulator of yours. Everything else "
         "must be public https.",
+    )
+
+
+class OpenIdSettings(_Group):
+    """How an organisation's own service signs people in. `IMAGE2MODEL_OPENID__…`."""
+
+    issuer: _IssuerAddress | None = Field(
+        None,
+        examples=["https://login.example.org/realms/main"],
+        description="Address of the OpenID provider, as it names itself. People come back to "
+        "`IMAGE2MODEL_PUBLIC_URL`/api/v1/session/openid/callback. None: no such sign-in.",
+    )
+    client_id: str = Field(
+        "image2model", min_length=1, description="What this server is called there."
+    )
+    client_secret: _Key | None = Field(
+        None,
+        examples=["SECRET"],
+        description="What the server proves that with. None: by PKCE alone, as a public client.",
+    )
+    claim: str = Field(
+        "email",
+        min_length=1,
+        description="What of a person names them, and so which jobs are theirs: `email`, which "
+        "must be verified, or `sub`, which stays when the address changes.",
     )
 
 
@@ -553,8 +671,16 @@ class Settings(BaseSettings):
     default_generator: str | None = Field(
         None,
         examples=["local/relief"],
-        description="Used when a job names none. None: `fal/tripo-v2.5` if `FAL_KEY` is set, "
-        "else `local/puff`.",
+        description="Used when a job names none. None: `fal/tripo-v2.5` if `FAL_KEY` is set and "
+        "it may be used, else `local/puff`.",
+    )
+    allowed_generators: _Patterns | None = Field(
+        None,
+        examples=["local/*,fal/tripo-*"],
+        description="Generators that may be used, separated by commas or as a JSON list: ids, or "
+        "patterns with `*` for anything and `?` for one character. What is not listed by its "
+        "provider, such as `fal:OWNER/ENDPOINT`, can be named, too. None: all that are listed; on "
+        "the command line, without a server, any.",
     )
     keep: Literal["keep", "links"] = Field(
         "keep",
@@ -641,6 +767,7 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     webhooks: WebhookSettings = WebhookSettings()
     fetch: FetchSettings = FetchSettings()
+    openid: OpenIdSettings = OpenIdSettings()
     fal: FalSettings = FalSettings()
     fal_key: _Key | None = Field(
         None,
@@ -745,7 +872,20 @@ class Settings(BaseSettings):
         """The default generator with the default filled in."""
         if self.default_generator:
             return self.default_generator
-        return "fal/tripo-v2.5" if self.effective_fal_key else "local/puff"
+        paid = "fal/tripo-v2.5"
+        return paid if self.effective_fal_key and self.allows(paid) else "local/puff"
+
+    def allows(self, generator: str) -> bool:
+        """Tell whether a generator that is listed may be used."""
+        patterns = self.allowed_generators
+        return patterns is None or any(fnmatchcase(generator, pattern) for pattern in patterns)
+
+    @property
+    def anonymous_may_pay(self) -> bool:
+        """Whether browsers without an API key may spend money, with the default filled in."""
+        if self.budget.anonymous is None:
+            return not self.others_may_come
+        return self.budget.anonymous == "paid"
 
     @property
     def effective_fal_key(self) -> str | None:

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
+from image2model.core.money import Budget, SpendingLimits
 from image2model.jobs.access import create_api_key
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.rig import Rig
@@ -96,13 +97,35 @@ async def test_account_tells_what_is_used(client: httpx2.AsyncClient, rig: Rig) 
         "stored_bytes": 0,
         "day_budget_usd": None,
         "day_spent_usd": 0.0,
+        "budgets": [],
+        "spending_stop": None,
     }
-    rig.context = replace(rig.context, rules=replace(rig.context.rules, day_budget_usd=Decimal(20)))
     async with ask(create_api(rig.context)) as owner:
         await make_job(owner, "cup")
         await rig.run_dispatched()
         found = (await owner.get(ACCOUNT)).json()
-    assert (found["jobs"], found["day_budget_usd"], found["day_spent_usd"]) == (1, 20.0, 0.2)
+    assert found["jobs"] == 1
     kept = [stored.size_bytes async for stored in rig.artifacts.all()]
     assert found["stored_bytes"] == sum(kept)
     assert (await client.get(ACCOUNT)).json()["stored_bytes"] == 0
+
+
+async def test_what_all_spend_is_told_to_the_operator_alone(rig: Rig) -> None:
+    budget = Budget(day_usd=Decimal(20), owner=SpendingLimits(day_usd=Decimal(5)))
+    rig.context = replace(rig.context, rules=replace(rig.context.rules, budget=budget))
+    async with ask(create_api(rig.context)) as other:
+        await make_job(other, "jug", "mug")
+        await rig.run_dispatched()
+    told = []
+    for is_operator in (False, True):
+        api = create_api(rig.context, callers_are_operators=is_operator)
+        async with ask(api) as owner:
+            await make_job(owner, f"cup-{is_operator}")
+            await rig.run_dispatched()
+            told.append((await owner.get(ACCOUNT)).json())
+    guest, operator = told
+    of_owner = {"scope": "owner_day", "limit_usd": 5.0, "spent_usd": 0.2}
+    assert guest["budgets"] == [of_owner]
+    assert (guest["day_budget_usd"], guest["day_spent_usd"]) == (5.0, 0.2)
+    assert operator["budgets"] == [of_owner, {"scope": "day", "limit_usd": 20.0, "spent_usd": 0.8}]
+    assert (operator["day_budget_usd"], operator["day_spent_usd"]) == (20.0, 0.8)

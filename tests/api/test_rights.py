@@ -100,6 +100,8 @@ EXPECTED = {
     "forgetMe": Expected(needs=GENERATE),
     "signIn": Expected(needs=None, json={"key": "i2m_00000000_00"}),
     "signOut": Expected(needs=None),
+    "beginSignIn": Expected(needs=None),
+    "endSignIn": Expected(needs=None),
     "listKeys": Expected(needs=ADMIN),
     "createKey": Expected(needs=ADMIN, json={"name": "another"}),
     "getKey": Expected(needs=ADMIN),

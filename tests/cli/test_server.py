@@ -106,6 +106,30 @@ def test_other_machines_are_not_let_in_by_accident(here: Here) -> None:
     assert ended.err.startswith("Error: IMAGE2MODEL_SERVE__ACCESS: must be set before other")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IMAGE2MODEL_PUBLIC_URL", "https://models.example"),
+        ("IMAGE2MODEL_SERVE__BEHIND_PROXY", "true"),
+        ("IMAGE2MODEL_SERVE__ALLOWED_HOSTS", "models.example"),
+        ("IMAGE2MODEL_SERVE__HOST", "0.0.0.0"),
+    ],
+)
+def test_others_are_let_in_only_with_access_and_a_budget(
+    here: Here, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Where money can be spent; a proxy on this machine brings others, too."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FAL_KEY", "a:b")
+    ended = here("serve", "--port", "0")
+    assert ended.code == 10
+    assert ended.err.startswith("Error: IMAGE2MODEL_SERVE__ACCESS: must be set before other")
+    monkeypatch.setenv("IMAGE2MODEL_SERVE__ACCESS", "sessions")
+    ended = here("serve", "--port", "0")
+    assert ended.code == 10
+    assert ended.err.startswith("Error: IMAGE2MODEL_BUDGET__DAY_USD: must be set before others")
+
+
 def test_server_stops_at_once(script: Script) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         run = script.start("serve", "--port", "0")

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.redis.database import open_redis
@@ -40,13 +41,13 @@ from image2model.core.job import (
     ResultFile,
     Submission,
 )
+from image2model.core.money import Budget
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.clock import Clock
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     AttemptStart,
-    Budget,
     Claim,
     DraftTerms,
     JobStore,
@@ -236,8 +237,8 @@ def make_result(*files: ResultFile) -> Result:
     return Result(files=files or (make_file(),), facts={"faces": 12, "size_mm": [1.5, 2.0, 3.25]})
 
 
-def new_start(usd: str = "0.20", *, day_usd: str | None = None) -> Step:
-    """Make the step that starts an attempt of *usd*."""
+def new_start(usd: str = "0.20", *, day_usd: str | None = None, **limits: Any) -> Step:
+    """Make the step that starts an attempt of *usd*; *limits*: those of `Budget`."""
     return Step(
         to=ItemState.SUBMITTING,
         start=AttemptStart(
@@ -245,7 +246,10 @@ def new_start(usd: str = "0.20", *, day_usd: str | None = None) -> Step:
             provider="testing",
             submission=Submission(endpoint="make", data={"seed": 7}, estimated_usd=Decimal(usd)),
         ),
-        budget=Budget(day_usd=None if day_usd is None else Decimal(day_usd)),
+        budget=Budget(
+            day_usd=None if day_usd is None else Decimal(day_usd),
+            **limits,
+        ),
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.core.errors import ComputeCrashed, ComputeTimedOut, PictureTooSmall
+from image2model.core.shares import Share, working_for
 from image2model.ports.compute import Compute
 from image2model.testing.inline_compute import InlineCompute
 from tests.contracts import compute_functions as functions
@@ -89,6 +90,10 @@ async def read_when_there(path: Path) -> str:
         while not await anyio.Path(path).exists():  # noqa: ASYNC110 - a file has no event
             await anyio.sleep(0.01)
     return await anyio.Path(path).read_text()
+
+
+async def names_in(folder: Path) -> list[str]:
+    return [path.name async for path in anyio.Path(folder).iterdir()]
 
 
 def wait_until_gone(pid: int) -> None:
@@ -343,3 +348,78 @@ async def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
     with waiting_for("the processes of a killed parent to end"):
         for pid in (idle, busy):
             await anyio.to_thread.run_sync(wait_until_gone, pid, abandon_on_cancel=True)
+
+
+async def test_the_next_free_process_is_that_of_who_has_fewest(tmp_path: Path) -> None:
+    """Eight calls of one owner wait; another one's is the next to run."""
+    order: list[str] = []
+
+    async def call(compute: ProcessCompute, owner: str, number: int) -> None:
+        with working_for(Share(owner)):
+            await compute.run(LONG_S, functions.run_for, str(tmp_path / f"{owner}{number}"), 0.02)
+        order.append(owner)
+
+    async with aclosing(ProcessCompute(workers=1)) as compute, anyio.create_task_group() as tasks:
+        for number in range(8):
+            tasks.start_soon(call, compute, "anna", number)
+        await read_when_there(tmp_path / "anna0")
+        tasks.start_soon(call, compute, "ben", 0)
+    assert "ben" in order[1:3]
+
+
+async def test_what_takes_much_leaves_a_process_to_the_others(
+    processes: ProcessCompute, tmp_path: Path
+) -> None:
+    """However much of it waits, a small call of its own owner runs at once."""
+
+    async def call_large(number: int) -> None:
+        async with processes.room(10**9):
+            await processes.run(LONG_S, functions.burn_for_ever, str(tmp_path / str(number)))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(4):
+            tasks.start_soon(call_large, number)
+        with waiting_for("a large call to run"):
+            while not await names_in(tmp_path):  # noqa: ASYNC110 - a file has no event
+                await anyio.sleep(0.01)
+        assert await processes.run(LONG_S, functions.divide, 1, 2) == 0.5
+        async with processes.room(1):
+            pass
+        assert len(await names_in(tmp_path)) == 1
+        tasks.cancel_scope.cancel()
+
+
+async def test_no_more_is_computed_at_once_than_there_is_memory_for() -> None:
+    async with aclosing(ProcessCompute(workers=4, room_bytes=10**9)) as compute:
+        held_bytes = most_bytes = 0
+
+        async def compute_with(needs_bytes: int) -> None:
+            nonlocal held_bytes, most_bytes
+            async with compute.room(needs_bytes):
+                held_bytes += needs_bytes
+                most_bytes = max(most_bytes, held_bytes)
+                await anyio.sleep(0.001)
+                held_bytes -= needs_bytes
+
+        async with anyio.create_task_group() as tasks:
+            for needs_bytes in [4 * 10**8, 7 * 10**8, 10**9, 3 * 10**8] * 5:
+                tasks.start_soon(compute_with, needs_bytes)
+        assert most_bytes == 10**9
+        async with compute.room(10**12):
+            pass
+
+
+async def test_the_check_waits_for_nobody(processes: ProcessCompute, tmp_path: Path) -> None:
+    """All processes are busy; and where none can answer, it says so."""
+    async with anyio.create_task_group() as tasks:
+        for number in range(2):
+            marker = str(tmp_path / str(number))
+            tasks.start_soon(processes.run, LONG_S, functions.burn_for_ever, marker)
+            await read_when_there(tmp_path / str(number))
+        await processes.check(limit_s=LONG_S)
+        tasks.cancel_scope.cancel()
+    processes._probe.kill()
+    await processes.check(limit_s=LONG_S)
+    with pytest.raises(ComputeTimedOut):
+        await processes.check(limit_s=0.0)
+    await processes.check(limit_s=LONG_S)

@@ -13,7 +13,7 @@ from image2model.backends.celery.broker import make_broker
 from image2model.backends.celery.dispatcher import CeleryDispatcher, open_dispatcher
 from image2model.backends.inprocess.dispatcher import InProcessDispatcher
 from image2model.core.generator import RunsOn
-from image2model.core.ids import JobId, new_hex_id
+from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.ports.dispatcher import Dispatcher, ItemRef
 from tests.backends.celery.worker_thread import working
 from tests.patience import PATIENCE_S, waiting_for
@@ -26,6 +26,7 @@ pytestmark = [
 
 BIG = JobId(new_hex_id())
 SMALL = JobId(new_hex_id())
+OWNER = OwnerId("session:anna")
 
 
 class Runs:
@@ -107,8 +108,8 @@ def dispatcher(request: pytest.FixtureRequest) -> Dispatcher:
 
 async def test_runs_every_item(dispatcher: Dispatcher, runs: Runs) -> None:
     runs.let_go()
-    await dispatcher.dispatch(items(BIG, 25), runs_on=RunsOn.NETWORK)
-    await dispatcher.dispatch([], runs_on=RunsOn.NETWORK)
+    await dispatcher.dispatch(items(BIG, 25), owner=OWNER, runs_on=RunsOn.NETWORK)
+    await dispatcher.dispatch([], owner=OWNER, runs_on=RunsOn.NETWORK)
     await runs.until_started(25)
     assert sorted(runs.started) == sorted(items(BIG, 25))
 
@@ -119,7 +120,7 @@ async def test_nothing_waits_where_nothing_was_sent(dispatcher: Dispatcher) -> N
 
 async def test_in_process_keeps_the_order(in_process: InProcessDispatcher, runs: Runs) -> None:
     runs.let_go()
-    await in_process.dispatch(items(BIG, 10), runs_on=RunsOn.CPU)
+    await in_process.dispatch(items(BIG, 10), owner=OWNER, runs_on=RunsOn.CPU)
     await runs.until_started(10)
     assert runs.started == items(BIG, 10)
 
@@ -128,8 +129,8 @@ async def test_in_process_runs_as_many_at_once_as_allowed(
     in_process: InProcessDispatcher, runs: Runs
 ) -> None:
     """Everything for the network runs at once; of what computes, one."""
-    await in_process.dispatch(items(BIG, 500), runs_on=RunsOn.NETWORK)
-    await in_process.dispatch(items(SMALL, 5), runs_on=RunsOn.CPU)
+    await in_process.dispatch(items(BIG, 500), owner=OWNER, runs_on=RunsOn.NETWORK)
+    await in_process.dispatch(items(SMALL, 5), owner=OWNER, runs_on=RunsOn.CPU)
     await runs.until_started(501)
     await settle()
     assert Counter(item.job for item in runs.started) == {BIG: 500, SMALL: 1}
@@ -142,7 +143,7 @@ async def test_in_process_waiting_item_is_queued_once(
     in_process: InProcessDispatcher, runs: Runs
 ) -> None:
     for _ in range(3):
-        await in_process.dispatch(items(BIG, 3), runs_on=RunsOn.CPU)
+        await in_process.dispatch(items(BIG, 3), owner=OWNER, runs_on=RunsOn.CPU)
     runs.let_go()
     await runs.until_started(3)
     await settle()
@@ -153,10 +154,10 @@ async def test_in_process_running_item_runs_once_more_and_never_twice_at_once(
     in_process: InProcessDispatcher, runs: Runs
 ) -> None:
     item = ItemRef(SMALL, 0)
-    await in_process.dispatch([item], runs_on=RunsOn.NETWORK)
+    await in_process.dispatch([item], owner=OWNER, runs_on=RunsOn.NETWORK)
     await runs.until_started(1)
     for _ in range(3):
-        await in_process.dispatch([item], runs_on=RunsOn.NETWORK)
+        await in_process.dispatch([item], owner=OWNER, runs_on=RunsOn.NETWORK)
     await settle()
     assert runs.started == [item]
     runs.let_go()
@@ -167,9 +168,9 @@ async def test_in_process_running_item_runs_once_more_and_never_twice_at_once(
 
 async def test_in_process_jobs_take_turns(in_process: InProcessDispatcher, runs: Runs) -> None:
     """A job of one picture does not wait for a job of five hundred."""
-    await in_process.dispatch(items(BIG, 500), runs_on=RunsOn.CPU)
+    await in_process.dispatch(items(BIG, 500), owner=OWNER, runs_on=RunsOn.CPU)
     await runs.until_started(1)
-    await in_process.dispatch(items(SMALL, 2), runs_on=RunsOn.CPU)
+    await in_process.dispatch(items(SMALL, 2), owner=OWNER, runs_on=RunsOn.CPU)
     runs.let_go()
     await runs.until_started(502)
     assert [runs.started.index(item) for item in items(SMALL, 2)] == [2, 4]
@@ -186,7 +187,7 @@ async def test_in_process_failing_run_is_logged_and_stops_no_other(
     runs.let_go()
     caplog.set_level(logging.ERROR)
     async with InProcessDispatcher(run, concurrency={RunsOn.NETWORK: 1}) as dispatcher:
-        await dispatcher.dispatch(items(BIG, 4), runs_on=RunsOn.NETWORK)
+        await dispatcher.dispatch(items(BIG, 4), owner=OWNER, runs_on=RunsOn.NETWORK)
         await runs.until_started(4)
     (record,) = caplog.records
     assert record.getMessage() == f"The run of item 1 of job {BIG} failed"
@@ -208,10 +209,10 @@ async def test_in_process_leaving_cancels_and_waits(runs: Runs) -> None:
             cleaned.append(item.index)
 
     async with InProcessDispatcher(run, concurrency={RunsOn.NETWORK: 2}) as dispatcher:
-        await dispatcher.dispatch(items(BIG, 5), runs_on=RunsOn.NETWORK)
+        await dispatcher.dispatch(items(BIG, 5), owner=OWNER, runs_on=RunsOn.NETWORK)
         await runs.until_started(2)
     assert sorted(cleaned) == [0, 1]
-    await dispatcher.dispatch(items(SMALL, 1), runs_on=RunsOn.NETWORK)
+    await dispatcher.dispatch(items(SMALL, 1), owner=OWNER, runs_on=RunsOn.NETWORK)
     await settle()
     assert runs.started == items(BIG, 2)
 
@@ -219,7 +220,7 @@ async def test_in_process_leaving_cancels_and_waits(runs: Runs) -> None:
 async def test_in_process_items_wait_for_the_start(runs: Runs) -> None:
     runs.let_go()
     dispatcher = InProcessDispatcher(runs.run, concurrency={RunsOn.GPU: 1})
-    await dispatcher.dispatch(items(BIG, 2), runs_on=RunsOn.GPU)
+    await dispatcher.dispatch(items(BIG, 2), owner=OWNER, runs_on=RunsOn.GPU)
     await settle()
     assert runs.started == []
     async with dispatcher:
@@ -245,7 +246,7 @@ async def test_in_process_runs_do_not_inherit_the_callers_context() -> None:
 
     async with InProcessDispatcher(run, concurrency={RunsOn.NETWORK: 1}) as dispatcher:
         request_id.set("of the caller")
-        await dispatcher.dispatch(items(BIG, 1), runs_on=RunsOn.NETWORK)
+        await dispatcher.dispatch(items(BIG, 1), owner=OWNER, runs_on=RunsOn.NETWORK)
         with anyio.fail_after(PATIENCE_S):
             await over.wait()
     assert seen == ["none"]

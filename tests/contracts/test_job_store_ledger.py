@@ -1,7 +1,10 @@
 """What every `JobStore` promises of the ledger: attempts, costs, budgets, late answers."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import anyio
 import pytest
@@ -11,15 +14,16 @@ from image2model.core.errors import (
     InvalidRequest,
     JobNotFound,
     LeaseLost,
+    SpendingStopped,
     WrongState,
 )
 from image2model.core.ids import LOCAL_OWNER, JobId, OwnerId, SubmitKey
 from image2model.core.job import Attempt, Handle, Submission
+from image2model.core.money import Budget, BudgetScope, SpendingLimits
 from image2model.core.rules import IllegalStep
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.jobstore import (
     AttemptChange,
-    Budget,
     Claim,
     JobStore,
     LedgerEntry,
@@ -163,6 +167,8 @@ async def test_job_budget_is_checked_before_each_start(job_store: JobStore) -> N
         "budget_usd": pytest.approx(0.5),
         "needed_usd": pytest.approx(0.51),
         "period": "job",
+        "scope": "job",
+        "frees_at": None,
     }
     assert await job_store.get_item(second) == claim.item
     await job_store.step(claim, new_start("0.20"))
@@ -213,22 +219,131 @@ async def test_day_budget_spans_jobs_and_owners(
     await job_store.step(claim, new_start("0.70", day_usd="1.00"))
 
 
-async def test_starts_at_once_cannot_overdraw(job_store: JobStore) -> None:
-    job = await job_store.add_job(make_job(count=8, budget_usd=Decimal("1.00")))
-    claims = [await take(job_store, ref) for ref in refs(job)]
-    refused = 0
+@pytest.mark.parametrize(
+    ("budget", "scope", "owners"),
+    [
+        ({}, BudgetScope.JOB, 1),
+        ({"day_usd": Decimal(1)}, BudgetScope.DAY, 3),
+        ({"month_usd": Decimal(1)}, BudgetScope.MONTH, 3),
+        ({"owner": SpendingLimits(job_usd=Decimal(1))}, BudgetScope.OWNER_JOB, 1),
+        ({"owner": SpendingLimits(day_usd=Decimal(1))}, BudgetScope.OWNER_DAY, 1),
+        ({"owner": SpendingLimits(month_usd=Decimal(1))}, BudgetScope.OWNER_MONTH, 1),
+    ],
+)
+async def test_starts_at_once_cannot_overdraw(
+    job_store: JobStore, budget: Mapping[str, Any], scope: BudgetScope, owners: int
+) -> None:
+    job_usd = Decimal(1) if scope is BudgetScope.JOB else None
+    jobs = [
+        await job_store.add_job(
+            make_job(count=20 // owners, owner=OwnerId(f"key:{number}"), budget_usd=job_usd)
+        )
+        for number in range(owners)
+    ]
+    claims = [await take(job_store, ref) for job in jobs for ref in refs(job)]
+    refused: list[str] = []
 
     async def start(claim: Claim) -> None:
-        nonlocal refused
         try:
-            await job_store.step(claim, new_start("0.30"))
-        except BudgetExceeded:
-            refused += 1
+            await job_store.step(claim, new_start("0.30", **budget))
+        except BudgetExceeded as error:
+            refused.append(error.details["scope"])
 
     async with anyio.create_task_group() as tasks:
         for claim in claims:
             tasks.start_soon(start, claim)
-    assert refused == 5
+    assert refused == [scope] * (len(claims) - 3)
+
+
+async def test_budgets_of_owners_and_months_count_what_they_say(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    """Those of an owner count only what that owner spent; all forget what is too old."""
+    mine, other = OwnerId("key:1"), OwnerId("key:2")
+    limits = SpendingLimits(day_usd=Decimal("0.5"), month_usd=Decimal("0.8"))
+    await started(job_store, new_start("0.40"), owner=other)
+    first = await started(job_store, new_start("0.40", owner=limits), owner=mine)
+    begun = first.item.attempts[-1].submitted_at
+    assert await job_store.spent_usd(BudgetScope.DAY, owner=mine) == Decimal("0.8")
+    assert await job_store.spent_usd(BudgetScope.OWNER_DAY, owner=mine) == Decimal("0.4")
+
+    async def refusal(usd: str, **budget: Any) -> Mapping[str, Any]:
+        with pytest.raises(BudgetExceeded) as caught:
+            await started(job_store, new_start(usd, **budget), owner=mine)
+        return caught.value.details
+
+    details = await refusal("0.20", owner=limits)
+    assert (details["scope"], details["needed_usd"]) == ("owner_day", pytest.approx(0.6))
+    assert details["frees_at"] == (begun + timedelta(days=1)).isoformat()
+    assert (await refusal("0.60", owner=limits))["frees_at"] is None
+    await store_clock.advance(2 * DAY_S)
+    await started(job_store, new_start("0.40", owner=limits), owner=mine)
+    await store_clock.advance(2 * DAY_S)
+    details = await refusal("0.10", owner=limits)
+    assert (details["scope"], details["period"]) == ("owner_month", "month")
+    assert details["frees_at"] == (begun + timedelta(days=30)).isoformat()
+    details = await refusal("0.10", month_usd=Decimal("1.2"))
+    assert (details["scope"], details["needed_usd"]) == ("month", pytest.approx(1.3))
+    await store_clock.advance(27 * DAY_S)
+    assert await job_store.spent_usd(BudgetScope.MONTH, owner=mine) == Decimal("0.4")
+    await started(job_store, new_start("0.40", owner=limits), owner=mine)
+
+
+async def test_what_is_free_needs_no_budget(job_store: JobStore) -> None:
+    await started(job_store, new_start("5.00"))
+    await started(job_store, new_start("0", day_usd="1.00"))
+
+
+# --- stopping all spending --------------------------------------------------------------------
+
+
+async def test_stopped_spending_starts_nothing_that_costs(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    assert await job_store.spending_stop() is None
+    stop = await job_store.stop_spending(reason="too much", by="anna")
+    assert (stop.reason, stop.by) == ("too much", "anna")
+    await store_clock.advance(1.0)
+    assert await job_store.stop_spending(reason="again", by="bert") == stop
+    assert await job_store.spending_stop() == stop
+    job = await job_store.add_job(make_job(count=1))
+    claim = await take(job_store, refs(job)[0])
+    with pytest.raises(SpendingStopped) as caught:
+        await job_store.step(claim, new_start("0.01"))
+    assert caught.value.details == {"reason": "too much"}
+    assert await job_store.get_item(claim.ref) == claim.item
+    await started(job_store, new_start("0"))
+    await job_store.allow_spending()
+    await job_store.allow_spending()
+    assert await job_store.spending_stop() is None
+    await job_store.step(claim, new_start("0.01"))
+
+
+async def test_nothing_starts_after_spending_was_stopped(job_store: JobStore) -> None:
+    """However many start at that moment: those that were refused are those that were late."""
+    jobs = [await job_store.add_job(make_job(count=1)) for _ in range(12)]
+    claims = [await take(job_store, refs(job)[0]) for job in jobs]
+    begun: list[Claim] = []
+    at_the_stop: list[int] = []
+
+    async def start(claim: Claim) -> None:
+        try:
+            begun.append(await job_store.step(claim, new_start("0.30")))
+        except SpendingStopped:
+            return
+
+    async def stop() -> None:
+        await job_store.stop_spending(reason="too much", by="anna")
+        usd = await job_store.spent_usd(BudgetScope.DAY, owner=LOCAL_OWNER)
+        at_the_stop.append(round(usd / Decimal("0.30")))
+
+    async with anyio.create_task_group() as tasks:
+        for claim in claims[:6]:
+            tasks.start_soon(start, claim)
+        tasks.start_soon(stop)
+        for claim in claims[6:]:
+            tasks.start_soon(start, claim)
+    assert at_the_stop == [len(begun)]
 
 
 async def test_budget_of_a_step_without_start_is_not_checked(job_store: JobStore) -> None:

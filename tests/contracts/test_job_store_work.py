@@ -6,8 +6,8 @@ import anyio
 import pytest
 
 from image2model.core.errors import LeaseLost
-from image2model.core.ids import JobId, WorkerId
-from image2model.core.job import Progress
+from image2model.core.ids import JobId, OwnerId, WorkerId
+from image2model.core.job import Job, Progress
 from image2model.core.rules import IllegalStep
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
@@ -15,6 +15,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     AttemptStart,
     Claim,
+    DueJob,
     JobStore,
     Renewed,
     Step,
@@ -29,6 +30,7 @@ from tests.contracts.job_stores import (
     doubt,
     fail,
     generate,
+    make_draft,
     make_file,
     make_job,
     make_result,
@@ -59,6 +61,26 @@ async def test_those_waiting_longest_are_due_first(
     order = [refs(first)[1], *refs(second), refs(first)[0]]
     assert await job_store.due_items(limit=9) == order
     assert await job_store.due_items(limit=2) == order[:2]
+
+
+async def test_jobs_are_due_with_the_first_of_their_due_items(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    """However many items another job has: what is told is one for each job."""
+    large = await job_store.add_job(make_job(count=5, owner=OwnerId("session:anna")))
+    await store_clock.advance(1)
+    small = await job_store.add_job(make_job(count=1, owner=OwnerId("session:ben")))
+    await job_store.add_job(make_draft(count=1))
+    await take(job_store, refs(large)[0])
+
+    def due(job: Job, place: int) -> DueJob:
+        return DueJob(first=refs(job)[place], owner=job.owner, generator=job.generator)
+
+    assert await job_store.due_jobs(limit=9) == [due(large, 1), due(small, 0)]
+    assert await job_store.due_jobs(limit=1) == [due(large, 1)]
+    await take(job_store, refs(small)[0])
+    await job_store.pause_job(large.id)
+    assert await job_store.due_jobs(limit=9) == []
 
 
 async def test_claim_holds_the_item(job_store: JobStore) -> None:

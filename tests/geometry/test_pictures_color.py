@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from image2model.geometry.picture_color import scale_to_8_bits
 from image2model.geometry.picture_png import drop_deep
 from image2model.geometry.pictures import check_picture, decode_picture
 from tests.geometry.picture_files import (
@@ -201,3 +202,12 @@ def test_grey_of_16_bits_in_three_channels_is_kept_for_heights() -> None:
     kept = decode_picture(checked.data, limits=LIMITS).deep_grey
     assert kept is not None
     assert np.array_equal(kept, ramp)
+
+
+@pytest.mark.parametrize("largest", [1_023, 4_095, 65_535])
+def test_samples_are_scaled_to_the_nearest_of_8_bits(largest: int) -> None:
+    samples = np.arange(largest + 1, dtype=np.uint16)
+    exact = ((samples.astype(np.uint64) * 255 + largest // 2) // largest).astype(np.uint8)
+    assert np.array_equal(scale_to_8_bits(samples, largest=largest), exact)
+    pixels = samples.reshape(-1, 8, 4)[::-1]
+    assert np.array_equal(scale_to_8_bits(pixels, largest=largest), exact.reshape(-1, 8, 4)[::-1])

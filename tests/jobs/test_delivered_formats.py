@@ -22,9 +22,10 @@ from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.control import retry_items
-from image2model.jobs.download import find_model, make_model
+from image2model.jobs.download import find_model, read_model
 from image2model.jobs.report import report_item
 from image2model.jobs.sprite import find_sprite
+from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.provider import Delivery, ProvidedFile, Work
 from image2model.providers.function import FunctionProvider
@@ -76,7 +77,7 @@ async def test_drawn_inspected_and_converted(rig: Rig, format_name: str) -> None
     assert (told["format"], told["faces"]) == (format_name.rpartition(".")[2], 12)
     picture = await find_sprite(rig.context, ANNA, ref)
     assert (await rig.artifacts.stat(picture)).size_bytes > 100
-    glb = await make_model(rig.context, await find_model(rig.context, ANNA, ref, "glb"))
+    glb = await read_whole(read_model(rig.context, await find_model(rig.context, ANNA, ref, "glb")))
     assert glb.startswith(b"glTF")
 
 

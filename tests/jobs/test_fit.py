@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from image2model.geometry.formats.convert import convert_file
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.glb_container import parse_glb
 from image2model.geometry.glb_writer import write_glb
+from image2model.geometry.making import make_file
 from image2model.geometry.mesh import Mesh
 from image2model.geometry.preview import render_preview
 from image2model.geometry.sprite import render_sprite
@@ -36,7 +38,8 @@ from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.computations import convert_model as convert_file_of
 from image2model.jobs.control import update_job
-from image2model.jobs.download import convert_model, find_model, find_preview, read_found
+from image2model.jobs.download import find_model, find_preview, read_found
+from image2model.jobs.download import read_model as read_chunks
 from image2model.jobs.fidelity import FACT, find_fidelity
 from image2model.jobs.fit import NOT_MADE
 from image2model.jobs.report import report_item
@@ -92,9 +95,7 @@ async def downloaded(rig: Rig, job: Job, format_name: str, **asked: JsonValue) -
     """Download a model as a user does."""
     ref = ItemRef(job.id, 0)
     model = await find_model(rig.context, ANNA, ref, format_name, asked=asked)
-    if model.convert is not None:
-        return (await convert_model(rig.context, model)).content
-    return b"".join([chunk async for chunk in read_found(rig.context, model.source)])
+    return await read_whole(read_chunks(rig.context, model))
 
 
 def height_mm(model: bytes) -> float:
@@ -346,7 +347,7 @@ async def test_preview_shows_the_adjusted_model_upright(
     await update_job(eggs.context, ANNA, job.id, starred=True)
     kept = await eggs.store.get_job(job.id)
     ref = ItemRef(job.id, 0)
-    upright = convert_file_of(ball(), Conversion(format="glb", faces=60), Description(name="mug"))
+    upright = make_file(ball(), Conversion(format="glb", faces=60), Description(name="mug"))
     shown = render_preview(upright.content)
     preview = await find_preview(eggs.context, ANNA, ref)
     assert await read_whole(read_found(eggs.context, preview)) == shown != render_preview(ball())
@@ -360,7 +361,7 @@ async def test_preview_shows_the_adjusted_model_upright(
 async def test_sprite_and_facts_of_links_are_of_what_is_downloaded(eggs: Rig) -> None:
     job = await made(eggs, adjust={"faces": 60, "up": "z"}, keep=KeepPolicy.LINKS)
     ref = ItemRef(job.id, 0)
-    upright = convert_file_of(ball(), Conversion(format="glb", faces=60), Description(name="mug"))
+    upright = make_file(ball(), Conversion(format="glb", faces=60), Description(name="mug"))
     sprite = await find_sprite(eggs.context, ANNA, ref)
     assert await read_whole(eggs.artifacts.read(sprite)) == render_sprite(upright.content)
     assert (await report_item(eggs.context, ANNA, ref, printer_min_mm=0.8))["faces"] <= 60
@@ -428,7 +429,9 @@ async def test_a_conversion_that_dies_fails_no_item_and_no_archive(rig: Rig) -> 
         assert files.read("mug.original.glb") == tiny_glb("mug")
 
 
-def test_whatever_goes_wrong_in_a_conversion_is_the_files_fault() -> None:
+def test_whatever_goes_wrong_in_a_conversion_is_the_files_fault(tmp_path: Path) -> None:
     odd = Conversion.__new__(Conversion)  # It has no values at all.
+    source, target = tmp_path / "mug.glb", tmp_path / "mug.stl"
+    source.write_bytes(tiny_glb())
     with pytest.raises(InvalidMesh, match="too odd"):
-        convert_file_of(tiny_glb(), odd, Description(name="mug"))
+        convert_file_of(source, target, odd, Description(name="mug"))

@@ -9,8 +9,9 @@ from image2model.core.ids import OwnerId
 from image2model.core.job import Item, Job, KeepPolicy
 from image2model.core.states import ItemState
 from image2model.jobs.control import update_job
-from image2model.jobs.download import find_file, find_model, make_model, read_found
+from image2model.jobs.download import find_file, find_model, read_found, read_model
 from image2model.jobs.submit import JobRequest
+from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.tiny_model import tiny_glb
 from tests.rig import Rig
@@ -145,7 +146,7 @@ async def test_url_that_cannot_be_looked_at_now_passes(rig: Rig) -> None:
 async def test_other_formats_are_made_of_what_the_provider_has(rig: Rig) -> None:
     job = await made(rig, "mug")
     model = await find_model(rig.context, ANNA, ItemRef(job.id, 0), "stl")
-    stl = await make_model(rig.context, model)
+    stl = await read_whole(read_model(rig.context, model))
     assert int.from_bytes(stl[80:84], "little") * 50 + 84 == len(stl)
 
 

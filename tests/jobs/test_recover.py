@@ -105,8 +105,8 @@ async def test_jobs_that_vanish_meanwhile_are_passed_over(rig: Rig) -> None:
     known = await rig.store.due_items(limit=9)
     sweeper = Sweeper(rig.context)
     await rig.store.delete_job(job.id)
-    assert await sweeper._runs_on(known[0].job) is None
-    assert await sweeper._runs_on(JobId("0" * 32)) is None
+    assert await sweeper._know(known[0].job) is None
+    assert await sweeper._know(JobId("0" * 32)) is None
     assert await sweeper.sweep() == 0
 
 

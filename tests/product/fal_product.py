@@ -68,6 +68,16 @@ class Product:
                 job = await self.job(job_id)
         return job
 
+    async def until_told(self, job_id: str, code: str, *, index: int = 0) -> dict[str, Any]:
+        """Wait until an item has the problem *code*; returns the job."""
+        with waiting_for(f"item {index} to tell {code}"):
+            job = await self.job(job_id)
+            while (job["items"][index]["error"] or {}).get("code") != code:
+                query: dict[str, Any] = {"after_version": job["version"], "wait_s": 5}
+                await self.http.get(f"/api/v1/jobs/{job_id}", params=query)
+                job = await self.job(job_id)
+        return job
+
     async def finished(self, job_id: str) -> dict[str, Any]:
         """Wait until a job is finished; returns it."""
         with waiting_for("the job to be finished"):

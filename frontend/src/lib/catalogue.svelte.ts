@@ -15,9 +15,9 @@ export class Catalogue {
     this.#api = api;
   }
 
-  /** The server's default, or, where that cannot be used yet, the first that can. */
+  /** The server's default, or, where that cannot be used now, the first that can. */
   get default(): Generator | undefined {
-    const ready = this.generators.filter((one) => !one.missing);
+    const ready = this.generators.filter((one) => !one.missing && one.may_pay);
     return ready.find((one) => one.default) ?? ready[0] ?? this.generators[0];
   }
 

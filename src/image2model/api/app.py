@@ -22,6 +22,7 @@ from image2model.api.web import WebApp
 from image2model.jobs.context import Context
 from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
+from image2model.ports.sign_in import SignIn
 
 _WRONG_KEYS_PER_MINUTE = 20
 """From one address: enough for typing errors, and of no use for guessing."""
@@ -35,9 +36,13 @@ def create_api(
     callers_are_operators: bool = False,
     pace: Pace | None = None,
     web_app: Path | None = None,
+    admins: Collection[str] = (),
     base_path: str = "",
     proxies: Proxies | None = None,
     watcher_limits: WatcherLimits | None = None,
+    public_url: str | None = None,
+    sign_in: SignIn | None = None,
+    user_header: str | None = None,
 ) -> FastAPI:
     """
     Make the API over *context*, which somebody else opens and closes.
@@ -50,9 +55,13 @@ def create_api(
             machine: nobody else can come.
         pace: How often watchers hear something; None: as for people.
         web_app: Folder of the built web app; None: the API alone.
+        admins: Names of people who may do everything.
         base_path: The path below which a proxy offers it, such as `/3d`; "": none.
         proxies: The proxies before it, whose words on their callers count; None: none.
         watcher_limits: How many may wait for news at a time; None: the usual numbers.
+        public_url: Where the internet finds it; None: nobody has said.
+        sign_in: The organisation's service that signs people in; None: there is none.
+        user_header: Header in which proxies that were named say who somebody is; None: in none.
 
     Returns:
         An ASGI application. `api.server.serve_api` runs it so that open streams end in time.
@@ -85,8 +94,11 @@ def create_api(
         key_uses=KeyUses(context),
         keys_only=keys_only,
         callers_are_operators=callers_are_operators,
+        admins=frozenset(admins),
         base_path=base_path,
         proxies=proxies,
+        public_url=public_url,
+        sign_in=sign_in,
     )
     for router in ROUTERS:
         checks = [] if router in PUBLIC_ROUTERS else [Depends(check_rights)]
@@ -103,5 +115,5 @@ def create_api(
     api.add_middleware(guards.SecurityHeaders)
     if base_path:
         api.add_middleware(guards.BelowPath, base_path=base_path)
-    api.add_middleware(ForwardedHeaders, proxies=proxies)
+    api.add_middleware(ForwardedHeaders, proxies=proxies, user_header=user_header)
     return api

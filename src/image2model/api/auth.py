@@ -9,28 +9,29 @@ from typing import Annotated
 from fastapi import BackgroundTasks, Depends, Request
 from fastapi.responses import Response
 
+from image2model.api.forwarded import PERSON
 from image2model.api.parts import Parts, parts_of
 from image2model.api.rights import needed_scope
 from image2model.core.errors import NotAuthenticated, ScopeMissing
 from image2model.core.hosts import is_loopback, network_of
 from image2model.core.ids import OwnerId
 from image2model.core.scopes import USER_SCOPES, Scope, includes
+from image2model.core.shares import Share, work_for
 from image2model.jobs.access import (
     SESSION_LIFE,
     Identity,
     identify_key,
     identify_session,
-    is_key_owner,
     open_session,
 )
+from image2model.jobs.people import is_known_owner, person_of, person_owner
+from image2model.jobs.purchase import Buyer, find_buyer
 from image2model.jobs.rates import Rate
 from image2model.ports.sessions import Session
 
 COOKIE = "image2model_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
-SECURE_COOKIE_BELOW_PATH = f"__Secure-{COOKIE}"
-"""In place of the one before where the server is offered below a path: that one needs the root."""
-"""The prefix binds it to this host and to https (RFC 6265bis, section 4.1.3.2)."""
+"""As `prefixed_cookie` names it, where the server is offered at the root."""
 
 NOBODY = OwnerId("nobody")
 """Owns no job: whoever has neither a key nor a session yet."""
@@ -62,10 +63,17 @@ class Caller:
         return self.known or NOBODY
 
     @property
+    def person(self) -> str | None:
+        """Who it is by name, where somebody vouches for them."""
+        return person_of(self.owner)
+
+    @property
     def scopes(self) -> Collection[Scope]:
         """What the caller may do."""
         if self.identity and self.identity.key:
             return self.identity.scopes
+        if self.person is not None:
+            return _OPERATOR_SCOPES if self.person in self.parts.admins else USER_SCOPES
         return _OPERATOR_SCOPES if self.parts.callers_are_operators else USER_SCOPES
 
     def require(self, scope: Scope) -> None:
@@ -81,8 +89,7 @@ class Caller:
     @property
     def may_use_webhooks(self) -> bool:
         """Whether others are called on its behalf: strangers must not choose whom we call."""
-        has_key = self.identity is not None and self.identity.key is not None
-        return has_key or self.parts.callers_are_operators
+        return is_known_owner(self.owner) or self.parts.callers_are_operators
 
     @property
     def counted_as(self) -> str | None:
@@ -95,7 +102,7 @@ class Caller:
         host = self.request.client.host if self.request.client else ""
         if is_loopback(host) and self.parts.callers_are_operators:
             return None
-        if self.known is not None and is_key_owner(self.known):
+        if self.known is not None and is_known_owner(self.known):
             return self.known
         return network_of(host)
 
@@ -148,9 +155,18 @@ def session_token(request: Request) -> str | None:
 
 
 def _cookie(request: Request) -> str:
+    return prefixed_cookie(request, COOKIE)
+
+
+def prefixed_cookie(request: Request, name: str) -> str:
+    """
+    Name a cookie so that browsers bind it to this host and to https (RFC 6265bis, 4.1.3).
+
+    Where the server is offered below a path, the stricter prefix cannot be had: it needs the root.
+    """
     if not is_secure(request):
-        return COOKIE
-    return SECURE_COOKIE if _cookie_path(request) == "/" else SECURE_COOKIE_BELOW_PATH
+        return name
+    return f"__Host-{name}" if _cookie_path(request) == "/" else f"__Secure-{name}"
 
 
 def _cookie_path(request: Request) -> str:
@@ -175,18 +191,30 @@ async def find_caller(
         NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
             that was begun with one was sent.
     """
+    caller = await _identify(request, parts)
+    _note_use(parts, caller.identity, afterwards)
+    # Sessions can be begun at will, so visitors share by the network they come from.
+    work_for(Share(caller.counted_as or caller.owner))
+    return caller
+
+
+async def _identify(request: Request, parts: Parts) -> Caller:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         with counting_failures(request, parts):
-            keys_identity = await identify_key(parts.context, key.strip())
-        _note_use(parts, keys_identity, afterwards)
-        return Caller(request, parts, keys_identity)
-    token = session_token(request)
-    identity = await identify_session(parts.context, token) if token else None
-    _note_use(parts, identity, afterwards)
-    if parts.keys_only and (identity is None or identity.key is None):
+            return Caller(request, parts, await identify_key(parts.context, key.strip()))
+    identity = await _identify_browser(request, parts)
+    caller = Caller(request, parts, identity)
+    if parts.keys_only and not is_known_owner(caller.owner):
         raise NotAuthenticated
-    return Caller(request, parts, identity)
+    return caller
+
+
+async def _identify_browser(request: Request, parts: Parts) -> Identity | None:
+    if (name := request.scope.get(PERSON)) is not None:
+        return Identity(owner=person_owner(name), key=None)
+    token = session_token(request)
+    return await identify_session(parts.context, token) if token else None
 
 
 @contextmanager
@@ -202,7 +230,7 @@ def counting_failures(request: Request, parts: Parts) -> Iterator[None]:
     except NotAuthenticated as error:
         place = Caller(request, parts, None).counted_as
         # Whoever has a key that expired guesses nothing, and should hear just that.
-        if place is not None and error.expired_at is None:
+        if place is not None and "expired_at" not in error.details:
             parts.failures.take(place)
         raise
 
@@ -259,6 +287,12 @@ async def count_watcher(caller: Annotated[Caller, Depends(find_caller)]) -> Asyn
         yield
 
 
+async def find_caller_as_buyer(caller: Annotated[Caller, Depends(find_caller)]) -> Buyer:
+    """Tell what the sender may buy."""
+    return await find_buyer(caller.parts.context, caller.owner)
+
+
+BuyerIn = Annotated[Buyer, Depends(find_caller_as_buyer)]
 CallerIn = Annotated[Caller, Depends(find_caller)]
 OwnerIn = Annotated[OwnerId, Depends(find_owner)]
 

@@ -15,7 +15,7 @@ from image2model.api.packing import is_known
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
 from image2model.jobs.context import Context
-from image2model.jobs.convert import made_by
+from image2model.jobs.convert import drop_derived, made_by, read_derived
 from image2model.jobs.download import Found, Model, convert_model, read_found, read_preview
 from image2model.jobs.thumbnail import THUMBNAIL_NAME, Thumbnail
 
@@ -179,9 +179,17 @@ async def send_model(
     made = await convert_model(context, model)
 
     async def read(start: int, length: int) -> AsyncIterator[bytes]:
-        yield made.content[start : start + length]
+        # If nobody ever asks for the first chunk, housekeeping finds the file.
+        try:
+            async for chunk in read_derived(context, made, start=start, length=length):
+                yield chunk
+        finally:
+            await drop_derived(made)
 
-    return _with_notes(send_parts(request, download, len(made.content), read), made.notes)
+    answer = send_parts(request, download, made.size_bytes, read)
+    if not isinstance(answer, StreamingResponse):
+        await drop_derived(made)
+    return _with_notes(answer, made.notes)
 
 
 def _with_notes(answer: Response, notes: Sequence[str]) -> Response:

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from image2model.core.hosts import is_loopback
+from image2model.jobs.people import is_persons_name
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ _NEARBY = tuple(
     )
 )
 """Where a proxy is that nobody named: on this machine or in a private network."""
+
+PERSON = "image2model.person"
+"""Where in a request's scope the name is that a proxy vouches for; None: it names nobody."""
 
 _FOR = b"x-forwarded-for"
 _PROTO = b"x-forwarded-proto"
@@ -53,6 +57,11 @@ class Proxies:
         address = _address(host)
         return address is not None and _is_in(address, self._next_to_us)
 
+    def vouches(self, host: str) -> bool:
+        """Tell whether *host* was named as a proxy, and so may say who a person is."""
+        address = _address(host)
+        return address is not None and _is_in(address, self._networks)
+
     def may_be_many(self, host: str) -> bool:
         """Tell whether many callers may share *host*: it is a proxy, or one on this machine."""
         return is_loopback(host) or self.believes(host)
@@ -80,18 +89,36 @@ class Proxies:
 
 
 class ForwardedHeaders:
-    """Puts the caller's address and scheme in place of a believed proxy's."""
+    """
+    Puts the caller's address and scheme in place of a believed proxy's, and names the person.
 
-    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+    Args:
+        app: What is asked.
+        proxies: The proxies whose words count.
+        user_header: Where those that were named say who a person is; None: nowhere. It is kept in
+            the scope as `PERSON`.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Proxies, user_header: str | None = None) -> None:
         self._app = app
         self._proxies = proxies
+        self._user_header = user_header.lower().encode() if user_header else None
         self._warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http" and scope.get("client"):
-            scope = self._seen_through(scope)
+            person = self._person(scope)
+            scope = {**self._seen_through(scope), PERSON: person}
         await self._app(scope, receive, send)
+
+    def _person(self, scope: Scope) -> str | None:
+        if self._user_header is None or not self._proxies.vouches(scope["client"][0]):
+            return None
+        lines = [value for name, value in scope["headers"] if name == self._user_header]
+        # Of several, one would be the visitor's own.
+        name = lines[0].decode("utf-8", "replace").strip().lower() if len(lines) == 1 else ""
+        return name if is_persons_name(name) else None
 
     def _seen_through(self, scope: Scope) -> Scope:
         forwarded_for = _values(scope, _FOR)

@@ -1,5 +1,6 @@
 """What the routes work with, handed to them by FastAPI instead of by globals."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from image2model.api.watchers import Watchers
 from image2model.jobs.context import Context
 from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
+from image2model.ports.sign_in import SignIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,10 @@ class Parts:
         failures: How often a caller may send a wrong API key.
         key_uses: Where it is noted when keys were used.
         callers_are_operators: Whether callers without an API key may do everything.
+        admins: Names of people who may do everything.
         base_path: The path below which browsers find the server; "": none.
+        public_url: Where the internet finds the server; None: nobody has said.
+        sign_in: The organisation's service that signs people in; None: there is none.
         proxies: The proxies before it.
     """
 
@@ -41,7 +46,10 @@ class Parts:
     failures: Rate
     key_uses: KeyUses
     callers_are_operators: bool
+    admins: Collection[str]
     base_path: str
+    public_url: str | None
+    sign_in: SignIn | None
     proxies: Proxies
 
 

@@ -45,7 +45,6 @@ class EdgeProtocol(HttpToolsProtocol):
         self._parsed = False
         self._kept_bytes = 0
         self._header_bytes = 0
-        self._header_fields = 0
         # When it must have come.
         self._awaited = _Awaited.HEADER
         self._began = False
@@ -80,6 +79,8 @@ class EdgeProtocol(HttpToolsProtocol):
         """Read what came, and end it where the parser only keeps it."""
         self._parsed = False
         super().data_received(data)
+        if self.transport.is_closing():
+            return
         self._kept_bytes = 0 if self._parsed else self._kept_bytes + len(data)
         if self._kept_bytes > self._limits.header_bytes:
             self._refuse(_header_too_large(self._limits))
@@ -92,7 +93,7 @@ class EdgeProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._parsed = True
         self._began = True
-        self._header_bytes = self._header_fields = self._body_bytes = 0
+        self._header_bytes = self._body_bytes = 0
         self._await(_Awaited.HEADER)
 
     def on_url(self, url: bytes) -> None:
@@ -105,10 +106,9 @@ class EdgeProtocol(HttpToolsProtocol):
         """Take a field of the header, or of what may follow a body."""
         super().on_header(name, value)
         self._parsed = True
-        self._header_fields += 1
         self._header_bytes += len(name) + len(value)
         limits = self._limits
-        if self._header_fields > limits.header_fields or self._header_bytes > limits.header_bytes:
+        if len(self.headers) > limits.header_fields or self._header_bytes > limits.header_bytes:
             self._stop(_header_too_large(limits))
 
     def on_headers_complete(self) -> None:

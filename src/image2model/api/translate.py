@@ -157,7 +157,7 @@ def _phase_of_waiting(item: Item, job: Job) -> str:
     return "Waiting for a free place" if waits else ""
 
 
-def generator_out(card: GeneratorCard, *, default: bool) -> GeneratorOut:
+def generator_out(card: GeneratorCard, *, default: bool, may_pay: bool = True) -> GeneratorOut:
     """Show a generator's card; *default*: jobs that name none use it."""
     return GeneratorOut(
         id=card.id,
@@ -181,11 +181,13 @@ def generator_out(card: GeneratorCard, *, default: bool) -> GeneratorOut:
             ],
             more_views_usd=float(card.price.more_views_usd),
             note=card.price.note,
+            known=card.price.known,
         ),
         typical_s=card.typical_s,
         output_formats=list(card.output_formats),
         licence=card.licence,
         notes=list(card.notes),
+        may_pay=may_pay or not card.price.may_cost,
         missing=card.missing or None,
     )
 
@@ -239,8 +241,8 @@ def _shared_item_out(item: Item, url: str) -> SharedItemOut:
     )
 
 
-def limits_out(rules: Rules) -> LimitsOut:
-    """Show what is taken."""
+def limits_out(rules: Rules, *, may_pay: bool) -> LimitsOut:
+    """Show what is taken of a caller who may spend money, or may not."""
     return LimitsOut(
         items_per_job=rules.items_per_job,
         views_per_item=len(View),
@@ -254,6 +256,7 @@ def limits_out(rules: Rules) -> LimitsOut:
         keep=rules.keep.value,
         keep_s=rules.keep_s,
         links_s=rules.links_s,
+        may_pay=may_pay,
     )
 
 
@@ -284,6 +287,7 @@ def estimate_out(estimate: Estimate) -> EstimateOut:
         items=estimate.items,
         item_usd=float(estimate.item_usd),
         total_usd=float(estimate.total_usd),
+        may_pay=estimate.may_pay,
         typical_s=estimate.card.typical_s,
         note=estimate.card.price.note,
     )

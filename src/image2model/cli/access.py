@@ -16,10 +16,15 @@ def check_access(settings: Settings) -> None:
     Raises:
         InvalidSetting: Nothing was said.
     """
-    if settings.serve.access is None and not is_loopback(settings.serve.host):
+    if settings.serve.access is None and settings.others_may_come:
+        where = (
+            "through a proxy or under another name"
+            if is_loopback(settings.serve.host)
+            else f"at {settings.serve.host}"
+        )
         raise InvalidSetting(
             setting="IMAGE2MODEL_SERVE__ACCESS",
-            reason=f"must be set before other machines can reach this one at {settings.serve.host}"
+            reason=f"must be set before other machines can reach this one {where}"
             ": `keys` lets in who has an API key (`image2model keys create`), `sessions` "
             "everybody, each with jobs of their own. Example: IMAGE2MODEL_SERVE__ACCESS=keys",
         )

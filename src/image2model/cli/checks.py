@@ -20,6 +20,7 @@ from image2model.cli.access import (
 from image2model.cli.edge_checks import check_edge
 from image2model.cli.embedded import EmbeddedDesk, open_embedded
 from image2model.cli.findings import Finding, Level
+from image2model.cli.money import check_money
 from image2model.cli.places import without_secrets
 from image2model.cli.queue_checks import check_queue
 from image2model.cli.remote import open_remote
@@ -144,6 +145,7 @@ def _check_product(settings: Settings) -> Iterator[Finding]:
             yield from _check_durability(desk, settings)
             yield from check_queue(settings, desk)
             yield _ok("default generator", desk.context.catalogue.default)
+            yield from check_money(settings, desk)
             for provider in desk.context.catalogue.providers:
                 yield _check_provider(desk, provider)
             for name, reason in desk.context.catalogue.left_out.items():

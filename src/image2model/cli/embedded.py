@@ -30,14 +30,14 @@ from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.context import Context
 from image2model.jobs.download import (
-    Found,
     find_file,
     find_model,
-    make_model,
     read_found,
+    read_model,
 )
 from image2model.jobs.estimate import estimate_job
 from image2model.jobs.fidelity import find_fidelity
+from image2model.jobs.purchase import find_buyer
 from image2model.jobs.receive import ItemGroup, receive_pictures
 from image2model.jobs.submit import JobRequest, submit_job
 from image2model.jobs.watch import list_jobs, wait_for_change
@@ -133,7 +133,7 @@ class EmbeddedDesk:
         """Forecast a job."""
         return translate.estimate_out(
             estimate_job(
-                self.context.catalogue,
+                self.call(find_buyer, self.context, LOCAL_OWNER),
                 generator=GeneratorId(generator),
                 options=options,
                 items=items,
@@ -143,7 +143,7 @@ class EmbeddedDesk:
 
     def day_left_usd(self) -> float | None:
         """Tell what is left of the budget of a day."""
-        budget_usd = self.context.rules.day_budget_usd
+        budget_usd = self.context.rules.budget.day_usd
         if budget_usd is None:
             return None
         usage = self.call(self.context.store.usage, LOCAL_OWNER)
@@ -311,7 +311,9 @@ class EmbeddedDesk:
         self.call(self._save_file, ItemRef(JobId(job), item), file.name, path)
 
     async def _save_file(self, ref: ItemRef, name: str, path: Path) -> None:
-        await self._copy(await find_file(self.context, LOCAL_OWNER, ref, name), path)
+        await self._write(
+            read_found(self.context, await find_file(self.context, LOCAL_OWNER, ref, name)), path
+        )
 
     def save_model(
         self, job: str, item: int, format_name: str, adjust: Mapping[str, Any], path: Path
@@ -323,10 +325,7 @@ class EmbeddedDesk:
         self, ref: ItemRef, format_name: str, adjust: Mapping[str, Any], path: Path
     ) -> None:
         model = await find_model(self.context, LOCAL_OWNER, ref, format_name, asked=adjust)
-        if model.convert is None:
-            await self._copy(model.source, path)
-        else:
-            await anyio.Path(path).write_bytes(await make_model(self.context, model))
+        await self._write(read_model(self.context, model), path)
 
     def fidelity(self, job: str, item: int) -> FidelityOut:
         """Compare an item's model with its photo."""
@@ -344,9 +343,12 @@ class EmbeddedDesk:
             async for chunk in archive.read():
                 await out.write(chunk)
 
-    async def _copy(self, found: Found, path: Path) -> None:
+    async def _write(self, chunks: AsyncIterator[bytes], path: Path) -> None:
+        # What cannot be read or made leaves no file.
+        first = await anext(chunks, b"")
         async with await anyio.open_file(path, "wb") as out:
-            async for chunk in read_found(self.context, found):
+            await out.write(first)
+            async for chunk in chunks:
                 await out.write(chunk)
 
 

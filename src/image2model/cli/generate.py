@@ -161,6 +161,15 @@ def generate(
             "is left, and made by the same command with a higher budget.",
         ),
     ] = None,
+    price_at_most: Annotated[
+        float | None,
+        typer.Option(
+            metavar="USD",
+            min=0.000001,
+            help="What one model costs at most, in US dollars, where nobody knows its price. "
+            "Without it such models are not bought. Not for a server, whose operator decides.",
+        ),
+    ] = None,
     keep: Annotated[
         bool | None,
         typer.Option(
@@ -201,6 +210,10 @@ def generate(
     raise_on_signals()
     if budget is not None and not math.isfinite(budget):
         raise typer.BadParameter(f"{budget} is no number of US dollars.", param_hint="--budget")
+    if price_at_most is not None and not math.isfinite(price_at_most):
+        raise typer.BadParameter(
+            f"{price_at_most} is no number of US dollars.", param_hint="--price-at-most"
+        )
     template = NameTemplate(name_template)
     adjust = adjustments(
         faces=faces,
@@ -222,7 +235,9 @@ def generate(
         for line in skipped_lines(find_skipped(pictures, [])):
             typer.echo(line, err=True)
         raise
-    with open_desk(server=server, api_key=api_key, works=not dry_run) as desk:
+    with open_desk(
+        server=server, api_key=api_key, works=not dry_run, price_at_most=price_at_most
+    ) as desk:
         card = desk.generator(said.generator(generator) if said else generator)
         subjects = group_pictures(found, card, views=views)
         if said is not None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import typer
@@ -41,7 +42,11 @@ def folder_of_records() -> Path:
 
 @contextmanager
 def open_desk(
-    *, server: str | None = None, api_key: str | None = None, works: bool = False
+    *,
+    server: str | None = None,
+    api_key: str | None = None,
+    works: bool = False,
+    price_at_most: float | None = None,
 ) -> Iterator[Desk]:
     """
     Open the desk at a server, if an option or a setting names one, else the one in this process.
@@ -50,9 +55,19 @@ def open_desk(
         server: The server's address as given to the command.
         api_key: The key as given to the command.
         works: Whether a desk in this process makes models.
+        price_at_most: What a model costs at most whose price nobody knows, in US dollars; None: as
+            it is set.
     """
     settings = open_settings()
     url = server or settings.server_url
+    if price_at_most is not None:
+        if url:
+            raise typer.BadParameter(
+                "the operator of a server decides this.", param_hint="--price-at-most"
+            )
+        known_price = {"unknown_price_usd": Decimal(str(price_at_most))}
+        budget = settings.budget.model_copy(update=known_price)
+        settings = settings.model_copy(update={"budget": budget})
     # Each is imported when it is the one: SQL, pictures and the API take long, and so does HTTP.
     if url:
         from image2model.cli.remote import open_remote  # noqa: PLC0415

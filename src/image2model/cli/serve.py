@@ -13,7 +13,7 @@ from image2model.api.forwarded import Proxies
 from image2model.api.server import serve_api
 from image2model.api.watchers import WatcherLimits
 from image2model.api.web import find_web_app
-from image2model.bootstrap import open_app, telling_metrics
+from image2model.bootstrap import open_app, open_sign_in, telling_metrics
 from image2model.cli.access import (
     NAMES_ADVICE,
     NAMES_MISSING,
@@ -21,6 +21,7 @@ from image2model.cli.access import (
     nobody_else_is_served,
     served_names,
 )
+from image2model.cli.money import check_budget
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
 from image2model.core.platform import descriptor_limit, has_uvloop, raise_descriptor_limit
@@ -68,6 +69,7 @@ def serve(
         raise typer.BadParameter(f"'{host}' is no address to bind.", param_hint="--host") from error
     settings = settings.model_copy(update={"serve": serving})
     check_access(settings)
+    check_budget(settings)
     raise_descriptor_limit()
     if nobody_else_is_served(settings):
         typer.echo(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
@@ -77,14 +79,19 @@ def serve(
 async def _serve(settings: Settings) -> None:
     serving = settings.serve
     limits = _edge_limits(serving)
-    async with open_app(settings) as product:
+    async with open_app(settings) as product, open_sign_in(settings) as sign_in:
+        check_budget(settings, product.context.catalogue)
         api = create_api(
             product.context,
             allowed_hosts=served_names(settings),
             keys_only=serving.access == "keys",
             callers_are_operators=not settings.others_may_come,
             web_app=find_web_app(),
+            admins=serving.admins,
             base_path=settings.base_path,
+            public_url=settings.public_url,
+            sign_in=sign_in,
+            user_header=serving.user_header,
             proxies=Proxies(serving.trusted_proxies, any_nearby=settings.believes_any_nearby_proxy),
             watcher_limits=WatcherLimits(
                 streams=min(serving.streams, limits.connections * 3 // 4),

@@ -21,6 +21,7 @@ The tree::
     │   ├── UploadTooLarge             upload_too_large
     │   ├── PictureNotFetched          picture_not_fetched
     │   ├── FormatUnsupported          format_unsupported
+    │   ├── PriceUnknown               price_unknown
     │   └── InvalidMesh                invalid_mesh
     ├── NotFoundError
     │   ├── JobNotFound                job_not_found
@@ -38,12 +39,18 @@ The tree::
     │   ├── WrongState                 wrong_state
     │   ├── IdempotencyKeyReused       idempotency_key_reused
     │   ├── AlreadyRunning             already_running
+    │   ├── SpendingStopped            spending_stopped        passes; the item waits
     │   └── LeaseLost                  lease_lost
     ├── AccessError
     │   ├── NotAuthenticated           not_authenticated
     │   ├── ScopeMissing               scope_missing
     │   ├── AccessEnded                access_ended           stops the owner's jobs
+    │   ├── SignInRefused              sign_in_refused
+    │   ├── SignInNotOffered           sign_in_not_offered
+    │   ├── SignInUnavailable          sign_in_unavailable
     │   ├── CrossSiteRequest           cross_site_request
+    │   ├── GeneratorNotAllowed        generator_not_allowed
+    │   ├── PaymentNotAllowed          payment_not_allowed
     │   ├── WebhookRefused             webhook_refused
     │   ├── WebhookNotVerified         webhook_not_verified   at a receiver
     │   └── HostNotAllowed             host_not_allowed
@@ -88,6 +95,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Self
 
 from image2model.core.close_names import closest_name, did_you_mean
+from image2model.core.money import BudgetScope
 
 JsonValue = Any
 """A value that `json.dumps` accepts."""
@@ -433,6 +441,27 @@ class FormatUnsupported(InvalidInputError):
         )
 
 
+class PriceUnknown(InvalidInputError):
+    """Nobody knows what a model would cost, so no budget could hold."""
+
+    code = "price_unknown"
+
+    def __init__(self, *, generator: str, options: Sequence[str] = ()) -> None:
+        what = f"of {generator} with {', '.join(options)}" if options else f"of {generator}"
+        without = (
+            "Leave these options out. "
+            if options
+            else "Choose another generator, or have the operator set "
+            "IMAGE2MODEL_BUDGET__UNKNOWN_PRICE_USD to the most that a model of it may cost. "
+        )
+        super().__init__(
+            f"Nobody knows what a model {what} costs at most, so it is not bought. {without}"
+            "On your own machine `image2model generate --price-at-most USD` buys it.",
+            generator=generator,
+            options=list(options),
+        )
+
+
 class InvalidMesh(InvalidInputError):
     """A 3D file cannot be read, or is not what its header says."""
 
@@ -623,6 +652,19 @@ class AlreadyRunning(ConflictError):
         )
 
 
+class SpendingStopped(ConflictError):
+    """Nothing that costs money is started now; what waits for it goes on afterwards."""
+
+    code = "spending_stopped"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"Nothing that costs money is started now: {reason}. It waits, and goes on by itself "
+            "when the operator lets it.",
+            reason=reason,
+        )
+
+
 class LeaseLost(ConflictError):
     """Somebody else works on the item now; nothing was written."""
 
@@ -645,10 +687,8 @@ class NotAuthenticated(AccessError):
     """The API key is unknown, revoked or expired, or one is needed and was not sent."""
 
     code = "not_authenticated"
-    expired_at: datetime | None = None
 
     def __init__(self, *, expired_at: datetime | None = None) -> None:
-        self.expired_at = expired_at
         if expired_at is None:
             super().__init__(
                 "A valid API key is needed: send 'Authorization: Bearer KEY'. "
@@ -687,6 +727,38 @@ class AccessEnded(AccessError):
         )
 
 
+class SignInRefused(AccessError):
+    """The organisation's service did not say who somebody is, or it could not be believed."""
+
+    code = "sign_in_refused"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"You could not be signed in: {reason}. Try once more.")
+
+
+class SignInNotOffered(AccessError):
+    """Nobody has set up a sign-in through an organisation's service."""
+
+    code = "sign_in_not_offered"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This server does not offer to sign in that way: IMAGE2MODEL_OPENID__ISSUER and "
+            "IMAGE2MODEL_PUBLIC_URL are not both set."
+        )
+
+
+class SignInUnavailable(AccessError):
+    """The organisation's service does not answer, or not as it should."""
+
+    code = "sign_in_unavailable"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(
+            f"The service that signs people in cannot be used now: {reason}. Try again in a while."
+        )
+
+
 class CrossSiteRequest(AccessError):
     """A browser sent this from another site."""
 
@@ -694,6 +766,33 @@ class CrossSiteRequest(AccessError):
 
     def __init__(self) -> None:
         super().__init__("Requests that change something must come from this site's own pages.")
+
+
+class GeneratorNotAllowed(AccessError):
+    """The operator does not let this caller use the generator."""
+
+    code = "generator_not_allowed"
+
+    def __init__(self, *, generator: str) -> None:
+        super().__init__(
+            f"The generator {generator} may not be used here. `GET /generators` lists those that "
+            "you may use; the operator names others in IMAGE2MODEL_ALLOWED_GENERATORS.",
+            generator=generator,
+        )
+
+
+class PaymentNotAllowed(AccessError):
+    """The caller may use only what costs nothing."""
+
+    code = "payment_not_allowed"
+
+    def __init__(self, *, generator: str, usd: float) -> None:
+        super().__init__(
+            f"A model of {generator} costs ${usd:.2f}, and only those who have signed in may "
+            "spend money here. Sign in with an API key, or choose a generator that costs nothing.",
+            generator=generator,
+            usd=usd,
+        )
 
 
 class WebhookRefused(AccessError):
@@ -735,22 +834,54 @@ class LimitError(Image2ModelError):
 
 
 class BudgetExceeded(LimitError):
-    """The next submission would go over the budget."""
+    """The next submission would go over a budget."""
 
     code = "budget_exceeded"
 
-    def __init__(self, *, budget_usd: float, needed_usd: float, period: str) -> None:
-        spent = "the last 24 hours" if period == "day" else "the job"
-        whose = "the budget of a day" if period == "day" else "its budget"
-        raised = "Wait or raise IMAGE2MODEL_BUDGET__DAY_USD" if period == "day" else "Raise it"
+    def __init__(
+        self,
+        *,
+        budget_usd: float,
+        needed_usd: float,
+        scope: BudgetScope,
+        frees_at: datetime | None = None,
+    ) -> None:
+        spent, whose, raised = _BUDGETS[scope]
+        wait = f"Wait until {frees_at:%Y-%m-%d %H:%M} UTC, or " if frees_at else ""
         super().__init__(
             f"With this model {spent} would cost ${needed_usd:.2f}, but {whose} is "
-            f"${budget_usd:.2f}. {raised}, then make the model again, or choose a cheaper "
-            "generator; what is made already is not paid for again.",
+            f"${budget_usd:.2f}. {_capitalised(wait + raised)}, then make the model again, or "
+            "choose a cheaper generator; what is made already is not paid for again.",
             budget_usd=budget_usd,
             needed_usd=needed_usd,
-            period=period,
+            period=scope.rpartition("_")[2],
+            scope=scope.value,
+            frees_at=frees_at.isoformat() if frees_at else None,
         )
+
+
+_ASK = "have the operator raise it"
+_BUDGETS: Mapping[BudgetScope, tuple[str, str, str]] = {
+    BudgetScope.JOB: ("the job", "its budget", "raise it"),
+    BudgetScope.OWNER_JOB: ("the job", "the most that a job of yours may cost", _ASK),
+    BudgetScope.OWNER_DAY: ("your last 24 hours", "your budget of a day", _ASK),
+    BudgetScope.OWNER_MONTH: ("your last 30 days", "your budget of 30 days", _ASK),
+    BudgetScope.DAY: (
+        "the last 24 hours",
+        "the budget of a day",
+        "have the operator raise IMAGE2MODEL_BUDGET__DAY_USD",
+    ),
+    BudgetScope.MONTH: (
+        "the last 30 days",
+        "the budget of 30 days",
+        "have the operator raise IMAGE2MODEL_BUDGET__MONTH_USD",
+    ),
+}
+"""What was spent, what the budget is called, and who may change it."""
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 class TooManyJobs(LimitError):

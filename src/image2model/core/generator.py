@@ -70,12 +70,20 @@ class Price:
         surcharges: Added for every one that applies.
         more_views_usd: Added once for an item of more than one picture.
         note: What the figures leave out, for people.
+        known: Whether the figures are known at all; what has no known price is not bought.
     """
 
     base_usd: Decimal = Decimal(0)
     surcharges: Sequence[Surcharge] = ()
     more_views_usd: Decimal = Decimal(0)
     note: str = ""
+    known: bool = True
+
+    @property
+    def may_cost(self) -> bool:
+        """Whether any item may cost anything."""
+        extras = (self.more_views_usd, *(surcharge.usd for surcharge in self.surcharges))
+        return not self.known or self.base_usd > 0 or any(usd > 0 for usd in extras)
 
     def of(self, options: Options, *, pictures: int = 1) -> Decimal:
         """Add up the price of an item of *pictures* with all *options* filled in, in dollars."""

@@ -31,9 +31,6 @@ from image2model.core.states import (
 ENDED_ATTEMPTS = frozenset({AttemptState.SUCCEEDED, AttemptState.FAILED, AttemptState.CANCELLED})
 """Nothing more will come of them; an uncertain one may still turn out to run."""
 
-BUDGET_DAY_S = 24 * 3600.0
-"""Over how long the day's budget is summed up, in seconds."""
-
 _VIEW_ORDER = {view: place for place, view in enumerate(View)}
 _POSITION = re.compile(r"(\d{1,12}\.\d{6})-([0-9a-f]{32})")
 

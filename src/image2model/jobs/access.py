@@ -91,7 +91,7 @@ async def owned_item(context: Context, owner: OwnerId, ref: ItemRef) -> tuple[Jo
 async def open_session(context: Context) -> tuple[str, OwnerId]:
     """Begin a browser session. Returns its secret token and the owner it stands for."""
     owner = OwnerId(f"session:{secrets.token_hex(8)}")
-    return await _begin_session(context, owner, life=SESSION_LIFE), owner
+    return await begin_session(context, owner, life=SESSION_LIFE), owner
 
 
 async def open_key_session(context: Context, key: str) -> tuple[str, OwnerId]:
@@ -105,16 +105,17 @@ async def open_key_session(context: Context, key: str) -> tuple[str, OwnerId]:
         NotAuthenticated: The key is malformed, unknown, revoked or expired.
     """
     owner = (await identify_key(context, key)).owner
-    return await _begin_session(context, owner, life=SIGNED_IN_LIFE), owner
+    return await begin_session(context, owner, life=SIGNED_IN_LIFE), owner
 
 
-async def _begin_session(context: Context, owner: OwnerId, *, life: timedelta) -> str:
+async def begin_session(context: Context, owner: OwnerId, *, life: timedelta) -> str:
+    """Begin a browser session of *owner*. Returns its secret token."""
     token, now = secrets.token_urlsafe(32), context.clock.now()
     session = Session(
         id=secrets.token_hex(16),
         owner=owner,
         issued_at=now,
-        expires_at=now + idle_life(owner),
+        expires_at=now + min(idle_life(owner), life),
         ends_at=now + life,
     )
     await context.sessions.add_session(_sha256(token), session)

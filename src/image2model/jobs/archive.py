@@ -25,12 +25,13 @@ from image2model.jobs.archive_plan import (
     plan_archive,
 )
 from image2model.jobs.context import Context
+from image2model.jobs.convert import drop_derived, read_derived
 from image2model.jobs.download import Model, convert_model
 from image2model.jobs.fidelity import score_all
 from image2model.jobs.links import Offer
 from image2model.jobs.manifest import Manifest, Written
 from image2model.jobs.previews import draw_all
-from image2model.jobs.zip_writer import Deflater, Method, Packed, ZipWriter
+from image2model.jobs.zip_writer import Deflater, Packed, ZipWriter
 
 _WORTH_PACKING = frozenset({"stl", "ply", "obj", "gltf"})
 _FAST = 1
@@ -224,12 +225,25 @@ class _Building:
         except Image2ModelError as error:
             self._missing.append(missing_of(entry, error))
             return
-        worth = entry.format in _WORTH_PACKING
-        data, packed, sha256 = await anyio.to_thread.run_sync(_pack, made.content, worth)
-        yield self._zip.begin(entry.path, packed)
-        yield data
+        try:
+            chunks = read_derived(self._context, made)
+            if entry.format in _WORTH_PACKING:
+                deflater = Deflater()
+                yield self._zip.begin_unknown(entry.path, limit_bytes=made.size_bytes)
+                async for chunk in chunks:
+                    yield await anyio.to_thread.run_sync(deflater.pack, chunk)
+                yield deflater.finish()
+                yield self._zip.end_unknown(deflater.packed)
+            else:
+                size = made.size_bytes
+                packed = Packed(size_bytes=size, packed_bytes=size, crc32=made.crc32)
+                yield self._zip.begin(entry.path, packed)
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            await drop_derived(made)
         written = Written(
-            entry=entry, size_bytes=packed.size_bytes, sha256=sha256, notes=made.notes
+            entry=entry, size_bytes=made.size_bytes, sha256=made.sha256, notes=made.notes
         )
         self._written.append(written)
 
@@ -283,14 +297,6 @@ async def _pretend_digest(_context: Context, source: Kept) -> tuple[int, str]:
 def _packed(content: bytes) -> Packed:
     size = len(content)
     return Packed(size_bytes=size, packed_bytes=size, crc32=zlib.crc32(content))
-
-
-def _pack(content: bytes, worth: bool) -> tuple[bytes, Packed, str]:
-    sha256, packed = hashlib.sha256(content).hexdigest(), _packed(content)
-    if not worth:
-        return content, packed, sha256
-    data = zlib.compress(content, _FAST, wbits=-zlib.MAX_WBITS)
-    return data, replace(packed, packed_bytes=len(data), method=Method.DEFLATED), sha256
 
 
 def _length(part: "bytes | _Stored") -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import anyio
 
@@ -278,9 +279,9 @@ async def _look(context: Context, entries: Sequence[Entry]) -> Sequence[Entry | 
     async def look_for(place: int, entry: Entry, source: Model) -> None:
         async with limiter:
             made = await find_derived(context, source.derivation)
-        if made is not None:
+        if made is not None and not isinstance(made.where, Path):
             kept = Kept(
-                artifact=made.artifact,
+                artifact=made.where,
                 start=made.start,
                 size_bytes=made.size_bytes,
                 sha256=made.sha256,

@@ -65,6 +65,10 @@ class Catalogue:
             )
         return card
 
+    def lists(self, card: GeneratorCard) -> bool:
+        """Tell whether *card* is among `cards`, and not only found by its id."""
+        return any(listed.id == card.id for listed in self._providers[card.provider].cards())
+
     def provider(self, generator: GeneratorId) -> Provider:
         """
         Find who runs *generator*.

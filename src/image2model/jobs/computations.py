@@ -7,6 +7,8 @@ runs them, and starts in half the time without numpy, OpenCV and Pillow.
 
 # ruff: noqa: PLC0415
 
+import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +26,19 @@ if TYPE_CHECKING:
 
 _GLB_MAGIC = b"glTF"
 
+_BYTES_PER_PIXEL = 20
+_BYTES_PER_BYTE = 10
+_UNKNOWN_BYTES = 50_000_000
+"""What a model is taken for that only its provider has."""
+
 NOT_READ = "not_read"
 """The fact that says why a model has no others, and no preview."""
+
+
+def memory_for_pictures(*pixels: int) -> int:
+    """Tell about how many bytes of memory it takes to decode pictures of so many pixels."""
+    # Each is decoded in turn, and its pixels stay.
+    return _BYTES_PER_PIXEL * max(pixels, default=0) + 4 * sum(pixels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +55,39 @@ class PictureFacts:
     source_type: str = ""
 
 
-def check_picture_file(source: str, target: str, limits: PictureLimits) -> PictureFacts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargePicture:
+    """A picture that was not looked at, because it has so many *pixels*."""
+
+    pixels: int
+
+
+def check_picture_file(
+    source: str, target: str, limits: PictureLimits, most_pixels: int | None = None
+) -> PictureFacts | LargePicture:
     """
     Check the picture in the file *source*.
 
     Where it must be changed (turned upright, metadata removed, converted), the new picture is
     written to *target*, so that large pictures do not travel between processes.
 
+    Args:
+        source: The upload.
+        target: Where the changed picture goes.
+        limits: What is refused.
+        most_pixels: One that is larger is told of and not decoded; None: any is.
+
     Raises:
         InvalidPictureError: It cannot be used.
     """
     from image2model.geometry.picture_outlook import foresee_cut
-    from image2model.geometry.pictures import check_and_decode
+    from image2model.geometry.pictures import check_and_decode, count_pixels
 
     data = Path(source).read_bytes()
+    if most_pixels is not None:
+        pixels = count_pixels(data, limits=limits)
+        if most_pixels < pixels <= limits.max_pixels:
+            return LargePicture(pixels=pixels)
     checked, image = check_and_decode(data, limits=limits)
     credentials = checked.credentials
     rewritten = checked.data != data
@@ -79,6 +111,11 @@ class Examined:
 
     preview: bytes | None
     facts: Mapping[str, JsonValue]
+
+
+def memory_for_model(size_bytes: int | None) -> int:
+    """Tell about how many bytes of memory it takes to compute with a model of so many bytes."""
+    return _BYTES_PER_BYTE * (_UNKNOWN_BYTES if size_bytes is None else size_bytes)
 
 
 def examine_model(model: bytes | Path) -> Examined:
@@ -129,7 +166,7 @@ def inspect_model(model: bytes | Path) -> Mapping[str, JsonValue]:
         return {NOT_READ: error.message}
 
 
-def preview_of(model: bytes) -> bytes:
+def preview_of(model: Path) -> bytes:
     """
     Draw a model, whatever its format, as a WebP file.
 
@@ -138,7 +175,7 @@ def preview_of(model: bytes) -> bytes:
     """
     from image2model.geometry.preview import render_preview
 
-    return render_preview(model)
+    return render_preview(model.read_bytes())
 
 
 def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
@@ -182,7 +219,7 @@ class FidelityFacts:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def fidelity_of(model: bytes, photo: bytes, limits: PictureLimits) -> FidelityFacts:
+def fidelity_of(model: Path, photo: bytes, limits: PictureLimits) -> FidelityFacts:
     """
     Compare a model, whatever its format, with a photo.
 
@@ -191,7 +228,7 @@ def fidelity_of(model: bytes, photo: bytes, limits: PictureLimits) -> FidelityFa
     """
     from image2model.geometry.fidelity import measure_fidelity
 
-    found = measure_fidelity(model, photo, limits=limits)
+    found = measure_fidelity(model.read_bytes(), photo, limits=limits)
     view = found.view
     return FidelityFacts(
         score=found.score,
@@ -217,7 +254,7 @@ def thumbnail_of(picture: bytes, size_px: int, limits: PictureLimits) -> bytes:
     return render_thumbnail(picture, size_px, limits=limits)
 
 
-def sprite_of(model: bytes) -> bytes:
+def sprite_of(model: Path) -> bytes:
     """
     Draw a model, whatever its format, from all around, as a WebP file.
 
@@ -226,40 +263,49 @@ def sprite_of(model: bytes) -> bytes:
     """
     from image2model.geometry.sprite import render_sprite
 
-    return render_sprite(model)
+    return render_sprite(model.read_bytes())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertedFile:
     """
-    A model in another format.
+    A model in another format, in a file.
 
     Attributes:
-        content: The file.
+        size_bytes: Its length.
+        sha256: Of its bytes, hex.
+        crc32: Of its bytes.
         notes: What was given up or left out, one plain sentence each, without a stop.
         facts: What its description did to it.
     """
 
-    content: bytes
+    size_bytes: int
+    sha256: str
+    crc32: int
     notes: Sequence[str]
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def convert_model(data: bytes, conversion: Conversion, about: Description) -> ConvertedFile:
+def convert_model(
+    source: Path, target: Path, conversion: Conversion, about: Description
+) -> ConvertedFile:
     """
     Describe and convert a model, whatever its format.
 
     Args:
-        data: The whole file as it was delivered.
+        source: The whole file as it was delivered.
+        target: Where the new one is written.
         conversion: What it is to become.
         about: What is said of the object.
 
     Raises:
         InvalidMesh: It cannot be read.
         InvalidRequest: It cannot become as small as asked for.
+        OSError: The new file cannot be written.
     """
     from image2model.geometry.making import make_file
 
+    data = source.read_bytes()
     try:
         made = make_file(data, conversion, about)
     except (Image2ModelError, MemoryError):
@@ -269,4 +315,11 @@ def convert_model(data: bytes, conversion: Conversion, about: Description) -> Co
         # an archive end in its middle.
         reason = "it is too odd to be converted here; please report it"
         raise InvalidMesh(reason=reason) from error
-    return ConvertedFile(content=made.content, notes=made.notes, facts=made.facts)
+    target.write_bytes(made.content)
+    return ConvertedFile(
+        size_bytes=len(made.content),
+        sha256=hashlib.sha256(made.content).hexdigest(),
+        crc32=zlib.crc32(made.content),
+        notes=made.notes,
+        facts=made.facts,
+    )

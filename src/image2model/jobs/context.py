@@ -1,17 +1,20 @@
 """Everything the use cases work with, chosen once at start."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
+from image2model.core.money import UNLIMITED, Budget
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.aside import aside
 from image2model.jobs.bells import RECALLS
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
 from image2model.jobs.drawing import Drawing
+from image2model.jobs.fair import FairLimiter, FairLimiters
 from image2model.jobs.links import Links
 from image2model.jobs.reserve import Reserve
 from image2model.ports.artifacts import ArtifactStore
@@ -26,6 +29,11 @@ from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
 from image2model.ports.webhooks import Poster, WebhookStore
 
+_UPLOADS, _FETCHES = 256, 32
+"""How many there may be at once in one process, of all owners; each takes a file and a socket."""
+
+_FETCHES_FROM_HOST = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -38,6 +46,8 @@ class Rules:
         jobs_per_minute: How many jobs one caller may make in a minute; None: any number.
         fetches_per_minute: How many pictures one caller may have fetched in a minute; None: any
             number.
+        uploads_at_once: How many uploads one owner may have under way at once, in this process.
+        fetches_at_once: How many pictures one owner may have fetched at once, in this process.
         picture_bytes: The largest picture accepted, in bytes.
         picture: What a picture must be like to be decoded.
         result_bytes: The largest file of a result that is kept, in bytes.
@@ -45,7 +55,12 @@ class Rules:
         keep_s: How long finished jobs are kept, in seconds; None: until deleted.
         links_s: The same for jobs of the policy `links`.
         draft_s: How long an untouched draft is kept, in seconds.
-        day_budget_usd: The most all jobs together may cost in 24 hours; None: no limit.
+        budget: What may be spent.
+        allowed_generators: Ids and patterns of those that may be used; None: those listed, and by
+            the person at this machine all.
+        anonymous_may_pay: Whether browsers without an API key may use what costs money.
+        unknown_price_usd: What a model may cost at most whose price nobody knows; None: it is not
+            bought.
         lease_s: How long a silent worker keeps its items, in seconds.
         attempts: How often an item is submitted before it fails.
         soft_limit_s: The longest a run may work on an item that is under way, in seconds; then the
@@ -65,6 +80,8 @@ class Rules:
     unfinished_jobs_per_owner: int = 100
     jobs_per_minute: int | None = 300
     fetches_per_minute: int | None = 600
+    uploads_at_once: int = 16
+    fetches_at_once: int = 6
     picture_bytes: int = 25_000_000
     picture: PictureLimits
     result_bytes: int = 500_000_000
@@ -72,7 +89,10 @@ class Rules:
     keep_s: float | None = None
     links_s: float = 86_400.0
     draft_s: float = 86_400.0
-    day_budget_usd: Decimal | None = None
+    budget: Budget = UNLIMITED
+    allowed_generators: Sequence[str] | None = None
+    anonymous_may_pay: bool = True
+    unknown_price_usd: Decimal | None = None
     lease_s: float = 10.0
     attempts: int = 3
     soft_limit_s: float = 1_500.0
@@ -101,6 +121,9 @@ class Context:
         chores: Keeps the background work of this process going.
         reserve: Says whether there is space for anything new.
         drawing: Which previews this process draws now.
+        uploading: The places for uploads in this process.
+        fetching: The places for pictures that are fetched.
+        fetching_from: Those for each host that they are fetched from.
     """
 
     store: JobStore
@@ -122,6 +145,17 @@ class Context:
     chores: Chores
     reserve: Reserve = field(default_factory=Reserve)
     drawing: Drawing = field(default_factory=Drawing)
+    uploading: FairLimiter = field(init=False)
+    fetching: FairLimiter = field(init=False)
+
+    fetching_from: FairLimiters = field(default_factory=lambda: FairLimiters(_FETCHES_FROM_HOST))
+
+    def __post_init__(self) -> None:
+        """Open the places that owners share."""
+        places = FairLimiter(_UPLOADS, per_owner=self.rules.uploads_at_once)
+        object.__setattr__(self, "uploading", places)
+        places = FairLimiter(_FETCHES, per_owner=self.rules.fetches_at_once)
+        object.__setattr__(self, "fetching", places)
 
     async def announce(self, job: JobId) -> None:
         """Wake the watchers of *job*; call it after the change is written."""

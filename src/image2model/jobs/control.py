@@ -10,14 +10,19 @@ from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job, Problem
 from image2model.core.names import clean_name
-from image2model.core.rules import RESUBMIT_USD, offered_usd, was_given_up
+from image2model.core.rules import RESUBMIT_USD, offered_usd, undelivered_attempt, was_given_up
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.keep_links import keep_links
 from image2model.jobs.linked import settle_life
-from image2model.jobs.submit import DraftChange, change_draft, dispatch_queued
+from image2model.jobs.submit import (
+    DraftChange,
+    change_draft,
+    check_purchases,
+    dispatch_queued,
+)
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
 
@@ -140,6 +145,7 @@ async def retry_items(
         JobNotFound, ItemNotFound: One of them is not there, or not this owner's.
         WrongState: A named item is neither failed nor cancelled, or was given up in doubt.
         NoPictures: A named item's picture was refused.
+        GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: The owner may not buy it (any more).
     """
     job = await owned_job(context, owner, job_id)
     without = {item.index for item in job.items if not item.pictures}
@@ -147,6 +153,7 @@ async def retry_items(
     if indexes is None:
         failed = {item.index for item in job.items if item.state is ItemState.FAILED}
         chosen = failed - without - in_doubt
+        await _check_made_again(context, job, chosen)
         # Somebody else may have retried the same items since they were read.
         with contextlib.suppress(WrongState):
             await context.store.retry_items(job_id, chosen)
@@ -159,6 +166,7 @@ async def retry_items(
             allowed=["failed for another reason", ItemState.CANCELLED],
         )
     else:
+        await _check_made_again(context, job, indexes)
         await context.store.retry_items(job_id, indexes)
     return await _changed(context, job_id)
 
@@ -176,6 +184,8 @@ async def resolve_item(
     Raises:
         JobNotFound, ItemNotFound: It is not there, or not this owner's.
         WrongState: There is no doubt about it, and it is not offered to be made again.
+        GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: With `resubmit`: the owner may not
+            buy it (any more).
     """
     job = await owned_job(context, owner, ref.job)
     item = next((item for item in job.items if item.index == ref.index), None)
@@ -185,6 +195,8 @@ async def resolve_item(
             state=item.state,
             allowed=["uncertain", "failed with an offer to make it again"],
         )
+    if item is not None and resolution is Resolution.RESUBMIT:
+        await check_purchases(context, job, [item])
     problem = Problem(
         code="given_up",
         message="You gave this item up after the provider's answer was lost. "
@@ -195,6 +207,16 @@ async def resolve_item(
     await context.store.resolve_item(ref, resolution, problem=problem)
     await context.recall()
     return await _changed(context, ref.job)
+
+
+async def _check_made_again(context: Context, job: Job, indexes: Collection[int]) -> None:
+    """Insist that the owner may buy those of the items that are made, and not only fetched."""
+    again = [
+        item
+        for item in job.items
+        if item.index in indexes and undelivered_attempt(item.attempts) is None
+    ]
+    await check_purchases(context, job, again)
 
 
 def _price_usd(item: Item | None) -> float:

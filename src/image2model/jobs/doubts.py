@@ -115,4 +115,4 @@ class DoubtSettler:
     async def _dispatch(self, ref: ItemRef) -> None:
         job = await self._context.store.get_job(ref.job)
         card = self._context.catalogue.card(job.generator)
-        await self._context.dispatcher.dispatch([ref], runs_on=card.runs_on)
+        await self._context.dispatcher.dispatch([ref], owner=job.owner, runs_on=card.runs_on)

@@ -2,7 +2,9 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from image2model.core.errors import (
     FileNotInResult,
@@ -20,13 +22,20 @@ from image2model.core.output import adjust_further, adjust_item
 from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
 from image2model.geometry.picture_types import PictureType, recognise_type
 from image2model.jobs.access import owned_item
-from image2model.jobs.computations import ConvertedFile
+from image2model.jobs.computations import memory_for_model
 from image2model.jobs.context import Context
-from image2model.jobs.convert import Derivation, derive, made_by
+from image2model.jobs.convert import (
+    Derivation,
+    Derived,
+    derive,
+    drop_derived,
+    made_by,
+    read_derived,
+)
 from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
 from image2model.jobs.previews import draw_now
-from image2model.jobs.whole import read_whole
+from image2model.jobs.scratch import scratch
 from image2model.ports.dispatcher import ItemRef
 
 _PREVIEW_BYTES = 10_000_000
@@ -244,16 +253,11 @@ def _found(job: Job, item: Item, file: ResultFile) -> Found:
     return Found(file=file, offer=offer_of_result(job, item, file) if linked else None)
 
 
-async def make_model(context: Context, model: Model) -> bytes:
-    """Convert *model* as `convert_model` does, and return the file."""
-    return (await convert_model(context, model)).content
-
-
-async def convert_model(context: Context, model: Model) -> ConvertedFile:
+async def convert_model(context: Context, model: Model) -> Derived:
     """
     Convert *model*, whose `convert` is not None, or find what was made of it before.
 
-    What only its provider has is fetched for it.
+    What only its provider has is fetched for it. Whoever asked calls `drop_derived` in the end.
 
     Raises:
         FileNotInResult, StorageError, ResultExpired, FetchError: The source cannot be read.
@@ -261,7 +265,22 @@ async def convert_model(context: Context, model: Model) -> ConvertedFile:
         InvalidRequest: It cannot become as small as asked for.
         ComputeError: The conversion did not come to its end.
     """
-    return await derive(context, model.derivation, read_found(context, model.source))
+    content, size_bytes = read_found(context, model.source), model.source.file.size_bytes
+    return await derive(context, model.derivation, content, size_bytes=size_bytes)
+
+
+async def read_model(context: Context, model: Model) -> AsyncIterator[bytes]:
+    """Read *model* as asked for, converted if need be; raises what `convert_model` does."""
+    if model.convert is None:
+        async for chunk in read_found(context, model.source):
+            yield chunk
+        return
+    made = await convert_model(context, model)
+    try:
+        async for chunk in read_derived(context, made):
+            yield chunk
+    finally:
+        await drop_derived(made)
 
 
 async def find_shown(context: Context, owner: OwnerId, ref: ItemRef) -> Model:
@@ -282,9 +301,10 @@ async def find_shown(context: Context, owner: OwnerId, ref: ItemRef) -> Model:
     return await find_model(context, owner, ref, "glb", asked={"up": None})
 
 
-async def read_shown(context: Context, model: Model) -> bytes:
+@asynccontextmanager
+async def shown_file(context: Context, model: Model) -> AsyncIterator[Path]:
     """
-    Read what `find_shown` found, in any format that can be read.
+    Have what `find_shown` found in a file, and the memory to compute with it, within the block.
 
     What cannot be made as small as was wished of it is shown as it was delivered.
 
@@ -293,10 +313,18 @@ async def read_shown(context: Context, model: Model) -> bytes:
         InvalidMesh: It cannot be understood.
         ComputeError: The conversion did not come to its end.
     """
+    made: Derived | None = None
     if not model.looks_as_delivered:
         with contextlib.suppress(InvalidRequest):
-            return await make_model(context, model)
-    return await read_whole(read_found(context, model.source))
+            made = await convert_model(context, model)
+    try:
+        size_bytes = made.size_bytes if made else model.source.file.size_bytes
+        async with scratch(context) as files, context.compute.room(memory_for_model(size_bytes)):
+            chunks = read_derived(context, made) if made else read_found(context, model.source)
+            yield await files.spool(chunks)
+    finally:
+        if made is not None:
+            await drop_derived(made)
 
 
 async def read_found(context: Context, found: Found) -> AsyncIterator[bytes]:

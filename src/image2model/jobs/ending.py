@@ -16,9 +16,10 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job, Problem
 from image2model.core.rules import undelivered_attempt
 from image2model.core.states import JobState
-from image2model.jobs.access import Identity, find_api_key, is_key_owner
+from image2model.jobs.access import Identity, find_api_key
 from image2model.jobs.context import Context
 from image2model.jobs.control import cancel_items, delete_job, until_sent
+from image2model.jobs.people import is_known_owner
 from image2model.ports.jobstore import JobQuery
 
 _MOST_OWNERS_AT_ONCE = 200
@@ -52,7 +53,7 @@ async def close_session(context: Context, identity: Identity) -> None:
     """End the session of *identity*; without a key nobody reaches its jobs any more."""
     if identity.session is not None:
         await context.sessions.remove_session(identity.session.id)
-    if not is_key_owner(identity.owner):
+    if not is_known_owner(identity.owner):
         await end_owner(context, identity.owner)
 
 
@@ -77,7 +78,7 @@ async def forget_owner(context: Context, identity: Identity) -> Forgotten:
     What is under way is cancelled first. The ledger keeps what was paid.
     """
     owner, forgotten = identity.owner, Forgotten()
-    if not is_key_owner(owner):
+    if not is_known_owner(owner):
         await end_owner(context, owner)
     while (page := await context.store.list_jobs(JobQuery(owner=owner))).jobs:
         for listed in page.jobs:
@@ -104,7 +105,7 @@ async def _cancelled_with_payment(context: Context, owner: OwnerId, listed: Job)
 async def stop_ended(context: Context) -> None:
     """Fail what waits of owners whose time is over: keys that expired, sessions nobody used."""
     for owner in await context.sessions.remove_expired_sessions():
-        if not is_key_owner(owner):
+        if not is_known_owner(owner):
             await context.store.end_owner(owner)
     for owner in await context.store.ended_owners(limit=_MOST_OWNERS_AT_ONCE):
         await stop_waiting(context, owner)

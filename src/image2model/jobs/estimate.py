@@ -1,10 +1,11 @@
 """What a job would cost and how long it would take."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from image2model.core.generator import GeneratorCard, GeneratorId, Options
-from image2model.jobs.catalogue import Catalogue, fill_options
+from image2model.jobs.catalogue import fill_options
+from image2model.jobs.purchase import Buyer, Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Estimate:
         items: How many items.
         item_usd: US dollars per item of one picture.
         total_usd: US dollars for all of them.
+        may_pay: Whether who asks may have it made, as far as money is concerned.
     """
 
     card: GeneratorCard
@@ -25,10 +27,11 @@ class Estimate:
     items: int
     item_usd: Decimal
     total_usd: Decimal
+    may_pay: bool
 
 
 def estimate_job(
-    catalogue: Catalogue,
+    buyer: Buyer,
     *,
     generator: GeneratorId | None,
     options: Options,
@@ -39,7 +42,7 @@ def estimate_job(
     Forecast a job by the generator's price list.
 
     Args:
-        catalogue: The generators.
+        buyer: Who asks.
         generator: None: the default one.
         options: As given.
         items: How many items.
@@ -48,15 +51,22 @@ def estimate_job(
     Raises:
         GeneratorNotFound: There is no such generator.
         InvalidOptions: The options do not fit it.
+        GeneratorNotAllowed, PriceUnknown: They may not buy it, whoever pays.
     """
+    catalogue = buyer.context.catalogue
     card = catalogue.card(generator or catalogue.default)
+    buyer.check_use(card)
     filled = fill_options(card, options)
-    item_usd = card.price.of(filled)
-    more_usd = card.price.more_views_usd * min(items_with_views, items)
+    one = Wanted(card=card, options=filled)
+    item_usd = buyer.price_usd(one)
+    with_views_usd = buyer.price_usd(replace(one, pictures=2))
+    with_views = min(items_with_views, items)
+    total_usd = item_usd * (items - with_views) + with_views_usd * with_views
     return Estimate(
         card=card,
         options=filled,
         items=items,
         item_usd=item_usd,
-        total_usd=item_usd * items + more_usd,
+        total_usd=total_usd,
+        may_pay=buyer.may_pay or total_usd == 0,
     )

@@ -1,6 +1,7 @@
 """Fetch a picture from a URL that a person gave, and check it like an upload."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -11,6 +12,7 @@ from image2model.core.errors import (
     FetchError,
     FetchRefused,
     PictureNotFetched,
+    TooManyRequests,
     UploadTooLarge,
 )
 from image2model.core.names import name_of_file
@@ -26,6 +28,9 @@ from image2model.jobs.intake import (
 
 FETCH_LIMIT_S = 60.0
 """Nobody waits longer before a page for one picture."""
+
+_SLOW_AFTER_S = 5.0
+_SLOWEST_BYTES_PER_S = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,7 @@ async def fetch_picture(context: Context, url: str) -> FetchedPicture:
 
     Raises:
         PictureNotFetched: The URL is not one to read, leads nowhere, or not within a minute.
+        TooManyRequests: The owner has as many fetched as allowed, and none ended in time.
         UploadTooLarge: It is larger than `Rules.picture_bytes`.
         InvalidPictureError: It is no usable picture.
         StorageError, ComputeError: It could not be written or checked.
@@ -71,11 +77,22 @@ async def fetch_picture(context: Context, url: str) -> FetchedPicture:
 
 
 async def _receive(context: Context, url: str) -> Upload:
+    async with AsyncExitStack() as place:
+        try:
+            await place.enter_async_context(context.fetching.hold(patience_s=FETCH_LIMIT_S))
+            of_host = context.fetching_from.hold(_host_of(url), patience_s=FETCH_LIMIT_S)
+            await place.enter_async_context(of_host)
+        except TimeoutError:
+            raise TooManyRequests(limit="fetches_at_once", retry_after_s=FETCH_LIMIT_S) from None
+        return await _receive_now(context, url)
+
+
+async def _receive_now(context: Context, url: str) -> Upload:
     limit_bytes = context.rules.picture_bytes
     try:
         with anyio.fail_after(FETCH_LIMIT_S):
             async with context.fetcher.fetch(url, limit_bytes=limit_bytes) as fetched:
-                return await receive_upload(context, fetched.chunks)
+                return await receive_upload(context, _not_too_slow(context, fetched.chunks, url))
     except ArtifactTooLarge as error:
         raise UploadTooLarge(limit_bytes=limit_bytes) from error
     except TimeoutError:
@@ -85,6 +102,20 @@ async def _receive(context: Context, url: str) -> Upload:
         reason = str(error.details.get("reason") or f"it answers {error.details['status']}")
         kind = "refused" if isinstance(error, FetchRefused) else None
         raise PictureNotFetched(host=_host_of(url), reason=reason, kind=kind) from error
+
+
+async def _not_too_slow(
+    context: Context, chunks: AsyncIterator[bytes], url: str
+) -> AsyncIterator[bytes]:
+    """Give up a host that sends so slowly that it only keeps others from their place."""
+    began_s, size_bytes = context.clock.monotonic_s(), 0
+    async for chunk in chunks:
+        size_bytes += len(chunk)
+        took_s = context.clock.monotonic_s() - began_s
+        if took_s > _SLOW_AFTER_S and size_bytes < _SLOWEST_BYTES_PER_S * took_s:
+            reason = f"it sends less than {_SLOWEST_BYTES_PER_S // 1000} kB a second"
+            raise PictureNotFetched(host=_host_of(url), reason=reason)
+        yield chunk
 
 
 async def _read_once(upload: Upload, facts: PictureFacts) -> AsyncIterator[bytes]:

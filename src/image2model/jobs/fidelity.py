@@ -14,7 +14,7 @@ from image2model.jobs.access import owned_item, owned_job
 from image2model.jobs.computations import FidelityFacts, fidelity_of
 from image2model.jobs.context import Context
 from image2model.jobs.discard import replace_result
-from image2model.jobs.download import find_shown, read_shown
+from image2model.jobs.download import find_shown, shown_file
 from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 
@@ -74,13 +74,12 @@ async def score_all(context: Context, owner: OwnerId, job: Job) -> Job:
 
 async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFacts:
     shown = await find_shown(context, owner, ItemRef(item.job, item.index))
-    model = await read_shown(context, shown)
     fronts = [picture for picture in item.pictures if picture.view is View.FRONT]
     picture = (fronts or list(item.pictures))[0]
     photo = await read_whole(context.artifacts.read(picture.artifact))
-    return await context.compute.run(
-        context.rules.compute_s, fidelity_of, model, photo, context.rules.picture
-    )
+    rules = context.rules
+    async with shown_file(context, shown) as model:
+        return await context.compute.run(rules.compute_s, fidelity_of, model, photo, rules.picture)
 
 
 def _unread(format_name: str) -> FidelityFacts:

@@ -28,6 +28,7 @@ from image2model.jobs.computations import (
     Examined,
     examine_model,
     inspect_model,
+    memory_for_model,
 )
 from image2model.jobs.context import Context
 from image2model.jobs.delivered import recognised_mesh, sha256_of
@@ -201,10 +202,12 @@ async def _examine(
     if mesh.name.rpartition(".")[2].lower() not in SOURCES:
         return Examined(preview=None, facts={})
     source, limit_s = mesh.path or mesh.content, context.rules.compute_s
+    size_bytes = mesh.path.stat().st_size if mesh.path else len(mesh.content or b"")
     try:
-        if draws:
-            return await context.compute.run(limit_s, examine_model, source)
-        facts = await context.compute.run(limit_s, inspect_model, source)
+        async with context.compute.room(memory_for_model(size_bytes)):
+            if draws:
+                return await context.compute.run(limit_s, examine_model, source)
+            facts = await context.compute.run(limit_s, inspect_model, source)
         return Examined(preview=None, facts=facts)
     except InvalidMesh as error:
         raise ProviderResultInvalid(

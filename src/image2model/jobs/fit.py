@@ -4,8 +4,9 @@ import contextlib
 import dataclasses
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 from image2model.core.errors import (
     ComputeError,
@@ -26,13 +27,15 @@ from image2model.jobs.computations import (
     convert_model,
     examine_model,
     inspect_model,
+    memory_for_model,
 )
 from image2model.jobs.context import Context
 from image2model.jobs.convert import made_by
 from image2model.jobs.discard import discard_artifacts, replace_result
 from image2model.jobs.download import is_described
 from image2model.jobs.finish import PREVIEW_NAME, awaited_preview
-from image2model.jobs.whole import put_whole, read_whole
+from image2model.jobs.scratch import Scratch, read_file, scratch, telling_of_storage
+from image2model.jobs.whole import one_chunk
 from image2model.ports.dispatcher import ItemRef
 
 _log = logging.getLogger(__name__)
@@ -83,13 +86,15 @@ async def fit_result(
     has = {file.made_by for file in result.files if file.made_by is not None}
     if has == {made_by(one, item.description) for one in wanted if one.format not in refused}:
         return result
-    fitting = _Fitting(context, item, source, generator=job.generator)
-    try:
-        await fitting.make(wanted)
-        return await fitting.fitted(result, draws=draws)
-    except BaseException:
-        await discard_artifacts(context, fitting.kept)
-        raise
+    needs_bytes = memory_for_model(source.size_bytes)
+    async with scratch(context) as files, context.compute.room(needs_bytes):
+        fitting = _Fitting(context, item, source, files, generator=job.generator)
+        try:
+            await fitting.make(wanted)
+            return await fitting.fitted(result, draws=draws)
+        except BaseException:
+            await discard_artifacts(context, fitting.kept)
+            raise
 
 
 async def fit_taken_over(context: Context, job: Job) -> None:
@@ -163,13 +168,22 @@ class _Fitting:
         kept: What was put into the store.
     """
 
-    def __init__(self, context: Context, item: Item, source: ResultFile, *, generator: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        item: Item,
+        source: ResultFile,
+        files: Scratch,
+        *,
+        generator: str,
+    ) -> None:
         self._context = context
+        self._scratch = files
         self._item = item
         self._generator = generator
         self._source = source
-        self._data = b""
-        self._shown = b""
+        self._delivered: Path | None = None
+        self._shown: Path | None = None
         self._lies = False
         self._said: Mapping[str, JsonValue] = {}
         self._files: list[ResultFile] = []
@@ -179,64 +193,74 @@ class _Fitting:
     async def make(self, wanted: Sequence[Conversion]) -> None:
         """Make all that is *wanted*, but for what cannot be made."""
         assert self._source.artifact is not None
-        self._data = await read_whole(self._context.artifacts.read(self._source.artifact))
+        content = self._context.artifacts.read(self._source.artifact)
+        self._delivered = await self._scratch.spool(content)
         for conversion in wanted:
             try:
-                made = await self._convert(conversion)
+                path, made = await self._convert(conversion)
                 if conversion.format == _main_format(self._source):
-                    self._shown = await self._upright(conversion, made)
+                    self._shown = await self._upright(conversion, path)
                     self._said, self._lies = made.facts, conversion.z_up
             except (InvalidMesh, InvalidRequest, FormatUnsupported, ComputeError) as error:
                 self._refused[conversion.format] = error.message
                 _log.warning("no %s of item %d: %s", conversion.format, self._item.index, error)
             else:
-                await self._keep(conversion, made)
+                await self._keep(conversion, path, made)
 
-    async def _convert(self, conversion: Conversion) -> ConvertedFile:
+    async def _convert(self, conversion: Conversion) -> tuple[Path, ConvertedFile]:
         if self._source.format not in SOURCES:
             raise FormatUnsupported(format_name=conversion.format, supported=[self._source.format])
-        return await self._context.compute.run(
-            self._context.rules.compute_s,
-            convert_model,
-            self._data,
-            conversion,
-            self._item.described(self._generator),
-        )
+        path = self._scratch.new()
+        with telling_of_storage(path.parent):
+            made = await self._context.compute.run(
+                self._context.rules.compute_s,
+                convert_model,
+                self._delivered,
+                path,
+                conversion,
+                self._item.described(self._generator),
+            )
+        return path, made
 
-    async def _upright(self, conversion: Conversion, made: ConvertedFile) -> bytes:
+    async def _upright(self, conversion: Conversion, made: Path) -> Path:
         """Stand a model up that was laid down on wish: heights and pictures are of a standing."""
         if not conversion.z_up:
-            return made.content
+            return made
         standing = dataclasses.replace(conversion, format="glb", up=None)
-        return (await self._convert(standing)).content
+        path, _ = await self._convert(standing)
+        return path
 
-    async def _keep(self, conversion: Conversion, made: ConvertedFile) -> None:
-        name = f"{self._item.name}.{conversion.format}"
-        file = await self._stored(name, FileRole.MESH, conversion.format, made.content)
+    async def _keep(self, conversion: Conversion, path: Path, made: ConvertedFile) -> None:
+        artifact = await self._stored(read_file(path))
         self._files.append(
-            dataclasses.replace(
-                file,
+            ResultFile(
+                name=f"{self._item.name}.{conversion.format}",
+                role=FileRole.MESH,
+                format=conversion.format,
+                size_bytes=made.size_bytes,
+                sha256=made.sha256,
+                crc32=made.crc32,
+                artifact=artifact,
                 made_by=made_by(conversion, self._item.description),
                 notes=tuple(made.notes),
             )
         )
 
-    async def _stored(
-        self, name: str, role: FileRole, format_name: str, content: bytes
-    ) -> ResultFile:
-        context, artifact = self._context, ArtifactId(new_hex_id())
-        size_bytes = await put_whole(
-            context.artifacts, artifact, content, limit_bytes=context.rules.result_bytes
-        )
+    async def _stored(self, chunks: AsyncIterator[bytes]) -> ArtifactId:
+        artifact, limit_bytes = ArtifactId(new_hex_id()), self._context.rules.result_bytes
+        await self._context.artifacts.put(artifact, chunks, limit_bytes=limit_bytes)
         self.kept.append(artifact)
+        return artifact
+
+    async def _kept_preview(self, content: bytes) -> ResultFile:
         return ResultFile(
-            name=name,
-            role=role,
-            format=format_name,
-            size_bytes=size_bytes,
+            name=PREVIEW_NAME,
+            role=FileRole.PREVIEW,
+            format="webp",
+            size_bytes=len(content),
             sha256=sha256(content).hexdigest(),
             crc32=zlib.crc32(content),
-            artifact=artifact,
+            artifact=await self._stored(one_chunk(content)),
         )
 
     async def fitted(self, result: Result, *, draws: bool) -> Result:
@@ -273,7 +297,7 @@ class _Fitting:
 
     async def _look(self, *, draws: bool) -> tuple[ResultFile, Mapping[str, JsonValue]]:
         """Draw the model that stands first now, or give its preview a place; and inspect it."""
-        context, model = self._context, self._shown or self._data
+        context, model = self._context, self._shown or self._delivered
         limit_s = context.rules.compute_s
         facts: Mapping[str, JsonValue] = {}
         with contextlib.suppress(InvalidMesh, ComputeError):
@@ -282,10 +306,7 @@ class _Fitting:
                 examined = await context.compute.run(limit_s, examine_model, model)
                 facts = examined.facts
                 if examined.preview is not None:
-                    preview = await self._stored(
-                        PREVIEW_NAME, FileRole.PREVIEW, "webp", examined.preview
-                    )
-                    return preview, facts
+                    return await self._kept_preview(examined.preview), facts
             else:
                 facts = await context.compute.run(limit_s, inspect_model, model)
         return awaited_preview(), facts

@@ -1,10 +1,11 @@
 """Say whether the parts that jobs need work, by calling them."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import anyio
 
-from image2model.core.errors import Image2ModelError
+from image2model.core.errors import DatabaseUnavailable, Image2ModelError
 from image2model.core.generator import RunsOn
 from image2model.jobs.context import Context
 
@@ -28,7 +29,7 @@ async def check_parts(context: Context, *, limit_s: float = CHECK_LIMIT_S) -> Ma
     parts: Mapping[str, Callable[[], Awaitable[object]]] = {
         "database": context.store.check,
         "storage": context.artifacts.check,
-        "compute": lambda: context.compute.run(limit_s, answer),
+        "compute": lambda: context.compute.check(limit_s=limit_s),
         "space": context.reserve.check,
     }
     found: dict[str, str] = {}
@@ -78,6 +79,8 @@ async def measure_now(context: Context) -> None:
     """Tell `Metrics` what is not counted as it happens but looked at."""
     for queue, waiting in (await count_waiting(context)).items():
         context.metrics.queue_seen(queue, waiting)
+    with suppress(DatabaseUnavailable):  # The other numbers are needed most when it is away.
+        context.metrics.spending_seen(stopped=await context.store.spending_stop() is not None)
 
 
 def _background_outcome(context: Context) -> str:
@@ -104,8 +107,3 @@ async def _outcome(call: Callable[[], Awaitable[object]], limit_s: float) -> str
     except Exception as error:  # noqa: BLE001 - what is told of must not fail itself
         return f"{type(error).__name__}: {error}"
     return OK
-
-
-def answer() -> bool:
-    """Answer, to show that a worker process does."""
-    return True

@@ -1,10 +1,10 @@
 """Take a picture in: stream it to disk, check it in a worker, keep what passed."""
 
-import contextlib
-import errno
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -12,18 +12,25 @@ import anyio.to_thread
 
 from image2model.core.errors import (
     InvalidPictureError,
-    StorageFull,
-    StorageUnavailable,
+    TooManyRequests,
     UploadTooLarge,
 )
 from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import Picture, Problem
-from image2model.jobs.computations import PictureFacts, check_picture_file
+from image2model.jobs.computations import (
+    LargePicture,
+    PictureFacts,
+    check_picture_file,
+    memory_for_pictures,
+)
 from image2model.jobs.context import Context
+from image2model.jobs.scratch import read_file, remove_files, telling_of_storage
 
-_CHUNK_BYTES = 256 * 1024
 _BLOCK_BYTES = 1024 * 1024
+_PATIENCE_S = 10.0
+_FEW_PIXELS = 16_000_000
+"""What phones take at most, and what any process has the memory for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,22 @@ class Upload:
         return self.path.with_suffix(".clean.part")
 
 
+@asynccontextmanager
+async def upload_place(context: Context) -> AsyncIterator[None]:
+    """
+    Have a place for the uploads of one request within the block; owners share them.
+
+    Raises:
+        TooManyRequests: The owner has as many as allowed, and none ended in time.
+    """
+    async with AsyncExitStack() as place:
+        try:
+            await place.enter_async_context(context.uploading.hold(patience_s=_PATIENCE_S))
+        except TimeoutError:
+            raise TooManyRequests(limit="uploads_at_once", retry_after_s=_PATIENCE_S) from None
+        yield
+
+
 async def receive_upload(context: Context, chunks: AsyncIterator[bytes]) -> Upload:
     """
     Stream an upload to disk; pass the result to `accept_upload` or `drop_upload`.
@@ -54,14 +77,14 @@ async def receive_upload(context: Context, chunks: AsyncIterator[bytes]) -> Uplo
         return await _spool(chunks, path, limit_bytes=context.rules.picture_bytes)
     except BaseException:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_remove, path)
+            await anyio.to_thread.run_sync(remove_files, path)
         raise
 
 
 async def drop_upload(upload: Upload) -> None:
     """Remove the files of an upload; may be called twice."""
     with anyio.CancelScope(shield=True):
-        await anyio.to_thread.run_sync(_remove, upload.path, upload.clean_path)
+        await anyio.to_thread.run_sync(remove_files, upload.path, upload.clean_path)
 
 
 async def accept_upload(context: Context, upload: Upload, *, view: View) -> Picture:
@@ -108,21 +131,21 @@ async def check_upload(context: Context, upload: Upload) -> PictureFacts:
         InvalidPictureError: It is no usable picture.
         ComputeError: The check did not come to its end.
     """
-    return await context.compute.run(
-        context.rules.compute_s,
-        check_picture_file,
-        str(upload.path),
-        str(upload.clean_path),
-        context.rules.picture,
-    )
+    rules = context.rules
+    files = str(upload.path), str(upload.clean_path)
+    run = partial(context.compute.run, rules.compute_s, check_picture_file, *files, rules.picture)
+    found = await run(_FEW_PIXELS)
+    if isinstance(found, LargePicture):
+        async with context.compute.room(memory_for_pictures(found.pixels)):
+            found = await run(None)
+    assert isinstance(found, PictureFacts), "any size was asked for"
+    return found
 
 
 async def read_upload(upload: Upload, facts: PictureFacts) -> AsyncIterator[bytes]:
     """Read the picture that `check_upload` found *facts* about, in order."""
-    path = upload.clean_path if facts.rewritten else upload.path
-    async with await anyio.open_file(path, "rb") as file:
-        while chunk := await file.read(_CHUNK_BYTES):
-            yield chunk
+    async for chunk in read_file(upload.clean_path if facts.rewritten else upload.path):
+        yield chunk
 
 
 async def take_picture(context: Context, chunks: AsyncIterator[bytes], *, view: View) -> Picture:
@@ -144,15 +167,13 @@ async def _spool(chunks: AsyncIterator[bytes], path: Path, *, limit_bytes: int) 
         for chunk in block:
             digest.update(chunk)
 
-    try:
+    with telling_of_storage(path.parent):
         async with await anyio.open_file(path, "wb") as file:
             async for block in _blocks(chunks):
                 size += sum(map(len, block))
                 if size > limit_bytes:
                     raise UploadTooLarge(limit_bytes=limit_bytes)
                 await anyio.to_thread.run_sync(keep, block)
-    except OSError as error:
-        raise _storage_error(error, path.parent) from error
     return Upload(path=path, sha256=digest.hexdigest(), size_bytes=size)
 
 
@@ -168,15 +189,3 @@ async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
             block, size_bytes = [], 0
     if block:
         yield block
-
-
-def _storage_error(error: OSError, folder: Path) -> StorageFull | StorageUnavailable:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StorageFull(where=str(folder))
-    return StorageUnavailable(where=str(folder), reason=error.strerror or str(error))
-
-
-def _remove(*paths: Path) -> None:
-    for path in paths:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)

@@ -16,9 +16,10 @@ from image2model.core.errors import (
 )
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Item, Job, ResultFile
-from image2model.jobs.computations import preview_of
+from image2model.jobs.computations import memory_for_model, preview_of
 from image2model.jobs.context import Context
 from image2model.jobs.discard import replace_result
+from image2model.jobs.scratch import scratch
 from image2model.jobs.whole import put_whole, read_whole
 from image2model.ports.compute import Compute
 from image2model.ports.dispatcher import ItemRef
@@ -120,9 +121,10 @@ async def _content(
     if mesh is None or mesh.artifact is None:
         return None
     await context.reserve.check()
-    model = await read_whole(context.artifacts.read(mesh.artifact))
     try:
-        content = await compute.run(context.rules.compute_s, preview_of, model)
+        async with scratch(context) as files, compute.room(memory_for_model(mesh.size_bytes)):
+            model = await files.spool(context.artifacts.read(mesh.artifact))
+            content = await compute.run(context.rules.compute_s, preview_of, model)
     except InvalidMesh as error:
         _log.info("item %d of job %s cannot be drawn: %s", item.index, item.job, error)
         return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from image2model.core.errors import GeneratorNotFound, JobNotFound
 from image2model.core.generator import RunsOn
-from image2model.core.ids import JobId
+from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Problem
 from image2model.jobs.context import Context
 from image2model.jobs.turns import Turn
@@ -37,7 +37,7 @@ class Sweeper:
         self._context = context
         self._turn = turn
         self._waits: dict[ItemRef, _Wait] = {}
-        self._kinds: dict[JobId, RunsOn] = {}
+        self._known: dict[JobId, _Known] = {}
 
     async def run(self) -> None:
         """Sweep for ever; cancel to stop."""
@@ -49,13 +49,17 @@ class Sweeper:
         if self._turn is not None and not await self._turn.is_ours():
             self._waits.clear()
             return 0
-        refs = await self._context.store.due_items(limit=_MOST_AT_ONCE)
+        store = self._context.store
+        # One of each job too: however many items one owner has waiting, the others' are seen.
+        firsts = [due.first for due in await store.due_jobs(limit=_MOST_AT_ONCE)]
+        oldest = await store.due_items(limit=_MOST_AT_ONCE)
+        refs = list(dict.fromkeys([*firsts, *oldest]))
         self._note(refs)
         by_kind: dict[RunsOn, list[ItemRef]] = defaultdict(list)
         for ref in refs:
-            runs_on = await self._runs_on(ref.job)
-            if runs_on is not None:
-                by_kind[runs_on].append(ref)
+            known = await self._know(ref.job)
+            if known is not None:
+                by_kind[known.runs_on].append(ref)
         return sum([await self._send(items, kind) for kind, items in by_kind.items()])
 
     def _note(self, refs: Sequence[ItemRef]) -> None:
@@ -63,7 +67,7 @@ class Sweeper:
         now_s = self._context.clock.monotonic_s()
         self._waits = {ref: self._waits.get(ref) or _Wait(since_s=now_s) for ref in refs}
         jobs = {ref.job for ref in refs}
-        self._kinds = {job: kind for job, kind in self._kinds.items() if job in jobs}
+        self._known = {job: known for job, known in self._known.items() if job in jobs}
 
     async def _send(self, items: Sequence[ItemRef], runs_on: RunsOn) -> int:
         waiting = await self._context.dispatcher.waiting(runs_on)
@@ -79,17 +83,21 @@ class Sweeper:
         ]
         missed = [ref for ref in items if self._waits[ref].seems_missed(now_s)]
         sent = list(dict.fromkeys([*chosen, *missed]))
-        if sent:
-            await self._context.dispatcher.dispatch(sent, runs_on=runs_on)
+        by_owner: dict[OwnerId, list[ItemRef]] = defaultdict(list)
+        for ref in sent:
+            by_owner[self._known[ref.job].owner].append(ref)
+        for owner, refs in by_owner.items():
+            await self._context.dispatcher.dispatch(refs, owner=owner, runs_on=runs_on)
         for ref in sent:
             self._waits[ref].note_sent(now_s)
         return len(sent)
 
-    async def _runs_on(self, job_id: JobId) -> RunsOn | None:
-        if job_id not in self._kinds:
+    async def _know(self, job_id: JobId) -> "_Known | None":
+        if job_id not in self._known:
             try:
                 job = await self._context.store.get_job(job_id)
-                self._kinds[job_id] = self._context.catalogue.card(job.generator).runs_on
+                runs_on = self._context.catalogue.card(job.generator).runs_on
+                self._known[job_id] = _Known(owner=job.owner, runs_on=runs_on)
             except JobNotFound:
                 return None  # It was deleted meanwhile.
             except GeneratorNotFound as error:
@@ -101,7 +109,15 @@ class Sweeper:
                 await self._context.recall()
                 await self._context.announce(job_id)
                 return None
-        return self._kinds[job_id]
+        return self._known[job_id]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """Whose a job is, and what its generator needs."""
+
+    owner: OwnerId
+    runs_on: RunsOn
 
 
 @dataclass(slots=True, kw_only=True)

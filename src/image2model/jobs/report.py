@@ -1,11 +1,12 @@
 """Tell all about an item's model, and whether it prints."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from image2model.core.errors import JsonValue
 from image2model.core.ids import OwnerId
 from image2model.jobs.context import Context
-from image2model.jobs.download import find_shown, read_shown
+from image2model.jobs.download import find_shown, shown_file
 from image2model.ports.dispatcher import ItemRef
 
 
@@ -28,11 +29,12 @@ async def report_item(
         InvalidMesh: It cannot be understood.
         ComputeError: The inspection did not come to its end.
     """
-    content = await read_shown(context, await find_shown(context, owner, ref))
-    return await context.compute.run(context.rules.compute_s, report_model, content, printer_min_mm)
+    async with shown_file(context, await find_shown(context, owner, ref)) as model:
+        limit_s = context.rules.compute_s
+        return await context.compute.run(limit_s, report_model, model, printer_min_mm)
 
 
-def report_model(data: bytes, printer_min_mm: float) -> Mapping[str, JsonValue]:
+def report_model(model: Path, printer_min_mm: float) -> Mapping[str, JsonValue]:
     """
     Inspect a model in a worker process.
 
@@ -42,4 +44,4 @@ def report_model(data: bytes, printer_min_mm: float) -> Mapping[str, JsonValue]:
     # The server only refers to this function, and starts in half the time without numpy.
     from image2model.geometry.report import report_file  # noqa: PLC0415
 
-    return report_file(data, printer_min_mm=printer_min_mm)
+    return report_file(model.read_bytes(), printer_min_mm=printer_min_mm)

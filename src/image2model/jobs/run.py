@@ -30,6 +30,7 @@ from image2model.core.errors import (
     ProviderRejected,
     ProviderResultInvalid,
     ProviderUnavailable,
+    SpendingStopped,
     StorageError,
     StorageFull,
     SubmissionUncertain,
@@ -38,6 +39,7 @@ from image2model.core.generator import RunsOn
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Attempt, Handle, Item, Job, Problem, Progress, Submission
 from image2model.core.rules import IllegalStep, undelivered_attempt
+from image2model.core.shares import Share, working_for
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
 from image2model.jobs.bells import listening
 from image2model.jobs.collecting import (
@@ -59,15 +61,18 @@ from image2model.jobs.linked import settle_life
 from image2model.jobs.lost_answers import find_answer
 from image2model.jobs.measured import note_step, provider_call
 from image2model.jobs.pacing import ProgressPacer, retry_delay_s
+from image2model.jobs.purchase import Wanted, find_buyer
+from image2model.jobs.spending import SpendingWatch, note_bill
 from image2model.jobs.work import work_of
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import AttemptChange, AttemptStart, Budget, Claim, Step
+from image2model.ports.jobstore import AttemptChange, AttemptStart, Claim, Step
 from image2model.ports.provider import AnswerSearcher, BillReader, Delivery, PlaceKeeper
 
 _log = logging.getLogger(__name__)
 
 _NOTHING_USD = Decimal(0)
 _CANCEL_SEARCH_S = 15.0
+_STOPPED_DELAY_S = 1.0
 _LOOK_FOR_SPACE_S = 5.0
 _WRITE_AGAIN_AFTER_S = (0.2, 0.5, 1.0)
 """How often, and after how many seconds, an answer is written again that could not be kept."""
@@ -85,22 +90,31 @@ class ItemRunner:
     def __init__(self, context: Context, keeper: LeaseKeeper) -> None:
         self._context = context
         self._keeper = keeper
+        self._spending = SpendingWatch(context)
 
-    async def run(self, ref: ItemRef) -> None:
+    async def run(self, ref: ItemRef) -> bool:
         """
         Claim *ref* and bring it to its end, or as far as it goes now.
 
-        Returns at once when it cannot be claimed. Cancelling gives the lease back; what the
-        provider has accepted goes on there and is followed again by the next run.
+        Cancelling gives the lease back; what the provider has accepted goes on there and is
+        followed again by the next run.
+
+        Returns:
+            False: it cannot be claimed.
         """
         with working_on(ref):
-            await self._run(ref)
+            return await self._run(ref)
 
-    async def _run(self, ref: ItemRef) -> None:
+    async def _run(self, ref: ItemRef) -> bool:
         claim = await self._keeper.claim(ref)
         if claim is None:
-            return
-        run = _Run(self._context, claim)
+            return False
+        with working_for(Share(claim.job.owner, ref.job)):
+            await self._run_claimed(claim)
+        return True
+
+    async def _run_claimed(self, claim: Claim) -> None:
+        ref, run = claim.ref, _Run(self._context, claim, self._spending)
         try:
             async with self._keeper.hold(claim) as held:
                 with run.limits.hard:
@@ -145,9 +159,10 @@ class _Limits:
 class _Run:
     """One claimed item on its way."""
 
-    def __init__(self, context: Context, claim: Claim) -> None:
+    def __init__(self, context: Context, claim: Claim, spending: SpendingWatch) -> None:
         self._context = context
         self._claim = claim
+        self._spending = spending
         self._provider = context.catalogue.provider(claim.job.generator)
         self._work = work_of(context, claim)
         self._answer: Image2ModelError | None = None
@@ -271,6 +286,9 @@ class _Run:
             await self._step(Step(to=ItemState.GENERATING, progress=Progress(phase="Resuming")))
             return
         await self._wait_for_space()
+        buyer = await find_buyer(self._context, self._claim.job.owner)
+        if buyer.check_purchase(self._wanted) > 0:
+            await self._await_spending()
         with self._calling("prepare"):
             submission = await self._provider.prepare(self._work)
         with self._releasing(submission):
@@ -301,10 +319,31 @@ class _Run:
             else:
                 return
 
+    @property
+    def _wanted(self) -> Wanted:
+        card = self._context.catalogue.card(self._claim.job.generator)
+        pictures = len(self._claim.item.pictures)
+        return Wanted(card=card, options=self._claim.job.options, pictures=pictures)
+
+    async def _await_spending(self) -> None:
+        """
+        Wait while spending is stopped, once that was written down for people to see.
+
+        Raises:
+            SpendingStopped: It is stopped, and that was not written down yet.
+        """
+        problem = self._claim.item.problem
+        if problem is not None and problem.code == SpendingStopped.code:
+            await self._spending.wait()
+        elif (stop := await self._spending.look()) is not None:
+            raise SpendingStopped(reason=stop.reason)
+
     async def _submit(self, submission: Submission) -> None:
         """Write the attempt down and send it, with nothing to wait for in between."""
         submit_key = SubmitKey(new_hex_id())
         with self._releasing(submission):
+            buyer = await find_buyer(self._context, self._claim.job.owner)
+            submission = buyer.reserve(submission, self._wanted)
             await self._step(
                 Step(
                     to=ItemState.SUBMITTING,
@@ -312,7 +351,7 @@ class _Run:
                     start=AttemptStart(
                         submit_key=submit_key, provider=self._provider.name, submission=submission
                     ),
-                    budget=Budget(day_usd=self._context.rules.day_budget_usd),
+                    budget=buyer.budget,
                 )
             )
         try:
@@ -429,8 +468,13 @@ class _Run:
         except LeaseLost:
             if change is not None:
                 # The ledger must know it even when another worker has the item, or nobody.
-                await self._context.store.book_late_answer(self._attempt.submit_key, change)
+                await self._book_late(change)
             raise
+
+    async def _book_late(self, change: AttemptChange) -> None:
+        booked = await self._context.store.book_late_answer(self._attempt.submit_key, change)
+        if booked is not None:
+            await note_bill(self._context, self._claim, booked)
 
     async def _report(self, pacer: ProgressPacer) -> None:
         with self._calling("follow"):
@@ -551,6 +595,9 @@ class _Run:
             case ProviderAccountBlocked() | GeneratorRetired() | AccessEnded():
                 await self._fail(problem, made=True)
                 await self._stop_others(problem, least_usd=_NOTHING_USD)
+            case SpendingStopped():
+                phase = "Waiting, for spending is stopped"
+                await self._requeue(problem, delay_s=_STOPPED_DELAY_S, phase=phase)
             case BudgetExceeded():
                 await self._fail(problem)
                 # Cheaper ones may still fit.
@@ -659,13 +706,18 @@ class _Run:
         )
 
     async def _requeue(
-        self, problem: Problem, *, delay_s: float, cost_usd: Decimal | None = None
+        self,
+        problem: Problem,
+        *,
+        delay_s: float,
+        cost_usd: Decimal | None = None,
+        phase: str = "Waiting for another try",
     ) -> None:
         """Have the item tried again later; an open attempt is closed, unpaid by itself."""
         await self._step(
             Step(
                 to=ItemState.QUEUED,
-                progress=Progress(phase="Waiting for another try"),
+                progress=Progress(phase=phase),
                 problem=problem,
                 attempt=self._closed(AttemptState.FAILED, cost_usd=cost_usd or _NOTHING_USD),
                 delay_s=delay_s,
@@ -712,6 +764,8 @@ class _Run:
             _log.exception("item %d of job %s", before.ref.index, before.ref.job)
             raise DatabaseUnavailable(reason=f"{type(error).__name__}: {error}") from error
         note_step(self._context, self._provider.name, before, step)
+        if step.attempt is not None and step.attempt.cost_usd is not None:
+            await note_bill(self._context, before, self._attempt)
         await self._context.announce(self._claim.ref.job)
 
     def _calling(self, call: str) -> AbstractContextManager[None]:

@@ -7,7 +7,7 @@ from image2model.core.ids import ArtifactId, OwnerId
 from image2model.jobs.computations import sprite_of
 from image2model.jobs.context import Context
 from image2model.jobs.convert import made_by
-from image2model.jobs.download import Model, find_shown, read_shown
+from image2model.jobs.download import Model, find_shown, shown_file
 from image2model.jobs.whole import put_whole
 from image2model.ports.dispatcher import ItemRef
 
@@ -53,8 +53,8 @@ def _sprite_id(model: Model) -> ArtifactId:
 
 
 async def _draw(context: Context, model: Model, sprite: ArtifactId) -> None:
-    content = await read_shown(context, model)
-    picture = await context.compute.run(context.rules.compute_s, sprite_of, content)
+    async with shown_file(context, model) as file:
+        picture = await context.compute.run(context.rules.compute_s, sprite_of, file)
     if (source := model.source.file.artifact) is not None:
         await context.store.add_derived(source, sprite)
     await put_whole(context.artifacts, sprite, picture, limit_bytes=len(picture))

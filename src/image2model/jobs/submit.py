@@ -1,6 +1,6 @@
 """Take a job in: all at once, or as a draft that is filled and then started."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -28,6 +28,7 @@ from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.fit import fit_taken_over
 from image2model.jobs.outgoing import add_named
+from image2model.jobs.purchase import Wanted, find_buyer
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import DraftTerms
 
@@ -97,6 +98,7 @@ async def submit_job(
         TooManyItems: More than `Rules.items_per_job`.
         TooManyJobs, TooManyWebhooks: The owner has too many unfinished jobs, or webhooks.
         GeneratorNotFound, InvalidOptions, InvalidViews: The request does not fit a generator.
+        GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: The owner may not buy it.
         FormatUnsupported, InvalidRequest: What is wished for cannot be made.
         IdempotencyKeyReused: The key was used for another request.
         AlreadyRunning: With `reuse`: the same is being made in other jobs of the owner.
@@ -127,6 +129,7 @@ async def _plan_job(
         raise TooManyItems(limit=context.rules.items_per_job)
     empty = await _plan_draft(context, owner, request)
     items = _plan_items(context, empty, new_items)
+    await check_purchases(context, empty, items)
     return replace(
         empty,
         name=empty.name or title_of([item.name for item in items]),
@@ -141,6 +144,7 @@ async def _plan_draft(context: Context, owner: OwnerId, request: JobRequest) -> 
     await check_job_count(context, owner, idempotency_key=request.idempotency_key)
     await context.reserve.check()
     card = context.catalogue.card(request.generator or context.catalogue.default)
+    (await find_buyer(context, owner)).check_use(card)
     options = fill_options(card, request.options)
     check_output(card, request.output)
     if request.webhook_url is not None:
@@ -162,6 +166,21 @@ async def _plan_draft(context: Context, owner: OwnerId, request: JobRequest) -> 
         created_at=context.clock.now(),
     )
     return replace(draft, fingerprint=_fingerprint(draft, request, ()))
+
+
+async def check_purchases(context: Context, job: Job, items: Iterable[Item]) -> None:
+    """
+    Insist that the owner of *job* may have *items* of it made now; one that failed is not made.
+
+    Raises:
+        GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: They may not.
+    """
+    buyer = await find_buyer(context, job.owner)
+    card = context.catalogue.card(job.generator)
+    for item in items:
+        if item.pictures:
+            pictures = len(item.pictures)
+            buyer.check_purchase(Wanted(card=card, options=job.options, pictures=pictures))
 
 
 def _plan_items(context: Context, job: Job, new_items: Sequence[NewItem]) -> list[Item]:
@@ -247,6 +266,7 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
     Raises:
         TooManyJobs: The owner has too many unfinished jobs.
         GeneratorNotFound, InvalidOptions: The request does not fit a generator.
+        GeneratorNotAllowed: The owner may not use it.
         IdempotencyKeyReused: The key was used for another request.
     """
     return await context.store.add_job(await _plan_draft(context, owner, request))
@@ -315,6 +335,7 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
         NoPictures: It has no items.
         InvalidRequest: Items are missing in the middle.
         InvalidViews: An item's pictures do not fit the generator.
+        GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: The owner may not buy it.
         WrongState: It changed at the same moment; ask again.
     """
     draft = await owned_job(context, owner, job_id)
@@ -329,6 +350,7 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     card = context.catalogue.card(draft.generator)
     for item in draft.items:
         check_views(card, [picture.view for picture in item.pictures], item=item.index)
+    await check_purchases(context, draft, draft.items)
     started = await context.store.start_job(_started(context, draft))
     await context.announce(job_id)
     await dispatch_queued(context, started)
@@ -383,12 +405,14 @@ async def change_draft(context: Context, owner: OwnerId, job_id: JobId, change: 
         JobNotFound: The owner has no such job.
         WrongState: It is no draft.
         GeneratorNotFound, InvalidOptions: They do not fit.
+        GeneratorNotAllowed: The owner may not use it.
         FormatUnsupported, InvalidRequest: The wishes cannot be met by any model.
     """
     draft = await owned_job(context, owner, job_id)
     if draft.state is not JobState.DRAFT:
         raise WrongState(what=f"Job {job_id}", state=draft.state, allowed=[JobState.DRAFT])
     card = context.catalogue.card(change.generator or draft.generator)
+    (await find_buyer(context, owner)).check_use(card)
     given = change.options if change.options is not None else {}
     if change.options is None and card.id == draft.generator:
         given = draft.options
@@ -418,7 +442,7 @@ async def dispatch_queued(context: Context, job: Job) -> None:
     refs = [ItemRef(job.id, i.index) for i in job.items if i.state is ItemState.QUEUED]
     if refs and job.state is JobState.RUNNING:
         card = context.catalogue.card(job.generator)
-        await context.dispatcher.dispatch(refs, runs_on=card.runs_on)
+        await context.dispatcher.dispatch(refs, owner=job.owner, runs_on=card.runs_on)
 
 
 async def check_job_count(context: Context, owner: OwnerId, *, idempotency_key: str | None) -> None:

@@ -8,7 +8,7 @@ from image2model.core.errors import ArtifactNotFound, ViewNotFound
 from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Picture
-from image2model.jobs.computations import thumbnail_of
+from image2model.jobs.computations import memory_for_pictures, thumbnail_of
 from image2model.jobs.context import Context
 from image2model.jobs.download import find_picture
 from image2model.jobs.whole import put_whole, read_whole
@@ -76,9 +76,11 @@ async def find_thumbnail(
     except ArtifactNotFound:
         await context.reserve.check()
         content = await read_whole(context.artifacts.read(picture.artifact))
-        drawn = await context.compute.run(
-            context.rules.compute_s, thumbnail_of, content, int(size_px), context.rules.picture
-        )
+        rules, pixels = context.rules, picture.width_px * picture.height_px
+        async with context.compute.room(memory_for_pictures(pixels)):
+            drawn = await context.compute.run(
+                rules.compute_s, thumbnail_of, content, int(size_px), rules.picture
+            )
         # The job store hears of it first, so that no file is left that nothing names.
         if not await context.store.add_derived(picture.artifact, thumbnail):
             raise ViewNotFound(job=ref.job, index=ref.index, view=view) from None

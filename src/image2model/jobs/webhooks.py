@@ -99,4 +99,4 @@ async def _dispatch(context: Context, ref: ItemRef) -> None:
         card = context.catalogue.card(job.generator)
     except (JobNotFound, GeneratorNotFound):
         return
-    await context.dispatcher.dispatch([ref], runs_on=card.runs_on)
+    await context.dispatcher.dispatch([ref], owner=job.owner, runs_on=card.runs_on)

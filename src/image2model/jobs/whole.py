@@ -11,6 +11,11 @@ async def read_whole(chunks: AsyncIterable[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
+async def one_chunk(content: bytes) -> AsyncIterator[bytes]:
+    """Give *content* as one chunk."""
+    yield content
+
+
 async def put_whole(
     artifacts: ArtifactStore, artifact: ArtifactId, content: bytes, *, limit_bytes: int
 ) -> int:
@@ -20,8 +25,4 @@ async def put_whole(
     Returns:
         Its size, in bytes.
     """
-
-    async def once() -> AsyncIterator[bytes]:
-        yield content
-
-    return await artifacts.put(artifact, once(), limit_bytes=limit_bytes)
+    return await artifacts.put(artifact, one_chunk(content), limit_bytes=limit_bytes)

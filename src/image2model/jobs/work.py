@@ -18,6 +18,7 @@ def work_of(context: Context, claim: Claim) -> Work:
             media_type=picture.media_type,
             sha256=picture.sha256,
             read=_reader(context.artifacts, picture.artifact),
+            pixels=picture.width_px * picture.height_px,
         )
         for picture in claim.item.pictures
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from image2model.core.generator import RunsOn
-from image2model.core.ids import JobId
+from image2model.core.ids import JobId, OwnerId
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,7 +19,7 @@ class ItemRef:
 class Dispatcher(Protocol):
     """Sends items to whoever runs them. A lost message only delays: the sweeper sends again."""
 
-    async def dispatch(self, items: Sequence[ItemRef], *, runs_on: RunsOn) -> None:
+    async def dispatch(self, items: Sequence[ItemRef], *, owner: OwnerId, runs_on: RunsOn) -> None:
         """
         Ask for *items* to be run, in this order where possible.
 
@@ -27,6 +27,7 @@ class Dispatcher(Protocol):
 
         Args:
             items: What to run.
+            owner: Whose they are; owners take turns.
             runs_on: What their generator needs.
         """
         ...

@@ -22,6 +22,7 @@ from image2model.core.job import (
     Result,
     Submission,
 )
+from image2model.core.money import UNLIMITED, Budget, BudgetScope, SpendingStop
 from image2model.core.output import Output
 from image2model.core.rules import IllegalStep
 from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
@@ -136,6 +137,22 @@ class LedgerPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DueJob:
+    """
+    A job of which something may be claimed.
+
+    Attributes:
+        first: The first of its items that may be.
+        owner: Whose it is.
+        generator: What makes its items.
+    """
+
+    first: ItemRef
+    owner: OwnerId
+    generator: GeneratorId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """
     The right to work on one item for a while.
@@ -186,6 +203,11 @@ class AttemptStart:
     provider: str
     submission: Submission
 
+    @property
+    def is_paid(self) -> bool:
+        """Whether it may cost anything: then budgets and the stop of spending count for it."""
+        return self.submission.estimated_usd > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptChange:
@@ -204,18 +226,6 @@ class AttemptChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """
-    Limits checked in the same transaction that starts an attempt.
-
-    Attributes:
-        day_usd: The most all attempts started within the last 24 hours may cost; None: no limit.
-    """
-
-    day_usd: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """
     One change of one item, written as a whole or not at all.
@@ -228,7 +238,7 @@ class Step:
         problem: New problem; None clears it.
         result: The result; None: unchanged.
         start: A new attempt to write down, with `to` submitting.
-        budget: Checked against the job's and the day's costs when *start* is given.
+        budget: Checked, and the job's own budget, when *start* is given and may cost anything.
         attempt: What became of the latest attempt; None: unchanged.
         delay_s: Seconds before the item may be claimed again; with `to` queued, or where it stays
             under way. More than 0 ends the lease.
@@ -239,7 +249,7 @@ class Step:
     problem: Problem | None = None
     result: Result | None = None
     start: AttemptStart | None = None
-    budget: Budget = Budget()
+    budget: Budget = UNLIMITED
     attempt: AttemptChange | None = None
     delay_s: float = 0.0
 
@@ -638,6 +648,10 @@ class JobStore(Facts, Protocol):
         """List items that may be claimed now, those waiting longest first."""
         ...
 
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
+        ...
+
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
         """
         Take the lease of an item that is queued and due, or under way with its lease run out.
@@ -687,6 +701,10 @@ class JobStore(Facts, Protocol):
             AccessEnded: With `step.start`: the job's owner is past their end; nothing was written.
             BudgetExceeded: With `step.start`: over a budget; nothing was written. Attempts count
                 with their booked cost, or else with their estimate.
+            BudgetExceeded: With a `step.start` that costs: over a budget; nothing was written.
+                Attempts count with their booked cost, or else with their estimate.
+            SpendingStopped: With a `step.start` that costs: spending is stopped; nothing was
+                written.
             IllegalStep: No item may take this step, the submit key or the provider's request id
                 belongs to another attempt, or there is no attempt to change; nothing was written.
         """
@@ -718,6 +736,35 @@ class JobStore(Facts, Protocol):
 
     async def uncertain_items(self, *, since: datetime, limit: int) -> Sequence[ItemRef]:
         """List uncertain items whose latest attempt was started after *since*, oldest first."""
+        ...
+
+    # --- stopping all spending --------------------------------------------------------------
+
+    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
+        """
+        Let no attempt that costs anything start in any process, until `allow_spending`.
+
+        None starts after this has returned.
+
+        Args:
+            reason: Why, for people.
+            by: Who stops it.
+
+        Returns:
+            The stop; where there was one already, that one.
+        """
+        ...
+
+    async def allow_spending(self) -> None:
+        """Let attempts start again; where nothing was stopped, nothing happens."""
+        ...
+
+    async def spending_stop(self) -> SpendingStop | None:
+        """Tell whether spending is stopped; None: it is not."""
+        ...
+
+    async def spent_usd(self, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
+        """Add up what a budget of a day or month counts now, in US dollars; *owner*: whose."""
         ...
 
     async def list_ledger(self, query: LedgerQuery) -> LedgerPage:

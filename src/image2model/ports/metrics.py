@@ -75,6 +75,14 @@ class Metrics(Protocol):
         """Count a request to a provider."""
         ...
 
+    def overcharged(self, provider: str, usd: Decimal) -> None:
+        """Count that *provider* billed *usd* US dollars more than was expected."""
+        ...
+
+    def spending_seen(self, *, stopped: bool) -> None:
+        """Remember whether all spending is stopped now."""
+        ...
+
     def leases_lost(self, count: int) -> None:
         """Count items that another worker took over from this process while it had them."""
         ...

@@ -31,12 +31,14 @@ class WorkPicture:
         media_type: Its type, by its bytes.
         sha256: Of its bytes, hex.
         read: Reads the bytes; may be called any number of times.
+        pixels: Width times height; 0: not known.
     """
 
     view: View
     media_type: str
     sha256: str
     read: Callable[[], Awaitable[bytes]]
+    pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,9 @@ class Provider(Protocol):
         """
         Do all that is free and repeatable before the submission (upload pictures, build the body).
 
-        May wait for a free place at the provider; cancelling ends the wait.
+        May wait for a free place at the provider; cancelling ends the wait. Places are shared
+        fairly: `core.shares.current_share` tells here, and in every other call, for whom it is,
+        and `jobs.fair.FairLimiter` goes by that.
 
         Raises:
             ProviderRejected: The work can never be accepted.

@@ -2,7 +2,8 @@
 
 import pickle
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -21,12 +22,16 @@ class InlineCompute:
     not travel fails here too. A call cannot be interrupted: one that takes too long is reported
     after its end, and the event loop stands still meanwhile.
 
+    Attributes:
+        needed_bytes: What `room` was asked for.
+
     Args:
         failures: Errors to raise in place of calling, by the function's name.
     """
 
     def __init__(self, *, failures: Mapping[str, Exception] = MappingProxyType({})) -> None:
         self._failures = failures
+        self.needed_bytes: list[int] = []
 
     async def run(self, limit_s: float, function: Callable[..., T], /, *args: object) -> T:
         """Call *function* with *args*, or fail as told."""
@@ -41,8 +46,23 @@ class InlineCompute:
             raise ComputeTimedOut(function=name, limit_s=limit_s)
         return cast("T", _travel(result))
 
+    @asynccontextmanager
+    async def room(self, needs_bytes: int) -> AsyncIterator[None]:
+        """Note what is needed, of which there is always enough."""
+        self.needed_bytes.append(needs_bytes)
+        yield
+
+    async def check(self, *, limit_s: float) -> None:
+        """Answer, or fail as told for the function `answer`."""
+        await self.run(limit_s, answer)
+
     async def aclose(self) -> None:
         """Do nothing: there is nothing to stop."""
+
+
+def answer() -> bool:
+    """Answer, to show that functions are called."""
+    return True
 
 
 def _travel(value: object) -> Any:

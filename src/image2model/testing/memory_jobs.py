@@ -1,7 +1,7 @@
 """A `JobStore` in memory: for tests and for trying things out."""
 
-import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,11 +14,12 @@ from image2model.core.errors import (
     JobNotFound,
     JsonValue,
     LeaseLost,
+    SpendingStopped,
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
+from image2model.core.money import BudgetScope, Cap, SpendingStop, frees_at
 from image2model.core.rules import (
-    BUDGET_DAY_S,
     IllegalStep,
     charge_usd,
     check_transition,
@@ -48,6 +49,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     DraftTerms,
+    DueJob,
     JobChanges,
     JobPage,
     JobQuery,
@@ -76,6 +78,7 @@ class MemoryJobStore:
         self._facts: dict[str, JsonValue] = {}
         self._turns: dict[str, tuple[WorkerId, datetime]] = {}
         self._ends: dict[OwnerId, datetime] = {}
+        self._stop: SpendingStop | None = None
         self._told: dict[JobId, States] = {}
         self.events: list[Event] = []
         """What happened and was not handed on yet; see `MemoryWebhookStore`."""
@@ -159,11 +162,10 @@ class MemoryJobStore:
             for found in record.items.values()
             for file in found.stored_files()
         }
-        of_day = self._ledger.since(self._clock.now() - timedelta(seconds=BUDGET_DAY_S))
         return Usage(
             jobs=len(own),
             stored_bytes=sum(size_bytes for _, size_bytes in stored),
-            day_usd=sum(map(charge_usd, of_day), Decimal(0)),
+            day_usd=await self.spent_usd(BudgetScope.DAY, owner=owner),
         )
 
     async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
@@ -311,6 +313,16 @@ class MemoryJobStore:
         ]
         return [ref for _, ref in sorted(due)[:limit]]
 
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
+        firsts: dict[JobId, ItemRef] = {}
+        for ref in await self.due_items(limit=sys.maxsize):
+            firsts[ref.job] = min(ref, firsts.get(ref.job, ref))
+        known = [(self._jobs[job].job, first) for job, first in firsts.items()]
+        return [
+            DueJob(first=first, owner=job.owner, generator=job.generator) for job, first in known
+        ][:limit]
+
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
         """Take the lease of an item that is due."""
         now = self._clock.now()
@@ -381,16 +393,55 @@ class MemoryJobStore:
         start, item = step.start, record.item
         if self._is_over(job.job.owner):
             raise AccessEnded
-        wanted = start.submission.estimated_usd
-        of_job = itertools.chain.from_iterable(
-            self._ledger.of_item(ItemRef(item.job, index)) for index in job.items
-        )
-        of_day = self._ledger.since(now - timedelta(seconds=BUDGET_DAY_S))
-        _check_budget(of_job, wanted, job.job.budget_usd, period="job")
-        _check_budget(of_day, wanted, step.budget.day_usd, period="day")
+        if start.is_paid:
+            if self._stop is not None:
+                raise SpendingStopped(reason=self._stop.reason)
+            for cap in step.budget.caps(job_usd=job.job.budget_usd):
+                self._check(cap, job.job, wanted_usd=start.submission.estimated_usd)
         number = len(self._ledger.of_item(ItemRef(item.job, item.index))) + 1
         line = started_line(job.job, record, start, number=number, now=now)
         self._ledger.start(line)
+
+    def _check(self, cap: Cap, job: Job, *, wanted_usd: Decimal) -> None:
+        charges = [
+            (line.attempt.submitted_at, charge_usd(line.attempt))
+            for line in self._counted(cap.scope, owner=job.owner, job=job.id)
+        ]
+        needed_usd = sum((usd for _, usd in charges), wanted_usd)
+        if needed_usd > cap.limit_usd:
+            raise BudgetExceeded(
+                budget_usd=float(cap.limit_usd),
+                needed_usd=float(needed_usd),
+                scope=cap.scope,
+                frees_at=frees_at(charges, cap=cap, wanted_usd=wanted_usd),
+            )
+
+    def _counted(
+        self, scope: BudgetScope, *, owner: OwnerId, job: JobId | None = None
+    ) -> Iterator[LedgerLine]:
+        """List the lines of the ledger that count for a budget of *scope*."""
+        if scope.period_s is None:
+            return (line for line in self._ledger.lines.values() if line.ref.job == job)
+        lines = self._ledger.since(self._clock.now() - timedelta(seconds=scope.period_s))
+        return (line for line in lines if not scope.is_of_owner or line.owner == owner)
+
+    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
+        """Let no attempt that costs anything start."""
+        self._stop = self._stop or SpendingStop(reason=reason, by=by, at=self._clock.now())
+        return self._stop
+
+    async def allow_spending(self) -> None:
+        """Let attempts start again."""
+        self._stop = None
+
+    async def spending_stop(self) -> SpendingStop | None:
+        """Tell whether spending is stopped."""
+        return self._stop
+
+    async def spent_usd(self, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
+        """Add up what a budget of a day or month counts now."""
+        lines = self._counted(scope, owner=owner)
+        return sum((charge_usd(line.attempt) for line in lines), Decimal(0))
 
     def _change_latest(self, ref: ItemRef, change: AttemptChange, now: datetime) -> None:
         attempts = self._ledger.of_item(ref)
@@ -554,13 +605,3 @@ class MemoryJobStore:
 
 def _ledger_place(line: LedgerLine) -> tuple[float, str]:
     return line.attempt.submitted_at.timestamp(), line.attempt.submit_key
-
-
-def _check_budget(
-    attempts: Iterable[Attempt], wanted_usd: Decimal, limit_usd: Decimal | None, *, period: str
-) -> None:
-    if limit_usd is None:
-        return
-    needed = sum((charge_usd(attempt) for attempt in attempts), wanted_usd)
-    if needed > limit_usd:
-        raise BudgetExceeded(budget_usd=float(limit_usd), needed_usd=float(needed), period=period)

@@ -24,11 +24,10 @@ class Ledger:
         """List the attempts of one item, oldest first."""
         return tuple(self.lines[key].attempt for key in self._of_item.get(ref, ()))
 
-    def since(self, moment: datetime) -> Iterator[Attempt]:
-        """List the attempts started after *moment*."""
+    def since(self, moment: datetime) -> Iterator[LedgerLine]:
+        """List the lines of attempts started after *moment*."""
         lines = reversed(self.lines.values())
-        attempts = (line.attempt for line in lines)
-        return itertools.takewhile(lambda attempt: attempt.submitted_at > moment, attempts)
+        return itertools.takewhile(lambda line: line.attempt.submitted_at > moment, lines)
 
     def start(self, line: LedgerLine) -> None:
         """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from image2model.core.generator import RunsOn
+from image2model.core.ids import OwnerId
 from image2model.ports.dispatcher import ItemRef
 
 
@@ -19,8 +20,9 @@ class RecordingDispatcher:
         self.sent: list[tuple[ItemRef, RunsOn]] = []
         self.backlog: int | None = 0
 
-    async def dispatch(self, items: Sequence[ItemRef], *, runs_on: RunsOn) -> None:
+    async def dispatch(self, items: Sequence[ItemRef], *, owner: OwnerId, runs_on: RunsOn) -> None:
         """Write *items* down."""
+        del owner
         self.sent.extend((item, runs_on) for item in items)
 
     async def waiting(self, _runs_on: RunsOn) -> int | None:

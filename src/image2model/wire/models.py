@@ -461,6 +461,11 @@ class PriceOut(ReplyModel):
     note: str = Field(
         description="What the figures leave out.", examples=["Prices without value-added tax."]
     )
+    known: bool = Field(
+        True,
+        description="Whether there are figures; false: nobody knows what an item costs.",
+        examples=[True],
+    )
 
 
 class GeneratorOut(ReplyModel):
@@ -509,6 +514,12 @@ class GeneratorOut(ReplyModel):
     notes: list[str] = Field(
         description="Anything else to know.", examples=[["Runs on this machine."]]
     )
+    may_pay: bool = Field(
+        True,
+        description="Whether you may use it as far as money is concerned; false: it may cost "
+        "something, and you have to sign in with an API key first.",
+        examples=[True],
+    )
     missing: str | None = Field(
         None,
         description="What the operator must do before it can be used; null: nothing.",
@@ -551,6 +562,12 @@ class EstimateOut(ReplyModel):
     items: int = Field(description="How many items.", examples=[25])
     item_usd: float = Field(description="US dollars per item of one picture.", examples=[0.3])
     total_usd: float = Field(description="US dollars for all items.", examples=[7.5])
+    may_pay: bool = Field(
+        True,
+        description="Whether you may have it made as far as money is concerned; false: it costs "
+        "something, and you have to sign in with an API key first.",
+        examples=[True],
+    )
     typical_s: float = Field(description="Seconds for all items, as a rule.", examples=[45.0])
     note: str = Field(
         description="What the figures leave out.", examples=["Prices without value-added tax."]
@@ -732,6 +749,32 @@ class LimitsOut(ReplyModel):
         description="Seconds that finished jobs stay of which it knows the provider's URLs alone.",
         examples=[86_400.0],
     )
+    may_pay: bool = Field(
+        description="Whether you may use what costs money; false: sign in with an API key first.",
+        examples=[True],
+    )
+
+
+class BudgetOut(ReplyModel):
+    """A budget, and what is spent of it."""
+
+    scope: Literal["owner_job", "owner_day", "owner_month", "day", "month"] = Field(
+        description="What it is a limit of: `owner_job`: each of your jobs; `owner_day` and "
+        "`owner_month`: all of yours in 24 hours or 30 days; `day` and `month`: those of all "
+        "callers together.",
+        examples=["owner_day"],
+    )
+    limit_usd: float = Field(description="US dollars.", examples=[5.0])
+    spent_usd: float | None = Field(
+        description="What is spent of it, in US dollars; null: it is of each job.", examples=[1.2]
+    )
+
+
+class SpendingStopOut(ReplyModel):
+    """Why nothing that costs money is started."""
+
+    reason: str = Field(description="Why.", examples=["the bill is higher than expected"])
+    at: datetime = Field(description="Since when.", examples=["2026-11-30T17:00:00Z"])
 
 
 class AccountOut(ReplyModel):
@@ -753,11 +796,21 @@ class AccountOut(ReplyModel):
         description="Bytes of their pictures and kept results.", examples=[48_211_300]
     )
     day_budget_usd: float | None = Field(
-        description="What all callers together may spend in 24 hours; null: no limit.",
+        description="What you may spend in 24 hours; null: no limit. For the operator: what all "
+        "callers together may.",
         examples=[20.0],
     )
     day_spent_usd: float = Field(
-        description="What all callers together spent in the last 24 hours.", examples=[3.6]
+        description="What you spent in the last 24 hours. For the operator: what all callers "
+        "together did.",
+        examples=[3.6],
+    )
+    budgets: list[BudgetOut] = Field(
+        description="Your budgets, and what is spent of them. For the operator: those of all "
+        "callers together, too."
+    )
+    spending_stop: SpendingStopOut | None = Field(
+        None, description="That nothing which costs money is started now; null: it is."
     )
 
 

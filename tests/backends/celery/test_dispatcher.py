@@ -22,7 +22,7 @@ from image2model.backends.celery.broker import make_broker
 from image2model.backends.celery.dispatcher import CeleryDispatcher, open_dispatcher
 from image2model.core.errors import InvalidSetting
 from image2model.core.generator import RunsOn
-from image2model.core.ids import JobId, new_hex_id
+from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.ports.dispatcher import ItemRef
 from tests.patience import PATIENCE_S, waiting_for
 from tests.rig import REAL_CHORES
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.anyio
 
 NewRedis = Callable[..., RedisServer]
 JOB = JobId(new_hex_id())
+OWNER = OwnerId("session:anna")
 
 
 def items(count: int) -> list[ItemRef]:
@@ -49,7 +50,9 @@ async def until_waiting(dispatcher: CeleryDispatcher, count: int | None) -> None
 async def dispatch_at_once(dispatcher: CeleryDispatcher, sent: list[ItemRef]) -> None:
     """Dispatch within some turns of the loop, which is too soon for any answer of a broker."""
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(partial(dispatcher.dispatch, sent, runs_on=RunsOn.CPU), name="dispatch")
+        tasks.start_soon(
+            partial(dispatcher.dispatch, sent, owner=OWNER, runs_on=RunsOn.CPU), name="dispatch"
+        )
         for _ in range(10):
             await checkpoint()
         running = {task.name for task in anyio.get_running_tasks()}
@@ -61,7 +64,7 @@ async def send_two(url: str) -> None:
     async with open_dispatcher(
         make_broker(url, longest_run_s=60.0), chores=REAL_CHORES
     ) as dispatcher:
-        await dispatcher.dispatch(items(2), runs_on=RunsOn.CPU)
+        await dispatcher.dispatch(items(2), owner=OWNER, runs_on=RunsOn.CPU)
         await dispatcher.until_sent()
         assert await dispatcher.waiting(RunsOn.CPU) == 2
         assert await dispatcher.waiting(RunsOn.GPU) == 0
@@ -76,7 +79,7 @@ async def test_messages_wait_here_while_the_broker_is_away(new_redis: NewRedis) 
     with new_redis() as server:
         broker = make_broker(server.url(), longest_run_s=60.0)
         async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
-            await dispatcher.dispatch(items(1), runs_on=RunsOn.CPU)
+            await dispatcher.dispatch(items(1), owner=OWNER, runs_on=RunsOn.CPU)
             await dispatcher.until_sent()
             server.kill()
             for _ in range(3):

@@ -11,7 +11,7 @@ from image2model.backends.celery.broker import make_broker
 from image2model.backends.celery.dispatcher import CeleryDispatcher, open_dispatcher
 from image2model.core.errors import DatabaseUnavailable
 from image2model.core.generator import RunsOn
-from image2model.core.ids import JobId, new_hex_id
+from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.ports.dispatcher import ItemRef
 from tests.backends.celery.worker_thread import working
 from tests.contracts.test_dispatcher import Runs
@@ -24,6 +24,7 @@ pytestmark = [
 ]
 
 JOB = JobId(new_hex_id())
+OWNER = OwnerId("session:anna")
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ async def until_waiting(dispatcher: CeleryDispatcher, count: int) -> None:
 async def test_hundreds_are_under_way_at_once(broker: Celery) -> None:
     runs = Runs()
     async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher, working(broker, runs.run):
-        await dispatcher.dispatch(items(300), runs_on=RunsOn.NETWORK)
+        await dispatcher.dispatch(items(300), owner=OWNER, runs_on=RunsOn.NETWORK)
         await runs.until_started(300)
         assert runs.most_at_once == 300
         runs.let_go()
@@ -61,7 +62,7 @@ async def test_takes_no_more_than_it_may_run(broker: Celery) -> None:
         open_dispatcher(broker, chores=REAL_CHORES) as dispatcher,
         working(broker, runs.run, concurrency=3),
     ):
-        await dispatcher.dispatch(items(10), runs_on=RunsOn.NETWORK)
+        await dispatcher.dispatch(items(10), owner=OWNER, runs_on=RunsOn.NETWORK)
         await runs.until_started(3)
         await until_waiting(dispatcher, 7)
         assert len(runs.started) == 3
@@ -74,8 +75,8 @@ async def test_takes_from_its_own_queue_only(broker: Celery) -> None:
     runs = Runs()
     runs.let_go()
     async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
-        await dispatcher.dispatch(items(2), runs_on=RunsOn.NETWORK)
-        await dispatcher.dispatch([ItemRef(JOB, 7)], runs_on=RunsOn.CPU)
+        await dispatcher.dispatch(items(2), owner=OWNER, runs_on=RunsOn.NETWORK)
+        await dispatcher.dispatch([ItemRef(JOB, 7)], owner=OWNER, runs_on=RunsOn.CPU)
         async with working(broker, runs.run, queues=[RunsOn.CPU]):
             await runs.until_started(1)
         assert runs.started == [ItemRef(JOB, 7)]
@@ -87,7 +88,7 @@ async def test_told_to_end_it_puts_back_what_is_under_way(broker: Celery) -> Non
     runs = Runs()
     async with open_dispatcher(broker, chores=REAL_CHORES) as dispatcher:
         async with working(broker, runs.run) as end:
-            await dispatcher.dispatch(items(20), runs_on=RunsOn.NETWORK)
+            await dispatcher.dispatch(items(20), owner=OWNER, runs_on=RunsOn.NETWORK)
             await runs.until_started(20)
             await end()
             await runs.until_idle()
@@ -111,7 +112,7 @@ async def test_failing_runs_stop_no_other(broker: Celery, caplog: pytest.LogCapt
         open_dispatcher(broker, chores=REAL_CHORES) as dispatcher,
         working(broker, run, concurrency=1),
     ):
-        await dispatcher.dispatch(items(3), runs_on=RunsOn.NETWORK)
+        await dispatcher.dispatch(items(3), owner=OWNER, runs_on=RunsOn.NETWORK)
         await runs.until_started(3)
         await until_waiting(dispatcher, 0)
     told = {record.levelname: record.exc_info for record in caplog.records}

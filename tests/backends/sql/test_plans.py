@@ -82,6 +82,7 @@ async def live(store: SqlJobStore) -> None:
     await store.stop_job(job.id, problem=PROBLEM)
     await store.update_job(job.id, name="new", starred=True)
     await store.due_items(limit=9)
+    await store.due_jobs(limit=9)
     await store.changes_since(job.id, 3)
     await store.get_item(done)
     for query in (JobQuery(owner=job.owner), JobQuery(owner=job.owner, state=JobState.RUNNING)):

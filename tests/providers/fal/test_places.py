@@ -7,8 +7,10 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from image2model.core.errors import ProviderAccountBlocked
+from image2model.core.shares import Share, working_for
 from image2model.providers.fal.places import Places
 from image2model.testing.fal_simulator import FaultRule, Latency
+from tests.patience import waiting_for
 from tests.providers.fal.rig import FalRig, new_key, running, work
 
 pytestmark = pytest.mark.anyio
@@ -122,3 +124,32 @@ async def test_a_refused_submission_gives_its_place_back(tmp_path: Path) -> None
 
 def _unfinished(rig: FalRig) -> int:
     return sum(request.state != "COMPLETED" for request in rig.fal.requests.values())
+
+
+async def test_one_item_is_not_kept_waiting_by_another_owners_jobs(tmp_path: Path) -> None:
+    """Forty jobs of one owner wait; the other one's only item is the next to be sent."""
+    async with running(tmp_path, Latency(held=True), concurrency=2) as rig:
+        prepared: list[str] = []
+
+        async def send(share: Share) -> None:
+            with working_for(share):
+                task = work(f"{share.owner} {share.job}")
+                submission = await rig.provider.prepare(task)
+                prepared.append(share.owner)
+                handle = await rig.provider.submit(submission, submit_key=new_key())
+                await rig.follow(task, handle)
+
+        async with anyio.create_task_group() as group:
+            for number in range(40):
+                group.start_soon(send, Share("anna", f"job-{number}"))
+            with waiting_for("two items to be sent"):
+                while len(rig.fal.requests) < 2:  # noqa: ASYNC110 - it knows
+                    await anyio.sleep(0.01)
+            group.start_soon(send, Share("ben", "job"))
+            await settle()
+            rig.fal.finish(next(iter(rig.fal.requests)))
+            with waiting_for("a third item to be sent"):
+                while len(prepared) < 3:  # noqa: ASYNC110 - as above
+                    await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
+        assert prepared[:3] == ["anna", "anna", "ben"]

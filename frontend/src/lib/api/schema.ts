@@ -797,7 +797,7 @@ export interface paths {
         };
         /**
          * List the generators
-         * @description Return what can make models here, with options, prices and typical times.
+         * @description Return what can make models for you here, with options, prices and typical times.
          */
         get: operations["listGenerators"];
         put?: never;
@@ -897,7 +897,9 @@ export interface paths {
         };
         /**
          * Tell who you are, and what you have here
-         * @description Return how many jobs you have, what they take, and what is left of the day's budget.
+         * @description Return how many jobs you have, what they take, and what is left of the budgets.
+         *
+         *     What all callers together spend is told to the operator alone.
          *
          *     A browser gets another token for its session here from time to time.
          */
@@ -1001,6 +1003,46 @@ export interface paths {
          * @description Change what is given and leave the rest; it counts from the next request on.
          */
         patch: operations["changeKey"];
+        trace?: never;
+    };
+    "/api/v1/session/openid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign a browser in through your organisation
+         * @description Send the browser to where the organisation signs people in; it comes back by itself.
+         */
+        get: operations["beginSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/openid/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the organisation's service
+         * @description End the sign-in that this browser began, and begin its session.
+         */
+        get: operations["endSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/webhooks": {
@@ -1217,7 +1259,8 @@ export interface paths {
          *     It takes an API key with the scope `admin`, unless nobody else can reach the server.
          *
          *     Items by state, how long they waited and took, requests to providers by what came of them, cost
-         *     booked, leases lost, webhooks, and providers' URLs that died and how old they were.
+         *     booked and billed beyond what was expected, whether spending is stopped, leases lost, webhooks,
+         *     and providers' URLs that died and how old they were.
          */
         get: operations["readMetrics"];
         put?: never;
@@ -1273,16 +1316,23 @@ export interface components {
             stored_bytes: number;
             /**
              * Day Budget Usd
-             * @description What all callers together may spend in 24 hours; null: no limit.
+             * @description What you may spend in 24 hours; null: no limit. For the operator: what all callers together may.
              * @example 20
              */
             day_budget_usd: number | null;
             /**
              * Day Spent Usd
-             * @description What all callers together spent in the last 24 hours.
+             * @description What you spent in the last 24 hours. For the operator: what all callers together did.
              * @example 3.6
              */
             day_spent_usd: number;
+            /**
+             * Budgets
+             * @description Your budgets, and what is spent of them. For the operator: those of all callers together, too.
+             */
+            budgets: components["schemas"]["BudgetOut"][];
+            /** @description That nothing which costs money is started now; null: it is. */
+            spending_stop: components["schemas"]["SpendingStopOut"] | null;
         };
         /**
          * AdjustIn
@@ -1410,6 +1460,31 @@ export interface components {
              * @example 0.3
              */
             cost_usd: number | null;
+        };
+        /**
+         * BudgetOut
+         * @description A budget, and what is spent of it.
+         */
+        BudgetOut: {
+            /**
+             * Scope
+             * @description What it is a limit of: `owner_job`: each of your jobs; `owner_day` and `owner_month`: all of yours in 24 hours or 30 days; `day` and `month`: those of all callers together.
+             * @example owner_day
+             * @enum {string}
+             */
+            scope: "owner_job" | "owner_day" | "owner_month" | "day" | "month";
+            /**
+             * Limit Usd
+             * @description US dollars.
+             * @example 5
+             */
+            limit_usd: number;
+            /**
+             * Spent Usd
+             * @description What is spent of it, in US dollars; null: it is of each job.
+             * @example 1.2
+             */
+            spent_usd: number | null;
         };
         /**
          * Cost
@@ -1792,6 +1867,13 @@ export interface components {
              */
             total_usd: number;
             /**
+             * May Pay
+             * @description Whether you may have it made as far as money is concerned; false: it costs something, and you have to sign in with an API key first.
+             * @default true
+             * @example true
+             */
+            may_pay: boolean;
+            /**
              * Typical S
              * @description Seconds for all items, as a rule.
              * @example 45
@@ -2077,6 +2159,13 @@ export interface components {
              *     ]
              */
             notes: string[];
+            /**
+             * May Pay
+             * @description Whether you may use it as far as money is concerned; false: it may cost something, and you have to sign in with an API key first.
+             * @default true
+             * @example true
+             */
+            may_pay: boolean;
             /**
              * Missing
              * @description What the operator must do before it can be used; null: nothing.
@@ -3332,6 +3421,12 @@ export interface components {
              * @example 86400
              */
             links_s: number;
+            /**
+             * May Pay
+             * @description Whether you may use what costs money; false: sign in with an API key first.
+             * @example true
+             */
+            may_pay: boolean;
         };
         /**
          * ListedJob
@@ -3686,6 +3781,13 @@ export interface components {
              * @example Prices without value-added tax.
              */
             note: string;
+            /**
+             * Known
+             * @description Whether there are figures; false: nobody knows what an item costs.
+             * @default true
+             * @example true
+             */
+            known: boolean;
         };
         /**
          * PrintOut
@@ -4207,6 +4309,25 @@ export interface components {
              * @example i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d
              */
             key: string;
+        };
+        /**
+         * SpendingStopOut
+         * @description Why nothing that costs money is started.
+         */
+        SpendingStopOut: {
+            /**
+             * Reason
+             * @description Why.
+             * @example the bill is higher than expected
+             */
+            reason: string;
+            /**
+             * At
+             * Format: date-time
+             * @description Since when.
+             * @example 2026-11-30T17:00:00Z
+             */
+            at: string;
         };
         /**
          * StreamEnd
@@ -5069,6 +5190,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -5143,6 +5266,7 @@ export interface operations {
              *     - `picture_empty`: There is nothing to see: fully transparent, or one single colour.
              *     - `no_pictures`: A job without a single picture.
              *     - `too_many_items`: More items than one job may have.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
              *     - `format_unsupported`: No way to make that format here.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
@@ -5772,6 +5896,7 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -6964,6 +7089,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -7029,6 +7156,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -7460,6 +7588,19 @@ export interface operations {
              *     - `too_many_items`: More items than one job may have.
              */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8452,6 +8593,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -8520,6 +8663,7 @@ export interface operations {
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `no_pictures`: A job without a single picture.
              *     - `invalid_views`: An item's pictures are not the views that its generator takes.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -8590,7 +8734,8 @@ export interface operations {
                      *       "unfinished_jobs": 100,
                      *       "keep": "keep",
                      *       "keep_s": null,
-                     *       "links_s": 86400
+                     *       "links_s": 86400,
+                     *       "may_pay": true
                      *     }
                      */
                     "application/json": components["schemas"]["LimitsOut"];
@@ -9390,6 +9535,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -9456,6 +9603,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -9657,6 +9805,8 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
+             *     - `payment_not_allowed`: The caller may use only what costs nothing.
              */
             403: {
                 headers: {
@@ -9723,6 +9873,7 @@ export interface operations {
              * @description Unprocessable Content.
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -13239,7 +13390,8 @@ export interface operations {
                      *               }
                      *             ],
                      *             "more_views_usd": 0,
-                     *             "note": "Prices without value-added tax."
+                     *             "note": "Prices without value-added tax.",
+                     *             "known": true
                      *           },
                      *           "typical_s": 0.1,
                      *           "output_formats": [
@@ -13249,6 +13401,7 @@ export interface operations {
                      *           "notes": [
                      *             "Runs on this machine."
                      *           ],
+                     *           "may_pay": true,
                      *           "missing": null
                      *         }
                      *       ]
@@ -13402,7 +13555,8 @@ export interface operations {
                      *           }
                      *         ],
                      *         "more_views_usd": 0,
-                     *         "note": "Prices without value-added tax."
+                     *         "note": "Prices without value-added tax.",
+                     *         "known": true
                      *       },
                      *       "typical_s": 0.1,
                      *       "output_formats": [
@@ -13412,6 +13566,7 @@ export interface operations {
                      *       "notes": [
                      *         "Runs on this machine."
                      *       ],
+                     *       "may_pay": true,
                      *       "missing": null
                      *     }
                      */
@@ -13435,6 +13590,7 @@ export interface operations {
              * @description Forbidden.
              *
              *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -13550,6 +13706,7 @@ export interface operations {
                      *       "items": 25,
                      *       "item_usd": 0.3,
                      *       "total_usd": 7.5,
+                     *       "may_pay": true,
                      *       "typical_s": 45,
                      *       "note": "Prices without value-added tax."
                      *     }
@@ -13575,6 +13732,7 @@ export interface operations {
              *
              *     - `scope_missing`: The caller is known, but may not do this.
              *     - `cross_site_request`: A browser sent this from another site.
+             *     - `generator_not_allowed`: The operator does not let this caller use the generator.
              */
             403: {
                 headers: {
@@ -13628,6 +13786,7 @@ export interface operations {
              *
              *     - `invalid_request`: A field of the request is missing, malformed or out of range.
              *     - `invalid_options`: An option is unknown to the generator or out of its range.
+             *     - `price_unknown`: Nobody knows what a model would cost, so no budget could hold.
              */
             422: {
                 headers: {
@@ -13923,7 +14082,18 @@ export interface operations {
                      *       "jobs": 3,
                      *       "stored_bytes": 48211300,
                      *       "day_budget_usd": 20,
-                     *       "day_spent_usd": 3.6
+                     *       "day_spent_usd": 3.6,
+                     *       "budgets": [
+                     *         {
+                     *           "scope": "owner_day",
+                     *           "limit_usd": 5,
+                     *           "spent_usd": 1.2
+                     *         }
+                     *       ],
+                     *       "spending_stop": {
+                     *         "reason": "the bill is higher than expected",
+                     *         "at": "2026-11-30T17:00:00Z"
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["AccountOut"];
@@ -15078,6 +15248,234 @@ export interface operations {
              * @description Service Unavailable.
              *
              *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    beginSignIn: {
+        parameters: {
+            query?: {
+                /** @description The page to come back to, below this server. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where to sign in: at the organisation's own service. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `sign_in_not_offered`: Nobody has set up a sign-in through an organisation's service.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `sign_in_unavailable`: The organisation's service does not answer, or not as it should.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    endSignIn: {
+        parameters: {
+            query?: {
+                state?: string;
+                code?: string;
+                error?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The browser is signed in, and sent on to its page. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             *     - `sign_in_refused`: The organisation's service did not say who somebody is, or it could not be believed.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `sign_in_not_offered`: Nobody has set up a sign-in through an organisation's service.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `sign_in_unavailable`: The organisation's service does not answer, or not as it should.
              */
             503: {
                 headers: {

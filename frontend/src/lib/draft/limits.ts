@@ -15,6 +15,7 @@ export const USUAL_LIMITS: Limits = {
   picture_types: ['image/jpeg', 'image/png', 'image/webp', 'image/avif', 'image/heic'],
   sheet_bytes: 5_000_000,
   unfinished_jobs: 100,
+  may_pay: true,
   keep: 'keep',
   keep_s: null,
   links_s: 86_400,

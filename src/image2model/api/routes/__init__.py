@@ -25,6 +25,7 @@ from image2model.api.routes import (
     session,
     shared,
     shares,
+    sign_in,
     webhooks,
 )
 
@@ -46,6 +47,7 @@ ROUTERS = (
     account.router,
     session.router,
     keys.router,
+    sign_in.router,
     webhooks.router,
     hooks.router,
     health.router,
@@ -53,5 +55,5 @@ ROUTERS = (
 )
 """All of them, in the order of the reference."""
 
-PUBLIC_ROUTERS = (session.router, shared.router, hooks.router, health.router)
+PUBLIC_ROUTERS = (session.router, sign_in.router, shared.router, hooks.router, health.router)
 """Whoever comes may call these; they find out themselves whom they answer."""

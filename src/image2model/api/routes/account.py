@@ -1,15 +1,27 @@
 """Routes about the caller: what they have and may spend here, and how they are forgotten."""
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request, Response
 
 from image2model.api.answers import problems
-from image2model.api.auth import CallerIn, forget_session, session_token, set_session
+from image2model.api.auth import (
+    BuyerIn,
+    CallerIn,
+    forget_session,
+    session_token,
+    set_session,
+)
 from image2model.api.parts import ContextIn
 from image2model.core import errors
+from image2model.core.money import BudgetScope, Cap
 from image2model.core.scopes import Scope, includes
-from image2model.jobs.access import is_key_owner, rotate_token
+from image2model.jobs.access import rotate_token
+from image2model.jobs.context import Context
 from image2model.jobs.ending import forget_owner
-from image2model.wire.models import AccountOut, ForgottenOut
+from image2model.jobs.people import is_known_owner
+from image2model.jobs.purchase import Buyer
+from image2model.wire.models import AccountOut, BudgetOut, ForgottenOut, SpendingStopOut
 
 router = APIRouter(tags=["account"])
 
@@ -22,10 +34,12 @@ router = APIRouter(tags=["account"])
     responses=problems(),
 )
 async def get_account(
-    request: Request, response: Response, caller: CallerIn, context: ContextIn
+    request: Request, response: Response, caller: CallerIn, context: ContextIn, buyer: BuyerIn
 ) -> AccountOut:
     """
-    Return how many jobs you have, what they take, and what is left of the day's budget.
+    Return how many jobs you have, what they take, and what is left of the budgets.
+
+    What all callers together spend is told to the operator alone.
 
     A browser gets another token for its session here from time to time.
     """
@@ -36,15 +50,31 @@ async def get_account(
             life = session.ends_at - context.clock.now()
             set_session(request, response, new, life=life)
     usage = await context.store.usage(caller.owner)
-    budget_usd = context.rules.day_budget_usd
+    stop = await context.store.spending_stop()
+    is_operator = includes(caller.scopes, Scope.ADMIN)
+    caps = [cap for cap in buyer.budget.caps() if is_operator or cap.scope.is_of_owner]
+    budgets = [await _budget_out(context, buyer, cap) for cap in caps]
+    of_day = BudgetScope.DAY if is_operator else BudgetScope.OWNER_DAY
+    limits: Mapping[str, float] = {budget.scope: budget.limit_usd for budget in budgets}
     return AccountOut(
         access="keys" if caller.parts.keys_only else "sessions",
-        signed_in=is_key_owner(caller.owner),
+        signed_in=is_known_owner(caller.owner),
         scopes=[scope.value for scope in Scope if includes(caller.scopes, scope)],
         jobs=usage.jobs,
         stored_bytes=usage.stored_bytes,
-        day_budget_usd=None if budget_usd is None else float(budget_usd),
-        day_spent_usd=float(usage.day_usd),
+        day_budget_usd=limits.get(of_day.value),
+        day_spent_usd=float(await context.store.spent_usd(of_day, owner=caller.owner)),
+        budgets=budgets,
+        spending_stop=stop and SpendingStopOut(reason=stop.reason, at=stop.at),
+    )
+
+
+async def _budget_out(context: Context, buyer: Buyer, cap: Cap) -> BudgetOut:
+    spent_usd = None
+    if cap.scope.period_s is not None:
+        spent_usd = float(await context.store.spent_usd(cap.scope, owner=buyer.owner))
+    return BudgetOut.model_validate(
+        {"scope": cap.scope.value, "limit_usd": float(cap.limit_usd), "spent_usd": spent_usd}
     )
 
 

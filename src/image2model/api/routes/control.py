@@ -56,7 +56,14 @@ async def resume_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOu
     operation_id="retryJob",
     summary="Make the failed items again",
     response_description="The job with its failed items queued.",
-    responses=problems(errors.JobNotFound, errors.WrongState, changes=True),
+    responses=problems(
+        errors.JobNotFound,
+        errors.WrongState,
+        errors.GeneratorNotAllowed,
+        errors.PriceUnknown,
+        errors.PaymentNotAllowed,
+        changes=True,
+    ),
 )
 async def retry_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOut:
     """

@@ -15,6 +15,7 @@ from image2model.core import errors
 from image2model.core.generator import View
 from image2model.core.ids import JobId
 from image2model.jobs import submit
+from image2model.jobs.intake import upload_place
 from image2model.jobs.receive import upload_picture
 from image2model.jobs.sheet import put_sheet
 from image2model.jobs.sheet_file import SHEET_BYTES
@@ -35,6 +36,7 @@ router = APIRouter(prefix="/jobs/{job}", tags=["drafts"])
         errors.JobNotFound,
         errors.WrongState,
         errors.TooManyItems,
+        errors.TooManyRequests,
         changes=True,
     ),
 )
@@ -65,7 +67,8 @@ async def upload_view(
     ref = ItemRef(JobId(job), n)
     chunks = read_raw(request, limit_bytes=context.rules.picture_bytes)
     named = name or file_name_in(request)
-    draft = await upload_picture(context, owner, ref, chunks, view=View(view), file_name=named)
+    async with upload_place(context):
+        draft = await upload_picture(context, owner, ref, chunks, view=View(view), file_name=named)
     return job_out(context, draft)
 
 
@@ -135,6 +138,9 @@ async def upload_sheet(
         errors.NoPictures,
         errors.InvalidViews,
         errors.GeneratorNotFound,
+        errors.GeneratorNotAllowed,
+        errors.PriceUnknown,
+        errors.PaymentNotAllowed,
         errors.WrongState,
         changes=True,
     ),

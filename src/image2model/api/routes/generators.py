@@ -6,12 +6,13 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
 from image2model.api.answers import problems
+from image2model.api.auth import BuyerIn
 from image2model.api.packing import send_json
-from image2model.api.parts import ContextIn
 from image2model.api.translate import estimate_out, generator_out
 from image2model.core import errors
-from image2model.core.generator import GeneratorId
+from image2model.core.generator import GeneratorCard, GeneratorId
 from image2model.jobs.estimate import estimate_job
+from image2model.jobs.purchase import Buyer
 from image2model.wire.models import EstimateIn, EstimateOut, GeneratorList, GeneratorOut
 
 router = APIRouter(tags=["generators"])
@@ -25,15 +26,16 @@ router = APIRouter(tags=["generators"])
     response_description="The generators, the default one first.",
     responses=problems(),
 )
-async def list_generators(request: Request, context: ContextIn) -> Response:
-    """Return what can make models here, with options, prices and typical times."""
-    catalogue = context.catalogue
-    found = GeneratorList(
-        generators=[
-            generator_out(card, default=card.id == catalogue.default) for card in catalogue.cards()
-        ]
-    )
+async def list_generators(request: Request, buyer: BuyerIn) -> Response:
+    """Return what can make models for you here, with options, prices and typical times."""
+    cards = buyer.context.catalogue.cards()
+    found = GeneratorList(generators=[_shown(card, buyer) for card in cards if buyer.may_use(card)])
     return send_json(request, found)
+
+
+def _shown(card: GeneratorCard, buyer: Buyer) -> GeneratorOut:
+    is_default = card.id == buyer.context.catalogue.default
+    return generator_out(card, default=is_default, may_pay=buyer.may_pay)
 
 
 @router.get(
@@ -42,18 +44,19 @@ async def list_generators(request: Request, context: ContextIn) -> Response:
     summary="Read about one generator",
     response_model=GeneratorOut,
     response_description="The generator.",
-    responses=problems(errors.GeneratorNotFound),
+    responses=problems(errors.GeneratorNotFound, errors.GeneratorNotAllowed),
 )
 async def get_generator(
     generator: Annotated[
         str, Path(description="The generator's id, slashes and all.", examples=["local/puff"])
     ],
     request: Request,
-    context: ContextIn,
+    buyer: BuyerIn,
 ) -> Response:
     """Return one generator's options, price and typical time."""
-    card = context.catalogue.card(GeneratorId(generator))
-    return send_json(request, generator_out(card, default=card.id == context.catalogue.default))
+    card = buyer.context.catalogue.card(GeneratorId(generator))
+    buyer.check_use(card)
+    return send_json(request, _shown(card, buyer))
 
 
 @router.post(
@@ -61,14 +64,20 @@ async def get_generator(
     operation_id="estimateJob",
     summary="Forecast a job's price and time",
     response_description="The forecast.",
-    responses=problems(errors.GeneratorNotFound, errors.InvalidOptions, changes=True),
+    responses=problems(
+        errors.GeneratorNotFound,
+        errors.GeneratorNotAllowed,
+        errors.InvalidOptions,
+        errors.PriceUnknown,
+        changes=True,
+    ),
 )
-async def estimate(wanted: EstimateIn, context: ContextIn) -> EstimateOut:
+async def estimate(wanted: EstimateIn, buyer: BuyerIn) -> EstimateOut:
     """Forecast what a job would cost by the price list; nothing is made or reserved."""
     generator = GeneratorId(wanted.generator) if wanted.generator else None
     return estimate_out(
         estimate_job(
-            context.catalogue,
+            buyer,
             generator=generator,
             options=wanted.options,
             items=wanted.items,

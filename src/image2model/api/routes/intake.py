@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
 from image2model.api.answers import PICTURE, problems
-from image2model.api.auth import count_fetch
+from image2model.api.auth import BuyerIn, count_fetch
 from image2model.api.downloads import content_disposition
 from image2model.api.job_form import read_sheet_part
 from image2model.api.packing import send_json
@@ -36,9 +36,9 @@ _FETCHED = {
     response_description="The limits.",
     responses=problems(),
 )
-async def get_limits(request: Request, context: ContextIn) -> Response:
+async def get_limits(request: Request, context: ContextIn, buyer: BuyerIn) -> Response:
     """Return how many pictures a job may have, how large, and of which types."""
-    return send_json(request, limits_out(context.rules))
+    return send_json(request, limits_out(context.rules, may_pay=buyer.may_pay))
 
 
 @router.post(

@@ -17,6 +17,15 @@ from image2model.wire.models import JobOut, ResolveIn
 router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["items"])
 
 _PROBLEMS = problems(errors.JobNotFound, errors.ItemNotFound, errors.WrongState, changes=True)
+_PROBLEMS_OF_BUYING = problems(
+    errors.JobNotFound,
+    errors.ItemNotFound,
+    errors.WrongState,
+    errors.GeneratorNotAllowed,
+    errors.PriceUnknown,
+    errors.PaymentNotAllowed,
+    changes=True,
+)
 
 
 @router.post(
@@ -36,7 +45,7 @@ async def cancel_item(job: JobParam, n: ItemParam, context: ContextIn, owner: Ow
     operation_id="retryItem",
     summary="Make one item again",
     response_description="The job with the item queued.",
-    responses=_PROBLEMS,
+    responses=_PROBLEMS_OF_BUYING,
 )
 async def retry_item(job: JobParam, n: ItemParam, context: ContextIn, owner: OwnerIn) -> JobOut:
     """
@@ -52,7 +61,7 @@ async def retry_item(job: JobParam, n: ItemParam, context: ContextIn, owner: Own
     operation_id="resolveItem",
     summary="Decide about an uncertain item, or make a lost one again",
     response_description="The job with the item queued or failed.",
-    responses=_PROBLEMS,
+    responses=_PROBLEMS_OF_BUYING,
 )
 async def resolve_item(
     job: JobParam, n: ItemParam, wanted: ResolveIn, context: ContextIn, owner: OwnerIn

@@ -19,6 +19,7 @@ from image2model.core.job import KeepPolicy
 from image2model.core.states import JobState
 from image2model.jobs import control, submit, watch
 from image2model.jobs.access import owned_job
+from image2model.jobs.intake import upload_place
 from image2model.ports.jobstore import JobQuery
 from image2model.wire.models import (
     JobDelta,
@@ -57,6 +58,9 @@ _Version = Annotated[
         errors.NoPictures,
         errors.TooManyItems,
         errors.GeneratorNotFound,
+        errors.GeneratorNotAllowed,
+        errors.PriceUnknown,
+        errors.PaymentNotAllowed,
         errors.InvalidOptions,
         errors.FormatUnsupported,
         errors.InvalidRequest,
@@ -96,9 +100,10 @@ async def create_job(
         job = await submit.create_draft(context, owner, wanted)
         response.status_code = 201
     else:
-        wanted, items = await read_job_form(
-            context, request, idempotency_key=idempotency_key, caller=caller
-        )
+        async with upload_place(context):
+            wanted, items = await read_job_form(
+                context, request, idempotency_key=idempotency_key, caller=caller
+            )
         owner = await caller.owner_or_new(response)
         job = await submit.submit_job(context, owner, wanted, items)
     response.headers["Location"] = job_url(job.id)
@@ -200,6 +205,7 @@ async def get_job(
         errors.JobNotFound,
         errors.WrongState,
         errors.GeneratorNotFound,
+        errors.GeneratorNotAllowed,
         errors.InvalidOptions,
         errors.FormatUnsupported,
         errors.InvalidRequest,

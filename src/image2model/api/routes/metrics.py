@@ -30,7 +30,8 @@ async def read_metrics(context: ContextIn) -> Response:
     It takes an API key with the scope `admin`, unless nobody else can reach the server.
 
     Items by state, how long they waited and took, requests to providers by what came of them, cost
-    booked, leases lost, webhooks, and providers' URLs that died and how old they were.
+    booked and billed beyond what was expected, whether spending is stopped, leases lost, webhooks,
+    and providers' URLs that died and how old they were.
     """
     await measure_now(context)
     return Response(context.metrics.exposition(), media_type=EXPOSITION_TYPE)

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from image2model.backends.celery.broker import RUN_ITEM
 from image2model.core.generator import RunsOn
+from image2model.core.ids import OwnerId
 from image2model.jobs.chores import Chores
 from image2model.ports.dispatcher import ItemRef
 
@@ -51,8 +52,9 @@ class CeleryDispatcher:
         self._sending = anyio.CapacityLimiter(1)
         self._counting = anyio.CapacityLimiter(1)
 
-    async def dispatch(self, items: Sequence[ItemRef], *, runs_on: RunsOn) -> None:
+    async def dispatch(self, items: Sequence[ItemRef], *, owner: OwnerId, runs_on: RunsOn) -> None:
         """Have *items* sent; returns at once. See `Dispatcher`."""
+        del owner  # Who takes a message chooses whose item it runs; see `FairChoice`.
         self._outbox.update(((item, runs_on), None) for item in items)
         self._filled.set()
 

@@ -10,8 +10,14 @@ import anyio.to_thread
 
 from image2model.backends.inprocess.worker_process import WorkerDied, WorkerProcess
 from image2model.core.errors import ComputeCrashed, ComputeTimedOut
+from image2model.jobs.fair import FairLimiter
 
 T = TypeVar("T")
+
+_LITTLE_BYTES = 100_000_000
+"""Every process takes about as much by itself."""
+
+_UNLIMITED_BYTES = 2**62
 
 
 class ProcessCompute:
@@ -20,8 +26,9 @@ class ProcessCompute:
 
     A process answers call after call and is replaced once it died or was killed, so a crash, a
     timeout or a cancellation costs the next call about 30 ms plus its imports. Calls wait their
-    turn for a free process. Every process computes with one thread, cannot be interrupted from
-    the keyboard, and ends with this process, even when that is killed.
+    turn for a free process, which goes to the owner who has fewest. Every process computes with
+    one thread, cannot be interrupted from the keyboard, and ends with this process, even when
+    that is killed.
 
     Why not a library: `anyio.to_process`, `multiprocessing` and `pebble` on top of it import the
     caller's main module again in every process, which runs a script without a main guard a second
@@ -34,19 +41,30 @@ class ProcessCompute:
         workers: How many calls run at once.
         memory_limit_bytes: The most data memory each process may have, libraries included
             (numpy and OpenCV take some 100 MB); None: no limit. Enforced on Linux.
+        room_bytes: How much memory the calls that take much may take together; None: any.
         niceness: How much every process steps back for others, 0-19 as for `nice`.
     """
 
     def __init__(
-        self, *, workers: int, memory_limit_bytes: int | None = None, niceness: int = 0
+        self,
+        *,
+        workers: int,
+        memory_limit_bytes: int | None = None,
+        room_bytes: int | None = None,
+        niceness: int = 0,
     ) -> None:
         self._memory_limit_bytes = memory_limit_bytes
         self._niceness = niceness
         self._workers = {self._new_worker() for _ in range(workers)}
         self._idle = deque(self._workers)
-        self._places = anyio.Semaphore(workers)
+        self._places = FairLimiter(workers)
+        self._room = FairLimiter(_UNLIMITED_BYTES if room_bytes is None else room_bytes)
+        # One process is left to what takes little, which is what people wait for.
+        self._large = FairLimiter(max(1, workers - 1))
         self._warming = anyio.Lock()
-        self._threads = anyio.CapacityLimiter(workers)
+        self._probe = self._new_worker()
+        self._probing = anyio.Lock()
+        self._threads = anyio.CapacityLimiter(workers + 1)
         self._closed = False
 
     async def run(self, limit_s: float, function: Callable[..., T], /, *args: object) -> T:
@@ -65,6 +83,24 @@ class ProcessCompute:
         """
         async with self._worker() as worker:
             return await self._call(worker, limit_s, function, args)
+
+    @asynccontextmanager
+    async def room(self, needs_bytes: int) -> AsyncIterator[None]:
+        """Wait until there is memory for calls that take much; see `Compute`."""
+        if needs_bytes <= _LITTLE_BYTES:
+            yield
+            return
+        async with self._large.hold(), self._room.hold(needs_bytes):
+            yield
+
+    async def check(self, *, limit_s: float) -> None:
+        """Call a function in a process of its own, as the others are; see `Compute`."""
+        async with self._probing:
+            if not self._probe.usable:
+                self._probe.kill()
+                self._probe.wait()
+                self._probe = self._new_worker()
+            await self._call(self._probe, limit_s, answer, ())
 
     async def warm(self, limit_s: float, function: Callable[..., object], /, *args: object) -> None:
         """
@@ -86,14 +122,15 @@ class ProcessCompute:
     async def aclose(self) -> None:
         """Stop everything; calls that run fail as crashed. May be called twice."""
         self._closed = True
-        for worker in self._workers:
+        workers = [*self._workers, self._probe]
+        for worker in workers:
             worker.kill()
-        for worker in list(self._workers):
+        for worker in workers:
             await _wait(worker)
 
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[WorkerProcess]:
-        async with self._places:
+        async with self._places.hold():
             worker = self._idle.pop()
             if not worker.usable:
                 worker = self._replace(worker)
@@ -143,6 +180,11 @@ class ProcessCompute:
 
     def _new_worker(self) -> WorkerProcess:
         return WorkerProcess(memory_limit_bytes=self._memory_limit_bytes, niceness=self._niceness)
+
+
+def answer() -> bool:
+    """Answer, to show that a process does."""
+    return True
 
 
 async def _wait(worker: WorkerProcess) -> None:

@@ -8,8 +8,9 @@ from typing import Self
 import anyio
 from anyio.abc import TaskGroup
 
-from image2model.backends.inprocess.fair_queue import FairQueue
 from image2model.core.generator import RunsOn
+from image2model.core.ids import OwnerId
+from image2model.core.shares import FairQueue, Share
 from image2model.ports.dispatcher import ItemRef
 
 logger = logging.getLogger(__name__)
@@ -30,10 +31,10 @@ class InProcessDispatcher:
     Leaving it cancels what runs, waits until that has come to its end, and forgets what waits:
     the sweeper of the next start sends it again. What is dispatched outside the block waits.
 
-    Jobs take turns, so that a large one does not starve a small one. An item that waits is not
-    queued twice. An item that runs is run once more afterwards: the message may speak of a change
-    (a retry) that the present run no longer sees, and a run that finds nothing to do is cheap. A
-    run that raises is logged and does not stop others.
+    Owners take turns, and the jobs of each, so that a large one does not starve a small one. An
+    item that waits is not queued twice. An item that runs is run once more afterwards: the message
+    may speak of a change (a retry) that the present run no longer sees, and a run that finds
+    nothing to do is cheap. A run that raises is logged and does not stop others.
 
     Args:
         run: Runs one item.
@@ -66,9 +67,9 @@ class InProcessDispatcher:
             # The block's own error is kept from the task group, which would wrap it.
             await tasks.__aexit__(None, None, None)
 
-    async def dispatch(self, items: Sequence[ItemRef], *, runs_on: RunsOn) -> None:
+    async def dispatch(self, items: Sequence[ItemRef], *, owner: OwnerId, runs_on: RunsOn) -> None:
         """Queue *items*; returns at once. See `Dispatcher`."""
-        self._lanes[runs_on].add(items)
+        self._lanes[runs_on].add(items, owner)
 
     async def waiting(self, _runs_on: RunsOn) -> int:
         """Count nothing: an item that waits is not queued twice."""
@@ -80,18 +81,18 @@ class _Lane:
 
     def __init__(self, run: RunItem, *, concurrency: int) -> None:
         self._run = run
-        self._queue = FairQueue()
+        self._queue: FairQueue[ItemRef] = FairQueue()
         self._running: set[ItemRef] = set()
-        self._again: dict[ItemRef, None] = {}
+        self._again: set[ItemRef] = set()
         self._free = anyio.Semaphore(concurrency)
         self._filled = anyio.Event()
 
-    def add(self, items: Sequence[ItemRef]) -> None:
+    def add(self, items: Sequence[ItemRef], owner: OwnerId) -> None:
         for item in items:
             if item in self._running:
-                self._again[item] = None
+                self._again.add(item)
             else:
-                self._queue.put(item)
+                self._queue.put(Share(owner, item.job), item)
         self._filled.set()
 
     async def serve(self) -> None:
@@ -101,14 +102,16 @@ class _Lane:
             while True:
                 # The place first, the item after: who is next is decided as late as possible.
                 await self._free.acquire()
-                while not self._queue:
+                while (first := self._queue.first()) is None:
                     self._filled = anyio.Event()
                     await self._filled.wait()
-                item = self._queue.take()
+                share, item = first
+                self._queue.remove(share, item)
+                self._queue.hold(share)
                 self._running.add(item)
-                runs.start_soon(self._run_one, item)
+                runs.start_soon(self._run_one, share, item)
 
-    async def _run_one(self, item: ItemRef) -> None:
+    async def _run_one(self, share: Share, item: ItemRef) -> None:
         try:
             await self._run(item)
         except Exception:
@@ -120,7 +123,8 @@ class _Lane:
             )
         finally:
             self._running.remove(item)
+            self._queue.give_back(share)
             self._free.release()
         if item in self._again:
-            del self._again[item]
-            self.add([item])
+            self._again.remove(item)
+            self.add([item], OwnerId(share.owner))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 
 from opentelemetry import trace
@@ -95,6 +96,14 @@ class TracingMetrics:
                 "image2model.outcome": call.outcome,
             },
         )
+
+    def overcharged(self, provider: str, usd: Decimal) -> None:
+        """Count what was billed beyond what was expected."""
+        self._inner.overcharged(provider, usd)
+
+    def spending_seen(self, *, stopped: bool) -> None:
+        """Remember whether all spending is stopped now."""
+        self._inner.spending_seen(stopped=stopped)
 
     def leases_lost(self, count: int) -> None:
         """Count items that another worker took over from this process while it had them."""

@@ -1,5 +1,7 @@
 """`Metrics` in a registry of prometheus-client's."""
 
+from decimal import Decimal
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from image2model.core.generator import GeneratorId
@@ -85,6 +87,17 @@ class PrometheusMetrics:
             ["provider"],
             registry=self._registry,
         )
+        self._overcharged_usd = Counter(
+            "image2model_overcharged_usd",
+            "What was billed beyond what was expected, in US dollars.",
+            ["provider"],
+            registry=self._registry,
+        )
+        self._stopped = Gauge(
+            "image2model_spending_stopped",
+            "Whether nothing that costs money is started: 1, or 0.",
+            registry=self._registry,
+        )
         self._lost = Counter(
             "image2model_leases_lost",
             "Items that another worker took over while this process had them.",
@@ -126,6 +139,14 @@ class PrometheusMetrics:
             "outcome": self._name("outcome", call.outcome),
         }
         self._calls.labels(**labels).observe(call.took_s)
+
+    def overcharged(self, provider: str, usd: Decimal) -> None:
+        """Count what was billed beyond what was expected."""
+        self._overcharged_usd.labels(provider=provider).inc(float(usd))
+
+    def spending_seen(self, *, stopped: bool) -> None:
+        """Remember whether all spending is stopped now."""
+        self._stopped.set(stopped)
 
     def leases_lost(self, count: int) -> None:
         """Count items that another worker took over while this process had them."""

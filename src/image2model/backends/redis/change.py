@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from image2model.core.ids import ArtifactId, JobId
+from image2model.core.money import Cap
 from image2model.core.states import FINAL_STATES, ItemState
 
 Command = list[str]
@@ -22,15 +23,15 @@ class Limit:
     What may be spent.
 
     Attributes:
-        period: What it is a limit of, in a word.
-        limit_usd: The most, in US dollars.
+        cap: The limit.
         wanted_usd: What is about to be spent.
-        since: Attempts started later count; None: those of the job.
+        ledger: The list of the attempts that count; "": those of the job.
+        since: Only attempts started later count.
     """
 
-    period: str
-    limit_usd: Decimal
+    cap: Cap
     wanted_usd: Decimal
+    ledger: str = ""
     since: datetime | None = None
 
 
@@ -43,6 +44,7 @@ class Change:
         job: The job it is of; None: of none.
         locks: What locks must hold; "": nobody may hold it.
         checks: Keys and fields of hashes, and what they must hold; None: nothing.
+        pays: Whether it begins what may cost money.
         limits: What may be spent.
         bumps: Whether it raises the job's version.
         touched: The items, by index, that get the new version.
@@ -58,6 +60,7 @@ class Change:
     job: JobId | None = None
     locks: dict[str, str] = field(default_factory=dict)
     checks: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    pays: bool = False
     limits: list[Limit] = field(default_factory=list)
     bumps: bool = False
     touched: list[int] = field(default_factory=list)
@@ -90,6 +93,7 @@ class Change:
             {
                 "locks": list(self.locks.items()),
                 "checks": [[key, name, value] for (key, name), value in self.checks.items()],
+                "pays": self.pays,
                 "budgets": [_budget(limit) for limit in self.limits],
                 "bumps": self.bumps,
                 "touched": [str(index) for index in self.touched],
@@ -139,9 +143,10 @@ def usd_of(micro: float) -> Decimal:
 
 def _budget(limit: Limit) -> dict[str, object]:
     return {
-        "period": limit.period,
-        "limit": micro_usd(limit.limit_usd),
+        "scope": limit.cap.scope,
+        "limit": micro_usd(limit.cap.limit_usd),
         "wanted": micro_usd(limit.wanted_usd),
+        "ledger": limit.ledger,
         "since": None if limit.since is None else seconds(limit.since),
     }
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Item, Job
+from image2model.core.money import SpendingStop
 from image2model.core.states import ItemState
 from image2model.core.webhooks import Delivery, Event, Webhook
 from image2model.jobs.records.document import ItemRecord, LedgerLine
@@ -160,6 +161,17 @@ def read_turn(text: str) -> Turn:
     """Read what `write_turn` wrote."""
     turn: Turn = _read(Turn, text)
     return turn
+
+
+def write_stop(stop: SpendingStop) -> str:
+    """Write why nothing that costs money may start."""
+    return _write(SpendingStop, stop)
+
+
+def read_stop(text: str) -> SpendingStop:
+    """Read what `write_stop` wrote."""
+    stop: SpendingStop = _read(SpendingStop, text)
+    return stop
 
 
 def write_event(event: Event) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import anyio
@@ -22,11 +23,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.change import Change, Committed, usd_of
+from image2model.backends.redis.change import Change, Committed, Limit, seconds, usd_of
+from image2model.backends.redis.codec import read_stop
 from image2model.backends.redis.connect import connect, wrong_part
 from image2model.backends.redis.scripts import read_script
-from image2model.core.errors import BudgetExceeded, DatabaseUnavailable
+from image2model.core.errors import BudgetExceeded, DatabaseUnavailable, SpendingStopped
 from image2model.core.ids import ArtifactId, JobId, new_hex_id
+from image2model.core.money import frees_at
 from image2model.ports.clock import Clock
 
 _T = TypeVar("_T")
@@ -42,6 +45,8 @@ _RECEIPT_S = 30
 
 _LOCK_S = 5.0
 """After how long a lock is free whose holder has died; holders need a few milliseconds."""
+
+_AT_ONCE = 1_000
 
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
@@ -127,6 +132,7 @@ class RedisDatabase:
         Raises:
             Conflict: Something is not as it was read; nothing was written.
             BudgetExceeded: It would cost more than a limit; nothing was written.
+            SpendingStopped: It would cost, and spending is stopped; nothing was written.
             DatabaseUnavailable: The server does not answer, or refuses.
         """
         job = change.job or JobId("")
@@ -137,19 +143,22 @@ class RedisDatabase:
             keys.counts_key(job),
             keys.NAMED,
             keys.SOURCES,
-            keys.LEDGER,
+            keys.SPENDING_STOP,
             keys.CHARGES,
         ]
         arguments = [change.to_json(), keys.MADE_OF, str(_RECEIPT_S)]
         answer = json.loads(await self._script("commit", names, arguments))
         if "conflict" in answer:
             raise Conflict
+        if "stopped" in answer:
+            raise SpendingStopped(reason=read_stop(answer["stopped"]).reason)
         if "over" in answer:
-            limit = next(limit for limit in change.limits if limit.period == answer["over"])
+            limit = next(limit for limit in change.limits if limit.cap.scope == answer["over"])
             raise BudgetExceeded(
-                budget_usd=float(limit.limit_usd),
+                budget_usd=float(limit.cap.limit_usd),
                 needed_usd=float(usd_of(answer["needed"])),
-                period=limit.period,
+                scope=limit.cap.scope,
+                frees_at=await self._frees_at(limit),
             )
         return Committed(
             version=answer["version"],
@@ -157,6 +166,27 @@ class RedisDatabase:
             counts=pairs(list(answer["counts"])),
             gone=[ArtifactId(artifact) for artifact in answer["gone"]],
         )
+
+    async def _frees_at(self, limit: Limit) -> datetime | None:
+        if limit.since is None:
+            return None
+        charges = await self.charges(limit.ledger, since=limit.since)
+        return frees_at(charges, cap=limit.cap, wanted_usd=limit.wanted_usd)
+
+    async def charges(self, ledger: str, *, since: datetime) -> list[tuple[datetime, Decimal]]:
+        """Tell when each attempt in the list *ledger* was started after *since*, and its cost."""
+        start = f"({seconds(since)}"
+        found = await self.run("ZRANGE", ledger, start, "+inf", "BYSCORE", "WITHSCORES")
+        submit_keys, started_s = found[::2], found[1::2]
+        charges: list[str | None] = []
+        for place in range(0, len(submit_keys), _AT_ONCE):
+            some = submit_keys[place : place + _AT_ONCE]
+            charges += await self.run("HMGET", keys.CHARGES, *some)
+        return [
+            (datetime.fromtimestamp(float(began_s), UTC), usd_of(int(charge)))
+            for began_s, charge in zip(started_s, charges, strict=True)
+            if charge is not None
+        ]
 
     async def unopposed(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """Do *attempt* until nobody else wrote meanwhile what it read."""

@@ -8,12 +8,13 @@ from functools import partial
 
 from image2model.backends.redis import editing, keys, listing, work
 from image2model.backends.redis.change import Change, seconds
-from image2model.backends.redis.codec import Turn, read_turn, write_turn
+from image2model.backends.redis.codec import Turn, read_stop, read_turn, write_stop, write_turn
 from image2model.backends.redis.database import RedisDatabase
 from image2model.backends.redis.found import find_job
 from image2model.core.errors import JobNotFound, JsonValue
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
+from image2model.core.money import BudgetScope, SpendingStop
 from image2model.core.states import JobState
 from image2model.jobs.records import control, drafts
 from image2model.jobs.records.document import JobRecord
@@ -22,6 +23,7 @@ from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     DraftTerms,
+    DueJob,
     JobChanges,
     JobPage,
     JobQuery,
@@ -224,6 +226,10 @@ class RedisJobStore:
         """List items that may be claimed now, those waiting longest first."""
         return await work.due_items(self._database, limit=limit)
 
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
+        return await work.due_jobs(self._database, limit=limit)
+
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
         """Take the lease of an item that is due."""
         claim = partial(work.claim_item, self._database, ref, worker=worker, lease_s=lease_s)
@@ -260,6 +266,25 @@ class RedisJobStore:
     async def uncertain_items(self, *, since: datetime, limit: int) -> Sequence[ItemRef]:
         """List uncertain items whose latest attempt was started after a moment."""
         return await listing.uncertain_items(self._database, since=since, limit=limit)
+
+    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
+        """Let no attempt that costs anything start."""
+        stop = SpendingStop(reason=reason, by=by, at=await self._database.now())
+        await self._database.run("SET", keys.SPENDING_STOP, write_stop(stop), "NX")
+        return await self.spending_stop() or stop
+
+    async def allow_spending(self) -> None:
+        """Let attempts start again."""
+        await self._database.run("DEL", keys.SPENDING_STOP)
+
+    async def spending_stop(self) -> SpendingStop | None:
+        """Tell whether spending is stopped."""
+        text = await self._database.run("GET", keys.SPENDING_STOP)
+        return None if text is None else read_stop(text)
+
+    async def spent_usd(self, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
+        """Add up what a budget of a day or month counts now."""
+        return await listing.spent_usd(self._database, scope, owner=owner)
 
     async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
         """List attempts, newest first."""

@@ -17,6 +17,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `requests` | hash: which attempt a provider's request belongs to |
 | `ledger`, `ledger:OWNER` | sorted sets of submit keys, by when they were started |
 | `named`, `sources`, `made-of:ARTIFACT` | how often a file is named; what is made of which |
+| `spending-stop` | why nothing that costs money may start; absent: it may |
 | `turns` | hash: whose turn it is at duties that one process does |
 | `facts` | hash: what was learnt about providers |
 | `owner-ends` | hash: from when on nothing of an owner's is sent any more |
@@ -49,6 +50,7 @@ SOURCES = f"{PREFIX}sources"
 MADE_OF = f"{PREFIX}made-of:"
 FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
+SPENDING_STOP = f"{PREFIX}spending-stop"
 CHECKS = f"{PREFIX}checks"
 OWNER_ENDS = f"{PREFIX}owner-ends"
 WEBHOOKS = f"{PREFIX}webhooks"

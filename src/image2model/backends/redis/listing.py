@@ -6,14 +6,15 @@ from decimal import Decimal
 from typing import TypeVar
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.change import Change, seconds, usd_of
+from image2model.backends.redis.change import Change, seconds
 from image2model.backends.redis.codec import read_job, read_line
 from image2model.backends.redis.database import RedisDatabase, pairs
 from image2model.backends.redis.found import find
 from image2model.backends.redis.writes import forget_line
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
 from image2model.core.job import Attempt, Job
-from image2model.core.rules import BUDGET_DAY_S, format_position, parse_position
+from image2model.core.money import MONTH_S, BudgetScope
+from image2model.core.rules import format_position, parse_position
 from image2model.jobs.records.document import LedgerLine
 from image2model.jobs.records.steps import is_asked_for, is_in_ledger_of
 from image2model.ports.dispatcher import ItemRef
@@ -27,8 +28,8 @@ from image2model.ports.jobstore import (
 
 _T = TypeVar("_T")
 
-LEDGER_S = 30 * 86_400.0
-"""How long lines of the ledger are kept whose jobs are gone, in seconds."""
+LEDGER_S = MONTH_S
+"""How long lines of the ledger are kept whose jobs are gone, in seconds: as budgets count them."""
 
 _AT_ONCE = 100
 _FORGET_AT_ONCE = 500
@@ -85,13 +86,16 @@ async def usage(database: RedisDatabase, owner: OwnerId) -> Usage:
         if (found := await find(database, JobId(job))) is not None:
             for record in found.items.values():
                 stored.update(record.stored_files())
-    since = seconds(await database.now() - timedelta(seconds=BUDGET_DAY_S))
-    of_day = await database.run("ZRANGE", keys.LEDGER, f"({since}", "+inf", "BYSCORE")
-    spent = Decimal(0)
-    for some in _batches(of_day):
-        charges = await database.run("HMGET", keys.CHARGES, *some)
-        spent += sum((usd_of(int(charge)) for charge in charges if charge), Decimal(0))
-    return Usage(jobs=len(jobs), stored_bytes=sum(stored.values()), day_usd=spent)
+    day_usd = await spent_usd(database, BudgetScope.DAY, owner=owner)
+    return Usage(jobs=len(jobs), stored_bytes=sum(stored.values()), day_usd=day_usd)
+
+
+async def spent_usd(database: RedisDatabase, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
+    """Add up what a budget of a day or month counts now."""
+    assert scope.period_s is not None
+    ledger = keys.ledger_of(owner) if scope.is_of_owner else keys.LEDGER
+    since = await database.now() - timedelta(seconds=scope.period_s)
+    return sum((usd for _, usd in await database.charges(ledger, since=since)), Decimal(0))
 
 
 async def list_ledger(database: RedisDatabase, query: LedgerQuery) -> LedgerPage:

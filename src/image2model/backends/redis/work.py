@@ -12,6 +12,7 @@ from image2model.backends.redis.change import Change, Command, Committed, Limit,
 from image2model.backends.redis.codec import read_job, read_line
 from image2model.backends.redis.database import RedisDatabase
 from image2model.backends.redis.found import Found, find
+from image2model.backends.redis.listing import read_jobs
 from image2model.backends.redis.writes import (
     job_commands,
     request_field,
@@ -21,20 +22,23 @@ from image2model.backends.redis.writes import (
     write_one,
 )
 from image2model.core.errors import AccessEnded, DatabaseUnavailable, LeaseLost
-from image2model.core.ids import SubmitKey, WorkerId
+from image2model.core.ids import JobId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Job
-from image2model.core.rules import BUDGET_DAY_S, IllegalStep, check_transition, revives
+from image2model.core.rules import IllegalStep, check_transition, revives
 from image2model.core.states import FINAL_STATES, ItemState, JobState
 from image2model.core.webhooks import TOLD_STATES, EventType, event_of
 from image2model.jobs.records.document import ItemRecord, LedgerLine
 from image2model.jobs.records.steps import changed_attempt, revive, started_line, take_step
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import AttemptChange, Claim, Renewed, Step
+from image2model.ports.jobstore import AttemptChange, Claim, DueJob, Renewed, Step
 
 Held = tuple[ItemRef, int]
 
 _AT_ONCE = 16
 """How many leases are written side by side: as many as there are connections."""
+
+_MOST_LOOKED_AT = 50_000
+"""Of so many due items the jobs are looked for: beyond that, jobs wait until there are fewer."""
 
 
 async def due_items(database: RedisDatabase, *, limit: int) -> Sequence[ItemRef]:
@@ -42,6 +46,19 @@ async def due_items(database: RedisDatabase, *, limit: int) -> Sequence[ItemRef]
     now = seconds(await database.now())
     members = await database.run("ZRANGE", keys.DUE, "-inf", now, "BYSCORE", "LIMIT", 0, limit)
     return [keys.ref_of(member) for member in members]
+
+
+async def due_jobs(database: RedisDatabase, *, limit: int) -> Sequence[DueJob]:
+    """List jobs of which items may be claimed now, those waiting longest first."""
+    firsts: dict[JobId, ItemRef] = {}
+    for ref in await due_items(database, limit=_MOST_LOOKED_AT):
+        firsts[ref.job] = min(ref, firsts.get(ref.job, ref))
+    jobs = {job.id: job for job in await read_jobs(database, list(firsts)[:limit])}
+    return [
+        DueJob(first=ref, owner=jobs[job].owner, generator=jobs[job].generator)
+        for job, ref in firsts.items()
+        if job in jobs
+    ]
 
 
 async def claim_item(
@@ -234,7 +251,8 @@ async def _write_attempt(
             raise AccessEnded
         change.check(keys.OWNER_ENDS, owner, ends_at)
         change.check(keys.ATTEMPTS, key, None)
-        change.limits = _limits(found, step)
+        if step.start.is_paid:
+            change.pays, change.limits = True, _limits(found, step)
         write_ledger(change, None, line, has_job=True)
         record.item = replace(record.item, attempts=(*attempts, line.attempt))
     elif step.attempt is not None:
@@ -275,12 +293,14 @@ def _line(found: Found, record: ItemRecord, attempt: Attempt) -> LedgerLine:
 
 def _limits(found: Found, step: Step) -> list[Limit]:
     assert step.start is not None
-    wanted = step.start.submission.estimated_usd
     limits = []
-    if found.job.budget_usd is not None:
-        limits.append(Limit(period="job", limit_usd=found.job.budget_usd, wanted_usd=wanted))
-    if step.budget.day_usd is not None:
-        since = found.now - timedelta(seconds=BUDGET_DAY_S)
-        day_usd = step.budget.day_usd
-        limits.append(Limit(period="day", limit_usd=day_usd, wanted_usd=wanted, since=since))
+    for cap in step.budget.caps(job_usd=found.job.budget_usd):
+        limit = Limit(cap=cap, wanted_usd=step.start.submission.estimated_usd)
+        if cap.scope.period_s is not None:
+            limit = replace(
+                limit,
+                ledger=keys.ledger_of(found.job.owner) if cap.scope.is_of_owner else keys.LEDGER,
+                since=found.now - timedelta(seconds=cap.scope.period_s),
+            )
+        limits.append(limit)
     return limits

@@ -24,10 +24,17 @@ def lock_owner(connection: sa.Connection, owner: str) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
-def lock_ledger(connection: sa.Connection) -> None:
-    """Let no other transaction sum up and start attempts until the end of this one."""
+def lock_ledger(connection: sa.Connection, *, alone: bool) -> None:
+    """
+    Let no other transaction stop spending until the end of this one.
+
+    Args:
+        connection: That of this transaction.
+        alone: Let none sum up and start attempts, either.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LEDGER_LOCK)))
+        take = sa.func.pg_advisory_xact_lock if alone else sa.func.pg_advisory_xact_lock_shared
+        connection.execute(sa.select(take(_LEDGER_LOCK)))
 
 
 def lock_rows(connection: sa.Connection, rows: sa.Select[Any]) -> None:

@@ -19,11 +19,13 @@ from image2model.backends.sql.transaction import Database
 from image2model.core.errors import JsonValue
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
+from image2model.core.money import BudgetScope, SpendingStop
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
     DraftTerms,
+    DueJob,
     JobChanges,
     JobPage,
     JobQuery,
@@ -162,6 +164,10 @@ class SqlJobStore:
         """List items that may be claimed now, those waiting longest first."""
         return await self._database.read(jobs_leases.due_items, limit=limit)
 
+    async def due_jobs(self, *, limit: int) -> Sequence[DueJob]:
+        """List jobs of which items may be claimed now, those waiting longest first."""
+        return await self._database.read(jobs_leases.due_jobs, limit=limit)
+
     async def claim_item(self, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:
         """Take the lease of an item that is due."""
         return await self._database.write(
@@ -199,6 +205,22 @@ class SqlJobStore:
     async def uncertain_items(self, *, since: datetime, limit: int) -> Sequence[ItemRef]:
         """List uncertain items whose latest attempt was started after a moment."""
         return await self._database.read(jobs_ledger.uncertain_items, since=since, limit=limit)
+
+    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
+        """Let no attempt that costs anything start."""
+        return await self._database.write(jobs_ledger.stop_spending, reason=reason, by=by)
+
+    async def allow_spending(self) -> None:
+        """Let attempts start again."""
+        await self._database.write(jobs_ledger.allow_spending)
+
+    async def spending_stop(self) -> SpendingStop | None:
+        """Tell whether spending is stopped."""
+        return await self._database.read(jobs_ledger.spending_stop)
+
+    async def spent_usd(self, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
+        """Add up what a budget of a day or month counts now."""
+        return await self._database.read(jobs_ledger.spent_usd, scope, owner=owner)
 
     async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
         """List attempts, newest first."""

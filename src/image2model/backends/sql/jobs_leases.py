@@ -9,10 +9,11 @@ from image2model.backends.sql.jobs_locked import no_lease
 from image2model.backends.sql.jobs_read import complete_item, read_summary
 from image2model.backends.sql.tables import items, jobs, turns
 from image2model.backends.sql.transaction import Transaction
-from image2model.core.ids import JobId, WorkerId
+from image2model.core.generator import GeneratorId
+from image2model.core.ids import JobId, OwnerId, WorkerId
 from image2model.core.states import ACTIVE_STATES, JobState
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import Claim, Renewed
+from image2model.ports.jobstore import Claim, DueJob, Renewed
 
 Held = tuple[ItemRef, int]
 
@@ -34,6 +35,14 @@ _DUE = (
     .join(jobs, jobs.c.id == items.c.job_id)
     .where(_IS_FREE, _JOB_WORKS)
     .order_by(items.c.not_before, items.c.job_id, items.c.place)
+    .limit(sa.bindparam("most"))
+)
+_DUE_JOBS = (
+    sa.select(jobs.c.id, jobs.c.owner, jobs.c.generator, sa.func.min(items.c.place))
+    .join(items, jobs.c.id == items.c.job_id)
+    .where(_IS_FREE, _JOB_WORKS)
+    .group_by(jobs.c.id, jobs.c.owner, jobs.c.generator)
+    .order_by(sa.func.min(items.c.not_before), jobs.c.id)
     .limit(sa.bindparam("most"))
 )
 _CLAIM = (
@@ -58,6 +67,19 @@ def due_items(tx: Transaction, *, limit: int) -> Sequence[ItemRef]:
     """List items that may be claimed now, those waiting longest first."""
     rows = tx.run(_DUE, {"now_s": tx.now_s, "most": limit})
     return [ItemRef(JobId(job), place) for job, place in rows]
+
+
+def due_jobs(tx: Transaction, *, limit: int) -> Sequence[DueJob]:
+    """List jobs of which items may be claimed now, those waiting longest first."""
+    rows = tx.run(_DUE_JOBS, {"now_s": tx.now_s, "most": limit})
+    return [
+        DueJob(
+            first=ItemRef(JobId(job), place),
+            owner=OwnerId(owner),
+            generator=GeneratorId(generator),
+        )
+        for job, owner, generator, place in rows
+    ]
 
 
 def claim_item(tx: Transaction, ref: ItemRef, *, worker: WorkerId, lease_s: float) -> Claim | None:

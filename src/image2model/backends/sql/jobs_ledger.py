@@ -19,13 +19,14 @@ from image2model.backends.sql.rows import (
     to_seconds,
 )
 from image2model.backends.sql.tables import attempts, items, jobs, pictures, result_files
+from image2model.backends.sql.tables import spending_stop as spending_stops
 from image2model.backends.sql.transaction import Transaction
-from image2model.core.errors import BudgetExceeded
+from image2model.core.errors import BudgetExceeded, SpendingStopped
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId, OwnerId, SubmitKey
 from image2model.core.job import Attempt
+from image2model.core.money import Budget, BudgetScope, Cap, SpendingStop, frees_at
 from image2model.core.rules import (
-    BUDGET_DAY_S,
     IllegalStep,
     format_position,
     next_attempt,
@@ -37,7 +38,6 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     AttemptStart,
-    Budget,
     LedgerEntry,
     LedgerPage,
     LedgerQuery,
@@ -47,6 +47,8 @@ from image2model.ports.jobstore import (
 _CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd)
 """What an attempt counts against budgets; `core.rules.charge_usd` in SQL."""
 
+_THE_STOP = 1
+"""The id of the only row."""
 
 _OF_ITEM = (
     sa.select(attempts)
@@ -86,13 +88,14 @@ def start_attempts(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> 
 
     Raises:
         AccessEnded: The job's owner is past their end.
-        BudgetExceeded: Together they would cost more than the job or the day may.
+        BudgetExceeded: Together they would cost more than a budget has left.
+        SpendingStopped: They cost something, and spending is stopped.
         IllegalStep: A submit key is in the ledger already.
     """
     if not starts:
         return []
     insist_on_access(tx, job.row.owner)
-    _check_budget(tx, job, starts)
+    _check_spending(tx, job, starts)
     begun = [
         Attempt(
             number=one.number,
@@ -123,22 +126,76 @@ def start_attempts(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> 
     return begun
 
 
-def _check_budget(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> None:
-    wanted_usd = sum((one.start.submission.estimated_usd for one in starts), start=Decimal())
+def _check_spending(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> None:
+    paid = [one for one in starts if one.start.is_paid]
+    if not paid:
+        return
+    caps = _caps(job, paid)
+    lock_ledger(tx.connection, alone=any(cap.scope.period_s for cap in caps))
+    if (stop := spending_stop(tx)) is not None:
+        raise SpendingStopped(reason=stop.reason)
+    wanted_usd = sum((one.start.submission.estimated_usd for one in paid), start=Decimal())
+    for cap in caps:
+        counted = _counted(tx, cap.scope, owner=job.row.owner, job=job.id)
+        needed_usd = _spent_usd(tx, counted) + wanted_usd
+        if needed_usd > cap.limit_usd:
+            raise BudgetExceeded(
+                budget_usd=float(cap.limit_usd),
+                needed_usd=float(needed_usd),
+                scope=cap.scope,
+                frees_at=frees_at(_charges(tx, counted), cap=cap, wanted_usd=wanted_usd),
+            )
+
+
+def _caps(job: LockedJob, starts: Sequence[Start]) -> Sequence[Cap]:
+    """List the lowest limit of each scope."""
     job_usd = from_micro_usd(job.row.budget_micro_usd)
-    if job_usd is not None:
-        spent = _spent_usd(tx, attempts.c.job_id == job.id)
-        _insist(spent + wanted_usd, job_usd, period="job")
-    limits = [one.budget.day_usd for one in starts if one.budget.day_usd is not None]
-    if limits:
-        lock_ledger(tx.connection)
-        spent = _spent_usd(tx, attempts.c.submitted_at > tx.now_s - BUDGET_DAY_S)
-        _insist(spent + wanted_usd, min(limits), period="day")
+    every = [cap for one in starts for cap in one.budget.caps(job_usd=job_usd)]
+    lowest = {cap.scope: cap for cap in sorted(every, key=lambda cap: -cap.limit_usd)}
+    return [lowest[scope] for scope in BudgetScope if scope in lowest]
 
 
-def _insist(needed: Decimal, limit: Decimal, *, period: str) -> None:
-    if needed > limit:
-        raise BudgetExceeded(budget_usd=float(limit), needed_usd=float(needed), period=period)
+def _counted(
+    tx: Transaction, scope: BudgetScope, *, owner: OwnerId, job: JobId | None = None
+) -> sa.ColumnElement[bool]:
+    """Tell which attempts count for a budget of *scope*."""
+    if scope.period_s is None:
+        return attempts.c.job_id == job
+    recent = attempts.c.submitted_at > tx.now_s - scope.period_s
+    return sa.and_(recent, attempts.c.owner == owner) if scope.is_of_owner else recent
+
+
+def _charges(tx: Transaction, which: sa.ColumnElement[bool]) -> Sequence[tuple[datetime, Decimal]]:
+    rows = tx.run(sa.select(attempts.c.submitted_at, _CHARGE).where(which))
+    return [(from_seconds(submitted_at), from_micro_usd(micro)) for submitted_at, micro in rows]
+
+
+def spent_usd(tx: Transaction, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
+    """Add up what a budget of a day or month counts now."""
+    return _spent_usd(tx, _counted(tx, scope, owner=owner))
+
+
+def stop_spending(tx: Transaction, *, reason: str, by: str) -> SpendingStop:
+    """Let no attempt that costs anything start, once those that start now have started."""
+    lock_ledger(tx.connection, alone=True)
+    if (known := spending_stop(tx)) is not None:
+        return known
+    row = {"id": _THE_STOP, "reason": reason, "stopped_by": by, "stopped_at": tx.now_s}
+    tx.run(sa.insert(spending_stops), row)
+    return SpendingStop(reason=reason, by=by, at=tx.now)
+
+
+def allow_spending(tx: Transaction) -> None:
+    """Let attempts start again."""
+    tx.run(sa.delete(spending_stops))
+
+
+def spending_stop(tx: Transaction) -> SpendingStop | None:
+    """Tell whether spending is stopped."""
+    row = tx.run(sa.select(spending_stops)).one_or_none()
+    if row is None:
+        return None
+    return SpendingStop(reason=row.reason, by=row.stopped_by, at=from_seconds(row.stopped_at))
 
 
 def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
@@ -158,7 +215,7 @@ def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
     return Usage(
         jobs=count,
         stored_bytes=int(stored_bytes or 0),
-        day_usd=_spent_usd(tx, attempts.c.submitted_at > tx.now_s - BUDGET_DAY_S),
+        day_usd=spent_usd(tx, BudgetScope.DAY, owner=owner),
     )
 
 

@@ -9,7 +9,7 @@ from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.core.webhooks import DeliveryState, EventType, SwitchedOff
 
-REVISION = "0007"
+REVISION = "0008"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -301,6 +301,16 @@ facts = sa.Table(
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", Json, nullable=False),
+)
+
+# One row while nothing that costs money may start.
+spending_stop = sa.Table(
+    "spending_stop",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("stopped_by", sa.Text, nullable=False),
+    sa.Column("stopped_at", Seconds, nullable=False),
 )
 
 # One row, written to say whether the database can be written.

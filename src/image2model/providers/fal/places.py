@@ -1,5 +1,5 @@
 """
-How many requests are in progress at once.
+How many requests are in progress at once, and whose.
 
 fal takes any number into its queue and runs as many as the account may. Waiting here costs the
 same time, for the places there are the limit either way; and what waits here can be cancelled for
@@ -9,20 +9,39 @@ limit wait here. The limit is a soft one: a request that slips past it waits at 
 """
 
 import copy
-from collections import deque
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 
 import anyio
 
 from image2model.core.errors import Image2ModelError
+from image2model.core.shares import FairQueue, Share, current_share
 
 _FIRST_GUESS = 2
 _AHEAD = 2
 
 
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """
+    Somebody who waits.
+
+    Attributes:
+        key: Who is to hold the place.
+        has_come: Whether the place is held now.
+        refusal: Why there will be none.
+        over: Set with one of the two.
+    """
+
+    key: Hashable
+    has_come: bool = False
+    refusal: Image2ModelError | None = None
+    over: anyio.Event = field(default_factory=anyio.Event)
+
+
 class Places:
     """
-    Places for requests in progress, first come, first served.
+    Places for requests in progress; the next free one goes to the owner who has fewest.
 
     A place is held while a request is prepared, submitted and followed. Between these steps it is
     only reserved: the reservation lapses by itself, for the next step may never come.
@@ -40,11 +59,10 @@ class Places:
         self._limit = limit
         self._reserved_s = reserved_s
         self._reserved: dict[Hashable, float] = {}
-        self._held: set[Hashable] = set()
+        self._taken: dict[Hashable, Share] = {}
         self._running: set[Hashable] = set()
         self._most_running = 0
-        self._waiting: deque[anyio.Event] = deque()
-        self._turned_away: dict[anyio.Event, Image2ModelError] = {}
+        self._waiting: FairQueue[_Turn] = FairQueue()
 
     @property
     def limit(self) -> int:
@@ -57,71 +75,84 @@ class Places:
     @property
     def taken(self) -> int:
         """How many places are held or reserved now."""
-        return len(self._held) + len(self._reserved)
+        return len(self._taken)
 
     async def take(self, key: Hashable) -> None:
-        """Wait for a free place and hold it for *key*; raises what `turn_away` is given."""
-        if self._waiting or not self._has_free():
-            await self._wait()
-        self._held.add(key)
-        self._wake()
+        """
+        Wait for a free place and hold it for *key*; raises what `turn_away` is given.
+
+        It is that of the owner for whom `current_share` says that this is done.
+        """
+        share, turn = current_share(), _Turn(key)
+        self._waiting.put(share, turn)
+        self._grant()
+        try:
+            while not turn.over.is_set():
+                # Reservations lapse without anybody saying so.
+                with anyio.move_on_after(self._reserved_s):
+                    await turn.over.wait()
+                self._grant()
+        except BaseException:
+            self._waiting.remove(share, turn)
+            if turn.has_come:
+                self.free(key)
+            raise
+        if turn.refusal is not None:
+            raise copy.copy(turn.refusal)
 
     def hold(self, key: Hashable) -> None:
         """Hold a place for *key*, whether or not one is reserved or free."""
         self._reserved.pop(key, None)
-        self._held.add(key)
+        if key not in self._taken:
+            self._give(key, current_share())
 
     def reserve(self, key: Hashable, *, name: Hashable | None = None) -> None:
         """Hold the place of *key* no longer, but keep it reserved for a while, for *name*."""
-        self._held.discard(key)
-        self._reserved.pop(key, None)
-        self._reserved[key if name is None else name] = anyio.current_time() + self._reserved_s
+        name = key if name is None else name
+        share = self._take_back(key) or current_share()
+        if name not in self._taken:
+            self._give(name, share)
+        self._reserved[name] = anyio.current_time() + self._reserved_s
 
     def mark_running(self, key: Hashable) -> None:
         """Note that the request of *key* has been seen to run."""
         self._running.add(key)
         if len(self._running) > self._most_running:
             self._most_running = len(self._running)
-            self._wake()
+            self._grant()
 
     def free(self, key: Hashable) -> None:
         """Give the place of *key* back, reserved or held; without one nothing happens."""
-        self._reserved.pop(key, None)
-        self._held.discard(key)
+        self._take_back(key)
         self._running.discard(key)
-        self._wake()
+        self._grant()
 
     def turn_away(self, error: Image2ModelError) -> None:
         """Have all who wait now raise *error* instead."""
-        for turn in self._waiting:
-            self._turned_away[turn] = error
-            turn.set()
+        while (first := self._waiting.first()) is not None:
+            share, turn = first
+            self._waiting.remove(share, turn)
+            turn.refusal = error
+            turn.over.set()
 
-    async def _wait(self) -> None:
-        turn = anyio.Event()
-        self._waiting.append(turn)
-        try:
-            while self._waiting[0] is not turn or not self._has_free():
-                # Reservations lapse without anybody saying so.
-                with anyio.move_on_after(self._reserved_s):
-                    await turn.wait()
-                if turn in self._turned_away:
-                    raise copy.copy(self._turned_away[turn])
-                if turn.is_set():
-                    fresh = anyio.Event()
-                    self._waiting[self._waiting.index(turn)] = fresh
-                    turn = fresh
-        finally:
-            self._turned_away.pop(turn, None)
-            self._waiting.remove(turn)
-            self._wake()
+    def _give(self, key: Hashable, share: Share) -> None:
+        self._taken[key] = share
+        self._waiting.hold(share)
 
-    def _has_free(self) -> bool:
+    def _take_back(self, key: Hashable) -> Share | None:
+        self._reserved.pop(key, None)
+        share = self._taken.pop(key, None)
+        if share is not None:
+            self._waiting.give_back(share)
+        return share
+
+    def _grant(self) -> None:
         now_s = anyio.current_time()
         for key in [key for key, ends_s in self._reserved.items() if ends_s <= now_s]:
-            del self._reserved[key]
-        return self.taken < self.limit
-
-    def _wake(self) -> None:
-        if self._waiting and self._has_free():
-            self._waiting[0].set()
+            self._take_back(key)
+        while self.taken < self.limit and (first := self._waiting.first()) is not None:
+            share, turn = first
+            self._waiting.remove(share, turn)
+            self._give(turn.key, share)
+            turn.has_come = True
+            turn.over.set()

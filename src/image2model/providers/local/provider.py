@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from image2model.core.errors import JsonValue
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.computations import memory_for_pictures
 from image2model.ports.provider import Delivery, ProviderTools, Work
 from image2model.providers.immediate import ImmediateProvider, free_delivery
 from image2model.providers.local.cards import CARDS
@@ -27,16 +28,19 @@ class LocalProvider(ImmediateProvider):
 
     async def make(self, work: Work) -> Delivery:
         """Compute a model."""
-        views = {picture.view: await picture.read() for picture in work.pictures}
-        model = await self._tools.compute.run(
-            self._tools.compute_limit_s,
-            _make,
-            work.generator,
-            views,
-            dict(work.options),
-            work.name,
-            self._tools.picture_limits,
-        )
+        compute = self._tools.compute
+        needs_bytes = memory_for_pictures(*(picture.pixels for picture in work.pictures))
+        async with compute.room(needs_bytes):
+            views = {picture.view: await picture.read() for picture in work.pictures}
+            model = await compute.run(
+                self._tools.compute_limit_s,
+                _make,
+                work.generator,
+                views,
+                dict(work.options),
+                work.name,
+                self._tools.picture_limits,
+            )
         return free_delivery(model.glb, model.facts)
 
 

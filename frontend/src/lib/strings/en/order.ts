@@ -67,6 +67,8 @@ export const order = {
   sheetWrong: 'Correct the spreadsheet, or remove it.',
   sheetGenerator: (generator: string) =>
     `The spreadsheet asks for ${generator}: choose it, or remove the spreadsheet.`,
+  mustSignIn:
+    'This generator costs money. Sign in with an API key on the page Settings, or choose a free one.',
   budgetWrong: 'Correct the budget of the job, or empty its field.',
   budgetNone: 'The budget of the job does not pay for one model.',
   overBudget: (budget: string, paid: number, total: number) =>

@@ -6,10 +6,10 @@
 -- names any more.
 --
 -- KEYS: 1 receipt, 2 the job, 3 its items' versions, 4 its counts, 5 how often files are named,
---       6 of which file another one is made, 7 the ledger by time, 8 what its attempts cost
+--       6 of which file another one is made, 7 the stop of spending, 8 what attempts cost
 -- ARGV: 1 the change as JSON, 2 the start of the keys that list what is made of a file,
 --       3 how long the receipt is kept, in seconds
--- Returns JSON: {conflict}, {over} or {version, counts, gone}.
+-- Returns JSON: {conflict}, {stopped}, {over} or {version, counts, gone}.
 
 -- Whoever did not hear our answer sends the same again, and gets the same answer.
 local answered = redis.call('GET', KEYS[1])
@@ -30,8 +30,13 @@ for _, check in ipairs(change.checks) do
   end
 end
 
-local function spent_since(start)
-  local keys = redis.call('ZRANGE', KEYS[7], '(' .. start, '+inf', 'BYSCORE')
+local stopped = change.pays and redis.call('GET', KEYS[7])
+if stopped then
+  return cjson.encode({stopped = stopped})
+end
+
+local function spent_since(ledger, start)
+  local keys = redis.call('ZRANGE', ledger, '(' .. start, '+inf', 'BYSCORE')
   local sum = 0
   for place = 1, #keys, 1000 do
     local some = {unpack(keys, place, math.min(place + 999, #keys))}
@@ -47,10 +52,10 @@ for _, budget in ipairs(change.budgets) do
   if budget.since == cjson.null then
     spent = tonumber(redis.call('HGET', KEYS[2], 'spent') or 0)
   else
-    spent = spent_since(budget.since)
+    spent = spent_since(budget.ledger, budget.since)
   end
   if spent + budget.wanted > budget.limit then
-    return cjson.encode({over = budget.period, needed = spent + budget.wanted})
+    return cjson.encode({over = budget.scope, needed = spent + budget.wanted})
   end
 end
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from image2model.core.generator import GeneratorId, View
+from image2model.core.generator import GeneratorId, Price, View
 from image2model.providers.fal.catalogue.hunyuan import HUNYUAN
 from image2model.providers.fal.catalogue.open_weights import OPEN_MODELS
 from image2model.providers.fal.catalogue.partners import PARTNERS
-from image2model.providers.fal.catalogue.pieces import PARTNER, flat_price, words
+from image2model.providers.fal.catalogue.pieces import PARTNER, words
 from image2model.providers.fal.catalogue.rodin import RODIN
 from image2model.providers.fal.catalogue.row import Pictures, Row
 from image2model.providers.fal.catalogue.tripo import TRIPO
@@ -65,7 +65,7 @@ def _unlisted(endpoint: str) -> Row:
             )
         },
         mesh_keys=(),
-        price=flat_price("0", note="Not known here; fal.ai is asked before each submission."),
+        price=Price(known=False, note="Not known here; fal.ai says what it was afterwards."),
         typical_s=120.0,
         licence=PARTNER,
         notes=("Options are sent as they are given; fal.ai refuses wrong ones late, if at all.",),

@@ -1,0 +1,111 @@
+"""Routes that sign a browser in through the organisation's own service (OpenID Connect)."""
+
+import hmac
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import RedirectResponse
+
+from image2model.api.answers import problems
+from image2model.api.auth import is_secure, prefixed_cookie, set_session
+from image2model.api.parts import Parts, PartsIn
+from image2model.api.translate import PREFIX
+from image2model.core import errors
+from image2model.core.errors import SignInNotOffered, SignInRefused
+from image2model.jobs.people import PERSON_LIFE, open_person_session
+from image2model.ports.sign_in import SignIn, SignInAttempt
+
+_COOKIE = "image2model_sign_in"
+_LASTS_S = 600
+_PATH = "/session/openid"
+_BACK = f"{_PATH}/callback"
+
+router = APIRouter(tags=["account"])
+
+
+@router.get(
+    _PATH,
+    operation_id="beginSignIn",
+    summary="Sign a browser in through your organisation",
+    response_description="Where to sign in: at the organisation's own service.",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses=problems(errors.SignInNotOffered, errors.SignInUnavailable),
+)
+async def begin_sign_in(
+    request: Request,
+    parts: PartsIn,
+    to: Annotated[
+        str,
+        Query(
+            max_length=500,
+            description="The page to come back to, below this server.",
+            examples=["/history"],
+        ),
+    ] = "/",
+) -> RedirectResponse:
+    """Send the browser to where the organisation signs people in; it comes back by itself."""
+    service, return_to = _offered(parts)
+    attempt = SignInAttempt(
+        state=secrets.token_urlsafe(24),
+        nonce=secrets.token_urlsafe(24),
+        verifier=secrets.token_urlsafe(48),
+    )
+    response = RedirectResponse(await service.begin(attempt, return_to=return_to), status_code=303)
+    response.set_cookie(
+        prefixed_cookie(request, _COOKIE),
+        " ".join((attempt.state, attempt.nonce, attempt.verifier, _own_page(to))),
+        max_age=_LASTS_S,
+        path=parts.base_path or "/",
+        secure=is_secure(request),
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+@router.get(
+    _BACK,
+    operation_id="endSignIn",
+    summary="Come back from the organisation's service",
+    response_description="The browser is signed in, and sent on to its page.",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses=problems(errors.SignInNotOffered, errors.SignInRefused, errors.SignInUnavailable),
+)
+async def end_sign_in(
+    request: Request,
+    parts: PartsIn,
+    state: Annotated[str, Query(max_length=200, examples=["kq0m1zX6bq"])] = "",
+    code: Annotated[str, Query(max_length=4_000, examples=["SplxlOBeZQQYbYS6WxSbIA"])] = "",
+    error: Annotated[str, Query(max_length=200, examples=["access_denied"])] = "",
+) -> RedirectResponse:
+    """End the sign-in that this browser began, and begin its session."""
+    service, return_to = _offered(parts)
+    cookie = prefixed_cookie(request, _COOKIE)
+    begun = request.cookies.get(cookie, "").split(" ", 3)
+    if len(begun) != 4 or not hmac.compare_digest(begun[0].encode(), state.encode()):
+        raise SignInRefused(reason="this browser did not begin it, or began it too long ago")
+    if error or not code:
+        raise SignInRefused(reason="the service did not let you in")
+    attempt = SignInAttempt(state=begun[0], nonce=begun[1], verifier=begun[2])
+    name = await service.finish(attempt, code=code, return_to=return_to)
+    response = RedirectResponse(_own_page(begun[3]), status_code=303)
+    response.delete_cookie(cookie, path=parts.base_path or "/")
+    token = await open_person_session(parts.context, name)
+    set_session(request, response, token, life=PERSON_LIFE)
+    return response
+
+
+def _offered(parts: Parts) -> tuple[SignIn, str]:
+    """Find the service, and the address to come back to."""
+    if parts.sign_in is None or parts.public_url is None:
+        raise SignInNotOffered
+    return parts.sign_in, f"{parts.public_url}{PREFIX}{_BACK}"
+
+
+def _own_page(path: str) -> str:
+    """Keep *path* if it is one of ours: nobody is sent to another site."""
+    plain = path.isascii() and path.isprintable() and not set(path) & {"\\", " "}
+    return path if plain and path.startswith("/") and not path.startswith("//") else "/"
