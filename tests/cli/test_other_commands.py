@@ -91,8 +91,30 @@ def test_keys_are_made_listed_and_revoked(here: Here) -> None:
     assert here("keys", "revoke", key).out == f"The key {key_id} works no more.\n"
     assert "revoked" in here("keys", "list").out
     again = here("keys", "revoke", key_id)
-    assert again.code == 2
-    assert "is no working key" in again.err
+    assert again.code == 3
+    assert "no working API key" in again.err
+
+
+def test_key_has_rights_limits_and_an_end(here: Here) -> None:
+    wanted = ["--scope", "read", "--expires", "30d", "--day-usd", "5", "--generator", "local/*"]
+    key_id = here("keys", "create", "--name", "screen", *wanted).out.split("_")[1]
+    listed = " ".join(here("keys", "list").out.split())
+    for told in ("read", "$5.00 a day", "local/*", "until"):
+        assert told in listed
+    changed = ["--scope", "generate", "--expires", "never", "--day-usd", "none", "--job-usd", "0.5"]
+    assert here("keys", "change", key_id, *changed).code == 0
+    listed = " ".join(here("keys", "list").out.split())
+    for told in ("generate", "$0.50 a job", "local/*", "works"):
+        assert told in listed
+    assert "a day" not in listed
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--expires", "soon"), ("--expires", "2001-01-01"), ("--day-usd", "-1")]
+)
+def test_key_that_makes_no_sense_is_refused(here: Here, wrong: tuple[str, str]) -> None:
+    assert here("keys", "create", *wrong).code == 2
+    assert "i2m_" not in here("keys", "list").out
 
 
 def findings(here: Here) -> dict[str, tuple[str, str]]:
