@@ -15568,8 +15568,11 @@ export interface operations {
     endSignIn: {
         parameters: {
             query?: {
+                /** @description What the sign-in began with. */
                 state?: string;
+                /** @description What the service gives for who came. */
                 code?: string;
+                /** @description Why nobody comes. */
                 error?: string;
             };
             header?: never;

@@ -77,9 +77,21 @@ async def begin_sign_in(
 async def end_sign_in(
     request: Request,
     parts: PartsIn,
-    state: Annotated[str, Query(max_length=200, examples=["kq0m1zX6bq"])] = "",
-    code: Annotated[str, Query(max_length=4_000, examples=["SplxlOBeZQQYbYS6WxSbIA"])] = "",
-    error: Annotated[str, Query(max_length=200, examples=["access_denied"])] = "",
+    state: Annotated[
+        str,
+        Query(max_length=200, description="What the sign-in began with.", examples=["kq0m1zX6bq"]),
+    ] = "",
+    code: Annotated[
+        str,
+        Query(
+            max_length=4_000,
+            description="What the service gives for who came.",
+            examples=["SplxlOBeZQQYbYS6WxSbIA"],
+        ),
+    ] = "",
+    error: Annotated[
+        str, Query(max_length=200, description="Why nobody comes.", examples=["access_denied"])
+    ] = "",
 ) -> RedirectResponse:
     """End the sign-in that this browser began, and begin its session."""
     service, return_to = _offered(parts)
