@@ -1,4 +1,4 @@
-"""Two hundred people at one server: how long reads and writes take them, and that nothing is lost."""
+"""Two hundred people at one server: how long reads and writes take, and that nothing is lost."""
 
 import asyncio
 import json
@@ -11,7 +11,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -38,11 +37,13 @@ def main() -> None:
         "IMAGE2MODEL_PUBLIC_URL": "https://models.example",
         "IMAGE2MODEL_SERVE__ACCESS": "sessions",
     }
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        with Installation(Path(folder), settings) as installation:
-            web, url = installation.add_web()
-            installation.start()
-            asyncio.run(_measure(url, psutil.Process(web.pid)))
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        Installation(Path(folder), settings) as installation,
+    ):
+        web, url = installation.add_web()
+        installation.start()
+        asyncio.run(_measure(url, psutil.Process(web.pid)))
 
 
 @dataclass(slots=True)
