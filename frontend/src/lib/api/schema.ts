@@ -4703,7 +4703,73 @@ export interface components {
             secret: string;
         };
     };
-    responses: never;
+    responses: {
+        /**
+         * @description Bad Request.
+         *
+         *     - `bad_request`: What came is no HTTP request, or too many of them at once.
+         */
+        400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request Timeout.
+         *
+         *     - `request_too_slow`: The request came too slowly.
+         */
+        408: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request-URI Too Long.
+         *
+         *     - `url_too_long`: The address is longer than the server reads.
+         */
+        414: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Too Many Requests.
+         *
+         *     - `too_many_requests`: There are too many connections; `limit` says of whom.
+         */
+        429: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request Header Fields Too Large.
+         *
+         *     - `header_too_large`: The header is larger than the server reads.
+         */
+        431: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -4796,6 +4862,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -4822,6 +4889,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -4848,6 +4917,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -5248,6 +5319,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5290,6 +5362,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -5318,6 +5391,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -5372,6 +5446,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -5556,6 +5631,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"] | components["schemas"]["JobDelta"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5595,6 +5671,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -5634,6 +5712,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -5681,6 +5760,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5721,6 +5801,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -5734,6 +5815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -5760,6 +5842,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -5955,6 +6039,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5997,6 +6082,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -6036,6 +6122,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6064,6 +6151,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6155,6 +6244,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6194,6 +6284,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6233,6 +6325,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6396,6 +6489,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6436,6 +6530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -6449,6 +6544,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6475,6 +6571,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6638,6 +6736,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6678,6 +6777,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -6704,6 +6804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6730,6 +6831,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6893,6 +6996,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6933,6 +7037,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -6959,6 +7064,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6985,6 +7091,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7148,6 +7256,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7190,6 +7299,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -7217,6 +7327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7244,6 +7355,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7317,6 +7430,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7359,6 +7473,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -7398,6 +7514,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7574,6 +7692,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7614,6 +7733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -7641,6 +7761,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7687,6 +7808,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7868,6 +7990,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7909,6 +8032,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -7935,6 +8059,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7961,6 +8086,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8135,6 +8262,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8176,6 +8304,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8202,6 +8331,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8228,6 +8358,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8396,6 +8528,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8436,6 +8569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8462,6 +8596,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8489,6 +8624,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8654,6 +8791,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8697,6 +8835,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8724,6 +8863,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8753,6 +8893,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8825,6 +8967,7 @@ export interface operations {
                     "application/json": components["schemas"]["LimitsOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8851,6 +8994,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8877,6 +9022,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8934,6 +9081,7 @@ export interface operations {
                     "image/webp": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8961,6 +9109,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -8974,6 +9123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9020,6 +9170,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9109,6 +9260,7 @@ export interface operations {
                     "application/json": components["schemas"]["SheetOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9136,6 +9288,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -9149,6 +9302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9176,6 +9330,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9343,6 +9499,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9384,6 +9541,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9410,6 +9568,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9436,6 +9595,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9601,6 +9762,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9644,6 +9806,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9670,6 +9833,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9697,6 +9861,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9871,6 +10037,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9914,6 +10081,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9940,6 +10108,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9967,6 +10136,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10041,6 +10212,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10083,6 +10255,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10122,6 +10296,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10237,6 +10413,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10279,6 +10456,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -10292,6 +10470,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10331,6 +10510,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10456,6 +10637,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10498,6 +10680,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -10524,6 +10707,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10565,6 +10749,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10656,6 +10842,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10698,6 +10885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -10724,6 +10912,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10763,6 +10952,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10849,6 +11040,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10891,6 +11083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -10917,6 +11110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10957,6 +11151,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11048,6 +11244,7 @@ export interface operations {
                     "application/json": components["schemas"]["FidelityOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11090,6 +11287,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11116,6 +11314,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11143,6 +11342,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11285,6 +11486,7 @@ export interface operations {
                     "application/json": components["schemas"]["InspectionOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11326,6 +11528,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11352,6 +11555,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11380,6 +11584,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11495,6 +11701,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11534,6 +11741,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -11574,6 +11783,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11639,6 +11850,7 @@ export interface operations {
                     "application/json": components["schemas"]["SharesOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11678,6 +11890,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11704,6 +11918,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11778,6 +11994,7 @@ export interface operations {
                     "application/json": components["schemas"]["NewShareOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11819,6 +12036,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -11832,6 +12050,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11858,6 +12077,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11907,6 +12128,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11948,6 +12170,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -11961,6 +12184,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11987,6 +12211,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12076,6 +12302,7 @@ export interface operations {
                     "application/json": components["schemas"]["SharedOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12115,6 +12342,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12141,6 +12370,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12217,6 +12448,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12260,6 +12492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12286,6 +12519,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12314,6 +12548,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12421,6 +12657,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12464,6 +12701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12490,6 +12728,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12518,6 +12757,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12650,6 +12891,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12693,6 +12935,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12719,6 +12962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12747,6 +12991,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12852,6 +13098,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12895,6 +13142,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12921,6 +13169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12949,6 +13198,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13054,6 +13305,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13097,6 +13349,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13123,6 +13376,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13151,6 +13405,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13254,6 +13510,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13297,6 +13554,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13323,6 +13581,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13351,6 +13610,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13494,6 +13755,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratorList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13520,6 +13782,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13546,6 +13810,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13657,6 +13923,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratorOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13697,6 +13964,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13723,6 +13992,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13798,6 +14069,7 @@ export interface operations {
                     "application/json": components["schemas"]["EstimateOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13839,6 +14111,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -13852,6 +14125,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13880,6 +14154,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13956,6 +14232,7 @@ export interface operations {
                     "application/json": components["schemas"]["LedgerList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13982,6 +14259,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14008,6 +14287,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14060,6 +14341,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14086,6 +14368,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14112,6 +14396,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14187,6 +14473,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccountOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14213,6 +14500,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14239,6 +14528,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14293,6 +14584,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForgottenOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14320,6 +14612,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14333,6 +14626,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14359,6 +14653,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14413,6 +14709,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14439,6 +14736,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14465,6 +14764,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14518,6 +14819,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14545,6 +14847,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14558,6 +14861,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14597,6 +14901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14641,6 +14946,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14668,6 +14974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14681,6 +14988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14707,6 +15015,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14780,6 +15090,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14806,6 +15117,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14832,6 +15145,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14924,6 +15239,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyMade"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14951,6 +15267,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14964,6 +15281,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14990,6 +15308,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15062,6 +15382,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15101,6 +15422,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15127,6 +15450,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15174,6 +15499,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15214,6 +15540,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -15227,6 +15554,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15253,6 +15581,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15345,6 +15675,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15385,6 +15716,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -15398,6 +15730,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15424,6 +15757,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15471,6 +15806,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15510,6 +15846,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15536,6 +15874,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15568,8 +15908,11 @@ export interface operations {
     endSignIn: {
         parameters: {
             query?: {
+                /** @description What the sign-in began with. */
                 state?: string;
+                /** @description What the service gives for who came. */
                 code?: string;
+                /** @description Why nobody comes. */
                 error?: string;
             };
             header?: never;
@@ -15585,6 +15928,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15625,6 +15969,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15651,6 +15997,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15717,6 +16065,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15743,6 +16092,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15769,6 +16120,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15845,6 +16198,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookSecretOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15872,6 +16226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -15898,6 +16253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15937,6 +16293,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16001,6 +16358,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16040,6 +16398,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16066,6 +16426,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16113,6 +16475,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16153,6 +16516,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16166,6 +16530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16192,6 +16557,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16270,6 +16637,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16310,6 +16678,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16323,6 +16692,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16349,6 +16719,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16414,6 +16786,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookSecretOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16454,6 +16827,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16467,6 +16841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16493,6 +16868,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16557,6 +16934,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16597,6 +16975,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -16623,6 +17002,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16662,6 +17042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16736,6 +17117,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16775,6 +17157,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16801,6 +17185,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16867,6 +17253,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16908,6 +17295,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -16934,6 +17322,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16973,6 +17362,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17022,6 +17412,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17050,6 +17441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -17063,6 +17455,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17089,6 +17482,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17149,6 +17544,11 @@ export interface operations {
                     "application/json": components["schemas"]["HealthOut"];
                 };
             };
+            400: components["responses"]["400"];
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17195,6 +17595,11 @@ export interface operations {
                     "application/json": components["schemas"]["HealthOut"];
                 };
             };
+            400: components["responses"]["400"];
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17251,6 +17656,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17277,6 +17683,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17303,6 +17711,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *

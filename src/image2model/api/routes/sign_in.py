@@ -77,9 +77,21 @@ async def begin_sign_in(
 async def end_sign_in(
     request: Request,
     parts: PartsIn,
-    state: Annotated[str, Query(max_length=200, examples=["kq0m1zX6bq"])] = "",
-    code: Annotated[str, Query(max_length=4_000, examples=["SplxlOBeZQQYbYS6WxSbIA"])] = "",
-    error: Annotated[str, Query(max_length=200, examples=["access_denied"])] = "",
+    state: Annotated[
+        str,
+        Query(max_length=200, description="What the sign-in began with.", examples=["kq0m1zX6bq"]),
+    ] = "",
+    code: Annotated[
+        str,
+        Query(
+            max_length=4_000,
+            description="What the service gives for who came.",
+            examples=["SplxlOBeZQQYbYS6WxSbIA"],
+        ),
+    ] = "",
+    error: Annotated[
+        str, Query(max_length=200, description="Why nobody comes.", examples=["access_denied"])
+    ] = "",
 ) -> RedirectResponse:
     """End the sign-in that this browser began, and begin its session."""
     service, return_to = _offered(parts)
@@ -92,7 +104,8 @@ async def end_sign_in(
     attempt = SignInAttempt(state=begun[0], nonce=begun[1], verifier=begun[2])
     name = await service.finish(attempt, code=code, return_to=return_to)
     response = RedirectResponse(_own_page(begun[3]), status_code=303)
-    response.delete_cookie(cookie, path=parts.base_path or "/")
+    # Of a cookie whose name begins with `__Host-`, browsers take in nothing that is not secure.
+    response.delete_cookie(cookie, path=parts.base_path or "/", secure=is_secure(request))
     token = await open_person_session(parts.context, name)
     set_session(request, response, token, life=PERSON_LIFE)
     return response
