@@ -125,9 +125,10 @@ async def test_somebody_elses_job_is_not_there(
     job = await make_draft(client) if state == "draft" else await make_job(client, "cup")
     await rig.run_dispatched()
     before = (await client.get(f"{JOBS}/{job['id']}")).json()
-    values = {"n": "0", "view": "front", "name": "cup.glb", "format": "glb"}
+    values = {"n": "0", "view": "front", "name": "cup.glb", "format": "glb", "share": "0" * 16}
     body = {"PATCH": {"name": "mine"}, "POST": {"to": 0}}.get(method)
     body = {"resolution": "give_up"} if path.endswith("resolve") else body
+    body = {} if path.endswith("shares") else body
     answers = []
     async with ask(create_api(rig.context)) as stranger:
         await make_job(stranger, "cup")
@@ -215,6 +216,32 @@ async def test_only_its_own_names_are_answered(rig: Rig, host: str, status: int)
             assert problem_of(reply, 421)["code"] == "host_not_allowed"
         health = await client.get("/api/v1/health/live", headers={"Host": host})
         assert health.status_code == 200, "probes ask by address"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:5173"}, 200),
+        ({"X-Forwarded-For": "203.0.113.9"}, 403),
+        ({"X-Forwarded-Host": "models.example"}, 403),
+        ({"X-Real-IP": "127.0.0.1"}, 403),
+        ({"Forwarded": "for=203.0.113.9"}, 403),
+        ({"Via": "1.1 tunnel"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://models.example"}, 403),
+    ],
+)
+async def test_where_callers_are_operators_none_comes_through_a_proxy(
+    rig: Rig, headers: dict[str, str], status: int
+) -> None:
+    """One that calls the server by its local name brings the whole internet."""
+    async with ask(create_api(rig.context, callers_are_operators=True)) as client:
+        reply = await client.get("/api/v1/keys", headers=headers)
+        assert reply.status_code == status
+        if status == 403:
+            assert problem_of(reply, 403)["code"] == "proxy_not_announced"
+    async with ask(create_api(rig.context)) as client:
+        assert (await client.get(JOBS, headers=headers)).status_code == 200
 
 
 async def test_any_name_can_be_allowed(rig: Rig) -> None:
