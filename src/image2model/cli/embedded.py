@@ -85,7 +85,9 @@ def open_embedded(settings: Settings, *, works: bool) -> Iterator["EmbeddedDesk"
     failure: BaseException | None = None
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(open_app(raised, works=works)) as app,
+        portal.wrap_async_context_manager(
+            open_app(raised, works=works, only_of=LOCAL_OWNER)
+        ) as app,
     ):
         try:
             yield EmbeddedDesk(portal.call(asyncio.get_running_loop), app.context)
