@@ -213,6 +213,8 @@ async def find_caller(
         NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
             that was begun with one was sent.
     """
+    # To find out takes the database's time, which is shared by where callers come from, too.
+    work_for(Share(Caller(request, parts, None).counted_as or NOBODY))
     caller = await _identify(request, parts)
     _note_use(parts, caller.identity, afterwards)
     # Sessions can be begun at will, so visitors share by the network they come from.

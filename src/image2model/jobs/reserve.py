@@ -27,11 +27,19 @@ class Reserve:
         folders: Where things are written; none: nothing is ever refused.
         reserve_bytes: How much is kept free on each of their disks, in bytes; None: what is usual,
             and less on a small disk.
+        files: Which of the folders has the files that are kept; None: they are on no disk here.
     """
 
-    def __init__(self, folders: Sequence[Path] = (), reserve_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path] = (),
+        reserve_bytes: int | None = None,
+        *,
+        files: Path | None = None,
+    ) -> None:
         self._folders = folders
         self._reserve_bytes = reserve_bytes
+        self._files = files
         self._looked_at_s = -_LOOK_EVERY_S
         self._lack: tuple[Path, int, int] | None = None
 
@@ -43,15 +51,22 @@ class Reserve:
             StorageFull: There is less.
         """
         if time.monotonic() - self._looked_at_s >= _LOOK_EVERY_S:
-            self._lack = await anyio.to_thread.run_sync(self._look)
+            self._lack = await anyio.to_thread.run_sync(self._look, self._folders)
             self._looked_at_s = time.monotonic()
         if self._lack is not None:
             folder, free_bytes, reserve_bytes = self._lack
             raise StorageFull(where=str(folder), free_bytes=free_bytes, reserve_bytes=reserve_bytes)
 
-    def _look(self) -> tuple[Path, int, int] | None:
+    async def missing_bytes(self) -> int:
+        """Tell how much should be deleted of the files that are kept, so that enough is free."""
+        if self._files is None:
+            return 0
+        lack = await anyio.to_thread.run_sync(self._look, [self._files])
+        return 0 if lack is None else lack[2] - lack[1]
+
+    def _look(self, folders: Sequence[Path]) -> tuple[Path, int, int] | None:
         """Find a folder without enough space; returns what is free there and what should be."""
-        for folder in self._folders:
+        for folder in folders:
             try:
                 usage = shutil.disk_usage(folder)
             except OSError:

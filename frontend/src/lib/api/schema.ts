@@ -15908,11 +15908,11 @@ export interface operations {
     endSignIn: {
         parameters: {
             query?: {
-                /** @description What we sent along when it began. */
+                /** @description What the sign-in began with. */
                 state?: string;
-                /** @description For what the service tells us who it is. */
+                /** @description What the service gives for who came. */
                 code?: string;
-                /** @description Why the service lets nobody in. */
+                /** @description Why nobody comes. */
                 error?: string;
             };
             header?: never;

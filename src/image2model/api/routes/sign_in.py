@@ -79,27 +79,18 @@ async def end_sign_in(
     parts: PartsIn,
     state: Annotated[
         str,
-        Query(
-            max_length=200,
-            description="What we sent along when it began.",
-            examples=["kq0m1zX6bq"],
-        ),
+        Query(max_length=200, description="What the sign-in began with.", examples=["kq0m1zX6bq"]),
     ] = "",
     code: Annotated[
         str,
         Query(
             max_length=4_000,
-            description="For what the service tells us who it is.",
+            description="What the service gives for who came.",
             examples=["SplxlOBeZQQYbYS6WxSbIA"],
         ),
     ] = "",
     error: Annotated[
-        str,
-        Query(
-            max_length=200,
-            description="Why the service lets nobody in.",
-            examples=["access_denied"],
-        ),
+        str, Query(max_length=200, description="Why nobody comes.", examples=["access_denied"])
     ] = "",
 ) -> RedirectResponse:
     """End the sign-in that this browser began, and begin its session."""
