@@ -451,6 +451,11 @@ class RetentionSettings(_Group):
         86_400.0, gt=0, description="Finished jobs of which only the provider's URLs are known."
     )
     draft_s: float = Field(86_400.0, gt=0, description="Drafts that nobody touches.")
+    audit_s: float = Field(
+        31_536_000.0,
+        gt=0,
+        description="Entries of the audit log: who changed what about money and access.",
+    )
 
 
 class BudgetSettings(_Group):

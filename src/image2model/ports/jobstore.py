@@ -700,8 +700,8 @@ class JobStore(Facts, Protocol):
                 `step.start`, its job does not run; nothing was written.
             BudgetExceeded: With a `step.start` that costs: over a budget; nothing was written.
                 Attempts count with their booked cost, or else with their estimate.
-            SpendingStopped: With a `step.start` that costs: spending is stopped; nothing was
-                written.
+            SpendingStopped: With a `step.start`: spending is stopped, and it costs, or everything
+                is stopped; nothing was written.
             IllegalStep: No item may take this step, the submit key or the provider's request id
                 belongs to another attempt, or there is no attempt to change; nothing was written.
         """
@@ -737,7 +737,9 @@ class JobStore(Facts, Protocol):
 
     # --- stopping all spending --------------------------------------------------------------
 
-    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
+    async def stop_spending(
+        self, *, reason: str, by: str, everything: bool = False
+    ) -> SpendingStop:
         """
         Let no attempt that costs anything start in any process, until `allow_spending`.
 
@@ -746,9 +748,10 @@ class JobStore(Facts, Protocol):
         Args:
             reason: Why, for people.
             by: Who stops it.
+            everything: Let no attempt start that costs nothing, either.
 
         Returns:
-            The stop; where there was one already, that one.
+            The stop; where there was one already that stops as much, that one.
         """
         ...
 

@@ -389,9 +389,10 @@ class MemoryJobStore:
     def _start_attempt(self, job: JobRecord, record: ItemRecord, step: Step, now: datetime) -> None:
         assert step.start is not None
         start, item = step.start, record.item
+        stop = self._stop
+        if stop is not None and stop.holds(is_paid=start.is_paid):
+            raise SpendingStopped(reason=stop.reason, everything=stop.everything)
         if start.is_paid:
-            if self._stop is not None:
-                raise SpendingStopped(reason=self._stop.reason)
             for cap in step.budget.caps(job_usd=job.job.budget_usd):
                 self._check(cap, job.job, wanted_usd=start.submission.estimated_usd)
         number = len(self._ledger.of_item(ItemRef(item.job, item.index))) + 1
@@ -421,9 +422,14 @@ class MemoryJobStore:
         lines = self._ledger.since(self._clock.now() - timedelta(seconds=scope.period_s))
         return (line for line in lines if not scope.is_of_owner or line.owner == owner)
 
-    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
-        """Let no attempt that costs anything start."""
-        self._stop = self._stop or SpendingStop(reason=reason, by=by, at=self._clock.now())
+    async def stop_spending(
+        self, *, reason: str, by: str, everything: bool = False
+    ) -> SpendingStop:
+        """Let no attempt that costs anything start, or none at all."""
+        now = self._clock.now()
+        stop = SpendingStop(reason=reason, by=by, at=now, everything=everything)
+        if self._stop is None or not self._stop.covers(stop):
+            self._stop = stop
         return self._stop
 
     async def allow_spending(self) -> None:

@@ -267,11 +267,18 @@ class RedisJobStore:
         """List uncertain items whose latest attempt was started after a moment."""
         return await listing.uncertain_items(self._database, since=since, limit=limit)
 
-    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
-        """Let no attempt that costs anything start."""
-        stop = SpendingStop(reason=reason, by=by, at=await self._database.now())
+    async def stop_spending(
+        self, *, reason: str, by: str, everything: bool = False
+    ) -> SpendingStop:
+        """Let no attempt that costs anything start, or none at all."""
+        now = await self._database.now()
+        stop = SpendingStop(reason=reason, by=by, at=now, everything=everything)
         await self._database.run("SET", keys.SPENDING_STOP, write_stop(stop), "NX")
-        return await self.spending_stop() or stop
+        known = await self.spending_stop()
+        if known is not None and known.covers(stop):
+            return known
+        await self._database.run("SET", keys.SPENDING_STOP, write_stop(stop))
+        return stop
 
     async def allow_spending(self) -> None:
         """Let attempts start again."""

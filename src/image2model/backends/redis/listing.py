@@ -39,7 +39,7 @@ async def list_jobs(database: RedisDatabase, query: JobQuery) -> JobPage:
     """List jobs, newest first, without their items."""
     place = parse_position(query.after) if query.after is not None else None
     page: list[Job] = []
-    async for some in _newest_first(database, keys.jobs_of(query.owner), place):
+    async for some in newest_first(database, keys.jobs_of(query.owner), place):
         page += [job for job in await read_jobs(database, some) if is_asked_for(job, query)]
         if len(page) > query.limit:
             last = page[query.limit - 1] if query.limit else None
@@ -93,7 +93,7 @@ async def list_ledger(database: RedisDatabase, query: LedgerQuery) -> LedgerPage
     """List attempts, newest first."""
     place = parse_position(query.after) if query.after is not None else None
     page: list[LedgerLine] = []
-    async for some in _newest_first(database, keys.ledger_of(query.owner), place):
+    async for some in newest_first(database, keys.ledger_of(query.owner), place):
         page += [line for line in await read_lines(database, some) if is_in_ledger_of(line, query)]
         if len(page) > query.limit:
             break
@@ -200,7 +200,7 @@ async def unreferenced(database: RedisDatabase, artifacts: Iterable[ArtifactId])
     return set(candidates) - named
 
 
-async def _newest_first(
+async def newest_first(
     database: RedisDatabase, key: str, place: tuple[float, str] | None
 ) -> AsyncIterator[Sequence[str]]:
     """List the members of a sorted set that come before *place*, some at a time."""

@@ -245,8 +245,9 @@ async def _write_attempt(
         if await database.run("HEXISTS", keys.ATTEMPTS, key):
             raise IllegalStep(f"the submit key {key} belongs to another attempt")
         change.check(keys.ATTEMPTS, key, None)
+        change.starts, change.pays = True, step.start.is_paid
         if step.start.is_paid:
-            change.pays, change.limits = True, _limits(found, step)
+            change.limits = _limits(found, step)
         write_ledger(change, None, line, has_job=True)
         record.item = replace(record.item, attempts=(*attempts, line.attempt))
     elif step.attempt is not None:

@@ -205,9 +205,13 @@ class SqlJobStore:
         """List uncertain items whose latest attempt was started after a moment."""
         return await self._database.read(jobs_ledger.uncertain_items, since=since, limit=limit)
 
-    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
-        """Let no attempt that costs anything start."""
-        return await self._database.write(jobs_ledger.stop_spending, reason=reason, by=by)
+    async def stop_spending(
+        self, *, reason: str, by: str, everything: bool = False
+    ) -> SpendingStop:
+        """Let no attempt that costs anything start, or none at all."""
+        return await self._database.write(
+            jobs_ledger.stop_spending, reason=reason, by=by, everything=everything
+        )
 
     async def allow_spending(self) -> None:
         """Let attempts start again."""
