@@ -116,6 +116,11 @@ fix: $(dev) $(frontend) ## Format, and mend what the linter can mend
 	.venv/bin/python -m image2model.api.openapi docs/reference/openapi.json
 	cd frontend && $(npm) run --silent types && $(npm) run --silent format
 
+.PHONY: fuzz
+FUZZ ?= --minutes 10
+fuzz: $(dev) ## Spoil files and have every parser read them (FUZZ="--minutes 10 glb ply")
+	.venv/bin/python -m tests.hostile.fuzz $(FUZZ)
+
 .PHONY: bench
 bench: $(dev) $(servers) ## Measure (BENCH="name …" for some only)
 	.venv/bin/python -m bench $(BENCH)

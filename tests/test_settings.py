@@ -134,6 +134,7 @@ WRONG = [
     ("IMAGE2MODEL_SERVE__PORT", "70000", "must be 65535 or less"),
     ("IMAGE2MODEL_SERVE__ACCESS", "everybody", "must be 'sessions' or 'keys'"),
     ("IMAGE2MODEL_SERVE__BEHIND_PROXY", "perhaps", "must be true or false"),
+    ("IMAGE2MODEL_SERVE__TRUSTED_PROXIES", "10.0.0.0/8,proxy.lan", "is no IP address or network"),
     ("IMAGE2MODEL_BUDGET__DAY_USD", "$5", "must be a number"),
     ("IMAGE2MODEL_BUDGET__DAY_USD", "5,00", "must be a number"),
     ("IMAGE2MODEL_BUDGET__DAY_USD", "nan", "must be a number"),
@@ -302,6 +303,7 @@ def test_any_folder_may_hold_the_data(
         ("IMAGE2MODEL_SERVE__ALLOWED_HOSTS", "localhost,models.example", True),
         ("IMAGE2MODEL_SERVE__ALLOWED_HOSTS", "*", True),
         ("IMAGE2MODEL_SERVE__BEHIND_PROXY", "true", True),
+        ("IMAGE2MODEL_SERVE__TRUSTED_PROXIES", "127.0.0.1", True),
     ],
 )
 def test_a_server_that_others_may_reach_is_known_by_more_than_its_address(
@@ -309,3 +311,18 @@ def test_a_server_that_others_may_reach_is_known_by_more_than_its_address(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert load_settings().others_may_come is others_may_come
+
+
+def test_limits_hold_by_themselves_where_others_may_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is at the machine is not limited, unless a number is set."""
+    names = ("bytes_per_owner", "anonymous_bytes", "drafts_per_owner", "items_per_owner")
+    assert [load_settings().limit(name) for name in names] == [None] * 4
+    monkeypatch.setenv("IMAGE2MODEL_LIMITS__DRAFTS_PER_OWNER", "3")
+    assert load_settings().limit("drafts_per_owner") == 3
+    monkeypatch.setenv("IMAGE2MODEL_SERVE__BEHIND_PROXY", "true")
+    monkeypatch.setenv("IMAGE2MODEL_LIMITS__ANONYMOUS_BYTES", "none")
+    found = [load_settings().limit(name) for name in names]
+    assert found == [10_000_000_000, None, 3, 500]
+    monkeypatch.setenv("IMAGE2MODEL_LIMITS__ANONYMOUS_BYTES", "much")
+    with pytest.raises(InvalidSetting, match=r"must be a whole number or .*auto"):
+        load_settings()

@@ -44,6 +44,7 @@ from image2model.core.ids import WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
 from image2model.core.money import Budget, SpendingLimits
 from image2model.geometry.picture_limits import PictureLimits
+from image2model.jobs.bounds import Bounds
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
@@ -72,7 +73,7 @@ from image2model.ports.sign_in import SignIn
 from image2model.ports.webhooks import WebhookStore
 from image2model.providers.local.provider import load_engine
 from image2model.providers.registry import FoundProviders, create_providers
-from image2model.settings import ServeSettings, Settings
+from image2model.settings import ServeSettings, Settings, harmless_environment
 
 _log = logging.getLogger(__name__)
 
@@ -304,11 +305,15 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
     compute = ProcessCompute(
         workers=settings.compute.processes,
         memory_limit_bytes=settings.compute.memory_bytes,
+        environment=harmless_environment(),
         room_bytes=settings.compute.together_bytes,
     )
     stack.push_async_callback(compute.aclose)
     idle_compute = ProcessCompute(
-        workers=1, memory_limit_bytes=settings.compute.memory_bytes, niceness=_IDLE_NICENESS
+        workers=1,
+        memory_limit_bytes=settings.compute.memory_bytes,
+        niceness=_IDLE_NICENESS,
+        environment=harmless_environment(),
     )
     stack.push_async_callback(idle_compute.aclose)
     fetcher = HttpFetcher(allowed_private_hosts=settings.fetch.allowed_private_hosts)
@@ -518,11 +523,27 @@ def _rules(settings: Settings) -> Rules:
         hard_limit_s=settings.item_hard_limit_s,
         collect_s=settings.collect_s,
         compute_s=settings.compute.limit_s,
+        bounds=_bounds(settings),
         webhooks_per_owner=settings.webhooks.per_owner,
         webhook_waiting=settings.webhooks.waiting,
         webhook_log_s=settings.webhooks.log_s,
         webhook_failing_s=settings.webhooks.failing_s,
         incoming=settings.data_dir / "incoming",
+    )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        bytes_per_owner=settings.limit("bytes_per_owner"),
+        anonymous_bytes=settings.limit("anonymous_bytes"),
+        bytes=settings.limit("bytes"),
+        drafts_per_owner=settings.limit("drafts_per_owner"),
+        items_per_owner=settings.limit("items_per_owner"),
+        derived_bytes_per_owner=settings.limit("derived_bytes_per_owner"),
+        derived_bytes=settings.derived_bytes,
+        sessions=settings.limits.sessions,
+        sessions_per_hour=settings.limits.sessions_per_hour,
+        empty_draft_s=settings.retention.empty_draft_s,
     )
 
 

@@ -236,12 +236,28 @@ _FalAddress = Annotated[str, AfterValidator(_fal_address)]
 # --- the settings -------------------------------------------------------------------------------
 
 
+_Limit = int | Literal["auto"] | None
+"""A number, or the default that depends on who may reach the server."""
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
+def _automatic(description: str, *, in_the_open: int) -> Any:
+    """Describe a limit that holds by itself only where others may reach the server."""
+    return Field(
+        "auto",
+        ge=0,
+        examples=[str(in_the_open)],
+        description=f"{description} `auto`: {in_the_open:,} where others may reach the server, "
+        "else no limit. None: no limit.",
+        json_schema_extra={"in_the_open": in_the_open},
+    )
+
+
 class LimitSettings(_Group):
-    """What one caller may send. `IMAGE2MODEL_LIMITS__…`."""
+    """What callers may send and have here. `IMAGE2MODEL_LIMITS__…`."""
 
     items_per_job: int = Field(
         25, ge=1, le=500, description="Items of one job. 25 keeps a page and a bill easy to follow."
@@ -274,6 +290,41 @@ class LimitSettings(_Group):
         description="Pictures that the same may have fetched from addresses in a minute, counted "
         "alike: each may be as large as an upload, and others see our address. A job of the most "
         "pictures that can be allowed, 500, fits. None: any number.",
+    )
+    bytes_per_owner: _Limit = _automatic(
+        "Bytes of pictures and kept results of one browser session or key. A model that was made "
+        "is kept all the same, and nothing more is taken in. What is made of them in other "
+        "formats makes way.",
+        in_the_open=10_000_000_000,
+    )
+    anonymous_bytes: _Limit = _automatic(
+        "The same of all browser sessions without an API key together.",
+        in_the_open=50_000_000_000,
+    )
+    bytes: int | None = Field(
+        None, ge=0, examples=["500000000000"], description="The same of everybody. None: no limit."
+    )
+    derived_bytes_per_owner: _Limit = _automatic(
+        "Bytes of what is kept of other formats, thumbnails and turntables of one browser session "
+        "or key. Those used longest ago make way; they are made again when somebody asks.",
+        in_the_open=2_000_000_000,
+    )
+    drafts_per_owner: _Limit = _automatic("Drafts of one browser session or key.", in_the_open=25)
+    items_per_owner: _Limit = _automatic(
+        "Unfinished items of the running and paused jobs of one browser session or key.",
+        in_the_open=500,
+    )
+    sessions_per_hour: int | None = Field(
+        60,
+        ge=1,
+        description="Browser sessions that may be begun from one internet address in an hour, "
+        "counted by each web process; a session begins with the first job, and this machine is "
+        "not counted. None: any number.",
+    )
+    sessions: int = Field(
+        100_000,
+        ge=1,
+        description="Browser sessions without jobs that are remembered; the oldest are forgotten.",
     )
     uploads_at_once: int = Field(
         16,
@@ -451,6 +502,7 @@ class RetentionSettings(_Group):
         86_400.0, gt=0, description="Finished jobs of which only the provider's URLs are known."
     )
     draft_s: float = Field(86_400.0, gt=0, description="Drafts that nobody touches.")
+    empty_draft_s: float = Field(3_600.0, gt=0, description="The same without a picture.")
     audit_s: float = Field(
         31_536_000.0,
         gt=0,
@@ -687,6 +739,13 @@ class Settings(BaseSettings):
         "provider, such as `fal:OWNER/ENDPOINT`, can be named, too. None: all that are listed; on "
         "the command line, without a server, any.",
     )
+    derived_bytes: int | None = Field(
+        20_000_000_000,
+        ge=0,
+        description="Bytes of what is kept of other formats, thumbnails and turntables of "
+        "everybody. Those used longest ago make way; they are made again when somebody asks. "
+        "None: no limit.",
+    )
     keep: Literal["keep", "links"] = Field(
         "keep",
         description="`keep`: copy results into our storage; `links`: remember provider URLs only.",
@@ -843,6 +902,15 @@ class Settings(BaseSettings):
         """Whether a proxy in a private network is believed that nobody named."""
         return self.serve.behind_proxy and not self.serve.trusted_proxies
 
+    def limit(self, name: str) -> int | None:
+        """Tell a limit of `limits` by its name, with `auto` filled in; None: no limit."""
+        given: int | str | None = getattr(self.limits, name)
+        if given != "auto":
+            return None if given is None else int(given)
+        extra = LimitSettings.model_fields[name].json_schema_extra
+        assert isinstance(extra, dict)
+        return int(str(extra["in_the_open"])) if self.others_may_come else None
+
     @property
     def base_path(self) -> str:
         """The path below which the server is offered, without a slash at its end; "": none."""
@@ -952,6 +1020,21 @@ class _Environment(PydanticBaseSettingsSource):
                     group = group.setdefault(part, {})
                 group[path[-1]] = None if text.strip().lower() == "none" else text.strip()
         return found
+
+
+_HARMLESS = re.compile(
+    r"PATH|HOME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TEMP|TMP|LD_\w+|DYLD_\w+|MALLOC_\w+"
+    # Not PYTHON\w+: a variable of one's own may begin so.
+    r"|PYTHON(HOME|PATH|UTF8|HASHSEED|MALLOC|NOUSERSITE|DONTWRITEBYTECODE|PYCACHEPREFIX|WARNINGS)"
+    r"|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|NUMBER_OF_PROCESSORS|PROCESSOR_\w+",
+    re.IGNORECASE,
+)
+"""The variables that a program needs to find its libraries, files and language."""
+
+
+def harmless_environment() -> Mapping[str, str]:
+    """Read what of the environment may be told to a process that decodes files of strangers."""
+    return {name: value for name, value in os.environ.items() if _HARMLESS.fullmatch(name)}
 
 
 def load_settings() -> Settings:

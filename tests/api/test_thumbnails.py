@@ -113,13 +113,18 @@ async def test_drawn_once_and_gone_with_the_picture(client: httpx2.AsyncClient, 
     assert [one async for one in rig.artifacts.all()] == []
 
 
-async def test_thumbnails_count_as_nothing(client: httpx2.AsyncClient) -> None:
-    """Neither the account nor the job gets larger by being looked at."""
+async def test_thumbnails_count_apart(client: httpx2.AsyncClient, rig: Rig) -> None:
+    """What is made for looking at a job is no part of it, but takes the account's room."""
     job = await draft_with(client, photo())
     account = (await client.get("/api/v1/account")).json()
     assert job["stored_bytes"] == account["stored_bytes"] > 100_000
     await client.get(thumb_of(job))
-    assert (await client.get("/api/v1/account")).json() == account
+    (drawn,) = [one.size_bytes async for one in rig.artifacts.all() if one.size_bytes < 50_000]
+    larger = account | {
+        "stored_bytes": account["stored_bytes"] + drawn,
+        "derived_bytes": drawn,
+    }
+    assert (await client.get("/api/v1/account")).json() == larger
     assert (await client.get(f"/api/v1/jobs/{job['id']}")).json() == job
 
 

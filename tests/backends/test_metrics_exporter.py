@@ -1,13 +1,20 @@
 """The numbers of a worker, read as monitoring reads them."""
 
 import http.client
+import threading
+from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from image2model.backends.prometheus.exporter import serve_metrics
 from image2model.backends.prometheus.metrics import PrometheusMetrics
+from image2model.bootstrap import telling_metrics
 from image2model.core.errors import InvalidSetting
-from tests.patience import PATIENCE_S
+from image2model.settings import ServeSettings
+from tests.patience import PATIENCE_S, waiting_for
+from tests.rig import Rig
 from tests.servers.process import free_port
 
 
@@ -42,3 +49,23 @@ def test_a_taken_port_says_which_setting_to_change() -> None:
         serve_metrics(PrometheusMetrics(), port=port),
     ):
         pass
+
+
+@pytest.mark.anyio
+async def test_a_web_process_tells_its_numbers_at_a_port_of_their_own(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.dispatcher.backlog = 3
+    serving = ServeSettings(metrics_port=free_port())
+    assert serving.metrics_port is not None
+
+    async with telling_metrics(rig.context, serving):
+        text = ""
+        with waiting_for("the messages in the queues"):
+            while 'queue_messages{queue="cpu"} 3.0' not in text:
+                _, text = await anyio.to_thread.run_sync(ask, serving.metrics_port, "/metrics")
+
+
+@pytest.mark.anyio
+async def test_a_web_process_tells_nothing_unless_asked_to(tmp_path: Path) -> None:
+    async with telling_metrics(Rig(tmp_path).context, ServeSettings()):
+        assert not [one for one in threading.enumerate() if one.name == "metrics"]

@@ -24,6 +24,7 @@ _UNITS = {
     "_ITEMS_PER_JOB": "items",
     "_PER_OWNER": "jobs",
     "_PER_MINUTE": "a minute",
+    "_PER_HOUR": "an hour",
     "_WORKERS": "processes",
     "_PORT": "port",
 }

@@ -1,5 +1,6 @@
 """Generators, keys, doctor, help."""
 
+import os
 import resource
 import socket
 import subprocess
@@ -104,6 +105,15 @@ def test_doctor_finds_all_well(here: Here) -> None:
     found = findings(here)
     for part in ("database", "storage", "compute", "provider local", "default generator"):
         assert found[part][0] == "ok", part
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such modes")
+def test_doctor_sees_a_folder_that_others_may_read(here: Here, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    assert f"Run chmod o-rwx {folder}" in here("doctor").out
+    folder.chmod(0o750)
+    assert "chmod" not in here("doctor").out
 
 
 def test_doctor_guesses_mistyped_settings(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from image2model.core.errors import (
     WrongState,
 )
 from image2model.core.generator import View
-from image2model.core.ids import JobId, OwnerId, new_hex_id
+from image2model.core.ids import LOCAL_OWNER, JobId, OwnerId, new_hex_id
 from image2model.core.job import Job, KeepPolicy, Progress
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
@@ -445,7 +445,7 @@ async def test_usage_is_added_up(job_store: JobStore, store_clock: FakeClock) ->
     pictures = (make_picture(View.FRONT), make_picture(View.TOP))
     first = await job_store.add_job(make_job(make_item(0, pictures=pictures, made_key="same")))
     nothing = await job_store.usage(OTHER)
-    assert (nothing.jobs, nothing.stored_bytes) == (0, 0)
+    assert (nothing.jobs, nothing.stored.kept_bytes) == (0, 0)
     mesh = make_file(size_bytes=1_000_000)
     link = make_file(name="far.glb", artifact=None, size_bytes=5_000_000)
     await succeed(job_store, refs(first)[0], result=make_result(mesh, link))
@@ -454,7 +454,7 @@ async def test_usage_is_added_up(job_store: JobStore, store_clock: FakeClock) ->
     await job_store.add_job(make_draft())
     usage = await job_store.usage(first.owner)
     kept = sum(picture.size_bytes for picture in pictures) + 1_000_000
-    assert (usage.jobs, usage.stored_bytes) == (3, kept)
+    assert (usage.jobs, usage.stored.kept_bytes) == (3, kept)
     assert usage.day_usd == (await job_store.usage(OTHER)).day_usd == Decimal("0.25")
     await store_clock.advance(86_400)
     assert (await job_store.usage(OTHER)).day_usd == 0
@@ -542,10 +542,12 @@ async def test_star_takes_the_expiry_away(job_store: JobStore, store_clock: Fake
     await job_store.set_expiry(job.id, soon)
     assert (await job_store.get_job(job.id)).expires_at is None
     await store_clock.advance(3600)
-    assert await job_store.expired_jobs(draft_life_s=9e9, limit=9) == []
+    assert await job_store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=9e9, limit=9) == []
     await job_store.update_job(job.id, starred=False)
     await job_store.set_expiry(job.id, soon)
-    assert await job_store.expired_jobs(draft_life_s=9e9, limit=9) == [job.id]
+    assert await job_store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=9e9, limit=9) == [
+        job.id
+    ]
 
 
 async def test_a_job_lives_on_after_its_end(job_store: JobStore, store_clock: FakeClock) -> None:
@@ -560,7 +562,9 @@ async def test_a_job_lives_on_after_its_end(job_store: JobStore, store_clock: Fa
     assert (await job_store.update_job(job.id, starred=True)).expires_at is None
     assert (await job_store.update_job(job.id, starred=False)).expires_at == ends_at
     await store_clock.advance(51)
-    assert await job_store.expired_jobs(draft_life_s=9e9, limit=9) == [job.id]
+    assert await job_store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=9e9, limit=9) == [
+        job.id
+    ]
 
 
 async def test_a_starred_job_has_no_expiry_when_it_ends(job_store: JobStore) -> None:
@@ -588,7 +592,7 @@ async def test_only_finished_jobs_expire(job_store: JobStore, store_clock: FakeC
     assert (await job_store.get_job(job.id)).expires_at is None
     await job_store.set_expiry(job.id, now)
     await job_store.set_expiry(NOWHERE, now)
-    assert await job_store.expired_jobs(draft_life_s=0, limit=9) == []
+    assert await job_store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=0, limit=9) == []
 
 
 async def test_expired_jobs_come_oldest_first(job_store: JobStore, store_clock: FakeClock) -> None:
@@ -598,8 +602,13 @@ async def test_expired_jobs_come_oldest_first(job_store: JobStore, store_clock: 
     await finished_job(job_store, now + timedelta(seconds=99))
     await finished_job(job_store)
     await store_clock.advance(20)
-    assert await job_store.expired_jobs(draft_life_s=9e9, limit=9) == [early.id, late.id]
-    assert await job_store.expired_jobs(draft_life_s=9e9, limit=1) == [early.id]
+    assert await job_store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=9e9, limit=9) == [
+        early.id,
+        late.id,
+    ]
+    assert await job_store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=9e9, limit=1) == [
+        early.id
+    ]
 
 
 async def test_drafts_expire_when_untouched(job_store: JobStore, store_clock: FakeClock) -> None:
@@ -609,9 +618,14 @@ async def test_drafts_expire_when_untouched(job_store: JobStore, store_clock: Fa
     picture = make_picture(View.BACK)
     await job_store.put_picture(ItemRef(used.id, 0), picture, name=None, item_limit=9)
     await store_clock.advance(50)
-    assert await job_store.expired_jobs(draft_life_s=100, limit=9) == [old.id]
+    assert await job_store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=100, limit=9) == [
+        old.id
+    ]
     await store_clock.advance(50)
-    assert await job_store.expired_jobs(draft_life_s=100, limit=9) == [old.id, used.id]
+    assert await job_store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=100, limit=9) == [
+        old.id,
+        used.id,
+    ]
 
 
 async def test_deleted_job_is_gone(job_store: JobStore) -> None:
@@ -658,17 +672,19 @@ async def test_what_is_made_of_a_result_goes_with_it(job_store: JobStore) -> Non
     mesh = make_file()
     assert mesh.artifact is not None
     made = make_artifact()
-    assert not await job_store.add_derived(mesh.artifact, made), "no result has it yet"
+    assert not await job_store.add_derived(mesh.artifact, made, owner=LOCAL_OWNER, size_bytes=10), (
+        "no result has it yet"
+    )
     done = [make_item(0, state=ItemState.SUCCEEDED, result=make_result(mesh)) for _ in range(2)]
     first, second = [await job_store.add_job(make_job(item)) for item in done]
-    assert await job_store.add_derived(mesh.artifact, made)
-    assert await job_store.add_derived(mesh.artifact, made)
+    assert await job_store.add_derived(mesh.artifact, made, owner=LOCAL_OWNER, size_bytes=10)
+    assert await job_store.add_derived(mesh.artifact, made, owner=LOCAL_OWNER, size_bytes=10)
     assert await job_store.unreferenced([made]) == set()
     assert made not in await job_store.delete_job(first.id)
     assert await job_store.unreferenced([made]) == set()
     assert made in await job_store.delete_job(second.id)
     assert await job_store.unreferenced([made]) == {made}
-    assert not await job_store.add_derived(mesh.artifact, made)
+    assert not await job_store.add_derived(mesh.artifact, made, owner=LOCAL_OWNER, size_bytes=10)
 
 
 async def test_what_is_made_of_a_picture_goes_with_it(job_store: JobStore) -> None:
@@ -676,21 +692,21 @@ async def test_what_is_made_of_a_picture_goes_with_it(job_store: JobStore) -> No
     job = await job_store.add_job(make_job(count=2))
     picture, other = (item.pictures[0].artifact for item in job.items)
     made = make_artifact()
-    assert await job_store.add_derived(picture, made)
+    assert await job_store.add_derived(picture, made, owner=LOCAL_OWNER, size_bytes=10)
     assert await job_store.unreferenced([made]) == set()
     assert set(await job_store.delete_job(job.id)) == {picture, other, made}
     assert await job_store.unreferenced([made]) == {made}
-    assert not await job_store.add_derived(picture, made)
+    assert not await job_store.add_derived(picture, made, owner=LOCAL_OWNER, size_bytes=10)
 
     draft = await job_store.add_job(make_draft())
     first, second = make_picture(), make_picture()
     of_first, of_second = make_artifact(), make_artifact()
     ref = ItemRef(draft.id, 0)
     await job_store.put_picture(ref, first, name=None, item_limit=3)
-    assert await job_store.add_derived(first.artifact, of_first)
+    assert await job_store.add_derived(first.artifact, of_first, owner=LOCAL_OWNER, size_bytes=10)
     replaced = await job_store.put_picture(ref, second, name=None, item_limit=3)
     assert set(replaced) == {first.artifact, of_first}
-    assert await job_store.add_derived(second.artifact, of_second)
+    assert await job_store.add_derived(second.artifact, of_second, owner=LOCAL_OWNER, size_bytes=10)
     assert set(await job_store.remove_item(ref)) == {second.artifact, of_second}
     assert await job_store.unreferenced([of_first, of_second]) == {of_first, of_second}
 

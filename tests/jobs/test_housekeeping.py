@@ -1,10 +1,13 @@
 """What is over is removed, and nothing else."""
 
+import os
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from image2model.backends.folder.artifacts import FolderArtifactStore
 from image2model.core.errors import JobNotFound
 from image2model.core.ids import ArtifactId, OwnerId, new_hex_id
 from image2model.core.job import KeepPolicy
@@ -88,3 +91,23 @@ async def test_rules_say_how_long_results_are_kept(rig: Rig) -> None:
     job = await rig.submit(ANNA, "mug")
     await rig.run_dispatched()
     assert (await rig.store.get_job(job.id)).expires_at == rig.clock.now() + timedelta(seconds=60)
+
+
+async def test_what_killed_uploads_left_is_removed(rig: Rig, tmp_path: Path) -> None:
+    """From where uploads come in, and from the store's own folder; not what is still written."""
+    folder = tmp_path / "artifacts"
+    folder.mkdir()
+    store = FolderArtifactStore(folder)
+    rig = rig.with_artifacts(store)
+    files = [
+        place / f"{new_hex_id()}{age}.part"
+        for place in (rig.context.rules.incoming, folder / "incoming")
+        for age in (".old", ".clean.old", ".new")
+    ]
+    await store.put(ArtifactId(new_hex_id()), once(b"whole"), limit_bytes=9)
+    for file in files:
+        file.write_bytes(b"half")
+        if "old" in file.name:
+            os.utime(file, (0, 0))
+    await Housekeeper(rig.context).tidy()
+    assert [file for file in files if file.exists()] == [files[2], files[5]]

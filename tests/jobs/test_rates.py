@@ -3,6 +3,7 @@
 import pytest
 
 from image2model.core.errors import TooManyRequests
+from image2model.jobs import rates
 from image2model.jobs.rates import Rate
 from image2model.testing.fake_clock import FakeClock
 
@@ -80,3 +81,11 @@ async def test_each_of_many_is_forgotten_in_its_time() -> None:
     await clock.advance(61.0)
     rate.take("somebody")
     assert rate.known == 1
+
+
+def test_a_flood_of_addresses_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "_MOST_CALLERS", 100)
+    rate = Rate(10, FakeClock())
+    for number in range(1_000):
+        rate.take(f"stranger {number}")
+    assert rate.known == 100

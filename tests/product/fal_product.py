@@ -136,7 +136,7 @@ async def serving(context: Context, port: int) -> AsyncIterator[httpx2.AsyncClie
         ready = anyio.Event()
 
         async def serve() -> None:
-            api = create_api(context)
+            api = create_api(context, callers_are_operators=True)
             await serve_api(api, host="127.0.0.1", port=port, on_ready=lambda _url: ready.set())
 
         group.start_soon(serve)

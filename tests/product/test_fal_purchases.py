@@ -9,6 +9,7 @@ import pytest
 from image2model.core.ids import LOCAL_OWNER
 from image2model.core.money import BudgetScope
 from image2model.jobs.access import create_api_key
+from image2model.jobs.health import measure_now
 from image2model.jobs.spending import allow_spending
 from tests.api.asking import png_part
 from tests.product.fal_product import TRIPO, Product, running
@@ -129,7 +130,8 @@ async def test_bill_beyond_a_budget_stops_all_spending(
         assert free["counts"]["succeeded"] == 1
         waits = (await product.until_told(waiting["id"], "spending_stopped"))["items"][0]
         assert (waits["state"], waits["attempts"]) == ("queued", [])
-        metrics = (await product.http.get("/api/v1/metrics")).text
+        await measure_now(product.context)
+        metrics = product.context.metrics.exposition().decode()
         assert "image2model_spending_stopped 1.0" in metrics
         assert 'image2model_overcharged_usd_total{provider="fal"} 0.2' in metrics
         await allow_spending(product.context)

@@ -23,6 +23,8 @@ from image2model.jobs.context import Context
 from image2model.jobs.rates import Rate
 from image2model.ports.sign_in import SignIn
 
+_HOUR_S = 3_600.0
+
 
 def create_api(
     context: Context,
@@ -84,6 +86,12 @@ def create_api(
         jobs_rate=Rate(context.rules.jobs_per_minute, context.clock, limit="jobs_per_minute"),
         fetch_rate=Rate(
             context.rules.fetches_per_minute, context.clock, limit="fetches_per_minute"
+        ),
+        sessions_rate=Rate(
+            context.rules.bounds.sessions_per_hour,
+            context.clock,
+            period_s=_HOUR_S,
+            limit="sessions_per_hour",
         ),
         watchers=Watchers(watcher_limits or WatcherLimits()),
         keys_only=keys_only,

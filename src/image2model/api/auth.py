@@ -1,10 +1,12 @@
 """Who asks: an API key, or a browser session in a cookie."""
 
 from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
+from anyio import CancelScope
 from fastapi import Depends, Request
 from fastapi.responses import Response
 
@@ -19,8 +21,10 @@ from image2model.core.shares import Share, work_for
 from image2model.jobs.access import (
     SESSION_LIFE,
     Identity,
+    close_session,
     identify_key,
     identify_session,
+    new_owner,
     open_session,
 )
 from image2model.jobs.people import is_known_owner, person_of, person_owner
@@ -109,13 +113,32 @@ class Caller:
         if (name := self.counted_as) is not None:
             rate.take(name)
 
-    async def owner_or_new(self, response: Response) -> OwnerId:
-        """Tell who will own what is created now, beginning a session where there is none."""
+    def maker(self) -> OwnerId:
+        """Tell who will own what is created now: a new owner where there is none."""
+        return self.known or new_owner()
+
+    @asynccontextmanager
+    async def making(self, owner: OwnerId, response: Response) -> AsyncIterator[None]:
+        """
+        Let something be created for *owner*, who may be a new one, within the block.
+
+        A new one has a session then, unless the block fails.
+
+        Raises:
+            TooManyRequests: Too many sessions were begun lately where the caller is.
+        """
         if self.known is not None:
-            return self.known
-        token, owner = await open_session(self.parts.context)
+            yield
+            return
+        self.count(self.parts.sessions_rate)
+        token = await open_session(self.parts.context, owner)
+        try:
+            yield
+        except BaseException:
+            with CancelScope(shield=True):
+                await close_session(self.parts.context, token)
+            raise
         set_session(self.request, response, token, life=SESSION_LIFE)
-        return owner
 
 
 def set_session(request: Request, response: Response, token: str, *, life: timedelta) -> None:

@@ -14,6 +14,7 @@ from image2model.api.errors import http_problem
 from image2model.api.packing import is_known
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
+from image2model.core.text import harmless_text
 from image2model.jobs.context import Context
 from image2model.jobs.convert import drop_derived, made_by, read_derived
 from image2model.jobs.download import Found, Model, convert_model, read_found, read_preview
@@ -80,7 +81,7 @@ class Download:
 
 def content_disposition(name: str, *, inline: bool) -> str:
     """Name a download so that every browser understands it (RFC 6266)."""
-    kind = "inline" if inline else "attachment"
+    kind, name = "inline" if inline else "attachment", harmless_text(name)
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
     return f'{kind}; filename="{plain}"{extended}'

@@ -83,6 +83,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.HostNotAllowed: 421,
     errors.LimitError: 429,
     errors.BudgetExceeded: 402,
+    errors.QuotaExceeded: 413,
     errors.TooManyJobs: 429,
     errors.TooManyWebhooks: 409,
     errors.TooManyRequests: 429,

@@ -21,6 +21,7 @@ from image2model.core.generator import GeneratorId, View
 from image2model.core.job import KeepPolicy
 from image2model.core.output import Output
 from image2model.jobs.context import Context
+from image2model.jobs.quotas import Room
 from image2model.jobs.receive import ItemGroup, PictureIntake, receive_pictures
 from image2model.jobs.sheet import parse_sheet, with_generator
 from image2model.jobs.sheet_file import SHEET_BYTES
@@ -42,7 +43,12 @@ _FORMS_WITHOUT_FILES = frozenset({"", "application/x-www-form-urlencoded"})
 
 
 async def read_job_form(
-    context: Context, request: Request, *, idempotency_key: str | None, caller: Caller
+    context: Context,
+    request: Request,
+    room: Room,
+    *,
+    idempotency_key: str | None,
+    caller: Caller,
 ) -> tuple[JobRequest, Sequence[NewItem]]:
     """
     Read a whole job from a multipart form; fields and files may come in any order.
@@ -56,13 +62,14 @@ async def read_job_form(
         NoPictures: It is a form that cannot hold files.
         NotAuthenticated: It names a webhook, and the caller has no API key.
         TooManyItems: More files came than the job may have items; raised at the first of them.
+        QuotaExceeded: There is no room for its pictures.
         UploadTooLarge: The form is larger than all its pictures may be together.
         ClientDisconnect: The sender has gone.
         StorageError, ComputeError: A picture could not be checked or kept.
     """
     if _media_type(request) in _FORMS_WITHOUT_FILES:
         raise NoPictures
-    async with receive_pictures(context) as intake:
+    async with receive_pictures(context, room) as intake:
         reading = _Reading(context, intake)
         form = await reading.read(request)
         sheet = await parse_sheet(context, reading.sheet) if reading.sheet else None

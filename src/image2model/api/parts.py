@@ -23,6 +23,7 @@ class Parts:
         context: What the use cases take.
         hub: Where streams of events come from.
         jobs_rate: How often a caller may make a job.
+        sessions_rate: How often sessions may be begun in one network.
         fetch_rate: How often a caller may have a picture fetched.
         watchers: Who waits for news now.
         keys_only: Whether callers without an API key are refused.
@@ -38,6 +39,7 @@ class Parts:
     hub: Hub
     jobs_rate: Rate
     fetch_rate: Rate
+    sessions_rate: Rate
     watchers: Watchers
     keys_only: bool
     callers_are_operators: bool

@@ -10,7 +10,11 @@ from enum import Enum, auto
 from typing import Any, NoReturn
 
 from starlette.responses import Response
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from image2model.api.edge import LOOK_EVERY_S, Edge, EdgeLimits
 from image2model.api.errors import http_problem, problem
@@ -155,8 +159,14 @@ class EdgeProtocol(HttpToolsProtocol):
     @property
     def _waits_for_us(self) -> bool:
         """Whether nothing comes because nothing is read, or asked for."""
-        asked = self.cycle is None or not self.cycle.waiting_for_100_continue
-        return self.flow.read_paused or not asked
+        cycle = self._latest
+        unasked = cycle is not None and cycle.waiting_for_100_continue
+        return self.flow.read_paused or unasked
+
+    @property
+    def _latest(self) -> RequestResponseCycle | None:
+        """The last request that began; None before the first, whatever uvicorn declares."""
+        return self.cycle
 
     def _is_late(self, now_s: float) -> bool:
         waited_s = now_s - self._since_s
@@ -201,7 +211,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if not self._began:
             return False  # Nothing was asked, or all of it was.
         if self._awaited is _Awaited.HEADER:
-            return self.cycle is None or self.cycle.response_complete
+            return self._latest is None or self._latest.response_complete
         return not (self.cycle.response_started or self.pipeline)
 
 

@@ -55,11 +55,17 @@ async def read_raw(request: Request, *, limit_bytes: int) -> AsyncIterator[bytes
         UploadTooLarge: The request's `Content-Length` is over *limit_bytes*.
         ClientDisconnect: The sender has gone.
     """
-    promised = request.headers.get("content-length", "")
-    if promised.isascii() and promised.isdigit() and int(promised) > limit_bytes:
+    promised_bytes = promised_length(request)
+    if promised_bytes is not None and promised_bytes > limit_bytes:
         raise UploadTooLarge(limit_bytes=limit_bytes)
     async for chunk in request.stream():
         yield chunk
+
+
+def promised_length(request: Request) -> int | None:
+    """Read how long the body is said to be, in bytes; None: nothing is said."""
+    promised = request.headers.get("content-length", "")
+    return int(promised) if promised.isascii() and promised.isdigit() else None
 
 
 def file_name_in(request: Request) -> str | None:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, Self
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console  # noqa: TID251 - the type only
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
+from image2model.cli.consoles import in_markup, shown
 from image2model.wire.models import ItemOut, JobOut
 
 _MOST_BARS = 8
@@ -59,7 +58,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Print *text*."""
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(shown(text), soft_wrap=True)
 
     def update(self, job: JobOut) -> None:
         """Say nothing: lines cannot be taken back."""
@@ -96,11 +95,11 @@ class Bars:
     def begin(self, text: str) -> None:
         """Show a bar that only says that something goes on."""
         if self._whole is None:
-            self._whole = self._progress.add_task(escape(text), total=None, phase="")
+            self._whole = self._progress.add_task(in_markup(text), total=None, phase="")
 
     def note(self, text: str) -> None:
         """Print *text* above the bars."""
-        self._console.print(Text(text))
+        self._console.print(shown(text))
 
     def update(self, job: JobOut) -> None:
         """Move the bars."""
@@ -110,7 +109,7 @@ class Bars:
         self._progress.update(
             self._whole,
             total=1.0,
-            description=f"[bold]{escape(job.name)}",
+            description=f"[bold]{in_markup(job.name)}",
             completed=job.progress.fraction,
             phase=f"{ended} of {len(job.items)}",
         )
@@ -124,7 +123,7 @@ class Bars:
         if item.index not in self._items:
             if len(self._items) >= _MOST_BARS:
                 return
-            task = self._progress.add_task(f"  {escape(item.name)}", total=1.0, phase="")
+            task = self._progress.add_task(f"  {in_markup(item.name)}", total=1.0, phase="")
             self._items[item.index] = task
         self._progress.update(
             self._items[item.index], completed=item.progress.fraction, phase=_phase(item)
@@ -138,4 +137,4 @@ class Bars:
 
 def _phase(item: ItemOut) -> str:
     ahead = item.progress.queue_position
-    return escape(f"{ahead} ahead" if ahead else item.progress.phase)
+    return in_markup(f"{ahead} ahead" if ahead else item.progress.phase)

@@ -1,9 +1,11 @@
 """Check an installation, one part after the other."""
 
 import errno
+import os
 import platform
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -94,6 +96,13 @@ def _check_folder(folder: Path) -> Iterator[Finding]:
             advice="Set IMAGE2MODEL_DATA_DIR to a folder you may write.",
         )
         return
+    if os.name == "posix" and folder.stat().st_mode & stat.S_IRWXO:
+        yield Finding(
+            what="data folder",
+            level=Level.WARNING,
+            found=f"other users of this machine may look into {folder}",
+            advice=f"Run chmod o-rwx {folder}",
+        )
     free_bytes = shutil.disk_usage(folder).free
     little = free_bytes < _LITTLE_SPACE_BYTES
     yield Finding(

@@ -1,6 +1,5 @@
 """`image2model convert`: 3D files in, other 3D files out."""
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from image2model.cli.model_files import FilesArgument, files_beside, one_of_seve
 from image2model.cli.opening import folder_of_records, open_settings
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, JsonOption, OverwriteOption
+from image2model.cli.printing import say, say_json
 from image2model.core.names import name_of_file, unique_name
 from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.geometry.formats.convert import convert_file
@@ -95,7 +95,7 @@ def convert(
                     _say(outcome)
         told.append({"source": str(path), "files": made, "error": failure.error})
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
+        say_json(told)
     raise typer.Exit(SOME_FAILED if any(one["error"] for one in told) else 0)
 
 
@@ -126,6 +126,6 @@ def _write(content: bytes, path: Path) -> None:
 
 
 def _say(made: dict[str, Any]) -> None:
-    typer.echo(f"{made['name']}  {made['size_bytes']:,} bytes, {made['faces']:,} faces")
+    say(f"{made['name']}  {made['size_bytes']:,} bytes, {made['faces']:,} faces")
     for note in made["notes"]:
-        typer.echo(f"  {note}")
+        say(f"  {note}")

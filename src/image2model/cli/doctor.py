@@ -1,7 +1,6 @@
 """`image2model doctor`: what is configured, what works, and what to type where it does not."""
 
 import dataclasses
-import json
 
 import typer
 
@@ -9,6 +8,7 @@ from image2model.cli.checks import check_installation
 from image2model.cli.errors import SOME_FAILED, exit_code_of
 from image2model.cli.findings import Level
 from image2model.cli.parameters import STYLE, JsonOption
+from image2model.cli.printing import say, say_json
 from image2model.core.errors import ConfigurationError, ExtraMissing, InvalidSetting
 
 app = typer.Typer(**STYLE)
@@ -35,12 +35,12 @@ def doctor(*, as_json: JsonOption = False) -> None:
         findings.append(finding)
         if not as_json:
             typer.secho(f"{finding.level:8}", fg=_COLORS[finding.level], nl=False)
-            typer.echo(f"{finding.what}: {finding.found}")
+            say(f"{finding.what}: {finding.found}")
             if finding.advice:
-                typer.echo(f"{'':8}{finding.advice}")
+                say(f"{'':8}{finding.advice}")
     if as_json:
         shown = {"findings": [dataclasses.asdict(finding) for finding in findings]}
-        typer.echo(json.dumps(shown, indent=2))
+        say_json(shown)
     failures = [finding for finding in findings if finding.level is Level.FAILURE]
     if any(finding.code in _OF_CONFIGURATION for finding in failures):
         raise typer.Exit(exit_code_of(ConfigurationError))

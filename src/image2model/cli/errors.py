@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from image2model.cli.printing import say
 from image2model.core import errors
 from image2model.core.errors import Image2ModelError
 
@@ -61,10 +62,10 @@ def report(error: Exception, *, as_json: bool) -> int:
     told = error_as_json(error)
     _log.debug("%s", told["code"], exc_info=error)
     if as_json:
-        typer.echo(json.dumps(told), err=True)
+        say(json.dumps(told), err=True)
     else:
         typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-        typer.echo(printable(told["message"]), err=True)
+        say(told["message"], err=True)
     return exit_code_of(type(error)) if isinstance(error, Image2ModelError) else MISTAKE_OF_OURS
 
 
@@ -80,8 +81,3 @@ def _unexpected(error: Exception) -> str:
         f"Something unexpected went wrong ({type(error).__name__}: {error}). "
         "IMAGE2MODEL_LOG_LEVEL=debug shows where; please report it."
     )
-
-
-def printable(text: str) -> str:
-    """Keep what a file name smuggles in from steering the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

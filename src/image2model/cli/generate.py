@@ -1,6 +1,5 @@
 """`image2model generate`: pictures in, models out."""
 
-import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from image2model.cli.adjusting import (
     BytesOption,
@@ -26,6 +24,7 @@ from image2model.cli.adjusting import (
     adjustments,
 )
 from image2model.cli.bars import open_display
+from image2model.cli.consoles import message_console, output_console
 from image2model.cli.desk import Desk, Order
 from image2model.cli.errors import SOME_FAILED, exit_code_of
 from image2model.cli.formats import parse_formats
@@ -43,6 +42,7 @@ from image2model.cli.parameters import (
     ServerOption,
 )
 from image2model.cli.pictures import find_pictures
+from image2model.cli.printing import say, say_json
 from image2model.cli.saving import Outcome, Saver
 from image2model.cli.sheets import SourceSheet, open_sheet
 from image2model.cli.skipped import Skipped, find_skipped, skipped_json, skipped_lines
@@ -52,7 +52,6 @@ from image2model.cli.tables import (
     duration,
     note_lines,
     outcomes_table,
-    output_console,
     plan_lines,
 )
 from image2model.core.errors import (
@@ -233,7 +232,7 @@ def generate(
         found = find_pictures(pictures, recursive=recursive)
     except NoPictures:
         for line in skipped_lines(find_skipped(pictures, [])):
-            typer.echo(line, err=True)
+            say(line, err=True)
         raise
     with open_desk(
         server=server, api_key=api_key, works=not dry_run, price_at_most=price_at_most
@@ -293,17 +292,17 @@ def _print_plan(
     if as_json:
         plan = {**estimate.model_dump(mode="json"), **limits, "items_that_fit": fit}
         plan |= {"skipped": skipped_json(skipped)} if skipped else {}
-        typer.echo(json.dumps(plan, indent=2))
+        say_json(plan)
         return
     names = [
         f"{subject.name}: {', '.join(str(one.path) for one in subject.pictures.values())}"
         for subject in subjects
     ]
     for line in (*plan_lines(estimate, names, limits, fit=fit), *skipped_lines(skipped)):
-        typer.echo(line)
+        say(line)
     for line in _foreseen(subjects):
-        typer.echo(line)
-    typer.echo("Nothing was made.")
+        say(line)
+    say("Nothing was made.")
 
 
 def _foreseen(subjects: Sequence[Subject]) -> Iterator[str]:
@@ -324,12 +323,12 @@ def _foreseen(subjects: Sequence[Subject]) -> Iterator[str]:
 def _say_unnamed(sheet: SourceSheet | None, subjects: Sequence[Subject]) -> None:
     """Name the pictures that no row is about: a row forgotten is a size forgotten."""
     for note in sheet.notes if sheet else ():
-        typer.echo(note, err=True)
+        say(note, err=True)
     unnamed = sheet.without_row(subjects) if sheet else []
     if unnamed:
         some = ", ".join(subject.name for subject in unnamed[:_MOST_NAMED])
         more = f" and {len(unnamed) - _MOST_NAMED} more" if len(unnamed) > _MOST_NAMED else ""
-        typer.echo(f"Without a row in the spreadsheet: {some}{more}.", err=True)
+        say(f"Without a row in the spreadsheet: {some}{more}.", err=True)
 
 
 def _order(
@@ -403,7 +402,7 @@ class _Run:
         self._template = template
         self._formats = formats
         self._as_json = as_json
-        self._messages = Console(stderr=True, highlight=False)
+        self._messages = message_console()
 
     def make(self, order: Order, *, resubmit: bool) -> int:
         """Make all of *order*; returns the exit code."""
@@ -427,7 +426,7 @@ class _Run:
             shown = self._desk.job(job.id).model_dump(mode="json")
             told = {"skipped": skipped_json(self._skipped), "moved": _moved(saver)}
             shown |= {name: value for name, value in told.items() if value}
-            typer.echo(json.dumps(shown, indent=2))
+            say_json(shown)
         else:
             self._print_summary(job, saver, time.monotonic() - began_s)
         troubles = [outcome for outcome in saver.outcomes.values() if outcome.trouble]
@@ -453,26 +452,24 @@ class _Run:
         told += f"; {len(left)} left for the budget" if left else ""
         if made and not saver.written:
             told += "; all files were there already"
-        console.print(f"{told}. The files are in {self._folder.path}", soft_wrap=True, markup=False)
+        console.print(f"{told}. The files are in {self._folder.path}", soft_wrap=True)
         if lost := offered_items(job):
             usd = sum(job.items[index].resubmit_usd or 0.0 for index in lost)
             console.print(
                 f"{len(lost)} paid for and lost. The same command fetches what can still be "
                 f"fetched, free; with --resubmit it makes them again for about ${usd:,.2f}.",
-                markup=False,
             )
         if left:
-            console.print(_budget_advice(left), soft_wrap=True, markup=False)
+            console.print(_budget_advice(left), soft_wrap=True)
         for name, instead in _moved(saver).items():
             told = f"{name} was there already and is kept; the new file is {instead}"
-            console.print(told, soft_wrap=True, markup=False)
+            console.print(told, soft_wrap=True)
         for line in (*note_lines(job), *skipped_lines(self._skipped)):
-            console.print(line, soft_wrap=True, markup=False)
+            console.print(line, soft_wrap=True)
         if job.counts.uncertain:
             console.print(
                 f"{job.counts.uncertain} may have been charged without an answer: see "
                 f"`image2model jobs show {job.id[:8]}`.",
-                markup=False,
             )
 
 

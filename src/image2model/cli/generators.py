@@ -1,17 +1,17 @@
 """`image2model generators`: what makes models."""
 
-import json
 from typing import Annotated
 
 import typer
 
+from image2model.cli.consoles import output_console
 from image2model.cli.opening import open_desk
 from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.printing import say, say_json
 from image2model.cli.tables import (
     generator_lines,
     generators_table,
     options_table,
-    output_console,
 )
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ def list_generators(
         found = desk.generators()
     if as_json:
         shown = {"generators": [one.model_dump(mode="json") for one in found]}
-        typer.echo(json.dumps(shown, indent=2))
+        say_json(shown)
     else:
         output_console().print(generators_table(found))
 
@@ -49,8 +49,8 @@ def show_generator(
     with open_desk(server=server, api_key=api_key) as desk:
         found = desk.generator(generator)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        say_json(found.model_dump(mode="json"))
         return
     for line in generator_lines(found):
-        typer.echo(line)
+        say(line)
     output_console().print(options_table(found))

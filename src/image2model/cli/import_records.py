@@ -19,6 +19,7 @@ from image2model.cli.moving import (
 )
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
+from image2model.cli.printing import say
 from image2model.core.errors import InvalidRequest
 from image2model.jobs.copying import Copied, copy_artifacts
 from image2model.settings import Settings
@@ -50,7 +51,7 @@ def import_records(
             tell_files("Imported", anyio.run(_copy_files, settings, folder))
         new = anyio.run(_write_records, settings, file)
     tell_rows("There are now, as exported,", counts)
-    typer.echo(f"{new.total():,} of these rows were not there yet.")
+    say(f"{new.total():,} of these rows were not there yet.")
 
 
 async def _write_records(settings: Settings, file: IO[str]) -> Counter[str]:

@@ -1,6 +1,5 @@
 """`image2model inspect`: say what 3D files hold, and whether they print."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ from image2model.cli.errors import SOME_FAILED
 from image2model.cli.model_files import FilesArgument, files_beside, one_of_several, read_file
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE, JsonOption
+from image2model.cli.printing import say, say_json
 from image2model.geometry.report import report_file
 from image2model.wire.inspection import InspectionOut
 
@@ -56,25 +56,25 @@ def inspect(
             failed = True
             told.append({"source": str(path), "error": failure.error})
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
+        say_json(told)
     raise typer.Exit(SOME_FAILED if failed else 0)
 
 
 def _say(path: Path, found: InspectionOut) -> None:
     width, height, depth = found.size_mm
-    typer.echo(f"{path}: {found.format}, {found.size_bytes:,} bytes")
-    typer.echo(f"  {found.faces:,} faces, {found.vertices:,} vertices")
-    typer.echo(f"  {width:g} × {height:g} × {depth:g} mm (width, height, depth)")
+    say(f"{path}: {found.format}, {found.size_bytes:,} bytes")
+    say(f"  {found.faces:,} faces, {found.vertices:,} vertices")
+    say(f"  {width:g} × {height:g} × {depth:g} mm (width, height, depth)")
     for texture in found.textures:
         use = texture.use.replace("_", " ")
         side = f"{texture.width_px} × {texture.height_px}"
-        typer.echo(f"  {use} texture: {side} px, {texture.size_bytes:,} bytes")
+        say(f"  {use} texture: {side} px, {texture.size_bytes:,} bytes")
     if found.print.islands > 1:
-        typer.echo(f"  {found.print.islands:,} loose bodies")
+        say(f"  {found.print.islands:,} loose bodies")
     for left_out in found.left_out:
-        typer.echo(f"  {left_out}")
-    typer.echo(f"  {_VERDICTS[found.print.verdict]}")
+        say(f"  {left_out}")
+    say(f"  {_VERDICTS[found.print.verdict]}")
     for reason in found.print.reasons:
-        typer.echo(f"    {reason}")
+        say(f"    {reason}")
     for note in found.print.notes:
-        typer.echo(f"    {note}")
+        say(f"    {note}")

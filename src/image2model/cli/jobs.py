@@ -1,6 +1,5 @@
 """`image2model jobs`: look at jobs and change them."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from image2model.cli.adjusting import (
     BytesOption,
@@ -26,6 +24,7 @@ from image2model.cli.adjusting import (
     adjustments,
 )
 from image2model.cli.bars import open_display
+from image2model.cli.consoles import message_console, output_console
 from image2model.cli.desk import Desk, Resolution
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.formats import parse_formats
@@ -41,8 +40,9 @@ from image2model.cli.parameters import (
     OverwriteOption,
     ServerOption,
 )
+from image2model.cli.printing import say, say_json
 from image2model.cli.saving import Saver
-from image2model.cli.tables import items_table, job_lines, jobs_table, output_console, scores_table
+from image2model.cli.tables import items_table, job_lines, jobs_table, scores_table
 from image2model.core.errors import InvalidRequest, JobNotFound
 from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.core.ids import is_hex_id
@@ -88,11 +88,11 @@ def list_jobs(
         found = list(islice(desk.jobs(text=text, state=state), limit))
     if as_json:
         shown = {"jobs": [job.model_dump(mode="json") for job in found]}
-        typer.echo(json.dumps(shown, indent=2))
+        say_json(shown)
     elif found:
         output_console().print(jobs_table(found))
     else:
-        typer.echo("No jobs.")
+        say("No jobs.")
 
 
 @app.command()
@@ -238,11 +238,11 @@ def score(
             {"index": item.index, "name": item.name, **fidelity.model_dump()}
             for item, fidelity in scores
         ]
-        typer.echo(json.dumps({"scores": shown}, indent=2))
+        say_json({"scores": shown})
     elif scores:
         output_console().print(scores_table(scores))
     else:
-        typer.echo("No models.")
+        say("No models.")
 
 
 @app.command()
@@ -319,7 +319,7 @@ def download(
     )
     with (
         open_desk(server=server, api_key=api_key) as desk,
-        open_display(Console(stderr=True, highlight=False)) as display,
+        open_display(message_console()) as display,
     ):
         found = desk.job(find_job(desk, job))
         delivered = list(_delivered(found))
@@ -335,7 +335,7 @@ def download(
             save = partial(desk.save_archive, found.id, wanted)
             kept = folder.keep(output.name, save, sha256=None, of=found.id)
             if kept.note:
-                typer.echo(f"{kept.note}.", err=True)
+                say(f"{kept.note}.", err=True)
             output = output.with_name(kept.name)
             troubles = bool(found.counts.failed)
         else:
@@ -351,7 +351,7 @@ def download(
             )
             saver.watch(found)
             troubles = any(outcome.trouble for outcome in saver.outcomes.values())
-    typer.echo(f"The archive is {output}" if as_archive else f"The files are in {folder.path}")
+    say(f"The archive is {output}" if as_archive else f"The files are in {folder.path}")
     if troubles:
         raise typer.Exit(SOME_FAILED)
 
@@ -376,7 +376,7 @@ def delete(
         if not yes:
             typer.confirm(f"Delete {found.name} with {found.counts.total} item(s)?", abort=True)
         desk.delete(found.id)
-    typer.echo(f"Deleted {found.name} ({found.id[:8]}).")
+    say(f"Deleted {found.name} ({found.id[:8]}).")
 
 
 def find_job(desk: Desk, text: str) -> str:
@@ -414,7 +414,7 @@ def _go_on(
     with open_desk(server=server, api_key=api_key, works=True) as desk:
         changed = change(desk, find_job(desk, job))
         if desk.works_here:
-            with _stopping(), open_display(Console(stderr=True, highlight=False)) as display:
+            with _stopping(), open_display(message_console()) as display:
                 changed = follow(desk, changed, [display.update])
             changed = desk.job(changed.id)
     _print_job(changed, as_json=as_json)
@@ -425,15 +425,15 @@ def _stopping() -> Iterator[None]:
     try:
         yield
     except Interrupted as stop:
-        typer.echo("Stopped. `image2model jobs resume` goes on.", err=True)
+        say("Stopped. `image2model jobs resume` goes on.", err=True)
         raise typer.Exit(stop.exit_code) from stop
 
 
 def _print_job(job: JobOut, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(job.model_dump_json(indent=2))
+        say_json(job.model_dump(mode="json"))
         return
     for line in job_lines(job):
-        typer.echo(line)
+        say(line)
     if job.items:
         output_console().print(items_table(job))

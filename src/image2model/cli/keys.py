@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from image2model.cli.consoles import output_console
 from image2model.cli.embedded import open_embedded
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
-from image2model.cli.tables import keys_table, output_console
+from image2model.cli.printing import say
+from image2model.cli.tables import keys_table
 from image2model.core.errors import InvalidRequest
 from image2model.jobs.access import create_api_key, list_api_keys
 
@@ -21,8 +23,8 @@ def create(
     """Make a key and print it. It cannot be shown again."""
     with open_embedded(open_settings(), works=False) as desk:
         key = desk.call(create_api_key, desk.context, name=name)
-    typer.echo(key)
-    typer.echo("Keep it safe: it cannot be shown again.", err=True)
+    say(key)
+    say("Keep it safe: it cannot be shown again.", err=True)
 
 
 @app.command("list")
@@ -45,4 +47,4 @@ def revoke(
     if not revoked:
         reason = f"'{key_id}' is no working key; `image2model keys list` shows them all."
         raise InvalidRequest(field="ID", reason=reason)
-    typer.echo(f"The key {key_id} works no more.")
+    say(f"The key {key_id} works no more.")

@@ -1,6 +1,5 @@
 """`image2model ledger`: what was spent."""
 
-import json
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from image2model.cli.consoles import output_console
 from image2model.cli.opening import folder_of_records, open_desk
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import (
@@ -18,7 +18,8 @@ from image2model.cli.parameters import (
     OverwriteOption,
     ServerOption,
 )
-from image2model.cli.tables import dollars, ledger_table, output_console
+from image2model.cli.printing import say, say_json
+from image2model.cli.tables import dollars, ledger_table
 from image2model.wire.ledger_csv import entry_line, header_line
 from image2model.wire.models import LedgerEntryOut
 
@@ -62,12 +63,12 @@ def ledger(
         _write_csv(csv, entries, overwrite=overwrite)
     elif as_json:
         shown = {"entries": [entry.model_dump(mode="json") for entry in entries]}
-        typer.echo(json.dumps(shown, indent=2))
+        say_json(shown)
     elif entries:
         output_console().print(ledger_table(entries))
-        typer.echo(_sum(entries))
+        say(_sum(entries))
     else:
-        typer.echo("Nothing was sent.")
+        say("Nothing was sent.")
 
 
 def _utc(moment: datetime | None) -> datetime | None:
@@ -85,7 +86,7 @@ def _write_csv(path: Path, entries: Iterable[LedgerEntryOut], *, overwrite: bool
         content = "".join(lines).encode()
         kept = folder.keep(path.name, lambda part: _write(part, content), sha256=None)
         if kept.note:
-            typer.echo(f"{kept.note}.", err=True)
+            say(f"{kept.note}.", err=True)
 
 
 def _write(path: Path, content: bytes) -> None:

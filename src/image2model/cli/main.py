@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from image2model.cli.errors import INTERRUPTED, report
 from image2model.cli.interrupts import Interrupted
 from image2model.cli.parameters import STYLE
+from image2model.cli.printing import say
 
 SUMMARIES: Mapping[str, str] = {
     "generate": "Turn pictures into 3D models.",
@@ -58,7 +59,7 @@ class LazyCommands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            typer.echo("Stopped.", err=True)
+            say("Stopped.", err=True)
             code = stop.exit_code if isinstance(stop, Interrupted) else INTERRUPTED
             raise typer.Exit(code) from stop
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
@@ -81,7 +82,7 @@ app = typer.Typer(cls=LazyCommands, no_args_is_help=True, **STYLE)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"image2model {version('image2model')}")
+        say(f"image2model {version('image2model')}")
         raise typer.Exit
 
 

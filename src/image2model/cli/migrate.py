@@ -7,6 +7,7 @@ from image2model.bootstrap import open_stores
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
 from image2model.cli.places import without_secrets
+from image2model.cli.printing import say
 
 app = typer.Typer(**STYLE)
 
@@ -27,4 +28,4 @@ def migrate() -> None:
 
     anyio.run(open_and_close)
     shown = without_secrets(settings.effective_database_url)
-    typer.echo(f"{shown} is up to date.")
+    say(f"{shown} is up to date.")

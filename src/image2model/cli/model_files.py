@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from image2model.cli.errors import error_as_json, printable
+from image2model.cli.errors import error_as_json
+from image2model.cli.printing import say
 from image2model.core.errors import InvalidMesh
 
 _log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def one_of_several(path: Path, *, aloud: bool) -> Iterator[Failure]:
         failure.error = error_as_json(error)
         _log.debug("%s: %s", path, failure.error["code"], exc_info=error)
         if aloud:
-            typer.echo(printable(f"{path}: {failure.error['message']}"), err=True)
+            say(f"{path}: {failure.error['message']}", err=True)
 
 
 def files_beside(path: Path) -> Mapping[str, bytes]:

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import typer
-
 from image2model.backends.folder.artifacts import FolderArtifactStore
 from image2model.backends.sql.transaction import Database
 from image2model.bootstrap import Stores
+from image2model.cli.printing import say
 from image2model.core.errors import InvalidSetting
 from image2model.jobs.copying import Copied
 
@@ -35,10 +34,10 @@ def files_of(folder: Path) -> FolderArtifactStore:
 def tell_rows(verb: str, counts: Mapping[str, int]) -> None:
     """Say how many rows of each table there are."""
     rows = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
-    typer.echo(f"{verb} {rows or 'nothing'}.")
+    say(f"{verb} {rows or 'nothing'}.")
 
 
 def tell_files(verb: str, copied: Copied) -> None:
     """Say how many files there are."""
     size = f"{copied.size_bytes / 1e6:,.1f} MB"
-    typer.echo(f"{verb} {copied.files:,} files ({size}); {copied.new_files:,} were not there yet.")
+    say(f"{verb} {copied.files:,} files ({size}); {copied.new_files:,} were not there yet.")

@@ -10,6 +10,7 @@ import typer
 
 from image2model.cli.desk import Desk
 from image2model.cli.logs import configure_logging
+from image2model.cli.printing import say
 from image2model.settings import Settings, load_settings, warn_of_variables
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def open_settings(*, warns: bool = True) -> Settings:
         if settings.log_format == "json":
             _log.warning(line)
         else:
-            typer.echo(f"Warning: {line}", err=True)
+            say(f"Warning: {line}", err=True)
     return settings
 
 

@@ -24,6 +24,7 @@ from image2model.cli.access import (
 from image2model.cli.money import check_budget
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
+from image2model.cli.printing import say
 from image2model.core.platform import descriptor_limit, has_uvloop, raise_descriptor_limit
 from image2model.settings import ServeSettings, Settings
 
@@ -72,7 +73,7 @@ def serve(
     check_budget(settings)
     raise_descriptor_limit()
     if nobody_else_is_served(settings):
-        typer.echo(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
+        say(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
     anyio.run(_serve, settings, backend_options={"use_uvloop": has_uvloop()})
 
 
@@ -117,5 +118,5 @@ def _edge_limits(serving: ServeSettings) -> EdgeLimits:
 
 
 def _say_ready(url: str) -> None:
-    typer.echo(f"image2model is ready at {url} (Ctrl-C stops it)")
+    say(f"image2model is ready at {url} (Ctrl-C stops it)")
     sys.stdout.flush()

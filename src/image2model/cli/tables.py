@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from image2model.cli.consoles import shown
 from image2model.cli.saving import Outcome
 from image2model.ports.sessions import ApiKey
 from image2model.wire.models import (
@@ -23,14 +22,6 @@ from image2model.wire.models import (
 from image2model.wire.webhooks import DeliveryOut, WebhookOut
 
 _MOST_ROWS = 30
-_WIDTH_OF_FILES = 200
-"""Columns where standard output is no terminal, so that no line of a log is cut."""
-
-
-def output_console() -> Console:
-    """Make a console for standard output."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_FILES)
 
 
 def _table(*columns: str) -> Table:
@@ -41,7 +32,7 @@ def _table(*columns: str) -> Table:
 
 
 def _add(table: Table, *cells: object) -> None:
-    table.add_row(*(Text(str(cell)) for cell in cells))
+    table.add_row(*map(shown, cells))
 
 
 def outcomes_table(outcomes: Mapping[int, Outcome]) -> Table:

@@ -1,6 +1,5 @@
 """`image2model verify`: check an archive that was downloaded."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from image2model.cli.errors import SOME_FAILED
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE, JsonOption
+from image2model.cli.printing import say, say_json
 from image2model.jobs.archive_check import check_archive
 
 app = typer.Typer(**STYLE)
@@ -39,12 +39,12 @@ def verify(
     open_settings()
     checked = check_archive(archive)
     if as_json:
-        typer.echo(json.dumps({**asdict(checked), "ok": not checked.faults}, indent=2))
+        say_json({**asdict(checked), "ok": not checked.faults})
     else:
         for fault in checked.faults:
-            typer.echo(f"{fault.path or archive}: {fault.reason}")
+            say(f"{fault.path or archive}: {fault.reason}")
         size = f"{checked.size_bytes / 1e6:.1f} MB"
         found = f"{len(checked.faults)} fault(s)" if checked.faults else "all is well"
-        typer.echo(f"{checked.files} files, {size}: {found}")
+        say(f"{checked.files} files, {size}: {found}")
     if checked.faults:
         raise typer.Exit(SOME_FAILED)

@@ -1,13 +1,14 @@
 """`image2model webhooks`: addresses that are told of what happens to jobs."""
 
-import json
 from typing import Annotated
 
 import typer
 
+from image2model.cli.consoles import output_console
 from image2model.cli.opening import open_desk
 from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
-from image2model.cli.tables import deliveries_table, output_console, webhooks_table
+from image2model.cli.printing import say, say_json
+from image2model.cli.tables import deliveries_table, webhooks_table
 from image2model.core.errors import InvalidRequest
 from image2model.core.webhooks import EventType
 from image2model.wire.models import ReplyModel
@@ -31,11 +32,11 @@ def list_webhooks(
         found = desk.webhooks()
     if as_json:
         shown = {"webhooks": [webhook.model_dump(mode="json") for webhook in found]}
-        typer.echo(json.dumps(shown, indent=2))
+        say_json(shown)
     elif found:
         output_console().print(webhooks_table(found))
     else:
-        typer.echo("There are no webhooks.")
+        say("There are no webhooks.")
 
 
 @app.command()
@@ -86,7 +87,7 @@ def remove(
     """Remove a webhook with its log; what waits is not sent."""
     with open_desk(server=server, api_key=api_key) as desk:
         desk.remove_webhook(webhook)
-    typer.echo(f"The webhook {webhook} is removed.")
+    say(f"The webhook {webhook} is removed.")
 
 
 @app.command()
@@ -96,7 +97,7 @@ def enable(
     """Switch a webhook on again, also one that was switched off because it failed."""
     with open_desk(server=server, api_key=api_key) as desk:
         desk.switch_webhook(webhook, enabled=True)
-    typer.echo(f"The webhook {webhook} is on.")
+    say(f"The webhook {webhook} is on.")
 
 
 @app.command()
@@ -106,7 +107,7 @@ def disable(
     """Switch a webhook off; what waits is not sent."""
     with open_desk(server=server, api_key=api_key) as desk:
         desk.switch_webhook(webhook, enabled=False)
-    typer.echo(f"The webhook {webhook} is off.")
+    say(f"The webhook {webhook} is off.")
 
 
 @app.command("test")
@@ -136,11 +137,11 @@ def show_log(
         found = list(desk.deliveries(webhook))
     if as_json:
         shown = {"deliveries": [delivery.model_dump(mode="json") for delivery in found]}
-        typer.echo(json.dumps(shown, indent=2))
+        say_json(shown)
     elif found:
         output_console().print(deliveries_table(found))
     else:
-        typer.echo("Nothing was sent.")
+        say("Nothing was sent.")
 
 
 @app.command()
@@ -162,13 +163,14 @@ def replay(
 
 def _show_secret(webhook: WebhookSecretOut, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(webhook.model_dump(mode="json"), indent=2))
+        say_json(webhook.model_dump(mode="json"))
         return
-    typer.echo(webhook.secret)
-    typer.echo(
-        f"This is the secret of the webhook {webhook.id}. It cannot be shown again.", err=True
-    )
+    say(webhook.secret)
+    say(f"This is the secret of the webhook {webhook.id}. It cannot be shown again.", err=True)
 
 
 def _tell(shown: ReplyModel, line: str, *, as_json: bool) -> None:
-    typer.echo(json.dumps(shown.model_dump(mode="json"), indent=2) if as_json else line)
+    if as_json:
+        say_json(shown.model_dump(mode="json"))
+    else:
+        say(line)

@@ -15,6 +15,7 @@ import typer
 
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
+from image2model.cli.printing import say
 from image2model.core.close_names import did_you_mean
 from image2model.core.errors import ExtraMissing
 from image2model.core.generator import RunsOn
@@ -107,7 +108,7 @@ def _work(settings: Settings, queue: RunsOn, concurrency: int | None) -> int:
     at_once = concurrency or _usual_concurrency(settings, queue)
 
     def say_ready() -> None:
-        typer.echo(f"image2model worker is ready: {queue}, {at_once} at once (Ctrl-C stops it)")
+        say(f"image2model worker is ready: {queue}, {at_once} at once (Ctrl-C stops it)")
         sys.stdout.flush()
 
     return work(settings, queue, concurrency=at_once, on_ready=say_ready)
@@ -164,7 +165,7 @@ class _Children:
             threading.Thread(target=wait, daemon=True).start()
         code = _first(ended)
         if not self._ending:
-            typer.echo(f"a worker process ended by itself (code {code})", err=True)
+            say(f"a worker process ended by itself (code {code})", err=True)
             code = code or 1
             self._end()
         for process in self._processes:

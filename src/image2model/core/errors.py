@@ -54,6 +54,7 @@ The tree::
     │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
+    │   ├── QuotaExceeded              quota_exceeded
     │   ├── TooManyJobs                too_many_jobs
     │   ├── TooManyWebhooks            too_many_webhooks
     │   ├── TooManyRequests            too_many_requests       passes by itself
@@ -94,6 +95,7 @@ from typing import Any, ClassVar, Self
 
 from image2model.core.close_names import closest_name, did_you_mean
 from image2model.core.money import BudgetScope
+from image2model.core.text import harmless_text, harmless_value
 
 JsonValue = Any
 """A value that `json.dumps` accepts."""
@@ -102,6 +104,9 @@ JsonValue = Any
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z`'])")
 _MARKS_TWICE = re.compile(r"(?<=[^\s./])(?:\.\.|([?!])\.|\.([:;,]))(?=\s|$)|\.(?=\)\.?(?:\s|$))")
 """Where a sentence that was put into another one has brought its full stop along."""
+
+
+_LONGEST_MESSAGE = 4000
 
 
 def _tidied(message: str) -> str:
@@ -134,10 +139,11 @@ class Image2ModelError(Exception):
     cost_usd: Decimal | None = None
 
     def __init__(self, message: str, /, **details: JsonValue) -> None:
-        message = _tidied(message)
+        # Both quote file names, files and what model makers say.
+        message = harmless_text(_tidied(message), longest=_LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
-        self.details = details
+        self.details = harmless_value(details)
 
     @property
     def clause(self) -> str:
@@ -150,7 +156,8 @@ class Image2ModelError(Exception):
         return _rebuild, (type(self), self.__dict__.copy())
 
     @classmethod
-    def _restore(cls, state: Mapping[str, Any]) -> Self:
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """Make the error again that had these attributes."""
         error = cls.__new__(cls)
         error.args = (state["message"],)
         error.__dict__.update(state)
@@ -158,7 +165,7 @@ class Image2ModelError(Exception):
 
 
 def _rebuild(cls: type[Image2ModelError], state: Mapping[str, Any]) -> Image2ModelError:
-    return cls._restore(state)
+    return cls.restore(state)
 
 
 def read_error(
@@ -170,10 +177,15 @@ def read_error(
     Returns:
         An error of the class that has this code; None: no class has.
     """
-    kind = next((kind for kind in _below(Image2ModelError) if vars(kind).get("code") == code), None)
+    kind = error_class(code)
     if kind is None:
         return None
-    return _rebuild(kind, {**details, "message": message, "details": details})
+    return kind.restore({**details, "message": message, "details": details})
+
+
+def error_class(code: str) -> type[Image2ModelError] | None:
+    """Find the class of errors that has this code; None: none has."""
+    return next((kind for kind in _below(Image2ModelError) if vars(kind).get("code") == code), None)
 
 
 def how_to_install(extra: str) -> str:
@@ -858,6 +870,46 @@ _BUDGETS: Mapping[BudgetScope, tuple[str, str, str]] = {
 
 def _capitalised(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
+
+
+class QuotaExceeded(LimitError):
+    """The caller, or all callers together, would have more here than allowed."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, *, limit: str, used: int, allowed: int) -> None:
+        who, what, advice = _QUOTAS.get(limit, _QUOTAS["bytes"])
+        in_bytes = "bytes" in limit
+        have, may = (f"{n / 1e6:,.1f} MB" if in_bytes else f"{n}" for n in (used, allowed))
+        super().__init__(
+            f"{who} {have} of at most {may} of {what}, and this would be too much. {advice} "
+            f"The operator can raise IMAGE2MODEL_LIMITS__{limit.upper()}.",
+            limit=limit,
+            used=used,
+            allowed=allowed,
+        )
+
+
+_QUOTAS: Mapping[str, tuple[str, str, str]] = {
+    "bytes_per_owner": ("You have", "pictures and results", "Delete jobs that you need no more."),
+    "anonymous_bytes": (
+        "All visitors without an API key have",
+        "pictures and results",
+        "Delete jobs that you need no more, or use an API key.",
+    ),
+    "bytes": (
+        "The server has",
+        "pictures and results",
+        "Delete jobs that you need no more.",
+    ),
+    "drafts_per_owner": ("You have", "drafts", "Start or delete one."),
+    "items_per_owner": (
+        "You have",
+        "unfinished items",
+        "Wait until some are made, or send fewer at once.",
+    ),
+}
+"""Of each limit: who has too much, of what, and what helps."""
 
 
 class TooManyJobs(LimitError):

@@ -21,6 +21,9 @@ SubmitKey = NewType("SubmitKey", str)
 
 LOCAL_OWNER = OwnerId("local")
 
+ANONYMOUS_OWNER = "session:"
+"""How the names of owners begin that are browser sessions without an API key."""
+
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 
 

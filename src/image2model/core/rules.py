@@ -14,6 +14,7 @@ from image2model.core.job import (
     Attempt,
     Handle,
     Item,
+    Job,
     KeepPolicy,
     Picture,
     Progress,
@@ -25,6 +26,7 @@ from image2model.core.states import (
     FINAL_STATES,
     AttemptState,
     ItemState,
+    JobState,
     may_follow,
 )
 
@@ -202,6 +204,13 @@ def is_reusable(result: Result, *, keep: KeepPolicy, now: datetime) -> bool:
         return live and keep is KeepPolicy.LINKS
 
     return bool(result.files) and all(is_there(file) for file in result.files)
+
+
+def unfinished_items_of(job: Job) -> int:
+    """Count the items of *job* that are to be made and not final, by its counts."""
+    if job.state not in {JobState.RUNNING, JobState.PAUSED}:
+        return 0
+    return sum(count for state, count in job.counts.items() if state not in FINAL_STATES)
 
 
 def front_first(pictures: Iterable[Picture]) -> tuple[Picture, ...]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from image2model.core.errors import InvalidSheet, JsonValue
 from image2model.core.names import clean_name, name_of_file, name_of_upload
+from image2model.core.plain_values import plain_value
 
 SHEET_COLUMNS: Mapping[str, str] = {
     "picture": "the picture's file name, with or without extension and folders",
@@ -84,6 +85,7 @@ Cell = str | int | float | bool | Shown | None
 """What a cell of a table holds; dates are text already."""
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetRow:
     """

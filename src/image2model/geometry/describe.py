@@ -113,7 +113,7 @@ def _whole_scene(nodes: Sequence[Object]) -> Object:
 
 
 def _join(document: Object, binary: memoryview) -> bytes:
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     text += b" " * (-len(text) % 4)
     parts = [struct.pack("<I4s", len(text), b"JSON"), text]
     if len(binary):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from image2model.core.errors import InvalidMesh
+from image2model.core.text import harmless_text
 from image2model.geometry import gltf_draco, gltf_meshopt
 from image2model.geometry.gltf_json import Object, child, children, text, texts
 
@@ -182,4 +183,4 @@ def _listed(names: list[str]) -> str:
 
 def shown_text(text_of_file: str, longest: int = _LONGEST_NAME) -> str:
     """Return what anybody may have written, fit for a line on a screen."""
-    return "".join(one if one.isprintable() else " " for one in text_of_file[:longest])
+    return harmless_text(text_of_file, longest=longest)

@@ -23,6 +23,12 @@ _TINY = 1e-300
 _CORNERS_AT_ONCE = 400_000
 """About 100 MB of intermediate results."""
 
+_MOST_REPEATED = 400
+"""
+Corners of a polygon at places where it has been before: two for each hole that it goes around. The
+time grows with their third power: 12 kB that name three vertices over and over take minutes.
+"""
+
 _Indices = NDArray[np.int64]
 _Points = NDArray[np.float64]
 
@@ -159,7 +165,9 @@ def _clip_ears(flat: _Points) -> _Indices:
     """Return triangles within the ring *flat*, in its direction."""
     count = len(flat)
     ends = np.array([count], np.uint32)
-    cut = mapbox_earcut.triangulate_float64(flat, ends).reshape(-1, 3).astype(np.int64)
+    cut = np.zeros((0, 3), np.int64)
+    if count - len(np.unique(flat, axis=0)) <= _MOST_REPEATED:
+        cut = mapbox_earcut.triangulate_float64(flat, ends).reshape(-1, 3).astype(np.int64)
     if not len(cut):
         return np.array([(0, at, at + 1) for at in range(1, count - 1)], np.int64)
     areas = _doubled(flat, cut)

@@ -11,6 +11,12 @@ SNAP_PER_PX = 256
 
 _CHUNK_SPANS = 500_000
 _CHUNK_FRAGMENTS = 2_000_000
+_MOST_CHUNKS = 200
+"""
+400 million pixels of faces, a hundred times what a model needs. A small file can ask for any
+number, with faces that lie upon each other; those beyond are left out.
+"""
+
 _NOTHING = np.uint64(2**64 - 1)
 
 
@@ -241,6 +247,7 @@ def _chunks(halves: _Halves, width_px: int) -> list[_Halves]:
     load = np.cumsum(np.maximum(rows / _CHUNK_SPANS, area / _CHUNK_FRAGMENTS))
     cuts = np.searchsorted(load, np.arange(1, load[-1]))
     edges = np.unique(np.concatenate([[0], cuts, [len(rows)]]))
+    edges = edges[: _MOST_CHUNKS + 1]
     return [halves.part(slice(int(a), int(b))) for a, b in itertools.pairwise(edges)]
 
 

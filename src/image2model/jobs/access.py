@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from image2model.core.errors import ItemNotFound, JobNotFound, NotAuthenticated
-from image2model.core.ids import JobId, OwnerId
+from image2model.core.ids import ANONYMOUS_OWNER, JobId, OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.money import NO_LIMITS, SpendingLimits
 from image2model.core.scopes import USER_SCOPES, Scope
@@ -71,13 +71,17 @@ async def owned_item(context: Context, owner: OwnerId, ref: ItemRef) -> tuple[Jo
     raise ItemNotFound(job=ref.job, index=ref.index)
 
 
-async def open_session(context: Context) -> tuple[str, OwnerId]:
-    """Begin a browser session. Returns its secret token and the owner it stands for."""
+def new_owner() -> OwnerId:
+    """Make a name for whoever has neither a session nor a key."""
+    return OwnerId(f"{ANONYMOUS_OWNER}{secrets.token_hex(8)}")
+
+
+async def open_session(context: Context, owner: OwnerId) -> str:
+    """Begin a browser session that stands for *owner*. Returns its secret token."""
     token = secrets.token_urlsafe(32)
-    owner = OwnerId(f"session:{secrets.token_hex(8)}")
     expires_at = context.clock.now() + SESSION_LIFE
     await context.sessions.add_session(_sha256(token), owner=owner, expires_at=expires_at)
-    return token, owner
+    return token
 
 
 async def open_key_session(context: Context, key: str) -> tuple[str, OwnerId]:

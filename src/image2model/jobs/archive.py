@@ -39,11 +39,12 @@ _FAST = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """The bytes of one of our files, from *start* on, as a part of an archive."""
+    """The bytes of one of our files as a part of an archive; the rest is as of `Kept`."""
 
     artifact: ArtifactId
     start: int
     size_bytes: int
+    made_of: Model | None
 
 
 class Archive:
@@ -107,9 +108,21 @@ class Archive:
     async def _stored(self, part: _Stored, start: int, length: int) -> AsyncIterator[bytes]:
         left = length
         first = part.start + start
-        async for chunk in self._context.artifacts.read(part.artifact, start=first, length=length):
-            left -= len(chunk)
-            yield chunk
+        chunks = self._context.artifacts.read(part.artifact, start=first, length=length)
+        try:
+            async for chunk in chunks:
+                left -= len(chunk)
+                yield chunk
+        except ArtifactNotFound:
+            if part.made_of is None or left < length:
+                raise
+            made = await convert_model(self._context, part.made_of)
+            try:
+                async for chunk in read_derived(self._context, made, start=start, length=length):
+                    left -= len(chunk)
+                    yield chunk
+            finally:
+                await drop_derived(made)
         if left:
             raise StorageUnavailable(where=part.artifact, reason="a file is shorter than it was")
 
@@ -215,7 +228,12 @@ class _Building:
         crc32, sha256 = await self._digest(self._context, source)
         packed = Packed(size_bytes=size, packed_bytes=size, crc32=crc32)
         yield self._zip.begin(entry.path, packed)
-        yield _Stored(artifact=source.artifact, start=source.start, size_bytes=size)
+        yield _Stored(
+            artifact=source.artifact,
+            start=source.start,
+            size_bytes=size,
+            made_of=source.made_of,
+        )
         written = Written(entry=entry, size_bytes=size, sha256=sha256, notes=entry.notes)
         self._written.append(written)
 

@@ -62,6 +62,7 @@ class Kept:
 
     Attributes:
         start: Where its bytes begin in the artifact.
+        made_of: How it is made again, should it have made way for others; None: it stays.
     """
 
     artifact: ArtifactId
@@ -69,6 +70,7 @@ class Kept:
     size_bytes: int
     sha256: str | None = None
     crc32: int | None = None
+    made_of: Model | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,12 +282,14 @@ async def _look(context: Context, entries: Sequence[Entry]) -> Sequence[Entry | 
         async with limiter:
             made = await find_derived(context, source.derivation)
         if made is not None and not isinstance(made.where, Path):
+            await context.store.use_derived(made.where)
             kept = Kept(
                 artifact=made.where,
                 start=made.start,
                 size_bytes=made.size_bytes,
                 sha256=made.sha256,
                 crc32=made.crc32,
+                made_of=source,
             )
             found[place] = replace(entry, source=kept, notes=made.notes)
 

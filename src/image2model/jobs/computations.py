@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from image2model.core.errors import Image2ModelError, InvalidMesh, JsonValue
 from image2model.core.job import Description
+from image2model.core.plain_values import plain_value
 from image2model.geometry.conversion import Conversion
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.sprite_layout import SPRITE_FACTS
@@ -41,6 +42,7 @@ def memory_for_pictures(*pixels: int) -> int:
     return _BYTES_PER_PIXEL * max(pixels, default=0) + 4 * sum(pixels)
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureFacts:
     """What the check of a picture's file found."""
@@ -55,6 +57,7 @@ class PictureFacts:
     source_type: str = ""
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LargePicture:
     """A picture that was not looked at, because it has so many *pixels*."""
@@ -105,6 +108,7 @@ def check_picture_file(
     )
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
     """A mesh's preview (WebP; None: it cannot be drawn here) and its facts."""
@@ -193,6 +197,7 @@ def _facts(found: "MeshFacts") -> dict[str, JsonValue]:
     }
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FidelityFacts:
     """
@@ -266,6 +271,7 @@ def sprite_of(model: Path) -> bytes:
     return render_sprite(model.read_bytes())
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertedFile:
     """

@@ -11,10 +11,12 @@ from image2model.core.money import UNLIMITED, Budget
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.jobs.aside import aside
 from image2model.jobs.bells import RECALLS
+from image2model.jobs.bounds import Bounds
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores
 from image2model.jobs.drawing import Drawing
 from image2model.jobs.fair import FairLimiter, FairLimiters
+from image2model.jobs.intake_pools import IntakePools
 from image2model.jobs.links import Links
 from image2model.jobs.reserve import Reserve
 from image2model.ports.artifacts import ArtifactStore
@@ -70,6 +72,7 @@ class Rules:
         collect_s: How long a paid result that cannot be fetched or kept is fetched again by itself,
             in seconds.
         compute_s: The longest a single computation may take, in seconds.
+        bounds: How much callers may have here.
         webhooks_per_owner: The most webhooks of one owner.
         webhook_waiting: The most deliveries that wait for one webhook; the oldest are dropped.
         webhook_log_s: How long deliveries are kept, in seconds.
@@ -101,6 +104,7 @@ class Rules:
     hard_limit_s: float = 1_800.0
     collect_s: float = 300.0
     compute_s: float = 120.0
+    bounds: Bounds = field(default_factory=Bounds)
     webhooks_per_owner: int = 10
     webhook_waiting: int = 1_000
     webhook_log_s: float = 604_800.0
@@ -124,6 +128,7 @@ class Context:
         chores: Keeps the background work of this process going.
         reserve: Says whether there is space for anything new.
         drawing: Which previews this process draws now.
+        intake_pools: What requests of this process bring now.
         uploading: The places for uploads in this process.
         fetching: The places for pictures that are fetched.
         fetching_from: Those for each host that they are fetched from.
@@ -149,6 +154,7 @@ class Context:
     chores: Chores
     reserve: Reserve = field(default_factory=Reserve)
     drawing: Drawing = field(default_factory=Drawing)
+    intake_pools: IntakePools = field(default_factory=IntakePools)
     uploading: FairLimiter = field(init=False)
     fetching: FairLimiter = field(init=False)
 

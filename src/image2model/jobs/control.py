@@ -17,6 +17,7 @@ from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.keep_links import keep_links
 from image2model.jobs.linked import settle_life
+from image2model.jobs.quotas import check_counts
 from image2model.jobs.submit import (
     DraftChange,
     change_draft,
@@ -146,13 +147,17 @@ async def retry_items(
         WrongState: A named item is neither failed nor cancelled, or was given up in doubt.
         NoPictures: A named item's picture was refused.
         GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: The owner may not buy it (any more).
+        QuotaExceeded: The owner would have too many unfinished items.
     """
     job = await owned_job(context, owner, job_id)
     without = {item.index for item in job.items if not item.pictures}
     in_doubt = {item.index for item in job.items if was_given_up(item.state, item.attempts)}
+    chosen = {item.index for item in job.items if item.state is ItemState.FAILED}
+    chosen = chosen - without - in_doubt if indexes is None else set(indexes)
+    # What is paid for is fetched, however much there is.
+    to_fetch = {item.index for item in job.items if undelivered_attempt(item.attempts)}
+    await check_counts(context, owner, items=len(chosen - to_fetch))
     if indexes is None:
-        failed = {item.index for item in job.items if item.state is ItemState.FAILED}
-        chosen = failed - without - in_doubt
         await _check_made_again(context, job, chosen)
         # Somebody else may have retried the same items since they were read.
         with contextlib.suppress(WrongState):

@@ -7,16 +7,19 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
 
 from image2model.core.errors import ArtifactNotFound, StorageError
-from image2model.core.ids import ArtifactId
+from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Description
 from image2model.geometry.conversion import Conversion
 from image2model.jobs.computations import ConvertedFile, convert_model, memory_for_model
 from image2model.jobs.context import Context
+from image2model.jobs.derived import keep_derived, make_room
+from image2model.jobs.failures import remembering_failure
 from image2model.jobs.scratch import (
     Scratch,
     read_file,
@@ -40,21 +43,28 @@ class Derivation:
 
     Attributes:
         source: The model as we keep it; None: only its provider has it, and nothing is kept.
+        origin: What the source is known by: its id here, or its provider's address.
+        owner: Whose it is.
         conversion: What it is to become.
         about: What is said of the object.
     """
 
     source: ArtifactId | None
+    origin: str
+    owner: OwnerId
     conversion: Conversion
     about: Description
 
     @property
+    def name(self) -> str:
+        """Names it: the same for the same derivation, and nobody can guess it."""
+        told = "\0".join([_MADE_BY, self.origin, made_by(self.conversion, self.about)])
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+    @property
     def artifact(self) -> ArtifactId | None:
-        """The id of the file made: the same for the same derivation, and nobody can guess it."""
-        if self.source is None:
-            return None
-        told = "\0".join([_MADE_BY, self.source, made_by(self.conversion, self.about)])
-        return ArtifactId(hashlib.sha256(told.encode()).hexdigest()[:32])
+        """The id of the file made; None: it is not kept."""
+        return None if self.source is None else ArtifactId(self.name)
 
 
 def made_by(conversion: Conversion, about: Description) -> str:
@@ -137,9 +147,10 @@ async def derive(
     """
     Make a file, or find it made.
 
-    What is made is kept beside the source. Several may make the same at once: the last one's
-    stays, and all are equal. Where it cannot be kept, it is made again the next time. No large
-    file is held in memory here: the process that converts reads one and writes one.
+    What is made is kept beside the source. Several may make the same at once, each process once:
+    the last one's stays, and all are equal. Where it cannot be kept, or others are used more, it
+    is made again the next time. What failed is not tried again for a while.
+    No large file is held in memory here: the process that converts reads one and writes one.
 
     Args:
         context: The ports.
@@ -160,55 +171,73 @@ async def derive(
     if (known := await _find(context, derivation)) is not None:
         return known
     needs_bytes = memory_for_model(size_bytes)
-    async with scratch(context) as files, context.compute.room(needs_bytes):
+    async with (
+        context.drawing.lock(ArtifactId(derivation.name)),
+        scratch(context) as files,
+        context.compute.room(needs_bytes),
+    ):
         # Whoever waited for others who wanted the same finds it made.
         if (known := await _find(context, derivation)) is not None:
             return known
-        source, target = await files.spool(content), files.new()
-        with telling_of_storage(context.rules.incoming):
-            made = await context.compute.run(
-                context.rules.compute_s,
-                convert_model,
-                source,
-                target,
-                derivation.conversion,
-                derivation.about,
-            )
+        async with remembering_failure(context, derivation.name):
+            source, target = await files.spool(content), files.new()
+            with telling_of_storage(context.rules.incoming):
+                made = await context.compute.run(
+                    context.rules.compute_s,
+                    convert_model,
+                    source,
+                    target,
+                    derivation.conversion,
+                    derivation.about,
+                )
         return await _keep(context, derivation, made, files, target)
 
 
 async def _find(context: Context, derivation: Derivation) -> Derived | None:
     try:
-        return await find_derived(context, derivation)
+        found = await find_derived(context, derivation)
+        if found is not None and derivation.artifact is not None:
+            await context.store.use_derived(derivation.artifact)
     except StorageError:
         return None
+    return found
 
 
 async def _keep(
     context: Context, derivation: Derivation, made: ConvertedFile, files: Scratch, path: Path
 ) -> Derived:
-    about = {
+    about: dict[str, Any] = {
         "size_bytes": made.size_bytes,
         "sha256": made.sha256,
         "crc32": made.crc32,
         "notes": list(made.notes),
     }
     head = json.dumps(about).encode()
+    start = _HEAD_LENGTH.size + len(head)
 
     async def chunks() -> AsyncIterator[bytes]:
         yield _HEAD_LENGTH.pack(len(head)) + head
         async for chunk in read_file(path):
             yield chunk
 
-    source, artifact = derivation.source, derivation.artifact
-    try:
-        await context.reserve.check()
-        # The job store hears of it first: a crash leaves a name without a file, never a file
-        # without a name.
-        if source and artifact and await context.store.add_derived(source, artifact):
-            await context.artifacts.put(artifact, chunks(), limit_bytes=context.rules.result_bytes)
-            return Derived(where=artifact, start=_HEAD_LENGTH.size + len(head), **about)
-    except StorageError as error:
-        _log.warning("cannot keep what was made of artifact %s: %s", source, error)
+    if derivation.artifact is not None and derivation.source is not None:
+        artifact, owner, whole_bytes = (
+            derivation.artifact,
+            derivation.owner,
+            start + made.size_bytes,
+        )
+        try:
+            await context.reserve.check()
+            if await make_room(context, owner, whole_bytes) and await keep_derived(
+                context,
+                derivation.source,
+                artifact,
+                chunks(),
+                owner=owner,
+                size_bytes=whole_bytes,
+            ):
+                return Derived(where=artifact, start=start, **about)
+        except StorageError as error:
+            _log.warning("cannot keep what was made of artifact %s: %s", derivation.source, error)
     files.keep(path)
     return Derived(where=path, **about)

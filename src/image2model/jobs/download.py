@@ -66,6 +66,7 @@ class Model:
         format: The format asked for.
         convert: How it is made of the source; None: the source is as asked for.
         about: What is said of the object.
+        owner: Whose it is.
     """
 
     source: Found
@@ -73,13 +74,20 @@ class Model:
     format: str
     convert: Conversion | None
     about: Description
+    owner: OwnerId
 
     @property
     def derivation(self) -> Derivation:
         """How it is made; only of one that `convert` says something of."""
         assert self.convert is not None
         source = self.source.file.artifact
-        return Derivation(source=source, conversion=self.convert, about=self.about)
+        return Derivation(
+            source=source,
+            origin=source or self.source.file.provider_url or "",
+            owner=self.owner,
+            conversion=self.convert,
+            about=self.about,
+        )
 
     @property
     def looks_as_delivered(self) -> bool:
@@ -223,6 +231,7 @@ def choose_model(job: Job, item: Item, format_name: str, asked: Mapping[str, Jso
         format=format_name,
         convert=conversion,
         about=item.described(job.generator),
+        owner=job.owner,
     )
 
 
@@ -245,6 +254,7 @@ def _as_it_is(job: Job, item: Item, file: ResultFile) -> Model:
         format=file.format,
         convert=None,
         about=item.described(job.generator),
+        owner=job.owner,
     )
 
 

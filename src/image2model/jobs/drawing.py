@@ -9,6 +9,9 @@ from image2model.core.ids import ArtifactId
 from image2model.core.job import Result, ResultFile
 from image2model.ports.dispatcher import ItemRef
 
+_MOST_WAITING = 10_000
+"""More are drawn when they are asked for."""
+
 
 class Drawing:
     """
@@ -19,7 +22,7 @@ class Drawing:
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[ItemRef, ResultFile]] = deque()
+        self._waiting: deque[tuple[ItemRef, ResultFile]] = deque(maxlen=_MOST_WAITING)
         self._filled = anyio.Event()
         self._locks: WeakValueDictionary[ArtifactId, anyio.Lock] = WeakValueDictionary()
 

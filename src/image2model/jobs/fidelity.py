@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from hashlib import sha256
 
 import anyio
 
@@ -15,6 +16,7 @@ from image2model.jobs.computations import FidelityFacts, fidelity_of
 from image2model.jobs.context import Context
 from image2model.jobs.discard import replace_result
 from image2model.jobs.download import find_shown, shown_file
+from image2model.jobs.failures import remembering_failure
 from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 
@@ -78,7 +80,11 @@ async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFact
     picture = (fronts or list(item.pictures))[0]
     photo = await read_whole(context.artifacts.read(picture.artifact))
     rules = context.rules
-    async with shown_file(context, shown) as model:
+    compared = f"{FACT} {item.mesh.artifact if item.mesh else ''} {picture.artifact}"
+    async with (
+        remembering_failure(context, sha256(compared.encode()).hexdigest()),
+        shown_file(context, shown) as model,
+    ):
         return await context.compute.run(rules.compute_s, fidelity_of, model, photo, rules.picture)
 
 

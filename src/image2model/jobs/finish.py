@@ -22,6 +22,7 @@ from image2model.core.errors import (
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, KeepPolicy, Result, ResultFile
 from image2model.core.names import clean_name, unique_name
+from image2model.core.text import harmless_value
 from image2model.geometry.conversion import SOURCES
 from image2model.geometry.sprite_layout import SPRITE_FACTS
 from image2model.jobs.computations import (
@@ -122,7 +123,7 @@ async def _link(context: Context, delivery: Delivery, *, provider: str, item_nam
         files.append(dataclasses.replace(link, name=unique))
     # Nobody has looked into the file, but it can be drawn when somebody wants to see it.
     drawn = {"sprite": dict(SPRITE_FACTS)} if mesh.format == "glb" else {}
-    return Result(files=files, facts={**delivery.facts, **drawn})
+    return Result(files=files, facts={**harmless_value(delivery.facts), **drawn})
 
 
 async def _first_mesh(
@@ -172,7 +173,7 @@ async def _keep(
     can_be_drawn = "faces" in examined.facts and not draws
     preview = _AWAITED if can_be_drawn else _own_preview(examined)
     files = await _keep_files(context, _worth_keeping(provided, mesh, preview), item_name=item_name)
-    return Result(files=files, facts={**delivery.facts, **examined.facts})
+    return Result(files=files, facts={**harmless_value(delivery.facts), **examined.facts})
 
 
 async def _recognise(
@@ -267,7 +268,7 @@ async def _keep_files(
 def _name_of(name: str, role: FileRole, *, item_name: str) -> str:
     stem, _, extension = name.rpartition(".")
     if role is FileRole.MESH:
-        return f"{item_name}.{extension}"
+        return f"{item_name}.{clean_name(extension, fallback='bin')}"
     return f"{clean_name(stem, fallback=role)}.{clean_name(extension, fallback='bin')}"
 
 

@@ -7,12 +7,16 @@ from pathlib import Path
 import anyio.to_thread
 
 from image2model.core.errors import JobNotFound
+from image2model.core.ids import ANONYMOUS_OWNER
 from image2model.jobs.context import Context
+from image2model.jobs.derived import drop_derived
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.turns import Turn
+from image2model.ports.derived import Owners
 
 TIDY_EVERY_S = 300.0
 _MOST_JOBS_AT_ONCE = 200
+_SESSIONS_AT_ONCE = 500
 _ORPHAN_AFTER = timedelta(hours=24)
 """Younger files may belong to a job that is just being taken in."""
 
@@ -40,16 +44,21 @@ class Housekeeper:
     async def tidy(self) -> None:
         """Do all of it once; where it is another process's turn, only what is this machine's."""
         await anyio.to_thread.run_sync(_remove_leftovers, self._context.rules.incoming)
+        await self._context.artifacts.remove_leftovers(older_than_s=_LEFTOVER_AFTER_S)
         if self._turn is None or await self._turn.is_ours():
             await self.expire_jobs()
             await self.remove_orphans()
+            await self.drop_derived()
             await self._context.sessions.remove_expired_sessions()
+            await self.forget_idle_sessions()
             await self._context.shares.remove_expired_links()
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""
         expired = await self._context.store.expired_jobs(
-            draft_life_s=self._context.rules.draft_s, limit=_MOST_JOBS_AT_ONCE
+            draft_life_s=self._context.rules.draft_s,
+            empty_draft_life_s=self._context.rules.bounds.empty_draft_s,
+            limit=_MOST_JOBS_AT_ONCE,
         )
         for job_id in expired:
             try:
@@ -59,6 +68,29 @@ class Housekeeper:
             await discard_artifacts(self._context, artifacts)
             await self._context.announce(job_id)
         return len(expired)
+
+    async def drop_derived(self) -> None:
+        """Drop what is made of results and was used longest ago, if all of it is too much."""
+        limit_bytes = self._context.rules.bounds.derived_bytes
+        if limit_bytes is not None:
+            await drop_derived(self._context, Owners.ALL, keep_bytes=limit_bytes)
+
+    async def forget_idle_sessions(self) -> int:
+        """End the oldest browser sessions without jobs beyond the limit. Returns how many."""
+        sessions, most = self._context.sessions, self._context.rules.bounds.sessions
+        over = await sessions.count_sessions() - most
+        ended = passed = 0
+        while ended < over and (
+            some := await sessions.list_sessions(skip=passed, limit=_SESSIONS_AT_ONCE)
+        ):
+            anonymous = [one for one in some if one.owner.startswith(ANONYMOUS_OWNER)]
+            busy = await self._context.store.owners_of_jobs({one.owner for one in anonymous})
+            idle = [one for one in anonymous if one.owner not in busy][: over - ended]
+            for one in idle:
+                await sessions.remove_session(one.token_sha256)
+            ended += len(idle)
+            passed += len(some) - len(idle)
+        return ended
 
     async def remove_orphans(self) -> int:
         """Delete old files that no job names (left by a crash). Returns how many."""

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +12,13 @@ from hashlib import sha256
 
 from image2model.core.errors import GeneratorNotFound, JsonValue
 from image2model.core.job import Item, Job
+from image2model.core.text import table_cell
 from image2model.jobs.archive_names import MANIFEST_CSV
 from image2model.jobs.archive_plan import MODEL, Entry, Missing
 from image2model.jobs.context import Context
 
 FORMAT, VERSION = "image2model-archive", 1
 """What `manifest.json` says it is."""
-
-_FORMULA = re.compile(r"(^|[;\t\r\n|])(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r])")
-"""
-Where a spreadsheet would take what follows for a formula (OWASP: CSV injection): at the beginning,
-and behind what some take for the border of a cell.
-"""
 
 _FACTS = ("faces", "vertices", "width_mm", "height_mm", "depth_mm", "watertight")
 
@@ -200,7 +194,7 @@ def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return _FORMULA.sub(r"\1\2'", value)
+        return table_cell(value)
     return value
 
 

@@ -23,6 +23,9 @@ _LOCAL = re.compile(r"\[\$-(?!0*409\])[^\]]*\]", re.IGNORECASE)
 _OF_THE_SYSTEM = re.compile(r"\[\$-f[48]00\]", re.IGNORECASE)
 _DATE_PART = re.compile(r"y+|m+|d+|h+|s+", re.IGNORECASE)
 _PLACEHOLDERS = "0#?"
+_LONGEST = 255
+"""Characters of a format; spreadsheet programs take no more."""
+
 _SHORT_DATES = ("mm-dd-yy", "m/d/yy h:mm")
 """The formats 14 and 22, which look different in every country."""
 
@@ -48,6 +51,8 @@ def shown_number(value: float, number_format: str | None) -> str | None:
     Returns:
         None: the format is one that is not understood here, such as that of fractions.
     """
+    if number_format and len(number_format) > _LONGEST:
+        return None
     section, value = _section_for(value, number_format or "General")
     tokens = _tokens(section)
     kinds = {token.kind for token in tokens}
@@ -75,7 +80,9 @@ def shown_date(value: date | time | timedelta, number_format: str | None) -> str
     Where its look depends on the country of the reader (names of months in other languages, the
     short date of the system), it is written as in ISO 8601.
     """
-    text = (number_format or "").split(";")[0]
+    text = (number_format or "")[: _LONGEST + 1].split(";")[0]
+    if len(text) > _LONGEST:
+        text = ""
     if isinstance(value, timedelta):
         return _shown_duration(value, text)
     tokens = _tokens(text)

@@ -19,6 +19,7 @@ from image2model.core.job import Item, Job, ResultFile
 from image2model.jobs.computations import memory_for_model, preview_of
 from image2model.jobs.context import Context
 from image2model.jobs.discard import replace_result
+from image2model.jobs.failures import remembering_failure
 from image2model.jobs.scratch import scratch
 from image2model.jobs.whole import put_whole, read_whole
 from image2model.ports.compute import Compute
@@ -50,7 +51,7 @@ class PreviewDrawer:
         while waiting := self._context.drawing.take():
             ref, file = waiting
             try:
-                await _complete(self._context, ref, file, self._context.idle_compute)
+                await _complete(self._context, ref, file, is_awaited=False)
             except (NotFoundError, WrongState):
                 continue  # The job was deleted meanwhile.
             except Image2ModelError as error:
@@ -66,7 +67,7 @@ async def draw_now(context: Context, ref: ItemRef, file: ResultFile) -> ResultFi
         NotFoundError: The model is gone.
         StorageError, ComputeError: It cannot be drawn now.
     """
-    drawn = await _complete(context, ref, file, context.compute)
+    drawn = await _complete(context, ref, file, is_awaited=True)
     if drawn is None:
         raise FileNotInResult(job=ref.job, index=ref.index, name=file.name)
     return drawn
@@ -87,23 +88,31 @@ async def draw_all(context: Context, job: Job) -> Job:
     ]
     for ref, file in awaited:
         try:
-            await _complete(context, ref, file, context.compute)
+            await _complete(context, ref, file, is_awaited=True)
         except Image2ModelError as error:
             _log.warning("the preview of item %d of job %s: %s", ref.index, ref.job, error)
     return await context.store.get_job(job.id) if awaited else job
 
 
 async def _complete(
-    context: Context, ref: ItemRef, file: ResultFile, compute: Compute
+    context: Context, ref: ItemRef, file: ResultFile, *, is_awaited: bool
 ) -> ResultFile | None:
-    """Draw *file* unless somebody else has; None: it cannot be drawn, and is in no result."""
+    """
+    Draw *file* unless somebody else has; None: it cannot be drawn, and is in no result.
+
+    What failed while somebody waited for it is not tried for the next one at once.
+    """
     assert file.artifact is not None, "what is awaited has a place"
     async with context.drawing.lock(file.artifact):
         item = await context.store.get_item(ref)
         known = item.file(file.name)
         if known is None or known.artifact != file.artifact or not known.is_awaited:
             return known
-        content = await _content(context, item, file.artifact, compute)
+        if is_awaited:
+            async with remembering_failure(context, file.artifact):
+                content = await _content(context, item, file.artifact, context.compute)
+        else:
+            content = await _content(context, item, file.artifact, context.idle_compute)
         drawn = None if content is None else _described(known, content)
         await _write(context, ref, item, known, drawn)
         return drawn

@@ -5,29 +5,37 @@ from collections import OrderedDict
 from image2model.core.errors import TooManyRequests
 from image2model.ports.clock import Clock
 
-_PERIOD_S = 60.0
+_MINUTE_S = 60.0
+_MOST_CALLERS = 100_000
 
 
 class Rate:
     """
-    Lets each caller do something so many times a minute, in this process.
+    Lets each caller do something so many times a minute, or another period, in this process.
 
-    A minute's worth may come at once; then one more for every share of a minute that has passed.
+    A period's worth may come at once; then one more for every share of it that has passed.
     That is the generic cell rate algorithm (ITU-T I.371, annex A), which needs one number for a
     caller: when all that was let through would have come at the even pace. Who has been quiet for
-    a minute is forgotten, so that strangers who never come again take no memory.
+    a period is forgotten, so that strangers who never come again take no memory.
 
     Args:
-        per_minute: How many times; None: any number.
+        times: How many times in a period; None: any number.
         clock: Where time passes.
+        period_s: How long a period is, in seconds.
         limit: What the limit is called.
     """
 
     def __init__(
-        self, per_minute: int | None, clock: Clock, *, limit: str = "requests_per_minute"
+        self,
+        times: int | None,
+        clock: Clock,
+        *,
+        period_s: float = _MINUTE_S,
+        limit: str = "requests_per_minute",
     ) -> None:
         self._limit = limit
-        self._gap_s = 0.0 if per_minute is None else _PERIOD_S / per_minute
+        self._period_s = period_s
+        self._gap_s = 0.0 if times is None else period_s / times
         self._clock = clock
         self._paid_until_s: OrderedDict[str, float] = OrderedDict()
 
@@ -49,16 +57,16 @@ class Rate:
         self._forget(now_s)
         until_s = max(self._paid_until_s.get(caller, now_s), now_s) + self._gap_s
         # A hair's breadth more, for sums of fractions are not exact.
-        too_early_s = until_s - now_s - _PERIOD_S * (1 + 1e-9)
+        too_early_s = until_s - now_s - self._period_s * (1 + 1e-9)
         if too_early_s > 0.0:
             raise TooManyRequests(retry_after_s=too_early_s, limit=self._limit)
         self._paid_until_s[caller] = until_s
         self._paid_until_s.move_to_end(caller)
 
     def _forget(self, now_s: float) -> None:
-        # In the order of their last times; each of them is forgotten a minute later at the latest.
+        # In the order of their last times; each of them is forgotten a period later at the latest.
         while self._paid_until_s:
             caller, until_s = next(iter(self._paid_until_s.items()))
-            if until_s > now_s:
+            if until_s > now_s and len(self._paid_until_s) < _MOST_CALLERS:
                 return
             del self._paid_until_s[caller]

@@ -31,6 +31,7 @@ from image2model.jobs.intake import (
     receive_upload,
     take_picture,
 )
+from image2model.jobs.quotas import Room, room_for
 from image2model.jobs.sheet import describe_items
 from image2model.jobs.submit import NewItem, put_picture
 from image2model.ports.dispatcher import ItemRef
@@ -64,9 +65,12 @@ class _Received:
 class PictureIntake:
     """Takes pictures in one after the other while earlier ones are still being checked."""
 
-    def __init__(self, context: Context, checks: anyio.abc.TaskGroup) -> None:
+    def __init__(
+        self, context: Context, checks: anyio.abc.TaskGroup, room: Room | None = None
+    ) -> None:
         self._context = context
         self._checks = checks
+        self._room = room
         self._received: list[_Received] = []
         self._handed_over = False
 
@@ -78,8 +82,11 @@ class PictureIntake:
         large the rest of *chunks* is left unread.
 
         Raises:
+            QuotaExceeded: There is no room for it.
             StorageError: It could not be written.
         """
+        if self._room is not None:
+            chunks = self._room.counted(chunks)
         fallback = f"item-{len(self._received) + 1}"
         received = _Received(name_of_file(file_name, fallback=fallback), file_name)
         self._received.append(received)
@@ -147,9 +154,11 @@ class PictureIntake:
 
 
 @asynccontextmanager
-async def receive_pictures(context: Context) -> AsyncIterator[PictureIntake]:
+async def receive_pictures(
+    context: Context, room: Room | None = None
+) -> AsyncIterator[PictureIntake]:
     """
-    Receive the pictures of one job within the block.
+    Receive the pictures of one job within the block; into *room*, if that is limited.
 
     Whatever was not handed over when the block is left, fails or is cancelled, is removed again:
     files, pictures and checks under way.
@@ -157,7 +166,7 @@ async def receive_pictures(context: Context) -> AsyncIterator[PictureIntake]:
     intake: PictureIntake | None = None
     try:
         async with anyio.create_task_group() as checks:
-            intake = PictureIntake(context, checks)
+            intake = PictureIntake(context, checks, room)
             yield intake
     except BaseExceptionGroup as group:
         # Errors of the block and of the checks come out as themselves.
@@ -200,6 +209,7 @@ async def upload_picture(
     *,
     view: View,
     file_name: str | None,
+    size_bytes: int | None = None,
 ) -> Job:
     """
     Receive one picture for a place in a draft; nothing is read where there is no such place.
@@ -211,6 +221,7 @@ async def upload_picture(
         chunks: The file's content, in order.
         view: Which side of the object it shows; replaces an earlier picture of that side.
         file_name: Names the item; None: its name stays, or is `item-N` for a new one.
+        size_bytes: How much is to come; None: nobody knows.
 
     Returns:
         The job with its items.
@@ -219,6 +230,7 @@ async def upload_picture(
         JobNotFound: The owner has no such job.
         WrongState: It is no draft (any more).
         TooManyItems: The index is beyond `Rules.items_per_job`.
+        QuotaExceeded: There is no room for it.
         InvalidPictureError, UploadTooLarge: The picture cannot be used; the draft stays as it was.
         StorageError, ComputeError: It could not be checked or kept.
     """
@@ -227,7 +239,9 @@ async def upload_picture(
         raise WrongState(what=f"Job {ref.job}", state=draft.state, allowed=[JobState.DRAFT])
     if ref.index >= context.rules.items_per_job:
         raise TooManyItems(limit=context.rules.items_per_job)
-    picture = await take_picture(context, chunks, view=view)
-    picture = replace(picture, file_name=name_of_upload(file_name or ""))
-    name = name_of_file(file_name, fallback=f"item-{ref.index + 1}") if file_name else None
-    return await put_picture(context, owner, ref, picture, name=name)
+    async with room_for(context, owner) as room:
+        await room.expect(size_bytes or 1)
+        picture = await take_picture(context, room.counted(chunks), view=view)
+        picture = replace(picture, file_name=name_of_upload(file_name or ""))
+        name = name_of_file(file_name, fallback=f"item-{ref.index + 1}") if file_name else None
+        return await put_picture(context, owner, ref, picture, name=name)

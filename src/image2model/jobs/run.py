@@ -40,6 +40,7 @@ from image2model.core.job import Attempt, Handle, Item, Job, Problem, Progress, 
 from image2model.core.rules import IllegalStep, undelivered_attempt
 from image2model.core.shares import Share, working_for
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
+from image2model.core.text import harmless_text
 from image2model.jobs.bells import listening
 from image2model.jobs.collecting import (
     NOT_FOUND,
@@ -70,6 +71,7 @@ from image2model.ports.provider import AnswerSearcher, BillReader, Delivery, Pla
 _log = logging.getLogger(__name__)
 
 _NOTHING_USD = Decimal(0)
+_LONGEST_PHASE = 200
 _CANCEL_SEARCH_S = 15.0
 _STOPPED_DELAY_S = 1.0
 _LOOK_FOR_SPACE_S = 5.0
@@ -476,7 +478,9 @@ class _Run:
 
     async def _report(self, pacer: ProgressPacer) -> None:
         with self._calling("follow"):
-            async for progress in self._provider.follow(self._work, self._handle):
+            async for told in self._provider.follow(self._work, self._handle):
+                phase = harmless_text(told.phase, longest=_LONGEST_PHASE)
+                progress = dataclasses.replace(told, phase=phase)
                 if pacer.worth_writing(progress):
                     # What it says of earlier tries counts until the item is there.
                     problem = self._claim.item.problem

@@ -11,6 +11,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from image2model.core.errors import InvalidSheet
+from image2model.core.plain_values import plain_value
 from image2model.core.sheet import (
     MOST_CHARACTERS,
     MOST_COLUMNS,
@@ -36,6 +37,7 @@ _STRICT_NAME = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/")
 _TRANSITIONAL_NAME = rb"http://schemas.openxmlformats.org/\1/2006/"
 
 
+@plain_value
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetFile:
     """

@@ -7,8 +7,10 @@ from image2model.core.ids import ArtifactId, OwnerId
 from image2model.jobs.computations import sprite_of
 from image2model.jobs.context import Context
 from image2model.jobs.convert import made_by
+from image2model.jobs.derived import keep_derived, make_room
 from image2model.jobs.download import Model, find_shown, shown_file
-from image2model.jobs.whole import put_whole
+from image2model.jobs.failures import remembering_failure
+from image2model.jobs.whole import once, put_whole
 from image2model.ports.dispatcher import ItemRef
 
 SPRITE_NAME = "sprite.webp"
@@ -37,11 +39,20 @@ async def find_sprite(context: Context, owner: OwnerId, ref: ItemRef) -> Artifac
     except FormatUnsupported as error:
         raise FileNotInResult(job=ref.job, index=ref.index, name=SPRITE_NAME) from error
     sprite = _sprite_id(model)
+    if not await _is_there(context, sprite):
+        async with context.drawing.lock(sprite):
+            if not await _is_there(context, sprite):
+                await _draw(context, model, sprite)
+    return sprite
+
+
+async def _is_there(context: Context, sprite: ArtifactId) -> bool:
     try:
         await context.artifacts.stat(sprite)
     except ArtifactNotFound:
-        await _draw(context, model, sprite)
-    return sprite
+        return False
+    await context.store.use_derived(sprite)
+    return True
 
 
 def _sprite_id(model: Model) -> ArtifactId:
@@ -53,8 +64,11 @@ def _sprite_id(model: Model) -> ArtifactId:
 
 
 async def _draw(context: Context, model: Model, sprite: ArtifactId) -> None:
-    async with shown_file(context, model) as file:
+    async with remembering_failure(context, sprite), shown_file(context, model) as file:
         picture = await context.compute.run(context.rules.compute_s, sprite_of, file)
-    if (source := model.source.file.artifact) is not None:
-        await context.store.add_derived(source, sprite)
-    await put_whole(context.artifacts, sprite, picture, limit_bytes=len(picture))
+    source = model.source.file.artifact
+    await make_room(context, model.owner, len(picture))
+    if source is None or not await keep_derived(
+        context, source, sprite, once(picture), owner=model.owner, size_bytes=len(picture)
+    ):
+        await put_whole(context.artifacts, sprite, picture, limit_bytes=len(picture))

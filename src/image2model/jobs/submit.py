@@ -9,6 +9,7 @@ from image2model.core.errors import (
     InvalidRequest,
     JsonValue,
     NoPictures,
+    QuotaExceeded,
     TooManyItems,
     TooManyJobs,
     WrongState,
@@ -29,6 +30,7 @@ from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.fit import fit_taken_over
 from image2model.jobs.outgoing import add_named
 from image2model.jobs.purchase import Wanted, find_buyer
+from image2model.jobs.quotas import check_counts, check_room
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import DraftTerms
 
@@ -96,7 +98,8 @@ async def submit_job(
     Raises:
         NoPictures: There is no item.
         TooManyItems: More than `Rules.items_per_job`.
-        TooManyJobs, TooManyWebhooks: The owner has too many unfinished jobs, or webhooks.
+        TooManyJobs, QuotaExceeded: The owner has too many unfinished jobs or items, or no room.
+        TooManyWebhooks: The owner has too many webhooks.
         GeneratorNotFound, InvalidOptions, InvalidViews: The request does not fit a generator.
         GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: The owner may not buy it.
         FormatUnsupported, InvalidRequest: What is wished for cannot be made.
@@ -105,8 +108,9 @@ async def submit_job(
     """
     pictures = [picture.artifact for item in new_items for picture in item.pictures]
     try:
-        job = await _plan_job(context, owner, request, new_items)
-        stored = await context.store.add_job(job, reuse=request.reuse)
+        async with context.intake_pools.turn(owner):
+            job = await _plan_job(context, owner, request, new_items)
+            stored = await context.store.add_job(job, reuse=request.reuse)
     except BaseException:
         await discard_artifacts(context, pictures)
         raise
@@ -127,7 +131,7 @@ async def _plan_job(
         raise NoPictures
     if len(new_items) > context.rules.items_per_job:
         raise TooManyItems(limit=context.rules.items_per_job)
-    empty = await _plan_draft(context, owner, request)
+    empty = await _plan_draft(context, owner, request, items=len(new_items))
     items = _plan_items(context, empty, new_items)
     await check_purchases(context, empty, items)
     return replace(
@@ -140,8 +144,11 @@ async def _plan_job(
     )
 
 
-async def _plan_draft(context: Context, owner: OwnerId, request: JobRequest) -> Job:
-    await check_job_count(context, owner, idempotency_key=request.idempotency_key)
+async def _plan_draft(
+    context: Context, owner: OwnerId, request: JobRequest, *, drafts: int = 0, items: int = 0
+) -> Job:
+    key = request.idempotency_key
+    await check_new_job(context, owner, idempotency_key=key, drafts=drafts, items=items)
     await context.reserve.check()
     card = context.catalogue.card(request.generator or context.catalogue.default)
     (await find_buyer(context, owner)).check_use(card)
@@ -264,12 +271,13 @@ async def create_draft(context: Context, owner: OwnerId, request: JobRequest) ->
     Make an empty draft; pictures are put into it one by one, then it is started.
 
     Raises:
-        TooManyJobs: The owner has too many unfinished jobs.
+        TooManyJobs, QuotaExceeded: The owner has too many unfinished jobs or drafts, or no room.
         GeneratorNotFound, InvalidOptions: The request does not fit a generator.
         GeneratorNotAllowed: The owner may not use it.
         IdempotencyKeyReused: The key was used for another request.
     """
-    return await context.store.add_job(await _plan_draft(context, owner, request))
+    async with context.intake_pools.turn(owner):
+        return await context.store.add_job(await _plan_draft(context, owner, request, drafts=1))
 
 
 async def put_picture(
@@ -337,6 +345,7 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
         InvalidViews: An item's pictures do not fit the generator.
         GeneratorNotAllowed, PriceUnknown, PaymentNotAllowed: The owner may not buy it.
         WrongState: It changed at the same moment; ask again.
+        QuotaExceeded: The owner has too many unfinished items, or no room for results.
     """
     draft = await owned_job(context, owner, job_id)
     if draft.state is not JobState.DRAFT:
@@ -351,7 +360,10 @@ async def start_draft(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     for item in draft.items:
         check_views(card, [picture.view for picture in item.pictures], item=item.index)
     await check_purchases(context, draft, draft.items)
-    started = await context.store.start_job(_started(context, draft))
+    async with context.intake_pools.turn(owner):
+        await check_room(context, owner)
+        await check_counts(context, owner, items=len(draft.items))
+        started = await context.store.start_job(_started(context, draft))
     await context.announce(job_id)
     await dispatch_queued(context, started)
     return started
@@ -445,7 +457,14 @@ async def dispatch_queued(context: Context, job: Job) -> None:
         await context.dispatcher.dispatch(refs, owner=job.owner, runs_on=card.runs_on)
 
 
-async def check_job_count(context: Context, owner: OwnerId, *, idempotency_key: str | None) -> None:
+async def check_new_job(
+    context: Context,
+    owner: OwnerId,
+    *,
+    idempotency_key: str | None,
+    drafts: int = 0,
+    items: int = 0,
+) -> None:
     """
     Check that *owner* may have one more job, before anything is received for it.
 
@@ -453,12 +472,18 @@ async def check_job_count(context: Context, owner: OwnerId, *, idempotency_key: 
         context: The ports.
         owner: Who asks.
         idempotency_key: That of the request; a repeated one adds no job and may always come.
+        drafts: 1 where it is a draft.
+        items: How many items it has; 0: nobody knows yet.
 
     Raises:
-        TooManyJobs: The owner has too many unfinished ones.
+        TooManyJobs, QuotaExceeded: The owner has too many unfinished ones, or no room.
     """
     limit = context.rules.unfinished_jobs_per_owner
-    if await context.store.count_unfinished(owner) < limit:
-        return
-    if idempotency_key is None or not await context.store.has_key(owner, idempotency_key):
-        raise TooManyJobs(limit=limit)
+    try:
+        if await context.store.count_unfinished(owner) >= limit:
+            raise TooManyJobs(limit=limit)
+        await check_room(context, owner)
+        await check_counts(context, owner, drafts=drafts, items=items)
+    except (TooManyJobs, QuotaExceeded):
+        if idempotency_key is None or not await context.store.has_key(owner, idempotency_key):
+            raise

@@ -10,8 +10,10 @@ from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Picture
 from image2model.jobs.computations import memory_for_pictures, thumbnail_of
 from image2model.jobs.context import Context
+from image2model.jobs.derived import keep_derived, make_room
 from image2model.jobs.download import find_picture
-from image2model.jobs.whole import put_whole, read_whole
+from image2model.jobs.failures import remembering_failure
+from image2model.jobs.whole import once, read_whole
 from image2model.ports.dispatcher import ItemRef
 
 THUMBNAIL_NAME = "thumb.webp"
@@ -73,16 +75,26 @@ async def find_thumbnail(
     thumbnail = ArtifactId(sha256(told.encode()).hexdigest()[:32])
     try:
         await context.artifacts.stat(thumbnail)
+        await context.store.use_derived(thumbnail)
     except ArtifactNotFound:
         await context.reserve.check()
         content = await read_whole(context.artifacts.read(picture.artifact))
         rules, pixels = context.rules, picture.width_px * picture.height_px
-        async with context.compute.room(memory_for_pictures(pixels)):
+        async with (
+            remembering_failure(context, thumbnail),
+            context.compute.room(memory_for_pictures(pixels)),
+        ):
             drawn = await context.compute.run(
                 rules.compute_s, thumbnail_of, content, int(size_px), rules.picture
             )
-        # The job store hears of it first, so that no file is left that nothing names.
-        if not await context.store.add_derived(picture.artifact, thumbnail):
+        await make_room(context, owner, len(drawn))
+        if not await keep_derived(
+            context,
+            picture.artifact,
+            thumbnail,
+            once(drawn),
+            owner=owner,
+            size_bytes=len(drawn),
+        ):
             raise ViewNotFound(job=ref.job, index=ref.index, view=view) from None
-        await put_whole(context.artifacts, thumbnail, drawn, limit_bytes=len(drawn))
     return Thumbnail(artifact=thumbnail, version=version)

@@ -16,6 +16,11 @@ async def one_chunk(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
+async def once(content: bytes) -> AsyncIterator[bytes]:
+    """Yield all of *content* at once."""
+    yield content
+
+
 async def put_whole(
     artifacts: ArtifactStore, artifact: ArtifactId, content: bytes, *, limit_bytes: int
 ) -> int:

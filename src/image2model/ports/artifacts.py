@@ -90,6 +90,21 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    async def remove_leftovers(self, *, older_than_s: float) -> int:
+        """
+        Remove what processes that were killed left half written, and nobody can read.
+
+        May run while others write, as long as none of them takes longer than *older_than_s*
+        between two chunks.
+
+        Args:
+            older_than_s: The least time since it was last written, in seconds.
+
+        Returns:
+            How many files were removed; 0 where none can be left.
+        """
+        ...
+
     async def check(self) -> None:
         """
         Write, read and remove a small file, to say whether the store works.

@@ -26,8 +26,10 @@ from image2model.core.money import UNLIMITED, Budget, BudgetScope, SpendingStop
 from image2model.core.output import Output
 from image2model.core.rules import IllegalStep
 from image2model.core.states import ACTIVE_STATES, AttemptState, ItemState, JobState
+from image2model.ports.derived import DerivedFiles, Whose
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.facts import Facts
+from image2model.ports.failures import Failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +69,42 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """
+    What files take.
+
+    Attributes:
+        kept_bytes: Pictures and kept results, a file that several jobs share counted once.
+        derived_bytes: What was made of them, and can be made again.
+    """
+
+    kept_bytes: int
+    derived_bytes: int
+
+    @property
+    def all_bytes(self) -> int:
+        """Everything."""
+        return self.kept_bytes + self.derived_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """
     What an owner has here, and what is spent.
 
     Attributes:
         jobs: The owner's jobs, drafts included.
-        stored_bytes: Bytes of their pictures and kept results, a file that several jobs share
-            counted once; not what was made of them in other formats.
+        drafts: The drafts among them.
+        unfinished_items: Items of running and paused jobs that are not final.
+        stored: What their files take.
         day_usd: What all attempts started within the last 24 hours cost, of all owners together:
             what `Budget.day_usd` is compared with.
     """
 
     jobs: int
-    stored_bytes: int
+    drafts: int
+    unfinished_items: int
+    stored: Stored
     day_usd: Decimal
 
 
@@ -302,7 +326,7 @@ class Resolution(StrEnum):
     GIVE_UP = "give_up"
 
 
-class JobStore(Facts, Protocol):
+class JobStore(Facts, Failures, DerivedFiles, Protocol):
     """
     Keeps jobs. Every method is atomic, and times are taken from the store's own clock.
 
@@ -374,6 +398,10 @@ class JobStore(Facts, Protocol):
 
     async def usage(self, owner: OwnerId) -> Usage:
         """Add up what *owner* has here, and what was spent in a day."""
+        ...
+
+    async def stored(self, whose: Whose) -> Stored:
+        """Add up what files take; with several owners, all their files are looked at."""
         ...
 
     async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
@@ -786,23 +814,21 @@ class JobStore(Facts, Protocol):
         """
         ...
 
-    async def expired_jobs(self, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
-        """List jobs past their `expires_at`, and drafts untouched for *draft_life_s* seconds."""
-        ...
-
-    async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
+    async def expired_jobs(
+        self, *, draft_life_s: float, empty_draft_life_s: float, limit: int
+    ) -> Sequence[JobId]:
         """
-        Remember that *artifact* is made of *source* and goes when it goes.
-
-        May be called twice.
+        List jobs past their `expires_at`, and drafts that nobody has touched for long.
 
         Args:
-            source: A picture of an item, or a file of a result.
-            artifact: What is made of it.
-
-        Returns:
-            Whether an item still has *source*; if not, nothing is remembered.
+            draft_life_s: How long a draft may be untouched, in seconds.
+            empty_draft_life_s: The same for one without items.
+            limit: The most to list.
         """
+        ...
+
+    async def owners_of_jobs(self, owners: Collection[OwnerId]) -> set[OwnerId]:
+        """Tell which of *owners* have a job, drafts included."""
         ...
 
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:

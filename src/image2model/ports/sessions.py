@@ -50,6 +50,14 @@ class ApiKey:
         return self.expires_at is not None and self.expires_at <= now
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What is kept of a browser session: the hash (hex) of its token, and who it stands for."""
+
+    token_sha256: str
+    owner: OwnerId
+
+
 class SessionStore(Protocol):
     """Knows browser sessions by the hash of their token, and API keys by their id."""
 
@@ -88,6 +96,14 @@ class SessionStore(Protocol):
 
     async def revoke_key(self, key_id: str) -> bool:
         """Stop a key from working. Returns False where there is no such working key."""
+        ...
+
+    async def count_sessions(self) -> int:
+        """Count all sessions, also those that are over and not forgotten yet."""
+        ...
+
+    async def list_sessions(self, *, skip: int, limit: int) -> Sequence[Session]:
+        """List *limit* sessions after the first *skip*, those that end first before others."""
         ...
 
     async def remove_expired_sessions(self) -> int:

@@ -5,11 +5,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import anyio.lowlevel
 
 from image2model.core.errors import ComputeTimedOut
+from image2model.core.plain_values import decode_value, encode_value
 
 T = TypeVar("T")
 
@@ -18,9 +19,9 @@ class InlineCompute:
     """
     A `Compute` that calls functions right here, one after the other.
 
-    Arguments and results are pickled as on their way to another process and back, so what could
-    not travel fails here too. A call cannot be interrupted: one that takes too long is reported
-    after its end, and the event loop stands still meanwhile.
+    Arguments are pickled and results written as data, as on their way to another process and back,
+    so what could not travel fails here too. A call cannot be interrupted: one that takes too long
+    is reported after its end, and the event loop stands still meanwhile.
 
     Attributes:
         needed_bytes: What `room` was asked for.
@@ -39,12 +40,14 @@ class InlineCompute:
         name = function.__name__
         if failure := self._failures.get(name):
             raise failure
-        travelled, there = _travel((function, args))
+        call = pickle.dumps((function, args))
+        travelled, there = pickle.loads(call)  # noqa: S301 - written one line earlier
         start_s = time.monotonic()
         result = travelled(*there)
         if time.monotonic() - start_s > limit_s:
             raise ComputeTimedOut(function=name, limit_s=limit_s)
-        return cast("T", _travel(result))
+        text, blobs = encode_value(result)
+        return cast("T", decode_value(text, [bytes(blob) for blob in blobs]))
 
     @asynccontextmanager
     async def room(self, needs_bytes: int) -> AsyncIterator[None]:
@@ -63,7 +66,3 @@ class InlineCompute:
 def answer() -> bool:
     """Answer, to show that functions are called."""
     return True
-
-
-def _travel(value: object) -> Any:
-    return pickle.loads(pickle.dumps(value))  # noqa: S301 - written one call earlier

@@ -69,6 +69,10 @@ class MemoryArtifactStore:
         """Return None: nobody else sees this memory."""
         return None
 
+    async def remove_leftovers(self, *, older_than_s: float) -> int:  # noqa: ARG002
+        """Return 0: what was not written whole is forgotten at once."""
+        return 0
+
     async def check(self) -> None:
         """Find nothing wrong: memory works."""
 
@@ -137,6 +141,10 @@ class FailingArtifactStore:
     async def direct_url(self, artifact: ArtifactId, *, life_s: float) -> str | None:
         """Ask the store."""
         return await self._store.direct_url(artifact, life_s=life_s)
+
+    async def remove_leftovers(self, *, older_than_s: float) -> int:
+        """Do as the store behind it does."""
+        return await self._store.remove_leftovers(older_than_s=older_than_s)
 
     async def check(self) -> None:
         """Check the store, or fail as told."""

@@ -25,6 +25,7 @@ from image2model.core.rules import (
     format_position,
     parse_position,
     revives,
+    unfinished_items_of,
 )
 from image2model.core.states import (
     ItemState,
@@ -43,6 +44,7 @@ from image2model.jobs.records.steps import (
     take_step,
 )
 from image2model.ports.clock import Clock
+from image2model.ports.derived import Dropped, Whose
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
@@ -57,8 +59,10 @@ from image2model.ports.jobstore import (
     Renewed,
     Resolution,
     Step,
+    Stored,
     Usage,
 )
+from image2model.testing.memory_derived import Derived, DerivedFile, FailureBook, is_of
 from image2model.testing.memory_ledger import Ledger
 
 
@@ -72,7 +76,8 @@ class MemoryJobStore:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._jobs: dict[JobId, JobRecord] = {}
-        self._derived: dict[ArtifactId, ArtifactId] = {}
+        self._derived = Derived()
+        self._failures = FailureBook()
         self._ledger = Ledger()
         self._facts: dict[str, JsonValue] = {}
         self._turns: dict[str, tuple[WorkerId, datetime]] = {}
@@ -153,17 +158,27 @@ class MemoryJobStore:
 
     async def usage(self, owner: OwnerId) -> Usage:
         """Add up what an owner has here, and what was spent in a day."""
-        own = [record for record in self._jobs.values() if record.job.owner == owner]
-        stored = {
+        own = [record.summary() for record in self._jobs.values() if record.job.owner == owner]
+        return Usage(
+            jobs=len(own),
+            drafts=sum(job.state is JobState.DRAFT for job in own),
+            unfinished_items=sum(map(unfinished_items_of, own)),
+            stored=await self.stored(owner),
+            day_usd=await self.spent_usd(BudgetScope.DAY, owner=owner),
+        )
+
+    async def stored(self, whose: Whose) -> Stored:
+        """Add up what files take."""
+        files = {
             file
-            for record in own
+            for record in self._jobs.values()
+            if is_of(record.job.owner, whose)
             for found in record.items.values()
             for file in found.stored_files()
         }
-        return Usage(
-            jobs=len(own),
-            stored_bytes=sum(size_bytes for _, size_bytes in stored),
-            day_usd=await self.spent_usd(BudgetScope.DAY, owner=owner),
+        return Stored(
+            kept_bytes=sum(size_bytes for _, size_bytes in files),
+            derived_bytes=self._derived.of(whose),
         )
 
     async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
@@ -198,14 +213,14 @@ class MemoryJobStore:
             self._ledger.leave_item(ItemRef(job, index))
         del self._jobs[job]
         del self._told[job]
-        return self._with_derived(self._orphans(record.artifacts()))
+        return self._derived.with_made_of(self._orphans(record.artifacts()))
 
     async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
         """Give a succeeded item another result."""
         record = self._find(ref.job)
         named = list(record.artifacts())
         control.replace_result(record, ref.index, result, now=self._clock.now())
-        return self._with_derived(self._orphans(named))
+        return self._derived.with_made_of(self._orphans(named))
 
     # --- drafts -----------------------------------------------------------------------------
 
@@ -217,14 +232,14 @@ class MemoryJobStore:
         named = list(draft.artifacts())
         now = self._clock.now()
         drafts.put_picture(draft, ref, picture, name=name, item_limit=item_limit, now=now)
-        return self._with_derived(self._orphans(named))
+        return self._derived.with_made_of(self._orphans(named))
 
     async def remove_item(self, ref: ItemRef) -> Sequence[ArtifactId]:
         """Remove an item from a draft; later ones move up."""
         draft = self._find(ref.job)
         named = list(draft.artifacts())
         drafts.remove_item(draft, ref.index, now=self._clock.now())
-        return self._with_derived(self._orphans(named))
+        return self._derived.with_made_of(self._orphans(named))
 
     async def move_item(self, ref: ItemRef, *, to: int) -> None:
         """Put an item of a draft at the place of another; those between move by one."""
@@ -513,24 +528,59 @@ class MemoryJobStore:
         if record is not None:
             control.set_expiry(record, expires_at, now=self._clock.now())
 
-    async def expired_jobs(self, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
+    async def expired_jobs(
+        self, *, draft_life_s: float, empty_draft_life_s: float, limit: int
+    ) -> Sequence[JobId]:
         """List jobs past their `expires_at`, and drafts long untouched."""
         now = self._clock.now()
-        untouched = now - timedelta(seconds=draft_life_s)
+
+        def is_over(record: JobRecord) -> bool:
+            if record.job.state is not JobState.DRAFT:
+                return record.job.expires_at is not None and record.job.expires_at <= now
+            life_s = draft_life_s if record.items else min(draft_life_s, empty_draft_life_s)
+            return record.touched_at <= now - timedelta(seconds=life_s)
+
         over = [
             (record.job.expires_at or record.touched_at, record.job.id)
             for record in self._jobs.values()
-            if (record.job.expires_at is not None and record.job.expires_at <= now)
-            or (record.job.state is JobState.DRAFT and record.touched_at <= untouched)
+            if is_over(record)
         ]
         return [job for _, job in sorted(over)[:limit]]
 
-    async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
+    async def owners_of_jobs(self, owners: Collection[OwnerId]) -> set[OwnerId]:
+        """Tell which owners have a job."""
+        return {record.job.owner for record in self._jobs.values()} & set(owners)
+
+    async def add_derived(
+        self, source: ArtifactId, artifact: ArtifactId, *, owner: OwnerId, size_bytes: int
+    ) -> bool:
         """Remember what is made of a picture or a file of a result, if an item still has it."""
         if self._orphans([source]):
             return False
-        self._derived[artifact] = source
+        self._derived[artifact] = DerivedFile(
+            source=source, owner=owner, size_bytes=size_bytes, used_at=self._clock.now()
+        )
         return True
+
+    async def use_derived(self, artifact: ArtifactId) -> None:
+        """Remember that a derived file is used now."""
+        self._derived.use(artifact, self._clock.now())
+
+    async def drop_derived(self, whose: Whose, *, keep_bytes: int, idle_s: float) -> Dropped:
+        """Forget the derived files used longest ago."""
+        idle_since = self._clock.now() - timedelta(seconds=idle_s)
+        return self._derived.drop(whose, keep_bytes=keep_bytes, idle_since=idle_since)
+
+    async def add_failure(
+        self, name: str, problem: Problem, *, lives_s: Sequence[float], most: int
+    ) -> None:
+        """Remember what failed."""
+        now = self._clock.now()
+        self._failures.add(name, problem, now=now, lives_s=lives_s, most=most)
+
+    async def find_failure(self, name: str) -> Problem | None:
+        """Tell why something failed lately."""
+        return self._failures.find(name, self._clock.now())
 
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
         """Tell which artifacts no job names."""
@@ -575,15 +625,9 @@ class MemoryJobStore:
         items = tuple(self._shown(found) for found in record.chosen(None))
         return replace(record.summary(), items=items)
 
-    def _with_derived(self, gone: list[ArtifactId]) -> list[ArtifactId]:
-        made = [artifact for artifact, source in self._derived.items() if source in gone]
-        for artifact in made:
-            del self._derived[artifact]
-        return [*gone, *made]
-
     def _orphans(self, artifacts: Iterable[ArtifactId]) -> list[ArtifactId]:
         named = {known for record in self._jobs.values() for known in record.artifacts()}
-        named |= {artifact for artifact, source in self._derived.items() if source in named}
+        named |= {artifact for artifact, file in self._derived.items() if file.source in named}
         return [artifact for artifact in dict.fromkeys(artifacts) if artifact not in named]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from image2model.core.ids import OwnerId
 from image2model.ports.clock import Clock
-from image2model.ports.sessions import ApiKey
+from image2model.ports.sessions import ApiKey, Session
 
 
 class MemorySessionStore:
@@ -56,6 +56,18 @@ class MemorySessionStore:
             return False
         self._keys[key_id] = replace(key, revoked_at=self._clock.now())
         return True
+
+    async def count_sessions(self) -> int:
+        """Count all sessions."""
+        return len(self._sessions)
+
+    async def list_sessions(self, *, skip: int, limit: int) -> Sequence[Session]:
+        """List sessions, those that end first before others."""
+        ordered = sorted(self._sessions, key=lambda token: (self._sessions[token][1], token))
+        return [
+            Session(token_sha256=token, owner=self._sessions[token][0])
+            for token in ordered[skip : skip + limit]
+        ]
 
     async def remove_expired_sessions(self) -> int:
         """Forget sessions that are over."""

@@ -3,6 +3,7 @@
 import csv
 import io
 
+from image2model.core.text import table_cell
 from image2model.wire.models import LedgerEntryOut
 
 COLUMNS = (
@@ -19,8 +20,6 @@ COLUMNS = (
     "currency",
 )
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
 
 def header_line() -> str:
     """Write the first line, which names the columns."""
@@ -34,8 +33,8 @@ def entry_line(entry: LedgerEntryOut) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
+    if isinstance(value, str):
+        return table_cell(value)
     return "" if value is None else value
 
 

@@ -737,6 +737,24 @@ class LimitsOut(ReplyModel):
     unfinished_jobs: int = Field(
         description="The most drafts, running and paused jobs of one caller.", examples=[100]
     )
+    unfinished_items: int | None = Field(
+        description="The most unfinished items of one caller's running and paused jobs; null: no "
+        "limit.",
+        examples=[500],
+    )
+    drafts: int | None = Field(
+        description="The most drafts of one caller; null: no limit.", examples=[25]
+    )
+    stored_bytes: int | None = Field(
+        description="The most bytes of one caller's files, those counted that "
+        "`stored_bytes` of the account tells; null: no limit.",
+        examples=[10_000_000_000],
+    )
+    derived_bytes: int | None = Field(
+        description="The most bytes that are kept of what is made of them, such as other formats; "
+        "null: no limit.",
+        examples=[2_000_000_000],
+    )
     keep: Literal["keep", "links"] = Field(
         description="What happens to results of a job that does not say.", examples=["keep"]
     )
@@ -789,8 +807,22 @@ class AccountOut(ReplyModel):
         examples=[False],
     )
     jobs: int = Field(description="The caller's jobs, drafts included.", examples=[3])
+    drafts: int = Field(description="The drafts among them.", examples=[1])
+    unfinished_items: int = Field(
+        description="Items of their running and paused jobs that are not final.", examples=[12]
+    )
     stored_bytes: int = Field(
-        description="Bytes of their pictures and kept results.", examples=[48_211_300]
+        description="Bytes of their pictures and kept results, and of what was made of those.",
+        examples=[48_211_300],
+    )
+    derived_bytes: int = Field(
+        description="What of that was made of pictures and results, such as other formats. It "
+        "makes way where there is too much, and is made again.",
+        examples=[6_402_110],
+    )
+    stored_bytes_limit: int | None = Field(
+        description="The most bytes the caller may have; null: no limit.",
+        examples=[10_000_000_000],
     )
     day_budget_usd: float | None = Field(
         description="What you may spend in 24 hours; null: no limit. For the operator: what all "

@@ -46,7 +46,7 @@ async def paid_job(store: RedisJobStore, *, count: int = 1) -> Job:
 
 async def tidy(store: RedisJobStore) -> None:
     """Do what housekeeping does every few minutes."""
-    await store.expired_jobs(draft_life_s=DAY_S, limit=100)
+    await store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=DAY_S, limit=100)
 
 
 async def known(store: RedisJobStore) -> list[str]:

@@ -101,7 +101,7 @@ async def live(store: SqlJobStore) -> None:
     await store.start_job(await store.get_job(draft.id))
     await store.set_expiry(draft.id, None)
     await store.add_job(make_job(make_item(0, made_key="new")), reuse=True)
-    await store.expired_jobs(draft_life_s=9, limit=9)
+    await store.expired_jobs(empty_draft_life_s=1e9, draft_life_s=9, limit=9)
     await store.unreferenced([make_artifact()])
     await store.delete_job(job.id)
 

@@ -1,8 +1,10 @@
 """What the SQLite database does besides the port: opening, sharing, committing together."""
 
 import asyncio
+import os
 import random
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -305,3 +307,23 @@ async def test_torn_tasks_leave_the_store_working(database: SqliteDatabase) -> N
     await store.check()
     with pytest.raises(JobNotFound):
         await store.get_job(NOWHERE)
+
+
+def modes_in(folder: Path) -> list[int]:
+    return [stat.S_IMODE(file.stat().st_mode) for file in folder.glob("jobs.db*")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such modes")
+async def test_nobody_else_may_read_it(url: str, tmp_path: Path) -> None:
+    """Also in a folder that was made beforehand, and where an older version made the files."""
+    os.chmod(tmp_path, 0o755)  # noqa: PTH101  in a test nobody else waits
+    umask = os.umask(0o022)
+    try:
+        for before, after in ((None, 0o600), (0o644, 0o640)):
+            if before is not None:
+                os.chmod(tmp_path / "jobs.db", before)  # noqa: PTH101
+            async with opened(url) as database:
+                await SqlJobStore(database).add_job(make_job())
+                assert modes_in(tmp_path) == [after] * 3, "the file, -wal and -shm"
+    finally:
+        os.umask(umask)

@@ -18,10 +18,14 @@ FAULTS_VARIABLE = "SCRIPTED_FAULTS"
 
 _ERRORS: Mapping[str, Callable[[], Exception]] = {
     "rejected": lambda: ProviderRejected(provider="scripted", reason="it does not like it"),
+    "hostile": lambda: ProviderRejected(
+        provider="scripted", reason="\x1b[2J\x9b31m[red]no\u202e\ud800\r\nError: all is lost"
+    ),
     "uncertain": lambda: SubmissionUncertain(provider="scripted", reason="the line went dead"),
 }
 _STAGES: Mapping[str, Sequence[Stage]] = {
     "rejected": ["submit"],
+    "hostile": ["submit"],
     "uncertain": ["submit", "reconcile"],
 }
 

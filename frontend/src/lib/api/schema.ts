@@ -1232,11 +1232,35 @@ export interface components {
              */
             jobs: number;
             /**
+             * Drafts
+             * @description The drafts among them.
+             * @example 1
+             */
+            drafts: number;
+            /**
+             * Unfinished Items
+             * @description Items of their running and paused jobs that are not final.
+             * @example 12
+             */
+            unfinished_items: number;
+            /**
              * Stored Bytes
-             * @description Bytes of their pictures and kept results.
+             * @description Bytes of their pictures and kept results, and of what was made of those.
              * @example 48211300
              */
             stored_bytes: number;
+            /**
+             * Derived Bytes
+             * @description What of that was made of pictures and results, such as other formats. It makes way where there is too much, and is made again.
+             * @example 6402110
+             */
+            derived_bytes: number;
+            /**
+             * Stored Bytes Limit
+             * @description The most bytes the caller may have; null: no limit.
+             * @example 10000000000
+             */
+            stored_bytes_limit: number | null;
             /**
              * Day Budget Usd
              * @description What you may spend in 24 hours; null: no limit. For the operator: what all callers together may.
@@ -3004,6 +3028,30 @@ export interface components {
              * @example 100
              */
             unfinished_jobs: number;
+            /**
+             * Unfinished Items
+             * @description The most unfinished items of one caller's running and paused jobs; null: no limit.
+             * @example 500
+             */
+            unfinished_items: number | null;
+            /**
+             * Drafts
+             * @description The most drafts of one caller; null: no limit.
+             * @example 25
+             */
+            drafts: number | null;
+            /**
+             * Stored Bytes
+             * @description The most bytes of one caller's files, those counted that `stored_bytes` of the account tells; null: no limit.
+             * @example 10000000000
+             */
+            stored_bytes: number | null;
+            /**
+             * Derived Bytes
+             * @description The most bytes that are kept of what is made of them, such as other formats; null: no limit.
+             * @example 2000000000
+             */
+            derived_bytes: number | null;
             /**
              * Keep
              * @description What happens to results of a job that does not say.
@@ -4834,6 +4882,7 @@ export interface operations {
              * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             *     - `quota_exceeded`: The caller, or all callers together, would have more here than allowed.
              */
             413: {
                 headers: {
@@ -6732,6 +6781,7 @@ export interface operations {
              * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             *     - `quota_exceeded`: The caller, or all callers together, would have more here than allowed.
              */
             413: {
                 headers: {
@@ -7155,6 +7205,7 @@ export interface operations {
              * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             *     - `quota_exceeded`: The caller, or all callers together, would have more here than allowed.
              */
             413: {
                 headers: {
@@ -8237,6 +8288,7 @@ export interface operations {
              * @description Content Too Large.
              *
              *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             *     - `quota_exceeded`: The caller, or all callers together, would have more here than allowed.
              */
             413: {
                 headers: {
@@ -8334,6 +8386,10 @@ export interface operations {
                      *       ],
                      *       "sheet_bytes": 5000000,
                      *       "unfinished_jobs": 100,
+                     *       "unfinished_items": 500,
+                     *       "drafts": 25,
+                     *       "stored_bytes": 10000000000,
+                     *       "derived_bytes": 2000000000,
                      *       "keep": "keep",
                      *       "keep_s": null,
                      *       "links_s": 86400,
@@ -13678,7 +13734,11 @@ export interface operations {
                      *       "access": "sessions",
                      *       "signed_in": false,
                      *       "jobs": 3,
+                     *       "drafts": 1,
+                     *       "unfinished_items": 12,
                      *       "stored_bytes": 48211300,
+                     *       "derived_bytes": 6402110,
+                     *       "stored_bytes_limit": 10000000000,
                      *       "day_budget_usd": 20,
                      *       "day_spent_usd": 3.6,
                      *       "budgets": [

@@ -62,6 +62,7 @@ async def resume_job(job: JobParam, context: ContextIn, owner: OwnerIn) -> JobOu
         errors.GeneratorNotAllowed,
         errors.PriceUnknown,
         errors.PaymentNotAllowed,
+        errors.QuotaExceeded,
         changes=True,
     ),
 )

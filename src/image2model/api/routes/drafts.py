@@ -9,7 +9,7 @@ from image2model.api.auth import OwnerIn
 from image2model.api.job_form import read_sheet_part
 from image2model.api.params import ItemParam, JobParam, ViewParam
 from image2model.api.parts import ContextIn
-from image2model.api.raw_upload import RAW_BODY, SHEET_BODY, file_name_in, read_raw
+from image2model.api.raw_upload import RAW_BODY, SHEET_BODY, file_name_in, promised_length, read_raw
 from image2model.api.translate import job_out
 from image2model.core import errors
 from image2model.core.generator import View
@@ -36,6 +36,7 @@ router = APIRouter(prefix="/jobs/{job}", tags=["drafts"])
         errors.JobNotFound,
         errors.WrongState,
         errors.TooManyItems,
+        errors.QuotaExceeded,
         errors.TooManyRequests,
         changes=True,
     ),
@@ -68,7 +69,15 @@ async def upload_view(
     chunks = read_raw(request, limit_bytes=context.rules.picture_bytes)
     named = name or file_name_in(request)
     async with upload_place(context):
-        draft = await upload_picture(context, owner, ref, chunks, view=View(view), file_name=named)
+        draft = await upload_picture(
+            context,
+            owner,
+            ref,
+            chunks,
+            view=View(view),
+            file_name=named,
+            size_bytes=min(promised_length(request) or 0, context.rules.picture_bytes),
+        )
     return job_out(context, draft)
 
 
@@ -142,6 +151,7 @@ async def upload_sheet(
         errors.PriceUnknown,
         errors.PaymentNotAllowed,
         errors.WrongState,
+        errors.QuotaExceeded,
         changes=True,
     ),
 )

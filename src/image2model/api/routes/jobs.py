@@ -10,6 +10,7 @@ from image2model.api.auth import CallerIn, OwnerIn, count_job
 from image2model.api.job_form import read_draft, read_job_form
 from image2model.api.params import Cursor, IdempotencyKey, JobParam
 from image2model.api.parts import ContextIn, HubIn
+from image2model.api.raw_upload import promised_length
 from image2model.api.translate import job_delta, job_out, job_url, listed_job
 from image2model.api.watchers import while_connected
 from image2model.core import errors
@@ -20,6 +21,7 @@ from image2model.core.states import JobState
 from image2model.jobs import control, submit, watch
 from image2model.jobs.access import owned_job
 from image2model.jobs.intake import upload_place
+from image2model.jobs.quotas import room_for
 from image2model.ports.jobstore import JobQuery
 from image2model.wire.models import (
     JobDelta,
@@ -69,6 +71,7 @@ _Version = Annotated[
         errors.IdempotencyKeyReused,
         errors.AlreadyRunning,
         errors.TooManyJobs,
+        errors.QuotaExceeded,
         errors.TooManyWebhooks,
         errors.TooManyRequests,
         changes=True,
@@ -93,19 +96,22 @@ async def create_job(
     the files if there are more of them than a job may have items. Pictures are checked while the
     next ones come; one that cannot be used makes its item `failed` and the others go on.
     """
-    await submit.check_job_count(context, caller.owner, idempotency_key=idempotency_key)
+    owner, key = caller.maker(), idempotency_key
+    await submit.check_new_job(context, owner, idempotency_key=key)
     if draft:
-        wanted = await read_draft(request, idempotency_key=idempotency_key, caller=caller)
-        owner = await caller.owner_or_new(response)
-        job = await submit.create_draft(context, owner, wanted)
+        wanted = await read_draft(request, idempotency_key=key, caller=caller)
+        async with caller.making(owner, response):
+            job = await submit.create_draft(context, owner, wanted)
         response.status_code = 201
     else:
-        async with upload_place(context):
-            wanted, items = await read_job_form(
-                context, request, idempotency_key=idempotency_key, caller=caller
-            )
-        owner = await caller.owner_or_new(response)
-        job = await submit.submit_job(context, owner, wanted, items)
+        async with room_for(context, owner, idempotency_key=key) as room:
+            await room.expect(promised_length(request) or 0)
+            async with upload_place(context):
+                wanted, items = await read_job_form(
+                    context, request, room, idempotency_key=key, caller=caller
+                )
+            async with caller.making(owner, response):
+                job = await submit.submit_job(context, owner, wanted, items)
     response.headers["Location"] = job_url(job.id)
     return job_out(context, job)
 

@@ -79,14 +79,15 @@ async def add_webhook(
 
     The secret is told this once; `rotate` makes another one.
     """
-    owner = await caller.owner_or_new(response)
-    webhook = await outgoing.add_webhook(
-        context,
-        owner,
-        given.url,
-        events=event_types(given.events),
-        named_only=given.named_only,
-    )
+    owner = caller.maker()
+    async with caller.making(owner, response):
+        webhook = await outgoing.add_webhook(
+            context,
+            owner,
+            given.url,
+            events=event_types(given.events),
+            named_only=given.named_only,
+        )
     response.headers["Location"] = f"{PREFIX}/webhooks/{webhook.id}"
     return webhook_with_secret(webhook)
 

@@ -1,8 +1,9 @@
 """Computing in processes beside the event loop's."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import TypeVar
 
 import anyio
@@ -43,6 +44,8 @@ class ProcessCompute:
             (numpy and OpenCV take some 100 MB); None: no limit. Enforced on Linux.
         room_bytes: How much memory the calls that take much may take together; None: any.
         niceness: How much every process steps back for others, 0-19 as for `nice`.
+        environment: The environment of the processes, which decode what strangers sent: nothing
+            secret belongs there.
     """
 
     def __init__(
@@ -52,7 +55,9 @@ class ProcessCompute:
         memory_limit_bytes: int | None = None,
         room_bytes: int | None = None,
         niceness: int = 0,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        self._environment = environment
         self._memory_limit_bytes = memory_limit_bytes
         self._niceness = niceness
         self._workers = {self._new_worker() for _ in range(workers)}
@@ -72,8 +77,8 @@ class ProcessCompute:
         Call *function* with *args* in a process and return what it returns; see `Compute`.
 
         What *function* prints goes to the standard error. Any other exception it raises comes
-        out as itself, with the traceback over there as a note, or as a `RuntimeError` where it
-        cannot be pickled.
+        out as itself where it is Python's own, else as a `RuntimeError`, with the traceback over
+        there as a note. What *function* returns is data, see `core.plain_values`.
 
         Raises:
             Image2ModelError: Whatever *function* raised.
@@ -179,7 +184,11 @@ class ProcessCompute:
         return fresh
 
     def _new_worker(self) -> WorkerProcess:
-        return WorkerProcess(memory_limit_bytes=self._memory_limit_bytes, niceness=self._niceness)
+        return WorkerProcess(
+            memory_limit_bytes=self._memory_limit_bytes,
+            niceness=self._niceness,
+            environment=self._environment,
+        )
 
 
 def answer() -> bool:

@@ -2,9 +2,17 @@
 The process behind `ProcessCompute`: reads calls from its input, writes results to its output.
 
 Started by the path of this file, so it must import nothing but the standard library: where our
-package is, it learns from its first message. A message is a pickle after its length in eight
-bytes. The first is `(import path, memory limit in bytes or None, niceness)`; every other is a
-call, `(function, arguments)`, and is answered by an `Answer`.
+package is, it learns from its first message.
+
+It decodes what strangers sent, so it is the one that may fall. The parent starts it without
+secrets and without open files, and it gives up here what it does not need: memory, file sizes,
+descriptors, core dumps. How long it computes is for the parent to end.
+
+A message to it is a pickle after its length in eight bytes: it trusts the parent. The first is
+`(import path, memory limit in bytes or None, niceness)`; every other is a call, `(function,
+arguments)`. The parent does not trust it: an answer is data (`core.plain_values`), the tuple of
+how the call ended, what it returned or raised, and the traceback as text. It goes as the number of
+parts and the parts, each after its length: the text, and the byte strings beside it as they are.
 """
 
 import faulthandler
@@ -16,6 +24,7 @@ import struct
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -29,8 +38,13 @@ OUT_OF_MEMORY = "out of memory"
 OPENCV_NO_MEMORY = -4
 """The code of a `cv2.error` for a failed allocation (`cv::Error::StsNoMem`)."""
 
-Answer = tuple[str, Any, str]
-"""How the call ended, what it returned or raised, and the traceback as text."""
+MOST_PARTS = 1_000
+"""How many parts an answer may have."""
+
+LARGEST_FILE_BYTES = 2**30
+OPEN_FILES = 128
+
+Parts = Sequence[bytes | bytearray | memoryview]
 
 
 def send(stream: IO[bytes], message: bytes) -> None:
@@ -40,15 +54,46 @@ def send(stream: IO[bytes], message: bytes) -> None:
     stream.flush()
 
 
-def receive(stream: IO[bytes]) -> bytes:
+def receive(stream: IO[bytes], limit_bytes: int | None = None) -> bytes:
     """
     Read one frame from *stream*.
 
     Raises:
         EOFError: The other side went away.
+        ValueError: It is longer than *limit_bytes*.
     """
     (length,) = LENGTH.unpack(_read_exactly(stream, LENGTH.size))
+    if limit_bytes is not None and length > limit_bytes:
+        raise ValueError(f"a message of {length} bytes, and {limit_bytes} are allowed")
     return _read_exactly(stream, length)
+
+
+def send_parts(stream: IO[bytes], parts: Parts) -> None:
+    """Write an answer of *parts* to *stream*."""
+    stream.write(LENGTH.pack(len(parts)))
+    for part in parts:
+        view = memoryview(part).cast("B")
+        stream.write(LENGTH.pack(len(view)))
+        stream.write(view)
+    stream.flush()
+
+
+def receive_parts(stream: IO[bytes], limit_bytes: int) -> list[bytes]:
+    """
+    Read an answer from *stream*.
+
+    Raises:
+        EOFError: The other side went away.
+        ValueError: It is longer than *limit_bytes*, or of too many parts.
+    """
+    (count,) = LENGTH.unpack(_read_exactly(stream, LENGTH.size))
+    if not 1 <= count <= MOST_PARTS:
+        raise ValueError(f"an answer of {count} parts")
+    parts: list[bytes] = []
+    for _ in range(count):
+        parts.append(receive(stream, limit_bytes))
+        limit_bytes -= len(parts[-1])
+    return parts
 
 
 def main() -> None:
@@ -65,11 +110,14 @@ def main() -> None:
     if hasattr(os, "nice"):  # Not on Windows.
         os.nice(niceness)
     if memory_limit_bytes is not None:
-        _limit_memory(memory_limit_bytes)
+        _limit("RLIMIT_DATA", memory_limit_bytes)
+    _limit("RLIMIT_CORE", 0)
+    _limit("RLIMIT_FSIZE", LARGEST_FILE_BYTES)
+    _limit("RLIMIT_NOFILE", OPEN_FILES)
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(calls, inbox), daemon=True).start()
     while True:
-        send(answers, _answer(inbox.get()))
+        send_parts(answers, _answer(inbox.get()))
 
 
 def _listen(calls: IO[bytes], inbox: queue.SimpleQueue[bytes]) -> None:
@@ -80,36 +128,29 @@ def _listen(calls: IO[bytes], inbox: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _answer(call: bytes) -> bytes:
+def _answer(call: bytes) -> Parts:
+    from image2model.core.plain_values import encode_value  # noqa: PLC0415 - see above
+
+    def written(ending: str, value: object, text: str) -> Parts:
+        head, blobs = encode_value((ending, value, text))
+        if len(blobs) >= MOST_PARTS:
+            raise ValueError(f"an answer of {len(blobs)} byte strings")
+        return [head, *blobs]
+
     try:
         function, args = _load(call)
-        return _dump((RETURNED, function(*args), ""))
+        return written(RETURNED, function(*args), "")
     except BaseException as error:  # noqa: BLE001 - the parent is to raise it, whatever it is
         ending = OUT_OF_MEMORY if _is_out_of_memory(error) else RAISED
         text = traceback.format_exc()
-        if _travels(error):
-            return _dump((ending, error, text))
-        return _dump((ending, RuntimeError(f"{type(error).__name__}: {error}"), text))
-
-
-def _travels(error: BaseException) -> bool:
-    # `SystemExit` and its like would end the parent; and there are exceptions
-    # whose constructors pickle cannot call.
-    if not isinstance(error, Exception):
-        return False
-    try:
-        _load(pickle.dumps(error))
-    except Exception:  # noqa: BLE001 - any code may run in there
-        return False
-    return True
+        if not isinstance(error, Exception):
+            # `SystemExit` and its like would end the parent.
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        return written(ending, error, text)
 
 
 def _load(message: bytes) -> Any:
     return pickle.loads(message)  # noqa: S301 - written by our own parent
-
-
-def _dump(answer: Answer) -> bytes:
-    return pickle.dumps(answer, protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -128,17 +169,19 @@ def _take_streams() -> tuple[IO[bytes], IO[bytes]]:
     return os.fdopen(calls, "rb"), os.fdopen(answers, "wb")
 
 
-def _limit_memory(limit_bytes: int) -> None:
+def _limit(name: str, limit: int) -> None:
+    """Give up for good what goes beyond *limit*."""
     try:
         import resource  # noqa: PLC0415 - there is none on Windows
     except ModuleNotFoundError:
         return
-    # Refused on macOS, where a process may then have as much as the machine gives it.
+    # Memory is refused on macOS, where a process may then have as much as the machine gives it.
     with suppress(ValueError, OSError, AttributeError):
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        kind = getattr(resource, name)
+        _, hard = resource.getrlimit(kind)
         if hard != resource.RLIM_INFINITY:
-            limit_bytes = min(limit_bytes, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+            limit = min(limit, hard)
+        resource.setrlimit(kind, (limit, limit))
 
 
 def _compute_with_one_thread() -> None:

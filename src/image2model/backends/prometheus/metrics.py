@@ -142,7 +142,7 @@ class PrometheusMetrics:
 
     def overcharged(self, provider: str, usd: Decimal) -> None:
         """Count what was billed beyond what was expected."""
-        self._overcharged_usd.labels(provider=provider).inc(float(usd))
+        self._overcharged_usd.labels(provider=self._provider(provider)).inc(float(usd))
 
     def spending_seen(self, *, stopped: bool) -> None:
         """Remember whether all spending is stopped now."""

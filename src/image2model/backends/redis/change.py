@@ -56,6 +56,8 @@ class Change:
         over: What else to write if every item of the job is final afterwards.
         over_events: What has happened then.
         references: How many times more each file is named.
+        leaving: The list of an owner's jobs, the set of owners, and the owner, who leaves it if
+            the list is empty afterwards.
     """
 
     job: JobId | None = None
@@ -72,6 +74,7 @@ class Change:
     over: list[Command] = field(default_factory=list)
     over_events: list[Command] = field(default_factory=list)
     references: Counter[ArtifactId] = field(default_factory=Counter)
+    leaving: Sequence[str] = ()
 
     def run(self, *command: str | float) -> None:
         """Add a command."""
@@ -106,6 +109,7 @@ class Change:
                 "over": self.over,
                 "over_events": self.over_events,
                 "open_states": _OPEN_STATES,
+                "leaving": list(self.leaving),
                 "references": {artifact: n for artifact, n in self.references.items() if n},
             }
         )

@@ -145,6 +145,8 @@ class RedisDatabase:
             keys.SOURCES,
             keys.SPENDING_STOP,
             keys.CHARGES,
+            keys.DERIVED,
+            keys.DERIVED_USED,
         ]
         arguments = [change.to_json(), keys.MADE_OF, str(_RECEIPT_S)]
         answer = json.loads(await self._script("commit", names, arguments))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-from image2model.backends.redis import editing, keys, listing, work
+from image2model.backends.redis import derived, editing, keys, listing, work
 from image2model.backends.redis.change import Change
 from image2model.backends.redis.codec import Turn, read_stop, read_turn, write_stop, write_turn
 from image2model.backends.redis.database import RedisDatabase
@@ -18,6 +18,7 @@ from image2model.core.money import BudgetScope, SpendingStop
 from image2model.core.states import JobState
 from image2model.jobs.records import control, drafts
 from image2model.jobs.records.document import JobRecord
+from image2model.ports.derived import Dropped, Whose
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
@@ -32,6 +33,7 @@ from image2model.ports.jobstore import (
     Renewed,
     Resolution,
     Step,
+    Stored,
     Usage,
 )
 
@@ -74,6 +76,10 @@ class RedisJobStore:
     async def usage(self, owner: OwnerId) -> Usage:
         """Add up what an owner has here, and what was spent in a day."""
         return await listing.usage(self._database, owner)
+
+    async def stored(self, whose: Whose) -> Stored:
+        """Add up what files take."""
+        return await derived.stored(self._database, whose)
 
     async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
         """Tell whether a job of an owner has an idempotency key."""
@@ -310,25 +316,49 @@ class RedisJobStore:
         except JobNotFound:
             return
 
-    async def expired_jobs(self, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
+    async def expired_jobs(
+        self, *, draft_life_s: float, empty_draft_life_s: float, limit: int
+    ) -> Sequence[JobId]:
         """List jobs past their `expires_at`, and drafts long untouched."""
-        return await listing.expired_jobs(self._database, draft_life_s=draft_life_s, limit=limit)
+        return await listing.expired_jobs(
+            self._database,
+            draft_life_s=draft_life_s,
+            empty_draft_life_s=empty_draft_life_s,
+            limit=limit,
+        )
 
-    async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
+    async def owners_of_jobs(self, owners: Collection[OwnerId]) -> set[OwnerId]:
+        """Tell which owners have a job."""
+        ordered = list(owners)
+        counts = await self._database.run_all([("ZCARD", keys.jobs_of(one)) for one in ordered])
+        return {one for one, count in zip(ordered, counts, strict=True) if int(count)}
+
+    async def add_derived(
+        self, source: ArtifactId, artifact: ArtifactId, *, owner: OwnerId, size_bytes: int
+    ) -> bool:
         """Remember what is made of a picture or a file of a result, if an item still has it."""
+        add = partial(derived.add_derived, owner=owner, size_bytes=size_bytes)
+        return await self._database.unopposed(partial(add, self._database, source, artifact))
 
-        async def attempt() -> bool:
-            named = await self._database.run("HGET", keys.NAMED, source)
-            if named is None:
-                return False
-            change = Change()
-            change.check(keys.NAMED, source, named)
-            change.run("SADD", keys.made_of(source), artifact)
-            change.run("HSET", keys.SOURCES, artifact, source)
-            await self._database.commit(change)
-            return True
+    async def use_derived(self, artifact: ArtifactId) -> None:
+        """Remember that a derived file is used now."""
+        await derived.use_derived(self._database, artifact)
 
-        return await self._database.unopposed(attempt)
+    async def drop_derived(self, whose: Whose, *, keep_bytes: int, idle_s: float) -> Dropped:
+        """Forget the derived files used longest ago."""
+        return await derived.drop_derived(
+            self._database, whose, keep_bytes=keep_bytes, idle_s=idle_s
+        )
+
+    async def add_failure(
+        self, name: str, problem: Problem, *, lives_s: Sequence[float], most: int
+    ) -> None:
+        """Remember what failed."""
+        await derived.add_failure(self._database, name, problem, lives_s=lives_s, most=most)
+
+    async def find_failure(self, name: str) -> Problem | None:
+        """Tell why something failed lately."""
+        return await derived.find_failure(self._database, name)
 
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
         """Tell which artifacts no job names."""

@@ -9,6 +9,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `job:ID:versions` | sorted set: the items by the version that last touched them |
 | `job:ID:counts` | hash: how many items are in each state |
 | `due`, `uncertain` | sorted sets of items: by when they may be claimed, by when they were sent |
+| `owners` | set: who has jobs |
 | `jobs:OWNER`, `unfinished:OWNER` | the jobs of an owner: by when they were made; a set |
 | `expiring`, `drafts` | sorted sets of jobs: by when they end, by when they were last touched |
 | `idempotency:OWNER` | hash: the jobs by their idempotency keys |
@@ -17,6 +18,8 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `requests` | hash: which attempt a provider's request belongs to |
 | `ledger`, `ledger:OWNER` | sorted sets of submit keys, by when they were started |
 | `named`, `sources`, `made-of:ARTIFACT` | how often a file is named; what is made of which |
+| `derived`, `derived-used` | hash: whose a derived file is and its size; by when it was used |
+| `failures`, `failures-until` | hash: what failed lately; sorted set by how long that counts |
 | `spending-stop` | why nothing that costs money may start; absent: it may |
 | `turns` | hash: whose turn it is at duties that one process does |
 | `facts` | hash: what was learnt about providers |
@@ -47,6 +50,11 @@ LEDGER = f"{PREFIX}ledger"
 NAMED = f"{PREFIX}named"
 SOURCES = f"{PREFIX}sources"
 MADE_OF = f"{PREFIX}made-of:"
+OWNERS = f"{PREFIX}owners"
+DERIVED = f"{PREFIX}derived"
+DERIVED_USED = f"{PREFIX}derived-used"
+FAILURES = f"{PREFIX}failures"
+FAILURES_UNTIL = f"{PREFIX}failures-until"
 FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
 SPENDING_STOP = f"{PREFIX}spending-stop"

@@ -9,12 +9,13 @@ from image2model.backends.redis import keys
 from image2model.backends.redis.change import Change, seconds
 from image2model.backends.redis.codec import read_job, read_line
 from image2model.backends.redis.database import RedisDatabase, pairs
-from image2model.backends.redis.found import find
+from image2model.backends.redis.derived import stored
 from image2model.backends.redis.writes import forget_line
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
 from image2model.core.job import Attempt, Job
 from image2model.core.money import MONTH_S, BudgetScope
-from image2model.core.rules import format_position, parse_position
+from image2model.core.rules import format_position, parse_position, unfinished_items_of
+from image2model.core.states import JobState
 from image2model.jobs.records.document import LedgerLine
 from image2model.jobs.records.steps import is_asked_for, is_in_ledger_of
 from image2model.ports.dispatcher import ItemRef
@@ -71,14 +72,14 @@ async def read_jobs(database: RedisDatabase, jobs: Iterable[str]) -> list[Job]:
 
 async def usage(database: RedisDatabase, owner: OwnerId) -> Usage:
     """Add up what an owner has here, and what was spent in a day."""
-    jobs = await database.run("ZRANGE", keys.jobs_of(owner), 0, -1)
-    stored: dict[ArtifactId, int] = {}
-    for job in jobs:
-        if (found := await find(database, JobId(job))) is not None:
-            for record in found.items.values():
-                stored.update(record.stored_files())
-    day_usd = await spent_usd(database, BudgetScope.DAY, owner=owner)
-    return Usage(jobs=len(jobs), stored_bytes=sum(stored.values()), day_usd=day_usd)
+    jobs = await read_jobs(database, await database.run("ZRANGE", keys.jobs_of(owner), 0, -1))
+    return Usage(
+        jobs=len(jobs),
+        drafts=sum(job.state is JobState.DRAFT for job in jobs),
+        unfinished_items=sum(map(unfinished_items_of, jobs)),
+        stored=await stored(database, owner),
+        day_usd=await spent_usd(database, BudgetScope.DAY, owner=owner),
+    )
 
 
 async def spent_usd(database: RedisDatabase, scope: BudgetScope, *, owner: OwnerId) -> Decimal:
@@ -137,19 +138,25 @@ async def uncertain_items(
 
 
 async def expired_jobs(
-    database: RedisDatabase, *, draft_life_s: float, limit: int
+    database: RedisDatabase, *, draft_life_s: float, empty_draft_life_s: float, limit: int
 ) -> Sequence[JobId]:
     """List jobs past their `expires_at`, and drafts long untouched; forget an old ledger."""
     now = await database.now()
     await forget_old_lines(database, before=now - timedelta(seconds=LEDGER_S))
-    untouched = now - timedelta(seconds=draft_life_s)
-    over: list[tuple[float, str]] = []
-    for key, until in ((keys.EXPIRING, now), (keys.DRAFTS, untouched)):
-        found = await database.run(
-            "ZRANGE", key, "-inf", seconds(until), "BYSCORE", "LIMIT", 0, limit, "WITHSCORES"
-        )
-        over += [(float(found[i + 1]), found[i]) for i in range(0, len(found), 2)]
+    first_life_s = min(draft_life_s, empty_draft_life_s)
+    ended = await _until(database, keys.EXPIRING, now)
+    drafts = await _until(database, keys.DRAFTS, now - timedelta(seconds=first_life_s))
+    untouched_s = (now - timedelta(seconds=draft_life_s)).timestamp()
+    young = [job for touched_s, job in drafts if touched_s > untouched_s]
+    sizes = await database.run_all([("ZCARD", keys.versions_key(JobId(job))) for job in young])
+    filled = {job for job, size in zip(young, sizes, strict=True) if int(size)}
+    over = ended + [(touched_s, job) for touched_s, job in drafts if job not in filled]
     return [JobId(job) for _, job in sorted(over)[:limit]]
+
+
+async def _until(database: RedisDatabase, key: str, until: datetime) -> list[tuple[float, str]]:
+    found = await database.run("ZRANGE", key, "-inf", seconds(until), "BYSCORE", "WITHSCORES")
+    return [(float(found[i + 1]), found[i]) for i in range(0, len(found), 2)]
 
 
 async def forget_old_lines(

@@ -9,7 +9,7 @@ from image2model.backends.redis.change import Change, seconds
 from image2model.backends.redis.codec import read_key, write_key
 from image2model.backends.redis.database import Conflict, RedisDatabase
 from image2model.core.ids import OwnerId
-from image2model.ports.sessions import ApiKey
+from image2model.ports.sessions import ApiKey, Session
 
 
 class RedisSessionStore:
@@ -96,6 +96,23 @@ class RedisSessionStore:
             return changed
 
         return await self._database.unopposed(attempt)
+
+    async def count_sessions(self) -> int:
+        """Count all sessions."""
+        return int(await self._database.run("ZCARD", keys.SESSIONS))
+
+    async def list_sessions(self, *, skip: int, limit: int) -> Sequence[Session]:
+        """List sessions, those that end first before others."""
+        last = skip + limit - 1
+        tokens = await self._database.run("ZRANGE", keys.SESSIONS, skip, last) if limit else []
+        if not tokens:
+            return []
+        owners = await self._database.run("HMGET", keys.SESSION_OWNERS, *tokens)
+        return [
+            Session(token_sha256=token, owner=OwnerId(owner))
+            for token, owner in zip(tokens, owners, strict=True)
+            if owner is not None
+        ]
 
     async def remove_expired_sessions(self) -> int:
         """Forget sessions that are over."""

@@ -103,6 +103,7 @@ def job_commands(before: Job | None, after: Job, *, now: datetime) -> list[Comma
     if before is None or write_job(before) != text:
         change.run("HSET", keys.job_key(after.id), "job", text)
     if before is None:
+        change.run("SADD", keys.OWNERS, after.owner)
         change.run("ZADD", keys.jobs_of(after.owner), seconds(after.created_at), after.id)
         if after.idempotency_key is not None:
             which = keys.idempotency_of(after.owner)
@@ -139,6 +140,7 @@ def delete_whole(change: Change, before: JobRecord) -> None:
     change.counts.clear()
     change.run("DEL", keys.job_key(job.id), keys.versions_key(job.id), keys.counts_key(job.id))
     change.run("ZREM", keys.jobs_of(job.owner), job.id)
+    change.leaving = (keys.jobs_of(job.owner), keys.OWNERS, job.owner)
     change.run("SREM", keys.unfinished_of(job.owner), job.id)
     change.run("ZREM", keys.EXPIRING, job.id)
     change.run("ZREM", keys.DRAFTS, job.id)

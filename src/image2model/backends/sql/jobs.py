@@ -7,6 +7,7 @@ from decimal import Decimal
 from image2model.backends.sql import (
     jobs_add,
     jobs_control,
+    jobs_derived,
     jobs_drafts,
     jobs_keep,
     jobs_leases,
@@ -19,6 +20,7 @@ from image2model.core.errors import JsonValue
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
 from image2model.core.money import BudgetScope, SpendingStop
+from image2model.ports.derived import Dropped, Whose
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
@@ -33,6 +35,7 @@ from image2model.ports.jobstore import (
     Renewed,
     Resolution,
     Step,
+    Stored,
     Usage,
 )
 
@@ -68,6 +71,10 @@ class SqlJobStore:
     async def usage(self, owner: OwnerId) -> Usage:
         """Add up what an owner has here, and what was spent in a day."""
         return await self._database.read(jobs_ledger.read_usage, owner)
+
+    async def stored(self, whose: Whose) -> Stored:
+        """Add up what files take."""
+        return await self._database.read(jobs_derived.read_stored, whose)
 
     async def has_key(self, owner: OwnerId, idempotency_key: str) -> bool:
         """Tell whether a job of an owner has an idempotency key."""
@@ -235,15 +242,51 @@ class SqlJobStore:
         """Set when a finished job is deleted."""
         await self._database.write(jobs_keep.set_expiry, job, expires_at)
 
-    async def expired_jobs(self, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
+    async def expired_jobs(
+        self, *, draft_life_s: float, empty_draft_life_s: float, limit: int
+    ) -> Sequence[JobId]:
         """List jobs past their `expires_at`, and drafts long untouched."""
         return await self._database.read(
-            jobs_keep.expired_jobs, draft_life_s=draft_life_s, limit=limit
+            jobs_keep.expired_jobs,
+            draft_life_s=draft_life_s,
+            empty_draft_life_s=empty_draft_life_s,
+            limit=limit,
         )
 
-    async def add_derived(self, source: ArtifactId, artifact: ArtifactId) -> bool:
-        """Remember what is made of a file of a result, if a result still has it."""
-        return await self._database.write(jobs_keep.add_derived, source, artifact)
+    async def owners_of_jobs(self, owners: Collection[OwnerId]) -> set[OwnerId]:
+        """Tell which owners have a job."""
+        return await self._database.read(jobs_keep.owners_of_jobs, list(owners))
+
+    async def add_derived(
+        self, source: ArtifactId, artifact: ArtifactId, *, owner: OwnerId, size_bytes: int
+    ) -> bool:
+        """Remember what is made of a picture or a file of a result, if an item still has it."""
+        return await self._database.write(
+            jobs_derived.add_derived, source, artifact, owner=owner, size_bytes=size_bytes
+        )
+
+    async def use_derived(self, artifact: ArtifactId) -> None:
+        """Remember that a derived file is used now."""
+        if await self._database.read(jobs_derived.is_used_long_ago, artifact):
+            await self._database.write(jobs_derived.use_derived, artifact)
+
+    async def drop_derived(self, whose: Whose, *, keep_bytes: int, idle_s: float) -> Dropped:
+        """Forget the derived files used longest ago."""
+        return await self._database.write(
+            jobs_derived.drop_derived, whose, keep_bytes=keep_bytes, idle_s=idle_s
+        )
+
+    async def add_failure(
+        self, name: str, problem: Problem, *, lives_s: Sequence[float], most: int
+    ) -> None:
+        """Remember what failed."""
+        await self._database.write(
+            jobs_derived.add_failure, name, problem, lives_s=lives_s, most=most
+        )
+
+    async def find_failure(self, name: str) -> Problem | None:
+        """Tell why something failed lately."""
+        return await self._database.read(jobs_derived.find_failure, name)
 
     async def unreferenced(self, artifacts: Iterable[ArtifactId]) -> set[ArtifactId]:
         """Tell which artifacts no job names."""

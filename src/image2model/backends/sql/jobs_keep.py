@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import add_if_absent, lock_owner, lock_rows
+from image2model.backends.sql.dialect import add_if_absent, lock_owner
 from image2model.backends.sql.jobs_locked import lock_job, try_lock_job
 from image2model.backends.sql.jobs_step import replace_files
 from image2model.backends.sql.rows import to_seconds
@@ -20,7 +20,7 @@ from image2model.backends.sql.tables import (
 )
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import JsonValue, WrongState
-from image2model.core.ids import ArtifactId, JobId
+from image2model.core.ids import ArtifactId, JobId, OwnerId
 from image2model.core.job import Result
 from image2model.core.rules import ENDED_ATTEMPTS
 from image2model.core.states import ItemState, JobState
@@ -42,10 +42,17 @@ def set_expiry(tx: Transaction, job: JobId, expires_at: datetime | None) -> None
         locked.touch(expires_at=to_seconds(expires_at))
 
 
-def expired_jobs(tx: Transaction, *, draft_life_s: float, limit: int) -> Sequence[JobId]:
+def expired_jobs(
+    tx: Transaction, *, draft_life_s: float, empty_draft_life_s: float, limit: int
+) -> Sequence[JobId]:
     """List jobs past their `expires_at`, and drafts long untouched."""
+    is_empty = ~sa.exists().where(items.c.job_id == jobs.c.id)
     is_old_draft = sa.and_(
-        jobs.c.state == JobState.DRAFT, jobs.c.touched_at <= tx.now_s - draft_life_s
+        jobs.c.state == JobState.DRAFT,
+        sa.or_(
+            jobs.c.touched_at <= tx.now_s - draft_life_s,
+            sa.and_(jobs.c.touched_at <= tx.now_s - empty_draft_life_s, is_empty),
+        ),
     )
     statement = (
         sa.select(jobs.c.id)
@@ -54,6 +61,12 @@ def expired_jobs(tx: Transaction, *, draft_life_s: float, limit: int) -> Sequenc
         .limit(limit)
     )
     return [JobId(job) for job in tx.run(statement).scalars()]
+
+
+def owners_of_jobs(tx: Transaction, owners: Sequence[OwnerId]) -> set[OwnerId]:
+    """Tell which owners have a job."""
+    statement = sa.select(jobs.c.owner).where(jobs.c.owner.in_(owners)).distinct()
+    return {OwnerId(owner) for owner in tx.run(statement).scalars()}
 
 
 def delete_job(tx: Transaction, job: JobId) -> Sequence[ArtifactId]:
@@ -114,22 +127,6 @@ def orphans(tx: Transaction, artifacts: Iterable[ArtifactId]) -> list[ArtifactId
         )
         named.update(tx.run(statement).scalars())
     return [artifact for artifact in candidates if artifact not in named]
-
-
-def add_derived(tx: Transaction, source: ArtifactId, artifact: ArtifactId) -> bool:
-    """Remember what is made of a picture or a result's file, if an item still has that."""
-    for table in (result_files, pictures):
-        alive = sa.select(table.c.artifact).where(table.c.artifact == source)
-        # Neither may the source go now, nor another transaction add the same.
-        lock_rows(tx.connection, alive)
-        if tx.run(alive.limit(1)).first() is not None:
-            break
-    else:
-        return False
-    known = sa.select(derived_files.c.artifact).where(derived_files.c.artifact == artifact)
-    if tx.run(known).first() is None:
-        tx.run(sa.insert(derived_files).values(artifact=artifact, source=source))
-    return True
 
 
 def with_derived(tx: Transaction, gone: Sequence[ArtifactId]) -> Sequence[ArtifactId]:

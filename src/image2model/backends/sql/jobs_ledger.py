@@ -8,6 +8,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_ledger
+from image2model.backends.sql.jobs_derived import read_stored
 from image2model.backends.sql.jobs_locked import LockedJob, try_lock_job
 from image2model.backends.sql.rows import (
     Row,
@@ -17,7 +18,7 @@ from image2model.backends.sql.rows import (
     from_seconds,
     to_seconds,
 )
-from image2model.backends.sql.tables import attempts, items, jobs, pictures, result_files
+from image2model.backends.sql.tables import attempts, items, jobs
 from image2model.backends.sql.tables import spending_stop as spending_stops
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import BudgetExceeded, SpendingStopped
@@ -32,7 +33,7 @@ from image2model.core.rules import (
     parse_position,
     revives,
 )
-from image2model.core.states import AttemptState, ItemState
+from image2model.core.states import FINAL_STATES, AttemptState, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
@@ -48,6 +49,8 @@ _CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro
 
 _THE_STOP = 1
 """The id of the only row."""
+
+_FIND_STOP = sa.select(spending_stops).where(spending_stops.c.id == _THE_STOP)
 
 _OF_ITEM = (
     sa.select(attempts)
@@ -186,12 +189,12 @@ def stop_spending(tx: Transaction, *, reason: str, by: str, everything: bool) ->
 
 def allow_spending(tx: Transaction) -> None:
     """Let attempts start again."""
-    tx.run(sa.delete(spending_stops))
+    tx.run(sa.delete(spending_stops).where(spending_stops.c.id == _THE_STOP))
 
 
 def spending_stop(tx: Transaction) -> SpendingStop | None:
     """Tell whether spending is stopped."""
-    row = tx.run(sa.select(spending_stops)).one_or_none()
+    row = tx.run(_FIND_STOP).one_or_none()
     if row is None:
         return None
     return SpendingStop(
@@ -204,21 +207,25 @@ def spending_stop(tx: Transaction) -> SpendingStop | None:
 
 def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
     """Add up what *owner* has here, and what all owners spent in a day."""
-    own = sa.select(items.c.id).join(jobs, jobs.c.id == items.c.job_id).where(jobs.c.owner == owner)
-    # Results that were taken over share their files, and a union knows each but once.
-    stored = sa.union(
-        *(
-            sa.select(table.c.artifact, table.c.size_bytes).where(
-                table.c.item_id.in_(own), table.c.artifact.is_not(None)
-            )
-            for table in (pictures, result_files)
+    of_owner = jobs.c.owner == owner
+    by_state = tx.run(
+        sa.select(jobs.c.state, sa.func.count()).where(of_owner).group_by(jobs.c.state)
+    )
+    counts = {state: int(count) for state, count in by_state}
+    unfinished = (
+        sa.select(sa.func.count())
+        .select_from(items.join(jobs, jobs.c.id == items.c.job_id))
+        .where(
+            of_owner,
+            jobs.c.state.in_([JobState.RUNNING, JobState.PAUSED]),
+            items.c.state.not_in(sorted(FINAL_STATES)),
         )
-    ).subquery()
-    count = tx.run(sa.select(sa.func.count()).where(jobs.c.owner == owner)).scalar_one()
-    stored_bytes = tx.run(sa.select(sa.func.sum(stored.c.size_bytes))).scalar_one()
+    )
     return Usage(
-        jobs=count,
-        stored_bytes=int(stored_bytes or 0),
+        jobs=sum(counts.values()),
+        drafts=counts.get(JobState.DRAFT, 0),
+        unfinished_items=tx.run(unfinished).scalar_one(),
+        stored=read_stored(tx, owner),
         day_usd=spent_usd(tx, BudgetScope.DAY, owner=owner),
     )
 

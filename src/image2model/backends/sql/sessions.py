@@ -17,7 +17,7 @@ from image2model.backends.sql.transaction import Database, Transaction
 from image2model.core.ids import OwnerId
 from image2model.core.money import SpendingLimits
 from image2model.core.scopes import Scope
-from image2model.ports.sessions import ApiKey
+from image2model.ports.sessions import ApiKey, Session
 
 _ADD_SESSION = sa.text(
     "INSERT INTO sessions (token_sha256, owner, expires_at)"
@@ -69,6 +69,14 @@ class SqlSessionStore:
         """Stop a key from working."""
         return await self._database.write(_revoke_key, key_id)
 
+    async def count_sessions(self) -> int:
+        """Count all sessions."""
+        return await self._database.read(_count_sessions)
+
+    async def list_sessions(self, *, skip: int, limit: int) -> Sequence[Session]:
+        """List sessions, those that end first before others."""
+        return await self._database.read(_list_sessions, skip=skip, limit=limit)
+
     async def remove_expired_sessions(self) -> int:
         """Forget sessions that are over."""
         return await self._database.write(_remove_expired_sessions)
@@ -89,6 +97,19 @@ def _session_owner(tx: Transaction, token_sha256: str) -> OwnerId | None:
 
 def _remove_session(tx: Transaction, token_sha256: str) -> None:
     tx.run(sa.delete(sessions).where(sessions.c.token_sha256 == token_sha256))
+
+
+def _count_sessions(tx: Transaction) -> int:
+    count: int = tx.run(sa.select(sa.func.count()).select_from(sessions)).scalar_one()
+    return count
+
+
+def _list_sessions(tx: Transaction, *, skip: int, limit: int) -> Sequence[Session]:
+    first_to_end = sa.select(sessions).order_by(sessions.c.expires_at, sessions.c.token_sha256)
+    return [
+        Session(token_sha256=row.token_sha256, owner=OwnerId(row.owner))
+        for row in tx.run(first_to_end.offset(skip).limit(limit))
+    ]
 
 
 def _remove_expired_sessions(tx: Transaction) -> int:

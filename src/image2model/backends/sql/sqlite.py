@@ -1,10 +1,13 @@
 """Connections to SQLite: one that writes, a few that read, each used from worker threads."""
 
+import os
 import sqlite3
+import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
@@ -180,6 +183,7 @@ async def open_sqlite(url: str, *, clock: Clock | None = None) -> SqliteDatabase
 
     def prepare() -> None:
         with _driver_errors_told(path):
+            _keep_private(path)
             _enter_wal(path)
             migrate(writer)
 
@@ -222,6 +226,23 @@ def _engine(url: URL, *, size: int, begin: str, pragmas: dict[str, str]) -> sa.E
     sa.event.listen(engine, "connect", set_pragmas)
     sa.event.listen(engine, "begin", begin_transaction)
     return engine
+
+
+def _keep_private(path: str) -> None:
+    """
+    Create the file so that only its owner may read it, or take it from everybody else.
+
+    SQLite gives the files beside it the same mode. A group that was let in stays so.
+    """
+    if os.name != "posix":
+        return
+    for file in (path, f"{path}-wal", f"{path}-shm"):
+        with suppress(OSError):  # It is not there, or somebody else's to decide about.
+            mode = stat.S_IMODE(Path(file).stat().st_mode)
+            if mode & stat.S_IRWXO:
+                Path(file).chmod(mode & ~stat.S_IRWXO)
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600))
 
 
 def _enter_wal(path: str) -> None:

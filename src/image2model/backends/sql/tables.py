@@ -9,7 +9,7 @@ from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.core.webhooks import DeliveryState, EventType, SwitchedOff
 
-REVISION = "0008"
+REVISION = "0009"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -147,6 +147,9 @@ derived_files = sa.Table(
     metadata,
     sa.Column("artifact", HexId, primary_key=True),
     sa.Column("source", HexId, nullable=False, index=True),
+    sa.Column("owner", sa.Text, nullable=False, index=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("used_at", Seconds, nullable=False, index=True),
 )
 
 # The ledger: lines stay when their job is deleted, so they tell all about it themselves.
@@ -288,6 +291,16 @@ facts = sa.Table(
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("value", Json, nullable=False),
+)
+
+# Work that failed lately, and how often; it is not tried again for a while.
+failures = sa.Table(
+    "failures",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("problem", Json, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("until", Seconds, nullable=False, index=True),
 )
 
 # One row while nothing that costs money may start.

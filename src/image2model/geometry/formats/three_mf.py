@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from image2model.core.text import harmless_text
 from image2model.geometry.formats.number_text import format_rows
 from image2model.geometry.formats.packing import pack_zip
 from image2model.geometry.formats.three_mf_colors import Coloring, Resources
@@ -90,13 +91,10 @@ def _head(metadata: Mapping[str, str]) -> str:
     ]
     for name, value in metadata.items():
         known = name if name in _WELL_KNOWN else f"i2m:{name}"
-        lines.append(f"<metadata name={quoteattr(known)}>{escape(_printable(value))}</metadata>")
+        # XML 1.0 cannot hold all characters.
+        shown = escape(harmless_text(value, lines=True))
+        lines.append(f"<metadata name={quoteattr(known)}>{shown}</metadata>")
     return "\n".join([*lines, ""])
-
-
-def _printable(text: str) -> str:
-    """Leave out what XML 1.0 cannot hold."""
-    return "".join(one for one in text if one in "\t\n\r" or one >= " ")
 
 
 def _object(

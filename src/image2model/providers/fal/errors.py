@@ -135,9 +135,9 @@ def failure_of(
         units: What was charged for it, in the endpoint's units; None: that is not said.
         cost_usd: The same in US dollars; None: that is not known.
     """
-    kind = answer.headers.get("x-fal-error-type") or answer.fields.get("error_type")
+    kind = str(answer.headers.get("x-fal-error-type") or answer.fields.get("error_type"))
     if kind in INFRASTRUCTURE:
-        return infrastructure_failure(str(kind), _text_of(answer.fields.get("detail")))
+        return infrastructure_failure(kind, _text_of(answer.fields.get("detail")))
     if answer.status < 500:
         return charged(input_problem(answer), cost_usd)
     if not units:

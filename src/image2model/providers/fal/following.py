@@ -253,6 +253,6 @@ class _Watch:
 
 def _check_end(answer: Answer) -> None:
     """Raise what broke off the request; failures of the model show when the result is read."""
-    kind = answer.fields.get("error_type")
+    kind = str(answer.fields.get("error_type"))
     if kind in INFRASTRUCTURE:
-        raise infrastructure_failure(str(kind), str(answer.fields.get("error") or ""))
+        raise infrastructure_failure(kind, str(answer.fields.get("error") or ""))

@@ -14,8 +14,12 @@ from datetime import datetime
 
 import anyio
 
+from image2model.core.bounded import BoundedDict
 from image2model.core.errors import GeneratorRetired, Image2ModelError, ProviderAccountBlocked
 from image2model.ports.clock import Clock
+
+_MOST_ENDPOINTS = 1_000
+"""Callers may name endpoints that do not exist."""
 
 _KNOWN_S = 60.0
 """For so long after a submission was taken, the next ones need nobody to go ahead."""
@@ -43,9 +47,9 @@ class Gate:
         """
         self._clock = clock
         self._patience_s = patience_s
-        self._taken_at_s: dict[str, float] = {}
+        self._taken_at_s = BoundedDict[str, float](_MOST_ENDPOINTS)
         self._ahead: dict[str, _Ahead] = {}
-        self._refusals: dict[str, tuple[datetime, Image2ModelError]] = {}
+        self._refusals = BoundedDict[str, tuple[datetime, Image2ModelError]](_MOST_ENDPOINTS)
 
     def check(self, endpoint: str, *, since: datetime) -> None:
         """

@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 import anyio
 
+from image2model.core.bounded import BoundedDict
 from image2model.core.errors import Image2ModelError, JsonValue, ProviderUnavailable
 from image2model.ports.clock import Clock
 from image2model.providers.fal.asking import ask
@@ -13,6 +14,9 @@ from image2model.providers.fal.config import FalConfig
 from image2model.providers.fal.http import PROVIDER, FalHttp, as_object
 
 _PAGE = "100"
+_MOST_PRICES = 1_000
+"""Callers may name endpoints that the catalogue does not list."""
+
 _MOST_PAGES = 50
 _PRICE_LIFE_S = 3_600.0
 _NO_PRICE_LIFE_S = 60.0
@@ -26,7 +30,7 @@ class Platform:
         self._http = http
         self._config = config
         self._clock = clock
-        self._prices: dict[str, tuple[float, Decimal | None]] = {}
+        self._prices = BoundedDict[str, tuple[float, Decimal | None]](_MOST_PRICES)
         self._one_asks = anyio.Lock()
 
     async def requests(

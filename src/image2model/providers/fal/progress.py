@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
+from image2model.core.bounded import BoundedDict
 from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId
 from image2model.core.job import Progress
@@ -24,6 +25,7 @@ _STEEPNESS = math.log(5.0)
 """1 − e^(−log 5) is four fifths, at the typical time."""
 
 _REMEMBERED_RUNS = 15
+_MOST_GENERATORS = 1_000
 _PHASE = re.compile(r"^[^\w]*([A-Za-z][A-Za-z0-9 ,()/-]{2,60}?)\s*(?:[:|.…]|\.\.\.|\d+%|$)")
 _LEVELS = frozenset({"debug", "info", "warn", "warning", "error", "stderr", "stdout"})
 
@@ -32,12 +34,13 @@ class RunTimes:
     """How long generators have taken lately, in this process."""
 
     def __init__(self) -> None:
-        self._seen: dict[GeneratorId, deque[float]] = {}
+        self._seen = BoundedDict[GeneratorId, deque[float]](_MOST_GENERATORS)
 
     def note(self, generator: GeneratorId, run_s: float) -> None:
         """Remember a run of *run_s* seconds."""
-        runs = self._seen.setdefault(generator, deque(maxlen=_REMEMBERED_RUNS))
+        runs = self._seen.get(generator) or deque(maxlen=_REMEMBERED_RUNS)
         runs.append(run_s)
+        self._seen[generator] = runs
 
     def learnt_s(self, generator: GeneratorId) -> float | None:
         """Tell the usual seconds of a run; None until one has been seen."""

@@ -160,7 +160,7 @@ class FalQueue:
                 if answer.status == 404:
                     return True
                 if answer.ok and answer.fields.get("status") == "COMPLETED":
-                    return answer.fields.get("error_type") in INFRASTRUCTURE
+                    return str(answer.fields.get("error_type")) in INFRASTRUCTURE
             if anyio.current_time() + wait_s > give_up_at_s:
                 break
             await anyio.sleep(wait_s)

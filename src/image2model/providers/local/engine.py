@@ -1,7 +1,6 @@
 """Make a model from pictures: one pure function, run in a worker process."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from image2model.geometry.topology import is_watertight
 from image2model.jobs.catalogue import fill_options
 from image2model.providers.local import cards
 from image2model.providers.local.made import Made, Options
+from image2model.providers.local.model import LocalModel
 from image2model.providers.local.multiview import make_hull
 from image2model.providers.local.single import (
     make_extrusion,
@@ -32,20 +32,6 @@ _FROM_ONE_PICTURE = {
     cards.RELIEF.id: make_relief,
     cards.LATHE.id: make_turning,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalModel:
-    """
-    What the engine made.
-
-    Attributes:
-        glb: The model, a binary glTF 2.0 file.
-        facts: About the model and how it came to be, as JSON values.
-    """
-
-    glb: bytes
-    facts: Mapping[str, JsonValue]
 
 
 def make_model(

@@ -1,7 +1,6 @@
 """The provider `local`: needs no key and no network, computes on this machine's cores."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from image2model.core.errors import JsonValue
 from image2model.geometry.picture_limits import PictureLimits
@@ -9,9 +8,7 @@ from image2model.jobs.computations import memory_for_pictures
 from image2model.ports.provider import Delivery, ProviderTools, Work
 from image2model.providers.immediate import ImmediateProvider, free_delivery
 from image2model.providers.local.cards import CARDS
-
-if TYPE_CHECKING:
-    from image2model.providers.local.engine import LocalModel
+from image2model.providers.local.model import LocalModel
 
 
 class LocalProvider(ImmediateProvider):
@@ -50,7 +47,7 @@ def _make(
     options: Mapping[str, JsonValue],
     name: str,
     limits: PictureLimits,
-) -> "LocalModel":
+) -> LocalModel:
     """Make a model in a worker process: only there is the engine, with numpy and OpenCV, loaded."""
     from image2model.providers.local.engine import make_model  # noqa: PLC0415
 

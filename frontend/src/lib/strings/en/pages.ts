@@ -23,8 +23,9 @@ export const signIn = {
 export const history = {
   title: 'History',
   lead: 'Your jobs, newest first.',
-  stored: (jobs: number, size: string) => `${plural(jobs, 'job', 'jobs')}, ${size} stored`,
-  storedWhy: 'Pictures and results. Deleting a job gives its space back.',
+  stored: (jobs: number, size: string, limit: string | null) =>
+    `${plural(jobs, 'job', 'jobs')}, ${size}${limit ? ` of ${limit}` : ''} stored`,
+  storedWhy: 'Pictures, results and what was made of them. Deleting a job gives its space back.',
   search: 'Search by name',
   state: 'State',
   all: 'All',

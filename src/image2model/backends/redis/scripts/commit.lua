@@ -6,7 +6,8 @@
 -- names any more.
 --
 -- KEYS: 1 receipt, 2 the job, 3 its items' versions, 4 its counts, 5 how often files are named,
---       6 of which file another one is made, 7 the stop of spending, 8 what attempts cost
+--       6 of which file another one is made, 7 the stop of spending, 8 what attempts cost,
+--       9 whose derived files are and their sizes, 10 when they were used
 -- ARGV: 1 the change as JSON, 2 the start of the keys that list what is made of a file,
 --       3 how long the receipt is kept, in seconds
 -- Returns JSON: {conflict}, {stopped}, {over} or {version, counts, gone}.
@@ -77,6 +78,10 @@ for state, difference in pairs(change.counts) do
 end
 run(change.commands)
 
+if #change.leaving > 0 and redis.call('EXISTS', change.leaving[1]) == 0 then
+  redis.call('SREM', change.leaving[2], change.leaving[3])
+end
+
 local function tell(events)
   for _, event in ipairs(events) do
     if redis.call('EXISTS', event[1]) == 1 then
@@ -105,6 +110,8 @@ for artifact, difference in pairs(change.references) do
     local made = ARGV[2] .. artifact
     for _, derived in ipairs(redis.call('SMEMBERS', made)) do
       redis.call('HDEL', KEYS[6], derived)
+      redis.call('HDEL', KEYS[9], derived)
+      redis.call('ZREM', KEYS[10], derived)
       gone[#gone + 1] = derived
     end
     redis.call('DEL', made)
