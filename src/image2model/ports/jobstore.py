@@ -30,6 +30,7 @@ from image2model.ports.derived import DerivedFiles, Whose
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.facts import Facts
 from image2model.ports.failures import Failures
+from image2model.ports.overview import Overviews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class JobQuery:
     Which jobs to list, newest first.
 
     Attributes:
-        owner: Only this owner's.
+        owner: Only this owner's; None: of everybody.
         text: Only those whose name contains it, ignoring case in every script; "": all.
         state: Only those in this state; None: all.
         starred: Only (un)starred ones; None: all.
@@ -46,7 +47,7 @@ class JobQuery:
         limit: The most to return.
     """
 
-    owner: OwnerId
+    owner: OwnerId | None
     text: str = ""
     state: JobState | None = None
     starred: bool | None = None
@@ -326,7 +327,7 @@ class Resolution(StrEnum):
     GIVE_UP = "give_up"
 
 
-class JobStore(Facts, Failures, DerivedFiles, Protocol):
+class JobStore(Facts, Failures, DerivedFiles, Overviews, Protocol):
     """
     Keeps jobs. Every method is atomic, and times are taken from the store's own clock.
 

@@ -17,7 +17,7 @@ from image2model.core.errors import (
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
-from image2model.core.money import BudgetScope, Cap, SpendingStop, frees_at
+from image2model.core.money import MONTH_S, BudgetScope, Cap, SpendingStop, frees_at
 from image2model.core.rules import (
     IllegalStep,
     charge_usd,
@@ -35,6 +35,7 @@ from image2model.core.webhooks import Event
 from image2model.jobs.records import adding, control, drafts
 from image2model.jobs.records.document import ItemRecord, JobRecord, LedgerLine
 from image2model.jobs.records.events import States, events_between, states_of
+from image2model.jobs.records.overview import owner_line, queue_of, spending_of
 from image2model.jobs.records.steps import (
     changed_attempt,
     is_asked_for,
@@ -62,6 +63,7 @@ from image2model.ports.jobstore import (
     Stored,
     Usage,
 )
+from image2model.ports.overview import OwnerLine, Queue, SpendingLine
 from image2model.testing.memory_derived import Derived, DerivedFile, FailureBook, is_of
 from image2model.testing.memory_ledger import Ledger
 
@@ -519,6 +521,25 @@ class MemoryJobStore:
             entries=[line.entry() for line in page],
             next=format_position(last.submitted_at, JobId(last.submit_key)) if last else None,
         )
+
+    async def queue(self) -> Queue:
+        """Count the items that are to be made."""
+        return queue_of(self._jobs.values())
+
+    async def spending(self) -> Sequence[SpendingLine]:
+        """Add up the last 30 days' attempts."""
+        now = self._clock.now()
+        return spending_of(self._ledger.since(now - timedelta(seconds=MONTH_S)), now=now)
+
+    async def owners(self) -> Sequence[OwnerLine]:
+        """Add up what owners have."""
+        by_owner: dict[OwnerId, list[JobRecord]] = {}
+        for record in self._jobs.values():
+            by_owner.setdefault(record.job.owner, []).append(record)
+        return [
+            owner_line(owner, by_owner[owner], derived_bytes=self._derived.of(owner))
+            for owner in sorted(by_owner)
+        ]
 
     # --- keeping house ----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from image2model.backends.sql import (
     jobs_keep,
     jobs_leases,
     jobs_ledger,
+    jobs_overview,
     jobs_read,
     jobs_step,
 )
@@ -38,6 +39,7 @@ from image2model.ports.jobstore import (
     Stored,
     Usage,
 )
+from image2model.ports.overview import OwnerLine, Queue, SpendingLine
 
 
 class SqlJobStore:
@@ -235,6 +237,18 @@ class SqlJobStore:
     async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
         """List attempts, newest first."""
         return await self._database.read(jobs_ledger.list_ledger, query)
+
+    async def queue(self) -> Queue:
+        """Count the items that are to be made."""
+        return await self._database.read(jobs_overview.read_queue)
+
+    async def spending(self) -> Sequence[SpendingLine]:
+        """Add up the last 30 days' attempts."""
+        return await self._database.read(jobs_overview.read_spending)
+
+    async def owners(self) -> Sequence[OwnerLine]:
+        """Add up what owners have."""
+        return await self._database.read(jobs_overview.read_owners)
 
     # --- keeping house ----------------------------------------------------------------------
 

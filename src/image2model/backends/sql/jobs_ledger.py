@@ -44,7 +44,7 @@ from image2model.ports.jobstore import (
     Usage,
 )
 
-_CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd)
+CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd)
 """What an attempt counts against budgets; `core.rules.charge_usd` in SQL."""
 
 _THE_STOP = 1
@@ -165,7 +165,7 @@ def _counted(
 
 
 def _charges(tx: Transaction, which: sa.ColumnElement[bool]) -> Sequence[tuple[datetime, Decimal]]:
-    rows = tx.run(sa.select(attempts.c.submitted_at, _CHARGE).where(which))
+    rows = tx.run(sa.select(attempts.c.submitted_at, CHARGE).where(which))
     return [(from_seconds(submitted_at), from_micro_usd(micro)) for submitted_at, micro in rows]
 
 
@@ -231,7 +231,7 @@ def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
 
 
 def _spent_usd(tx: Transaction, which: sa.ColumnElement[bool]) -> Decimal:
-    total = tx.run(sa.select(sa.func.sum(_CHARGE)).where(which)).scalar_one()
+    total = tx.run(sa.select(sa.func.sum(CHARGE)).where(which)).scalar_one()
     return from_micro_usd(int(total or 0))
 
 
