@@ -16,6 +16,7 @@ import image2model
 from image2model.cli.errors import EXIT_CODES, exit_code_of
 from image2model.core import errors
 from image2model.core.errors import Image2ModelError, JsonValue, read_error
+from image2model.core.money import BudgetScope
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "errors.md"
 
@@ -28,6 +29,7 @@ VALUES: dict[Any, Sequence[object]] = {
     str | None: ["some words", None],
     int | None: [3, None],
     float | None: [1.5, None],
+    BudgetScope: list(BudgetScope),
     datetime | None: [datetime(2026, 7, 1, 9, 30, tzinfo=UTC), None],
 }
 """What to construct errors with, by the annotation of the argument."""

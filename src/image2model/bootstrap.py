@@ -240,18 +240,11 @@ async def telling_metrics(context: Context, serving: ServeSettings) -> AsyncIter
         setting="IMAGE2MODEL_SERVE__METRICS_PORT",
     ):
         async with anyio.create_task_group() as group:
-            group.start_soon(_measuring, context)
+            measure = partial(measure_now, context)
+            keep = partial(context.chores.keep, every_s=_MEASURE_EVERY_S)
+            group.start_soon(keep, "measuring for the metrics", measure)
             yield
             group.cancel_scope.cancel()
-
-
-async def _measuring(context: Context) -> None:
-    while True:
-        try:
-            await measure_now(context)
-        except Exception:  # noqa: BLE001 - the numbers that are counted are told all the same
-            _log.exception("cannot measure now")
-        await context.clock.sleep(_MEASURE_EVERY_S)
 
 
 @asynccontextmanager

@@ -92,6 +92,7 @@ async def test_account_tells_what_is_used(client: httpx2.AsyncClient, rig: Rig) 
     assert (await client.get(ACCOUNT)).json() == {
         "access": "sessions",
         "signed_in": False,
+        "scopes": ["read", "generate"],
         "jobs": 0,
         "drafts": 0,
         "unfinished_items": 0,

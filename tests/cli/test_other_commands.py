@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from image2model.cli.main import SUMMARIES, load_command
+from tests.cli.drawing import draw_discs
 from tests.cli.running import CONSOLE_SCRIPT, Here
 
 HEAVY = ("numpy", "cv2", "fastapi", "sqlalchemy", "pydantic", "httpx2", "rich")
@@ -90,8 +91,30 @@ def test_keys_are_made_listed_and_revoked(here: Here) -> None:
     assert here("keys", "revoke", key).out == f"The key {key_id} works no more.\n"
     assert "revoked" in here("keys", "list").out
     again = here("keys", "revoke", key_id)
-    assert again.code == 2
-    assert "is no working key" in again.err
+    assert again.code == 3
+    assert "no working API key" in again.err
+
+
+def test_key_has_rights_limits_and_an_end(here: Here) -> None:
+    wanted = ["--scope", "read", "--expires", "30d", "--day-usd", "5", "--generator", "local/*"]
+    key_id = here("keys", "create", "--name", "screen", *wanted).out.split("_")[1]
+    listed = " ".join(here("keys", "list").out.split())
+    for told in ("read", "$5.00 a day", "local/*", "until"):
+        assert told in listed
+    changed = ["--scope", "generate", "--expires", "never", "--day-usd", "none", "--job-usd", "0.5"]
+    assert here("keys", "change", key_id, *changed).code == 0
+    listed = " ".join(here("keys", "list").out.split())
+    for told in ("generate", "$0.50 a job", "local/*", "works"):
+        assert told in listed
+    assert "a day" not in listed
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--expires", "soon"), ("--expires", "2001-01-01"), ("--day-usd", "-1")]
+)
+def test_key_that_makes_no_sense_is_refused(here: Here, wrong: tuple[str, str]) -> None:
+    assert here("keys", "create", *wrong).code == 2
+    assert "i2m_" not in here("keys", "list").out
 
 
 def findings(here: Here) -> dict[str, tuple[str, str]]:
@@ -149,6 +172,19 @@ def test_doctor_survives_what_is_broken(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert findings(here)[what][0] == "failure"
+
+
+def test_a_disk_without_its_reserve_is_told_of(
+    here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing is begun, and what to do is said."""
+    monkeypatch.setenv("IMAGE2MODEL_RESERVE_BYTES", str(10**18))
+    assert findings(here)["space"][0] == "failure"
+    assert findings(here)["open files"][0] in {"ok", "warning"}
+    (picture,) = draw_discs(tmp_path, "mug")
+    ended = here("generate", str(picture), "--output", str(tmp_path / "out"))
+    assert ended.code == 8
+    assert "IMAGE2MODEL_RESERVE_BYTES" in ended.err.replace("\n", " ")
 
 
 def test_every_command_tells_what_its_options_mean() -> None:

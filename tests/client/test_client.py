@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from image2model.core.errors import (
     JobNotFound,
     NoPictures,
     NotAuthenticated,
+    ScopeMissing,
     ServerAnswerUnknown,
     ServerUnreachable,
     WrongState,
@@ -50,6 +52,24 @@ def test_pictures_become_files(client: Client, pictures: list[Path], tmp_path: P
     stl = client.download_model(job, job.items[1], tmp_path, "stl")
     assert stl.name == "mug.stl"
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_keys_are_made_changed_and_revoked(client: Client, url: str) -> None:
+    """Who reaches a server that nobody else can reach may do everything."""
+    ends = datetime.now(UTC) + timedelta(days=1)
+    made = client.create_key("office", scopes=["read"], expires_at=ends, day_usd=5)
+    assert [made.id] == [key.id for key in client.api_keys()]
+    with Client(url, api_key=made.key) as holder:
+        assert holder.account().scopes == ["read"]
+        with pytest.raises(ScopeMissing):
+            holder.api_keys()
+        changed = client.change_key(made.id, scopes=["generate"], expires_at=None)
+        assert (changed.expires_at, changed.limits.day_usd) == (None, 5)
+        assert holder.forget_me().jobs == 0
+        client.revoke_key(made.id)
+        assert client.api_key(made.id).state == "revoked"
+        with pytest.raises(NotAuthenticated):
+            holder.account()
 
 
 def test_a_job_is_shared_by_a_link(client: Client, pictures: list[Path], url: str) -> None:

@@ -31,9 +31,7 @@ pytestmark = pytest.mark.anyio
 ANNA, BERT = OwnerId("key:0badcafe"), OwnerId("session:bert")
 
 
-async def test_queue_counts_what_is_to_be_made(
-    job_store: JobStore, store_clock: FakeClock
-) -> None:
+async def test_queue_counts_what_is_to_be_made(job_store: JobStore, store_clock: FakeClock) -> None:
     """Neither drafts nor what has ended; what waits longest is told of, paused jobs apart."""
     empty = await job_store.queue()
     assert (empty.lines, empty.waiting_since) == ([], None)

@@ -4,18 +4,19 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import anyio
 import pytest
 
 from image2model.core.ids import OwnerId
 from image2model.core.money import SpendingLimits
 from image2model.core.scopes import Scope
-from image2model.ports.sessions import ApiKey, SessionStore
+from image2model.ports.sessions import ApiKey, Session, SessionStore
 from image2model.testing.fake_clock import FakeClock
 
 pytestmark = pytest.mark.anyio
 
 OWNER = OwnerId("session:1")
-TOKEN = "ab" * 32
+TOKEN, NEXT = "ab" * 32, "cd" * 32
 
 
 def make_key(clock: FakeClock, key_id: str = "0badcafe") -> ApiKey:
@@ -28,48 +29,131 @@ def make_key(clock: FakeClock, key_id: str = "0badcafe") -> ApiKey:
     )
 
 
+def make_session(
+    clock: FakeClock, *, session_id: str = "1", owner: OwnerId = OWNER, lasts_s: float = 60
+) -> Session:
+    now = clock.now()
+    return Session(
+        id=session_id,
+        owner=owner,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=lasts_s),
+        ends_at=now + timedelta(days=1),
+    )
+
+
 async def test_session_lasts_until_its_end(
     session_store: SessionStore, store_clock: FakeClock
 ) -> None:
-    ends = store_clock.now() + timedelta(seconds=60)
-    await session_store.add_session(TOKEN, owner=OWNER, expires_at=ends)
-    assert await session_store.session_owner(TOKEN) == OWNER
-    assert await session_store.session_owner("cd" * 32) is None
+    session = make_session(store_clock)
+    await session_store.add_session(TOKEN, session)
+    assert await session_store.find_session(TOKEN) == session
+    assert await session_store.find_session(NEXT) is None
     await store_clock.advance(59)
-    assert await session_store.session_owner(TOKEN) == OWNER
+    assert await session_store.find_session(TOKEN) == session
     await store_clock.advance(1)
-    assert await session_store.session_owner(TOKEN) is None
+    assert await session_store.find_session(TOKEN) is None
 
 
 async def test_session_is_prolonged(session_store: SessionStore, store_clock: FakeClock) -> None:
-    for seconds in (60, 120):
-        ends = store_clock.now() + timedelta(seconds=seconds)
-        await session_store.add_session(TOKEN, owner=OWNER, expires_at=ends)
+    session = make_session(store_clock)
+    await session_store.add_session(TOKEN, session)
+    ends = store_clock.now() + timedelta(seconds=120)
+    for token in (TOKEN, NEXT):
+        await session_store.prolong_session(token, expires_at=ends)
     await store_clock.advance(90)
-    assert await session_store.session_owner(TOKEN) == OWNER
+    assert await session_store.find_session(TOKEN) == replace(session, expires_at=ends)
+    assert await session_store.find_session(NEXT) is None
+
+
+async def rotate(store: SessionStore, clock: FakeClock, token: str, new: str) -> bool:
+    session = replace(make_session(clock), ends_at=clock.now() + timedelta(hours=1))
+    not_since = clock.now() - timedelta(seconds=10)
+    return await store.rotate_session(token, new, session, not_since=not_since)
+
+
+async def test_session_changes_its_token(
+    session_store: SessionStore, store_clock: FakeClock
+) -> None:
+    await session_store.add_session(TOKEN, make_session(store_clock, lasts_s=1_000))
+    assert not await rotate(session_store, store_clock, TOKEN, NEXT), "it has just got one"
+    await store_clock.advance(10)
+    assert not await rotate(session_store, store_clock, "00" * 32, NEXT)
+    assert await rotate(session_store, store_clock, TOKEN, NEXT)
+    for token, is_confirmed in ((TOKEN, True), (NEXT, False)):
+        found = await session_store.find_session(token)
+        assert found is not None
+        assert (found.owner, found.is_confirmed) == (OWNER, is_confirmed)
+    until = store_clock.now() + timedelta(seconds=5)
+    await session_store.confirm_session(NEXT, others_until=until)
+    found = await session_store.find_session(NEXT)
+    assert found is not None
+    assert found.is_confirmed
+    assert await session_store.find_session(TOKEN) is not None, "requests may be under way"
+    await store_clock.advance(5)
+    assert await session_store.find_session(TOKEN) is None
+    assert await session_store.find_session(NEXT) == found
+
+
+async def test_token_that_never_arrived_is_replaced(
+    session_store: SessionStore, store_clock: FakeClock
+) -> None:
+    await session_store.add_session(TOKEN, make_session(store_clock, lasts_s=1_000))
+    await store_clock.advance(10)
+    assert await rotate(session_store, store_clock, TOKEN, NEXT)
+    await store_clock.advance(9)
+    assert not await rotate(session_store, store_clock, TOKEN, "ef" * 32)
+    await store_clock.advance(1)
+    assert await rotate(session_store, store_clock, TOKEN, "ef" * 32)
+    assert await session_store.find_session(NEXT) is None
+    assert await session_store.find_session(TOKEN) is not None
+
+
+async def test_of_requests_at_once_one_changes_the_token(
+    session_store: SessionStore, store_clock: FakeClock
+) -> None:
+    await session_store.add_session(TOKEN, make_session(store_clock, lasts_s=1_000))
+    await store_clock.advance(10)
+    changed = []
+
+    async def one(new: str) -> None:
+        changed.append(await rotate(session_store, store_clock, TOKEN, new))
+
+    async with anyio.create_task_group() as group:
+        for number in range(4):
+            group.start_soon(one, f"{number:064x}")
+    assert sorted(changed) == [False, False, False, True]
 
 
 async def test_session_can_be_ended(session_store: SessionStore, store_clock: FakeClock) -> None:
-    ends = store_clock.now() + timedelta(seconds=60)
-    for token in (TOKEN, "cd" * 32):
-        await session_store.add_session(token, owner=OWNER, expires_at=ends)
+    await session_store.add_session(TOKEN, make_session(store_clock))
+    await session_store.add_session("ef" * 32, make_session(store_clock, session_id="2"))
+    await store_clock.advance(10)
+    assert await rotate(session_store, store_clock, TOKEN, NEXT)
     for _ in range(2):
-        await session_store.remove_session(TOKEN)
-        assert await session_store.session_owner(TOKEN) is None
-    assert await session_store.session_owner("cd" * 32) == OWNER
+        await session_store.remove_session("1")
+        assert await session_store.find_session(TOKEN) is None
+        assert await session_store.find_session(NEXT) is None
+    assert await session_store.find_session("ef" * 32) is not None
 
 
 async def test_sessions_that_are_over_are_removed(
     session_store: SessionStore, store_clock: FakeClock
 ) -> None:
-    for seconds in (10, 20, 30):
-        ends = store_clock.now() + timedelta(seconds=seconds)
-        await session_store.add_session(f"{seconds:064x}", owner=OWNER, expires_at=ends)
-    assert await session_store.remove_expired_sessions() == 0
+    """Told are the owners who have none left."""
+    other = OwnerId("session:2")
+    for lasts_s, owner in ((10, OWNER), (20, OWNER), (20, other), (30, OWNER), (40, other)):
+        name = f"{lasts_s}-{owner}"
+        session = make_session(store_clock, session_id=name, owner=owner, lasts_s=lasts_s)
+        await session_store.add_session(f"{name:>064}", session)
+    assert set(await session_store.remove_expired_sessions()) == set()
     await store_clock.advance(20)
-    assert await session_store.remove_expired_sessions() == 2
-    assert await session_store.remove_expired_sessions() == 0
-    assert await session_store.session_owner(f"{30:064x}") == OWNER
+    assert set(await session_store.remove_expired_sessions()) == set()
+    await store_clock.advance(10)
+    assert set(await session_store.remove_expired_sessions()) == {OWNER}
+    await store_clock.advance(10)
+    assert set(await session_store.remove_expired_sessions()) == {other}
+    assert set(await session_store.remove_expired_sessions()) == set()
 
 
 async def test_key_is_found_by_its_id(session_store: SessionStore, store_clock: FakeClock) -> None:

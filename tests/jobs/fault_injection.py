@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import wraps
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.links import Links
 from tests.rig import Rig
 
@@ -128,7 +129,7 @@ def with_faults(rig: Rig, injector: Injector) -> None:
         metrics=faulty(rig.context.metrics, injector, "metrics"),
         fetcher=(fetcher := faulty(rig.web, injector, "fetcher")),
         links=Links(fetcher, rig.clock, rig.context.metrics),
-        catalogue=FaultyCatalogue(rig, injector),
+        catalogue=cast("Catalogue", FaultyCatalogue(rig, injector)),
     )
     rig.keeper, rig.runner = rig.worker("one")
 

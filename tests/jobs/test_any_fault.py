@@ -51,8 +51,8 @@ async def run_with_fault(
     rig = Rig(tmp_path)
     rig.provider.cost_usd = COST
     sound = rig.context
-    items = [NewItem(name=name, pictures=[await a_picture(rig)]) for name in NAMES]
-    job = await submit_job(sound, ANNA, JobRequest(keep=keep), items)
+    wanted = [NewItem(name=name, pictures=[await a_picture(rig)]) for name in NAMES]
+    job = await submit_job(sound, ANNA, JobRequest(keep=keep), wanted)
     with_faults(rig, injector)
     injector.is_armed = True
     await run_as_lanes_do(rig)

@@ -1,9 +1,10 @@
 """Background work goes on, whatever goes wrong in it."""
 
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import anyio
 import pytest
@@ -24,9 +25,10 @@ def no_descriptors() -> OSError:
 
 
 @asynccontextmanager
-async def kept(work: partial[object]) -> AsyncIterator[None]:
+async def kept(work: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Have *work* go on within the block."""
     async with anyio.create_task_group() as group:
-        group.start_soon(work)  # type: ignore[arg-type]
+        group.start_soon(work)
         yield
         group.cancel_scope.cancel()
 
@@ -102,7 +104,7 @@ async def test_no_background_work_of_a_process_ends_by_an_error(
             raise no_descriptors()
         await rig.clock.sleep(1.0)
 
-    runs = {
+    runs: dict[str, tuple[Any, str, str]] = {
         "housekeeping": (Housekeeper(rig.context), "tidy", "housekeeping"),
         "sweeping": (Sweeper(rig.context), "sweep", "the search for waiting items"),
         "settling": (DoubtSettler(rig.context), "settle", "the search for lost answers"),
@@ -111,7 +113,7 @@ async def test_no_background_work_of_a_process_ends_by_an_error(
     }
     chore, method, told = runs[name]
     monkeypatch.setattr(chore, method, fail)
-    async with kept(partial(chore.run)):
+    async with kept(chore.run):
         await rig.clock.advance(700.0)
         assert "Too many open files" in rig.context.chores.failing()[told]
         is_broken, before = False, tries

@@ -76,7 +76,7 @@ def large_png() -> bytes:
 async def test_room_is_made_for_large_pictures_alone(rig: Rig, compute: Watched) -> None:
     await take_picture(rig.context, one_chunk(disc_png("cup")), view=View.FRONT)
     assert compute.needed_bytes == []
-    assert compute.calls == ["check_picture_file"]
+    assert compute.calls == ["check_picture_unless_large"]
     picture = await take_picture(rig.context, one_chunk(large_png()), view=View.FRONT)
     assert (picture.width_px, picture.height_px) == (4_100, 4_200)
     assert compute.needed_bytes == [24 * 4_100 * 4_200]

@@ -1,7 +1,6 @@
 """Space is kept for what is paid for; what is new waits or is refused before it costs anything."""
 
 import shutil
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +45,7 @@ class Disk:
 
 
 @pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
     monkeypatch.setattr(reserve, "_LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(

@@ -12,6 +12,7 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.control import cancel_items, delete_job, pause_job, resume_job
+from image2model.jobs.ending import end_owner
 from image2model.jobs.submit import JobRequest
 from tests.rig import Rig
 
@@ -33,7 +34,11 @@ async def delete(rig: Rig, job: JobId) -> None:
     await delete_job(rig.context, ANNA, job)
 
 
-STOPS = [pause, cancel, delete]
+async def end(rig: Rig, _job: JobId) -> None:
+    await end_owner(rig.context, ANNA)
+
+
+STOPS = [pause, cancel, delete, end]
 Stop = Callable[[Rig, JobId], Awaitable[None]]
 
 

@@ -165,9 +165,9 @@ async def test_a_full_disk_is_told_of_and_refuses_what_is_new(struck: Struck) ->
             files = (await struck.job(job_id))["items"][0]["result"]["files"]
             for file in files:
                 assert (await struck.http.get(file["url"])).status_code == 200
-            # Made anew, and not kept.
-            converted = f"/api/v1/jobs/{job_id}/items/0/files/model.stl"
-            assert (await struck.http.get(converted)).status_code in {200, 404}
+            # What would have to be made is not.
+            converted = await struck.http.get(f"/api/v1/jobs/{job_id}/items/0/model.stl")
+            assert (converted.status_code, converted.json()["code"]) == (507, "storage_full")
     await struck.until_ready()
     assert set(struck.server.folder.rglob("*.part")) <= before
 

@@ -20,10 +20,13 @@ from image2model.api.translate import PREFIX
 from image2model.api.watchers import WatcherLimits, Watchers
 from image2model.api.web import WebApp
 from image2model.jobs.context import Context
+from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
 from image2model.ports.sign_in import SignIn
 
 _HOUR_S = 3_600.0
+_WRONG_KEYS_PER_MINUTE = 20
+"""From one address: enough for typing errors, and of no use for guessing."""
 
 
 def create_api(
@@ -94,6 +97,8 @@ def create_api(
             limit="sessions_per_hour",
         ),
         watchers=Watchers(watcher_limits or WatcherLimits()),
+        failures=Rate(_WRONG_KEYS_PER_MINUTE, context.clock, limit="wrong_keys_per_minute"),
+        key_uses=KeyUses(context),
         keys_only=keys_only,
         callers_are_operators=callers_are_operators,
         admins=frozenset(admins),

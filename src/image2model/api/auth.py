@@ -1,13 +1,13 @@
 """Who asks: an API key, or a browser session in a cookie."""
 
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
 from anyio import CancelScope
-from fastapi import Depends, Request
+from fastapi import BackgroundTasks, Depends, Request
 from fastapi.responses import Response
 
 from image2model.api.forwarded import PERSON
@@ -21,7 +21,7 @@ from image2model.core.shares import Share, work_for
 from image2model.jobs.access import (
     SESSION_LIFE,
     Identity,
-    close_session,
+    drop_session,
     identify_key,
     identify_session,
     new_owner,
@@ -30,6 +30,7 @@ from image2model.jobs.access import (
 from image2model.jobs.people import is_known_owner, person_of, person_owner
 from image2model.jobs.purchase import Buyer, find_buyer
 from image2model.jobs.rates import Rate
+from image2model.ports.sessions import Session
 
 COOKIE = "image2model_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
@@ -53,6 +54,11 @@ class Caller:
     def known(self) -> OwnerId | None:
         """Whose jobs the caller has; None for somebody without a key or a living session."""
         return self.identity.owner if self.identity else None
+
+    @property
+    def session(self) -> Session | None:
+        """The caller's browser session; None: there is none, or a key came with the request."""
+        return self.identity.session if self.identity else None
 
     @property
     def owner(self) -> OwnerId:
@@ -136,7 +142,7 @@ class Caller:
             yield
         except BaseException:
             with CancelScope(shield=True):
-                await close_session(self.parts.context, token)
+                await drop_session(self.parts.context, token)
             raise
         set_session(self.request, response, token, life=SESSION_LIFE)
 
@@ -196,15 +202,19 @@ def is_secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
-async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of)]) -> Caller:
+async def find_caller(
+    request: Request, parts: Annotated[Parts, Depends(parts_of)], afterwards: BackgroundTasks
+) -> Caller:
     """
     Find out who sent *request*.
 
     Raises:
+        TooManyRequests: Too many wrong API keys came from there.
         NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
             that was begun with one was sent.
     """
     caller = await _identify(request, parts)
+    _note_use(parts, caller.identity, afterwards)
     # Sessions can be begun at will, so visitors share by the network they come from.
     work_for(Share(caller.counted_as or caller.owner))
     return caller
@@ -213,7 +223,8 @@ async def find_caller(request: Request, parts: Annotated[Parts, Depends(parts_of
 async def _identify(request: Request, parts: Parts) -> Caller:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return Caller(request, parts, await identify_key(parts.context, key.strip()))
+        with counting_failures(request, parts):
+            return Caller(request, parts, await identify_key(parts.context, key.strip()))
     identity = await _identify_browser(request, parts)
     caller = Caller(request, parts, identity)
     if parts.keys_only and not is_known_owner(caller.owner):
@@ -226,6 +237,29 @@ async def _identify_browser(request: Request, parts: Parts) -> Identity | None:
         return Identity(owner=person_owner(name), key=None)
     token = session_token(request)
     return await identify_session(parts.context, token) if token else None
+
+
+@contextmanager
+def counting_failures(request: Request, parts: Parts) -> Iterator[None]:
+    """
+    Count wrong API keys from where *request* comes.
+
+    Raises:
+        TooManyRequests: There were too many; a right one is let in all the same.
+    """
+    try:
+        yield
+    except NotAuthenticated as error:
+        place = Caller(request, parts, None).counted_as
+        # Whoever has a key that expired guesses nothing, and should hear just that.
+        if place is not None and "expired_at" not in error.details:
+            parts.failures.take(place)
+        raise
+
+
+def _note_use(parts: Parts, identity: Identity | None, afterwards: BackgroundTasks) -> None:
+    if identity is not None and identity.key is not None and parts.key_uses.is_due(identity.key):
+        afterwards.add_task(parts.key_uses.note, identity.key)
 
 
 async def check_rights(request: Request, caller: Annotated[Caller, Depends(find_caller)]) -> None:

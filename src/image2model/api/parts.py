@@ -10,6 +10,7 @@ from image2model.api.forwarded import Proxies
 from image2model.api.hub import Hub
 from image2model.api.watchers import Watchers
 from image2model.jobs.context import Context
+from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
 from image2model.ports.sign_in import SignIn
 
@@ -27,6 +28,8 @@ class Parts:
         fetch_rate: How often a caller may have a picture fetched.
         watchers: Who waits for news now.
         keys_only: Whether callers without an API key are refused.
+        failures: How often a caller may send a wrong API key.
+        key_uses: Where it is noted when keys were used.
         callers_are_operators: Whether callers without an API key may do everything.
         admins: Names of people who may do everything.
         base_path: The path below which browsers find the server; "": none.
@@ -42,6 +45,8 @@ class Parts:
     sessions_rate: Rate
     watchers: Watchers
     keys_only: bool
+    failures: Rate
+    key_uses: KeyUses
     callers_are_operators: bool
     admins: Collection[str]
     base_path: str
@@ -67,6 +72,6 @@ async def hub_of(request: Request) -> Hub:
     return (await parts_of(request)).hub
 
 
-ContextIn = Annotated[Context, Depends(context_of)]
 PartsIn = Annotated[Parts, Depends(parts_of)]
+ContextIn = Annotated[Context, Depends(context_of)]
 HubIn = Annotated[Hub, Depends(hub_of)]

@@ -12,6 +12,11 @@ from image2model.core.scopes import Scope
 _READING = frozenset({"GET", "HEAD"})
 _OTHERWISE: Mapping[str, Scope] = {
     "estimateJob": Scope.READ,
+    "listKeys": Scope.ADMIN,
+    "createKey": Scope.ADMIN,
+    "getKey": Scope.ADMIN,
+    "changeKey": Scope.ADMIN,
+    "revokeKey": Scope.ADMIN,
     "readMetrics": Scope.ADMIN,
 }
 

@@ -9,6 +9,8 @@ from rich.table import Table
 
 from image2model.cli.consoles import shown
 from image2model.cli.saving import Outcome
+from image2model.core.money import SpendingLimits
+from image2model.core.scopes import Scope
 from image2model.ports.sessions import ApiKey
 from image2model.wire.models import (
     EstimateOut,
@@ -344,13 +346,29 @@ def _values(schema: Mapping[str, object]) -> str:
     return f"{kinds}{bounds}{high if high is not None else ''}"
 
 
-def keys_table(keys: Sequence[ApiKey]) -> Table:
+def keys_table(keys: Sequence[ApiKey], *, now: datetime) -> Table:
     """List API keys, one a line."""
-    table = _table("Key", "Name", "Made", "State")
+    table = _table("Key", "Name", "May", "Spend at most", "Generators", "Made", "Used", "State")
     for key in keys:
-        state = "works" if key.revoked_at is None else f"revoked {_local(key.revoked_at)}"
-        _add(table, key.id, key.name, _local(key.created_at), state)
+        used = "never" if key.last_used_at is None else _local(key.last_used_at)
+        generators = "all" if key.generators is None else ", ".join(key.generators) or "none"
+        may = ", ".join(scope for scope in Scope if scope in key.scopes)
+        made, state = _local(key.created_at), _state_of_key(key, now)
+        _add(table, key.id, key.name, may, _spending(key.limits), generators, made, used, state)
     return table
+
+
+def _spending(limits: SpendingLimits) -> str:
+    given = {"a job": limits.job_usd, "a day": limits.day_usd, "30 days": limits.month_usd}
+    return ", ".join(f"${usd:.2f} {what}" for what, usd in given.items() if usd is not None)
+
+
+def _state_of_key(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {_local(key.revoked_at)}"
+    if key.expires_at is None:
+        return "works"
+    return f"{'expired' if key.is_expired(now) else 'until'} {_local(key.expires_at)}"
 
 
 def _local(moment: datetime) -> str:

@@ -14,12 +14,14 @@ from image2model.client.connection import API, Connection
 from image2model.client.events import Event
 from image2model.core.errors import NoPictures, ServerUnreachable
 from image2model.wire.inspection import InspectionOut
+from image2model.wire.keys import KeyList, KeyMade, KeyOut, ScopeName
 from image2model.wire.models import (
     AccountOut,
     EstimateIn,
     EstimateOut,
     FidelityOut,
     FileOut,
+    ForgottenOut,
     GeneratorList,
     GeneratorOut,
     ItemOut,
@@ -475,6 +477,76 @@ class Client:
     def account(self) -> AccountOut:
         """Tell who this client is to the server, and what is left of the budget of a day."""
         return self._server.ask(AccountOut, "GET", "/account")
+
+    def forget_me(self) -> ForgottenOut:
+        """
+        Delete all jobs of this client's key, with their files.
+
+        What is under way is cancelled first. What was paid stays in the server's ledger.
+        """
+        return self._server.ask(ForgottenOut, "DELETE", "/account")
+
+    # --- API keys ---------------------------------------------------------------------------
+
+    def api_keys(self) -> Sequence[KeyOut]:
+        """List the server's API keys, newest first; needs a key with the scope `admin`."""
+        return self._server.ask(KeyList, "GET", "/keys").keys
+
+    def api_key(self, key_id: str) -> KeyOut:
+        """Read about an API key; needs a key with the scope `admin`."""
+        return self._server.ask(KeyOut, "GET", f"/keys/{key_id}")
+
+    def create_key(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[ScopeName] = ("read", "generate"),
+        expires_at: datetime | None = None,
+        job_usd: float | None = None,
+        day_usd: float | None = None,
+        month_usd: float | None = None,
+        generators: Sequence[str] | None = None,
+    ) -> KeyMade:
+        """
+        Make an API key; needs a key with the scope `admin`.
+
+        Args:
+            name: Whose key it is, for people.
+            scopes: What it may do; each includes those before it.
+            expires_at: When it stops working, with a time zone; None: never.
+            job_usd: The most each job may cost, in US dollars; None: no limit.
+            day_usd: The most in any 24 hours.
+            month_usd: The most in any 30 days.
+            generators: Ids of those it may use, `*` standing for any text; None: all.
+
+        Returns:
+            The key with its secret, which cannot be read again.
+        """
+        wanted = {
+            "name": name,
+            "scopes": list(scopes),
+            "expires_at": None if expires_at is None else expires_at.isoformat(),
+            "limits": {"job_usd": job_usd, "day_usd": day_usd, "month_usd": month_usd},
+            "generators": None if generators is None else list(generators),
+        }
+        return self._server.ask(KeyMade, "POST", "/keys", json=wanted)
+
+    def change_key(self, key_id: str, **changes: Any) -> KeyOut:
+        """
+        Change what an API key may do; needs a key with the scope `admin`.
+
+        Args:
+            key_id: Its `id`.
+            changes: What to change, as `PATCH /keys/{id}` takes it: `name`, `scopes`,
+                `expires_at` (with a time zone), `limits`, `generators`.
+        """
+        if isinstance(changes.get("expires_at"), datetime):
+            changes["expires_at"] = changes["expires_at"].isoformat()
+        return self._server.ask(KeyOut, "PATCH", f"/keys/{key_id}", json=changes)
+
+    def revoke_key(self, key_id: str) -> None:
+        """Stop an API key from working, and its waiting items from being sent."""
+        self._server.send("DELETE", f"/keys/{key_id}")
 
     # --- webhooks ---------------------------------------------------------------------------
 

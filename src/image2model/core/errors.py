@@ -30,6 +30,7 @@ The tree::
     │   ├── ViewNotFound               view_not_found
     │   ├── FileNotInResult            file_not_found
     │   ├── GeneratorNotFound          generator_not_found
+    │   ├── ApiKeyNotFound             api_key_not_found
     │   ├── ArtifactNotFound           artifact_not_found
     │   ├── WebhookNotFound            webhook_not_found
     │   ├── DeliveryNotFound           delivery_not_found
@@ -43,6 +44,7 @@ The tree::
     ├── AccessError
     │   ├── NotAuthenticated           not_authenticated
     │   ├── ScopeMissing               scope_missing
+    │   ├── AccessEnded                access_ended           stops the owner's jobs
     │   ├── SignInRefused              sign_in_refused
     │   ├── SignInNotOffered           sign_in_not_offered
     │   ├── SignInUnavailable          sign_in_unavailable
@@ -576,6 +578,18 @@ class GeneratorNotFound(NotFoundError):
         )
 
 
+class ApiKeyNotFound(NotFoundError):
+    """There is no such API key, or it was revoked."""
+
+    code = "api_key_not_found"
+
+    def __init__(self, *, key: str) -> None:
+        super().__init__(
+            f"There is no working API key '{key}'. `image2model keys list` shows them all.",
+            key=key,
+        )
+
+
 class ArtifactNotFound(NotFoundError):
     """The store holds nothing under that id."""
 
@@ -712,6 +726,18 @@ class ScopeMissing(AccessError):
             f"This needs the right '{scope}', which you do not have here. "
             f"Use an API key with the scope '{scope}'.",
             scope=scope,
+        )
+
+
+class AccessEnded(AccessError):
+    """The API key or session that a job belongs to has ended before an item was sent."""
+
+    code = "access_ended"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The API key or session of this job has ended, so what was not sent yet is not made. "
+            "Nothing was paid for it. Make the job again with a key that works."
         )
 
 

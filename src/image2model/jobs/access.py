@@ -4,21 +4,36 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from image2model.core.errors import ItemNotFound, JobNotFound, NotAuthenticated
+from image2model.core.errors import (
+    ApiKeyNotFound,
+    InvalidRequest,
+    ItemNotFound,
+    JobNotFound,
+    NotAuthenticated,
+)
 from image2model.core.ids import ANONYMOUS_OWNER, JobId, OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.money import NO_LIMITS, SpendingLimits
 from image2model.core.scopes import USER_SCOPES, Scope
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.sessions import ApiKey, SessionStore
+from image2model.ports.sessions import ApiKey, Session, SessionStore
 
 SESSION_LIFE = timedelta(days=365)
+SESSION_IDLE = timedelta(days=90)
 SIGNED_IN_LIFE = timedelta(days=30)
-"""Of a session that somebody began with an API key."""
+SIGNED_IN_IDLE = timedelta(days=7)
+"""Of a session that somebody began with an API key: in all, and without being used."""
+
+_ROTATE_AFTER = timedelta(hours=12)
+_UNDER_WAY = timedelta(minutes=1)
+"""How long requests with a token that was replaced may be under way."""
+
+_PROLONG_BY = timedelta(hours=1)
+"""By less a session is not prolonged, for that is a write."""
 
 _KEY_PREFIX = "i2m"
 _KEY_OWNER = "key:"
@@ -32,10 +47,12 @@ class Identity:
     Attributes:
         owner: Whose jobs they reach.
         key: The API key that was sent, or that the session was begun with; None: none was.
+        session: The browser session; None: a key was sent.
     """
 
     owner: OwnerId
     key: ApiKey | None
+    session: Session | None = None
 
     @property
     def scopes(self) -> Collection[Scope]:
@@ -78,10 +95,13 @@ def new_owner() -> OwnerId:
 
 async def open_session(context: Context, owner: OwnerId) -> str:
     """Begin a browser session that stands for *owner*. Returns its secret token."""
-    token = secrets.token_urlsafe(32)
-    expires_at = context.clock.now() + SESSION_LIFE
-    await context.sessions.add_session(_sha256(token), owner=owner, expires_at=expires_at)
-    return token
+    return await begin_session(context, owner, life=SESSION_LIFE)
+
+
+async def drop_session(context: Context, token: str) -> None:
+    """Forget a session of which nobody has heard yet."""
+    if (session := await context.sessions.find_session(_sha256(token))) is not None:
+        await context.sessions.remove_session(session.id)
 
 
 async def open_key_session(context: Context, key: str) -> tuple[str, OwnerId]:
@@ -95,26 +115,70 @@ async def open_key_session(context: Context, key: str) -> tuple[str, OwnerId]:
         NotAuthenticated: The key is malformed, unknown, revoked or expired.
     """
     owner = (await identify_key(context, key)).owner
-    token = secrets.token_urlsafe(32)
-    expires_at = context.clock.now() + SIGNED_IN_LIFE
-    await context.sessions.add_session(_sha256(token), owner=owner, expires_at=expires_at)
-    return token, owner
+    return await begin_session(context, owner, life=SIGNED_IN_LIFE), owner
 
 
-async def close_session(context: Context, token: str) -> None:
-    """End a session at once; one that is not known changes nothing."""
-    await context.sessions.remove_session(_sha256(token))
+async def begin_session(context: Context, owner: OwnerId, *, life: timedelta) -> str:
+    """Begin a browser session of *owner*. Returns its secret token."""
+    token, now = secrets.token_urlsafe(32), context.clock.now()
+    session = Session(
+        id=secrets.token_hex(16),
+        owner=owner,
+        issued_at=now,
+        expires_at=now + min(idle_life(owner), life),
+        ends_at=now + life,
+    )
+    await context.sessions.add_session(_sha256(token), session)
+    return token
+
+
+def idle_life(owner: OwnerId) -> timedelta:
+    """Tell how long a session of *owner*'s lasts without being used."""
+    return SIGNED_IN_IDLE if is_key_owner(owner) else SESSION_IDLE
 
 
 async def identify_session(context: Context, token: str) -> Identity | None:
-    """Tell whose session *token* is; None: unknown or over, or of a key that works no more."""
-    owner = await context.sessions.session_owner(_sha256(token))
-    if owner is None:
+    """
+    Tell whose session *token* is, and note that it is used.
+
+    Returns:
+        None: It is unknown or over, or of a key that works no more.
+    """
+    hashed = _sha256(token)
+    session = await context.sessions.find_session(hashed)
+    if session is None:
         return None
-    key = await find_owners_key(context.sessions, owner)
-    if is_key_owner(owner) and (key is None or not key.works(context.clock.now())):
+    key = await find_owners_key(context.sessions, session.owner)
+    now = context.clock.now()
+    if is_key_owner(session.owner) and (key is None or not key.works(now)):
         return None
-    return Identity(owner=owner, key=key)
+    if not session.is_confirmed:
+        await context.sessions.confirm_session(hashed, others_until=now + _UNDER_WAY)
+    expires_at = min(now + idle_life(session.owner), session.ends_at)
+    if expires_at - session.expires_at >= _PROLONG_BY:
+        await context.sessions.prolong_session(hashed, expires_at=expires_at)
+    return Identity(owner=session.owner, key=key, session=session)
+
+
+async def rotate_token(context: Context, token: str, session: Session) -> str | None:
+    """
+    Give a session another token where its own is old: one that leaked is soon of no use.
+
+    Returns:
+        The new token; None: it keeps the one it has, or has just got one.
+    """
+    now = context.clock.now()
+    if now - session.issued_at < _ROTATE_AFTER:
+        return None
+    new = secrets.token_urlsafe(32)
+    expires_at = min(now + idle_life(session.owner), session.ends_at)
+    changed = await context.sessions.rotate_session(
+        _sha256(token),
+        _sha256(new),
+        replace(session, issued_at=now, expires_at=expires_at),
+        not_since=now - _UNDER_WAY,
+    )
+    return new if changed else None
 
 
 def is_key_owner(owner: OwnerId) -> bool:
@@ -151,14 +215,19 @@ async def create_api_key(
 
     Returns:
         The key, `i2m_<id>_<secret>`. It cannot be shown again: only its hash is kept.
+
+    Raises:
+        InvalidRequest: It would be expired already.
     """
     key_id, secret = secrets.token_hex(4), secrets.token_hex(32)
+    owner = OwnerId(f"{_KEY_OWNER}{key_id}")
+    await _set_end(context, owner, expires_at)
     await context.sessions.add_key(
         ApiKey(
             id=key_id,
             name=name,
             secret_sha256=_sha256(secret),
-            owner=OwnerId(f"{_KEY_OWNER}{key_id}"),
+            owner=owner,
             created_at=context.clock.now(),
             scopes=frozenset(scopes),
             expires_at=expires_at,
@@ -167,6 +236,45 @@ async def create_api_key(
         )
     )
     return f"{_KEY_PREFIX}_{key_id}_{secret}"
+
+
+async def change_api_key(context: Context, key: ApiKey) -> ApiKey:
+    """
+    Write what a key may do, spend and use, its name and its end, as *key* has them.
+
+    Raises:
+        ApiKeyNotFound: There is none, or it was revoked.
+        InvalidRequest: It would be expired already; to end it now, revoke it.
+    """
+    before = await find_api_key(context, key.id)
+    if key.expires_at != before.expires_at:
+        await _set_end(context, before.owner, key.expires_at)
+    if not await context.sessions.change_key(key):
+        raise ApiKeyNotFound(key=key.id)
+    return await find_api_key(context, key.id)
+
+
+async def find_api_key(context: Context, key_id: str) -> ApiKey:
+    """
+    Read what is kept of a key that was not revoked.
+
+    Raises:
+        ApiKeyNotFound: There is none.
+    """
+    key = await context.sessions.find_key(key_id)
+    if key is None or key.revoked_at is not None:
+        raise ApiKeyNotFound(key=key_id)
+    return key
+
+
+async def _set_end(context: Context, owner: OwnerId, expires_at: datetime | None) -> None:
+    """Have nothing of a key's sent after it has expired, in whatever process."""
+    if expires_at is None:
+        await context.store.reopen_owner(owner)
+    elif expires_at <= context.clock.now():
+        raise InvalidRequest(field="expires_at", reason="is in the past.")
+    else:
+        await context.store.end_owner(owner, at=expires_at)
 
 
 async def identify_key(context: Context, key: str) -> Identity:

@@ -65,32 +65,20 @@ class LargePicture:
     pixels: int
 
 
-def check_picture_file(
-    source: str, target: str, limits: PictureLimits, most_pixels: int | None = None
-) -> PictureFacts | LargePicture:
+def check_picture_file(source: str, target: str, limits: PictureLimits) -> PictureFacts:
     """
     Check the picture in the file *source*.
 
     Where it must be changed (turned upright, metadata removed, converted), the new picture is
     written to *target*, so that large pictures do not travel between processes.
 
-    Args:
-        source: The upload.
-        target: Where the changed picture goes.
-        limits: What is refused.
-        most_pixels: One that is larger is told of and not decoded; None: any is.
-
     Raises:
         InvalidPictureError: It cannot be used.
     """
     from image2model.geometry.picture_outlook import foresee_cut
-    from image2model.geometry.pictures import check_and_decode, count_pixels
+    from image2model.geometry.pictures import check_and_decode
 
     data = Path(source).read_bytes()
-    if most_pixels is not None:
-        pixels = count_pixels(data, limits=limits)
-        if most_pixels < pixels <= limits.max_pixels:
-            return LargePicture(pixels=pixels)
     checked, image = check_and_decode(data, limits=limits)
     credentials = checked.credentials
     rewritten = checked.data != data
@@ -106,6 +94,23 @@ def check_picture_file(
         credentials=credentials.kinds if credentials else (),
         source_type=credentials.source_type if credentials else "",
     )
+
+
+def check_picture_unless_large(
+    source: str, target: str, limits: PictureLimits, most_pixels: int
+) -> PictureFacts | LargePicture:
+    """
+    Do as `check_picture_file` with a picture of at most *most_pixels*, and only tell of others.
+
+    Raises:
+        InvalidPictureError: It cannot be used.
+    """
+    from image2model.geometry.pictures import count_pixels
+
+    pixels = count_pixels(Path(source).read_bytes(), limits=limits)
+    if most_pixels < pixels <= limits.max_pixels:
+        return LargePicture(pixels=pixels)
+    return check_picture_file(source, target, limits)
 
 
 @plain_value

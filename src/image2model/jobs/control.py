@@ -239,7 +239,7 @@ async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
     await owned_job(context, owner, job_id)
     with contextlib.suppress(WrongState):  # It does not run: nothing of it is being sent.
         await context.store.pause_job(job_id)
-        await _until_sent(context, job_id)
+        await until_sent(context, job_id)
     files = await context.store.delete_job(job_id)
     await context.recall()
     await discard_artifacts(context, files)
@@ -247,11 +247,11 @@ async def delete_job(context: Context, owner: OwnerId, job_id: JobId) -> None:
 
 
 async def _stopped(context: Context, job_id: JobId) -> Job:
-    await _until_sent(context, job_id)
+    await until_sent(context, job_id)
     return await _changed(context, job_id)
 
 
-async def _until_sent(context: Context, job_id: JobId) -> None:
+async def until_sent(context: Context, job_id: JobId) -> None:
     """Have workers hear of a stop at once, and let what was being sent at that moment be sent."""
     await context.recall()
     await context.announce(job_id)

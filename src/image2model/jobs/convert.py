@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,7 @@ async def derive(
     """
     if (known := await _find(context, derivation)) is not None:
         return known
+    await context.reserve.check()
     needs_bytes = memory_for_model(size_bytes)
     async with (
         context.drawing.lock(ArtifactId(derivation.name)),
@@ -206,7 +207,7 @@ async def _find(context: Context, derivation: Derivation) -> Derived | None:
 async def _keep(
     context: Context, derivation: Derivation, made: ConvertedFile, files: Scratch, path: Path
 ) -> Derived:
-    about: dict[str, Any] = {
+    about: Mapping[str, Any] = {
         "size_bytes": made.size_bytes,
         "sha256": made.sha256,
         "crc32": made.crc32,

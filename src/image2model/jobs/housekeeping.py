@@ -11,6 +11,7 @@ from image2model.core.ids import ANONYMOUS_OWNER
 from image2model.jobs.context import Context
 from image2model.jobs.derived import drop_derived
 from image2model.jobs.discard import discard_artifacts
+from image2model.jobs.ending import stop_ended
 from image2model.jobs.turns import Turn
 from image2model.ports.derived import Owners
 
@@ -49,7 +50,7 @@ class Housekeeper:
             await self.expire_jobs()
             await self.remove_orphans()
             await self.drop_derived()
-            await self._context.sessions.remove_expired_sessions()
+            await stop_ended(self._context)
             await self.forget_idle_sessions()
             await self._context.shares.remove_expired_links()
 
@@ -87,7 +88,7 @@ class Housekeeper:
             busy = await self._context.store.owners_of_jobs({one.owner for one in anonymous})
             idle = [one for one in anonymous if one.owner not in busy][: over - ended]
             for one in idle:
-                await sessions.remove_session(one.token_sha256)
+                await sessions.remove_session(one.id)
             ended += len(idle)
             passed += len(some) - len(idle)
         return ended

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -22,6 +21,7 @@ from image2model.jobs.computations import (
     LargePicture,
     PictureFacts,
     check_picture_file,
+    check_picture_unless_large,
     memory_for_pictures,
 )
 from image2model.jobs.context import Context
@@ -131,14 +131,12 @@ async def check_upload(context: Context, upload: Upload) -> PictureFacts:
         InvalidPictureError: It is no usable picture.
         ComputeError: The check did not come to its end.
     """
-    rules = context.rules
-    files = str(upload.path), str(upload.clean_path)
-    run = partial(context.compute.run, rules.compute_s, check_picture_file, *files, rules.picture)
-    found = await run(_FEW_PIXELS)
+    compute, limit_s = context.compute, context.rules.compute_s
+    what = str(upload.path), str(upload.clean_path), context.rules.picture
+    found = await compute.run(limit_s, check_picture_unless_large, *what, _FEW_PIXELS)
     if isinstance(found, LargePicture):
-        async with context.compute.room(memory_for_pictures(found.pixels)):
-            found = await run(None)
-    assert isinstance(found, PictureFacts), "any size was asked for"
+        async with compute.room(memory_for_pictures(found.pixels)):
+            return await compute.run(limit_s, check_picture_file, *what)
     return found
 
 

@@ -1,11 +1,9 @@
 """People whom somebody else vouches for: an organisation's sign-in, or a proxy that knows them."""
 
-import hashlib
-import secrets
 from datetime import timedelta
 
 from image2model.core.ids import OwnerId
-from image2model.jobs.access import is_key_owner
+from image2model.jobs.access import begin_session, is_key_owner
 from image2model.jobs.context import Context
 
 PERSON_LIFE = timedelta(days=7)
@@ -37,10 +35,4 @@ def is_known_owner(owner: OwnerId) -> bool:
 
 async def open_person_session(context: Context, name: str) -> str:
     """Begin a browser session for the person called *name*. Returns its secret token."""
-    token = secrets.token_urlsafe(32)
-    await context.sessions.add_session(
-        hashlib.sha256(token.encode()).hexdigest(),
-        owner=person_owner(name),
-        expires_at=context.clock.now() + PERSON_LIFE,
-    )
-    return token
+    return await begin_session(context, person_owner(name), life=PERSON_LIFE)

@@ -51,8 +51,21 @@ class Rate:
         Raises:
             TooManyRequests: Too often; this time is not counted.
         """
-        if not self._gap_s:
-            return
+        until_s = self.check(caller)
+        if self._gap_s:
+            self._paid_until_s[caller] = until_s
+            self._paid_until_s.move_to_end(caller)
+
+    def check(self, caller: str) -> float:
+        """
+        Insist that *caller* may do it now, without counting it.
+
+        Returns:
+            When all that was let through would have come at the even pace, with this time.
+
+        Raises:
+            TooManyRequests: Too often.
+        """
         now_s = self._clock.monotonic_s()
         self._forget(now_s)
         until_s = max(self._paid_until_s.get(caller, now_s), now_s) + self._gap_s
@@ -60,8 +73,7 @@ class Rate:
         too_early_s = until_s - now_s - self._period_s * (1 + 1e-9)
         if too_early_s > 0.0:
             raise TooManyRequests(retry_after_s=too_early_s, limit=self._limit)
-        self._paid_until_s[caller] = until_s
-        self._paid_until_s.move_to_end(caller)
+        return until_s
 
     def _forget(self, now_s: float) -> None:
         # In the order of their last times; each of them is forgotten a period later at the latest.

@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 
 from image2model.core.errors import (
+    AccessEnded,
     BudgetExceeded,
     ComputeCrashed,
     ComputeError,
@@ -594,7 +595,7 @@ class _Run:
                         attempt=AttemptChange(state=AttemptState.UNCERTAIN),
                     )
                 )
-            case ProviderAccountBlocked() | GeneratorRetired():
+            case ProviderAccountBlocked() | GeneratorRetired() | AccessEnded():
                 await self._fail(problem, made=True)
                 await self._stop_others(problem, least_usd=_NOTHING_USD)
             case SpendingStopped():

@@ -64,6 +64,7 @@ def _sprite_id(model: Model) -> ArtifactId:
 
 
 async def _draw(context: Context, model: Model, sprite: ArtifactId) -> None:
+    await context.reserve.check()
     async with remembering_failure(context, sprite), shown_file(context, model) as file:
         picture = await context.compute.run(context.rules.compute_s, sprite_of, file)
     source = model.source.file.artifact

@@ -727,6 +727,9 @@ class JobStore(Facts, Failures, DerivedFiles, Overviews, Protocol):
         Raises:
             LeaseLost: Somebody else has the item, it was cancelled, it is gone, or, with
                 `step.start`, its job does not run; nothing was written.
+            AccessEnded: With `step.start`: the job's owner is past their end; nothing was written.
+            BudgetExceeded: With `step.start`: over a budget; nothing was written. Attempts count
+                with their booked cost, or else with their estimate.
             BudgetExceeded: With a `step.start` that costs: over a budget; nothing was written.
                 Attempts count with their booked cost, or else with their estimate.
             SpendingStopped: With a `step.start`: spending is stopped, and it costs, or everything
@@ -803,6 +806,25 @@ class JobStore(Facts, Failures, DerivedFiles, Overviews, Protocol):
         Raises:
             InvalidRequest: `query.after` is no position.
         """
+        ...
+
+    # --- owners that end --------------------------------------------------------------------
+
+    async def end_owner(self, owner: OwnerId, *, at: datetime | None = None) -> None:
+        """
+        Let no attempt of *owner*'s jobs start from *at* on; None: from now on.
+
+        Once this has returned, none starts after that moment in any process. A later call counts
+        instead of an earlier one. What was started goes on.
+        """
+        ...
+
+    async def reopen_owner(self, owner: OwnerId) -> None:
+        """Let attempts of *owner*'s jobs start again, whenever that was to end."""
+        ...
+
+    async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
+        """List owners past their end who have drafts, running or paused jobs."""
         ...
 
     # --- keeping house ----------------------------------------------------------------------

@@ -149,6 +149,10 @@ class Provider(Protocol):
             ProviderAccountBlocked: The account cannot be used; it did not start.
             GeneratorRetired: The provider no longer offers the generator; it did not start.
             SubmissionUncertain: It may have started; `reconcile` is asked next.
+            InvalidInputError, ConfigurationError: It cannot be sent so; it did not start.
+
+        Whatever else is raised, such as for a full disk or by a bug, leaves the item in doubt: it
+        is not known whether the work started.
         """
         ...
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import partial
 
 from image2model.core.errors import (
+    AccessEnded,
     BudgetExceeded,
     IdempotencyKeyReused,
     JobNotFound,
@@ -83,6 +84,7 @@ class MemoryJobStore:
         self._ledger = Ledger()
         self._facts: dict[str, JsonValue] = {}
         self._turns: dict[str, tuple[WorkerId, datetime]] = {}
+        self._ends: dict[OwnerId, datetime] = {}
         self._stop: SpendingStop | None = None
         self._told: dict[JobId, States] = {}
         self.events: list[Event] = []
@@ -406,6 +408,8 @@ class MemoryJobStore:
     def _start_attempt(self, job: JobRecord, record: ItemRecord, step: Step, now: datetime) -> None:
         assert step.start is not None
         start, item = step.start, record.item
+        if self._is_over(job.job.owner):
+            raise AccessEnded
         stop = self._stop
         if stop is not None and stop.holds(is_paid=start.is_paid):
             raise SpendingStopped(reason=stop.reason, everything=stop.everything)
@@ -540,6 +544,24 @@ class MemoryJobStore:
             owner_line(owner, by_owner[owner], derived_bytes=self._derived.of(owner))
             for owner in sorted(by_owner)
         ]
+
+    # --- owners that end --------------------------------------------------------------------
+
+    async def end_owner(self, owner: OwnerId, *, at: datetime | None = None) -> None:
+        """Let no attempt of an owner's jobs start from a moment on."""
+        self._ends[owner] = at or self._clock.now()
+
+    async def reopen_owner(self, owner: OwnerId) -> None:
+        """Let attempts of an owner's jobs start again."""
+        self._ends.pop(owner, None)
+
+    async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
+        """List owners past their end who have unfinished jobs."""
+        over = [owner for owner in self._ends if self._is_over(owner)]
+        return [owner for owner in over if await self.count_unfinished(owner)][:limit]
+
+    def _is_over(self, owner: OwnerId) -> bool:
+        return owner in self._ends and self._ends[owner] <= self._clock.now()
 
     # --- keeping house ----------------------------------------------------------------------
 

@@ -806,6 +806,9 @@ class AccountOut(ReplyModel):
         description="Whether an API key, or a session begun with one, came with the request.",
         examples=[False],
     )
+    scopes: list[Literal["read", "generate", "admin"]] = Field(
+        description="What the caller may do.", examples=[["read", "generate"]]
+    )
     jobs: int = Field(description="The caller's jobs, drafts included.", examples=[3])
     drafts: int = Field(description="The drafts among them.", examples=[1])
     unfinished_items: int = Field(
@@ -840,6 +843,17 @@ class AccountOut(ReplyModel):
     )
     spending_stop: SpendingStopOut | None = Field(
         None, description="That nothing which costs money is started now; null: it is."
+    )
+
+
+class ForgottenOut(ReplyModel):
+    """What was deleted of a caller who is forgotten."""
+
+    jobs: int = Field(description="How many jobs were deleted.", examples=[3])
+    paid_jobs: list[str] = Field(
+        description="Those of them of which a model was paid for, or may have been, that was not "
+        "there yet.",
+        examples=[[EXAMPLE_JOB]],
     )
 
 

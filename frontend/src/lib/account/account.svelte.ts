@@ -1,6 +1,6 @@
 import type { Api } from '../api/api';
 import { type Problem, asProblem } from '../api/problem';
-import type { Account } from '../api/types';
+import type { Account, Forgotten } from '../api/types';
 
 /** Who the visitor is here, and what they have and may spend. */
 export class AccountView {
@@ -26,6 +26,17 @@ export class AccountView {
       this.account = await this.#api.account();
     } catch (error) {
       this.problem = asProblem(error);
+    }
+  }
+
+  /** Deletes all that the visitor has here; null: it could not be done. */
+  async forget(): Promise<Forgotten | null> {
+    this.problem = null;
+    try {
+      return await this.#api.forgetMe();
+    } catch (error) {
+      this.problem = asProblem(error);
+      return null;
     }
   }
 

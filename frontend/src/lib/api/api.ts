@@ -2,8 +2,10 @@ import { PREFIX, load, send, sendFile, sendForFile } from './http';
 import { noAnswer } from './problem';
 import type {
   Account,
+  ApiKey,
   DraftTerms,
   Fidelity,
+  Forgotten,
   Generator,
   Item,
   Job,
@@ -11,8 +13,10 @@ import type {
   JobList,
   JobPatch,
   JobStateName,
+  KeyTerms,
   Limits,
   ModelReport,
+  NewApiKey,
   Resolution,
   Sheet,
   ViewName,
@@ -46,6 +50,23 @@ export class Api {
 
   signOut(): Promise<void> {
     return send('DELETE', '/session');
+  }
+
+  /** Deletes all that the visitor has here. */
+  forgetMe(): Promise<Forgotten> {
+    return send('DELETE', '/account');
+  }
+
+  async keys(): Promise<ApiKey[]> {
+    return (await send<{ keys: ApiKey[] }>('GET', '/keys')).keys;
+  }
+
+  createKey(terms: KeyTerms): Promise<NewApiKey> {
+    return send('POST', '/keys', { body: terms });
+  }
+
+  revokeKey(id: string): Promise<void> {
+    return send('DELETE', `/keys/${id}`);
   }
 
   /** Has the server fetch a picture, which the page itself may not. */

@@ -900,11 +900,20 @@ export interface paths {
          * @description Return how many jobs you have, what they take, and what is left of the budgets.
          *
          *     What all callers together spend is told to the operator alone.
+         *
+         *     A browser gets another token for its session here from time to time.
          */
         get: operations["getAccount"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete all that is yours here
+         * @description Delete your jobs, pictures and models, and end your session.
+         *
+         *     What is under way is cancelled first. What was paid stays in the operator's ledger. An API key
+         *     stays; who runs the server can revoke it.
+         */
+        delete: operations["forgetMe"];
         options?: never;
         head?: never;
         patch?: never;
@@ -921,20 +930,79 @@ export interface paths {
         put?: never;
         /**
          * Sign a browser in with an API key
-         * @description Begin a session that reaches the key's jobs, for 30 days or until the key is revoked.
+         * @description Begin a session that reaches the key's jobs, for 30 days or until the key ends.
          *
-         *     The cookie can be read by no script, and the key need not be kept. It takes the place of the
-         *     session that the browser had.
+         *     It ends after 7 days without use, too. The cookie can be read by no script, and the key need
+         *     not be kept. The session takes the place of the one that the browser had, which ends. Who sends
+         *     wrong keys too often has to wait.
          */
         post: operations["signIn"];
         /**
          * Sign a browser out
          * @description End the session whose cookie came; without one nothing happens.
+         *
+         *     Jobs of a browser that was not signed in can be reached by nobody then: what waits of them is
+         *     not made. `DELETE /account` deletes jobs and files, too.
          */
         delete: operations["signOut"];
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the API keys
+         * @description Return all keys, those that were revoked or have expired, too.
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description Make a key with jobs of its own. Only a hash of its secret is kept.
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read about an API key
+         * @description Return one key, even if it works no more.
+         */
+        get: operations["getKey"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an API key
+         * @description Stop a key from working for ever, with the browser sessions that were begun with it.
+         *
+         *     Its items that wait fail with the code `access_ended`, and cost nothing. What was sent goes on
+         *     and is kept with its jobs.
+         */
+        delete: operations["revokeKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what an API key may do
+         * @description Change what is given and leave the rest; it counts from the next request on.
+         */
+        patch: operations["changeKey"];
         trace?: never;
     };
     "/api/v1/session/openid": {
@@ -1225,6 +1293,15 @@ export interface components {
              * @example false
              */
             signed_in: boolean;
+            /**
+             * Scopes
+             * @description What the caller may do.
+             * @example [
+             *       "read",
+             *       "generate"
+             *     ]
+             */
+            scopes: ("read" | "generate" | "admin")[];
             /**
              * Jobs
              * @description The caller's jobs, drafts included.
@@ -1937,6 +2014,26 @@ export interface components {
              *     ]
              */
             notes?: string[];
+        };
+        /**
+         * ForgottenOut
+         * @description What was deleted of a caller who is forgotten.
+         */
+        ForgottenOut: {
+            /**
+             * Jobs
+             * @description How many jobs were deleted.
+             * @example 3
+             */
+            jobs: number;
+            /**
+             * Paid Jobs
+             * @description Those of them of which a model was paid for, or may have been, that was not there yet.
+             * @example [
+             *       "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+             *     ]
+             */
+            paid_jobs: string[];
         };
         /**
          * GeneratorList
@@ -2864,6 +2961,307 @@ export interface components {
              * @example 6291456
              */
             stored_bytes: number;
+        };
+        /**
+         * KeyIn
+         * @description A key to be made.
+         */
+        KeyIn: {
+            /**
+             * Name
+             * @description Whose key it is, for people.
+             * @example office
+             */
+            name: string;
+            /**
+             * Scopes
+             * @description What it may do. `read`: look at jobs and download. `generate`: also make jobs and change them. `admin`: also manage keys. Each includes those before it.
+             * @default [
+             *       "read",
+             *       "generate"
+             *     ]
+             * @example [
+             *       "read"
+             *     ]
+             */
+            scopes: [
+            ] | [
+                "read" | "generate" | "admin"
+            ] | [
+                "read" | "generate" | "admin",
+                "read" | "generate" | "admin"
+            ];
+            /**
+             * Expires At
+             * @description When it stops working; null: never.
+             * @example 2026-12-21T09:30:00Z
+             */
+            expires_at?: string | null;
+            /**
+             * @description What may be spent with it.
+             * @default {}
+             */
+            limits: components["schemas"]["KeyLimitsIn"];
+            /**
+             * Generators
+             * @description Ids of the generators that it may use, `*` standing for any text; null: all that may be used here.
+             * @example [
+             *       "local/*",
+             *       "fal/tripo-v2.5"
+             *     ]
+             */
+            generators?: string[] | null;
+        };
+        /**
+         * KeyLimitsIn
+         * @description The most that may be spent with a key, in US dollars.
+         */
+        KeyLimitsIn: {
+            /**
+             * Job Usd
+             * @description On each job; null: no limit.
+             * @example 2
+             */
+            job_usd?: number | null;
+            /**
+             * Day Usd
+             * @description In any 24 hours; null: no limit.
+             * @example 5
+             */
+            day_usd?: number | null;
+            /**
+             * Month Usd
+             * @description In any 30 days; null: no limit.
+             * @example 50
+             */
+            month_usd?: number | null;
+        };
+        /**
+         * KeyLimitsOut
+         * @description The most that may be spent with a key, in US dollars.
+         */
+        KeyLimitsOut: {
+            /**
+             * Job Usd
+             * @description On each job; null: no limit.
+             * @example 2
+             */
+            job_usd: number | null;
+            /**
+             * Day Usd
+             * @description In any 24 hours; null: no limit.
+             * @example 5
+             */
+            day_usd: number | null;
+            /**
+             * Month Usd
+             * @description In any 30 days; null: no limit.
+             * @example 50
+             */
+            month_usd: number | null;
+        };
+        /**
+         * KeyList
+         * @description All API keys, newest first.
+         */
+        KeyList: {
+            /**
+             * Keys
+             * @description Those that were revoked, too.
+             */
+            keys: components["schemas"]["KeyOut"][];
+        };
+        /**
+         * KeyMade
+         * @description An API key that was just made, with its secret.
+         */
+        KeyMade: {
+            /**
+             * Id
+             * @description Its public part.
+             * @example 0badcafe
+             */
+            id: string;
+            /**
+             * Name
+             * @description Whose key it is, for people.
+             * @example office
+             */
+            name: string;
+            /**
+             * State
+             * @description Whether it works.
+             * @example works
+             * @enum {string}
+             */
+            state: "works" | "expired" | "revoked";
+            /**
+             * Scopes
+             * @description What it may do; see `POST /keys`.
+             * @example [
+             *       "read",
+             *       "generate"
+             *     ]
+             */
+            scopes: ("read" | "generate" | "admin")[];
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * @description When it stops working; null: never.
+             * @example 2026-12-21T09:30:00Z
+             */
+            expires_at: string | null;
+            /**
+             * Last Used At
+             * @description When it was last used, to about a minute; null: never.
+             * @example 2026-11-22T09:30:00Z
+             */
+            last_used_at: string | null;
+            /**
+             * Revoked At
+             * @description When it was revoked; null: it was not.
+             * @example null
+             */
+            revoked_at: string | null;
+            /** @description What may be spent with it. */
+            limits: components["schemas"]["KeyLimitsOut"];
+            /**
+             * Generators
+             * @description Ids of the generators that may be used, `*` standing for any text; null: all.
+             * @example [
+             *       "local/*"
+             *     ]
+             */
+            generators: string[] | null;
+            /**
+             * Key
+             * @description The key itself. It is shown this once and cannot be read again.
+             * @example i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d
+             */
+            key: string;
+        };
+        /**
+         * KeyOut
+         * @description An API key, without its secret.
+         */
+        KeyOut: {
+            /**
+             * Id
+             * @description Its public part.
+             * @example 0badcafe
+             */
+            id: string;
+            /**
+             * Name
+             * @description Whose key it is, for people.
+             * @example office
+             */
+            name: string;
+            /**
+             * State
+             * @description Whether it works.
+             * @example works
+             * @enum {string}
+             */
+            state: "works" | "expired" | "revoked";
+            /**
+             * Scopes
+             * @description What it may do; see `POST /keys`.
+             * @example [
+             *       "read",
+             *       "generate"
+             *     ]
+             */
+            scopes: ("read" | "generate" | "admin")[];
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * @description When it stops working; null: never.
+             * @example 2026-12-21T09:30:00Z
+             */
+            expires_at: string | null;
+            /**
+             * Last Used At
+             * @description When it was last used, to about a minute; null: never.
+             * @example 2026-11-22T09:30:00Z
+             */
+            last_used_at: string | null;
+            /**
+             * Revoked At
+             * @description When it was revoked; null: it was not.
+             * @example null
+             */
+            revoked_at: string | null;
+            /** @description What may be spent with it. */
+            limits: components["schemas"]["KeyLimitsOut"];
+            /**
+             * Generators
+             * @description Ids of the generators that may be used, `*` standing for any text; null: all.
+             * @example [
+             *       "local/*"
+             *     ]
+             */
+            generators: string[] | null;
+        };
+        /**
+         * KeyPatch
+         * @description What to change of a key; what is not given stays, and null takes an end or a limit away.
+         */
+        KeyPatch: {
+            /**
+             * Name
+             * @description Whose key it is, for people.
+             * @example office
+             */
+            name?: string | null;
+            /**
+             * Scopes
+             * @description What it may do. `read`: look at jobs and download. `generate`: also make jobs and change them. `admin`: also manage keys. Each includes those before it.
+             * @example [
+             *       "read"
+             *     ]
+             */
+            scopes?: ([
+            ] | [
+                "read" | "generate" | "admin"
+            ] | [
+                "read" | "generate" | "admin",
+                "read" | "generate" | "admin"
+            ]) | null;
+            /**
+             * Expires At
+             * @description When it stops working; null: never.
+             * @example 2026-12-21T09:30:00Z
+             */
+            expires_at?: string | null;
+            /**
+             * @description The limits to change; the others stay.
+             * @example {
+             *       "day_usd": 5
+             *     }
+             */
+            limits?: components["schemas"]["KeyLimitsIn"] | null;
+            /**
+             * Generators
+             * @description Ids of the generators that it may use, `*` standing for any text; null: all that may be used here.
+             * @example [
+             *       "local/*",
+             *       "fal/tripo-v2.5"
+             *     ]
+             */
+            generators?: string[] | null;
         };
         /**
          * LedgerEntryOut
@@ -13733,6 +14131,10 @@ export interface operations {
                      * @example {
                      *       "access": "sessions",
                      *       "signed_in": false,
+                     *       "scopes": [
+                     *         "read",
+                     *         "generate"
+                     *       ],
                      *       "jobs": 3,
                      *       "drafts": 1,
                      *       "unfinished_items": 12,
@@ -13837,6 +14239,127 @@ export interface operations {
             };
         };
     };
+    forgetMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Your jobs with all their files are gone, and the browser's session is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobs": 3,
+                     *       "paid_jobs": [
+                     *         "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ForgottenOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             *     - `storage_unavailable`: The place files are kept cannot be read or written.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
     signIn: {
         parameters: {
             query?: never;
@@ -13856,6 +14379,129 @@ export interface operations {
         };
         responses: {
             /** @description The browser has a cookie that stands for the key. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Too Many Requests.
+             *
+             *     - `too_many_requests`: The caller asks for something expensive more often, or more at a time, than allowed.
+             */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is over. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -13956,7 +14602,7 @@ export interface operations {
             };
         };
     };
-    signOut: {
+    listKeys: {
         parameters: {
             query?: never;
             header?: never;
@@ -13965,7 +14611,430 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The session is over. */
+            /** @description The keys, newest first, without their secrets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "id": "0badcafe",
+                     *           "name": "office",
+                     *           "state": "works",
+                     *           "scopes": [
+                     *             "read",
+                     *             "generate"
+                     *           ],
+                     *           "created_at": "2026-11-21T09:30:00Z",
+                     *           "expires_at": "2026-12-21T09:30:00Z",
+                     *           "last_used_at": "2026-11-22T09:30:00Z",
+                     *           "revoked_at": null,
+                     *           "limits": {
+                     *             "job_usd": 2,
+                     *             "day_usd": 5,
+                     *             "month_usd": 50
+                     *           },
+                     *           "generators": [
+                     *             "local/*"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "office",
+                 *       "scopes": [
+                 *         "read"
+                 *       ],
+                 *       "expires_at": "2026-12-21T09:30:00Z",
+                 *       "limits": {
+                 *         "job_usd": 2,
+                 *         "day_usd": 5,
+                 *         "month_usd": 50
+                 *       },
+                 *       "generators": [
+                 *         "local/*",
+                 *         "fal/tripo-v2.5"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyIn"];
+            };
+        };
+        responses: {
+            /** @description The key, shown this once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0badcafe",
+                     *       "name": "office",
+                     *       "state": "works",
+                     *       "scopes": [
+                     *         "read",
+                     *         "generate"
+                     *       ],
+                     *       "created_at": "2026-11-21T09:30:00Z",
+                     *       "expires_at": "2026-12-21T09:30:00Z",
+                     *       "last_used_at": "2026-11-22T09:30:00Z",
+                     *       "revoked_at": null,
+                     *       "limits": {
+                     *         "job_usd": 2,
+                     *         "day_usd": 5,
+                     *         "month_usd": 50
+                     *       },
+                     *       "generators": [
+                     *         "local/*"
+                     *       ],
+                     *       "key": "i2m_0badcafe_5eaf00d5eaf00d5eaf00d5eaf00d"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyMade"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's `id`: its public part. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, without its secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0badcafe",
+                     *       "name": "office",
+                     *       "state": "works",
+                     *       "scopes": [
+                     *         "read",
+                     *         "generate"
+                     *       ],
+                     *       "created_at": "2026-11-21T09:30:00Z",
+                     *       "expires_at": "2026-12-21T09:30:00Z",
+                     *       "last_used_at": "2026-11-22T09:30:00Z",
+                     *       "revoked_at": null,
+                     *       "limits": {
+                     *         "job_usd": 2,
+                     *         "day_usd": 5,
+                     *         "month_usd": 50
+                     *       },
+                     *       "generators": [
+                     *         "local/*"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `api_key_not_found`: There is no such API key, or it was revoked.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's `id`: its public part. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key works no more, and nothing that waited is sent. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -13992,6 +15061,190 @@ export interface operations {
              *     - `cross_site_request`: A browser sent this from another site.
              */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `api_key_not_found`: There is no such API key, or it was revoked.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    changeKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's `id`: its public part. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "office",
+                 *       "scopes": [
+                 *         "read"
+                 *       ],
+                 *       "expires_at": "2026-12-21T09:30:00Z",
+                 *       "limits": {
+                 *         "day_usd": 5
+                 *       },
+                 *       "generators": [
+                 *         "local/*",
+                 *         "fal/tripo-v2.5"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyPatch"];
+            };
+        };
+        responses: {
+            /** @description The key as changed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0badcafe",
+                     *       "name": "office",
+                     *       "state": "works",
+                     *       "scopes": [
+                     *         "read",
+                     *         "generate"
+                     *       ],
+                     *       "created_at": "2026-11-21T09:30:00Z",
+                     *       "expires_at": "2026-12-21T09:30:00Z",
+                     *       "last_used_at": "2026-11-22T09:30:00Z",
+                     *       "revoked_at": null,
+                     *       "limits": {
+                     *         "job_usd": 2,
+                     *         "day_usd": 5,
+                     *         "month_usd": 50
+                     *       },
+                     *       "generators": [
+                     *         "local/*"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `api_key_not_found`: There is no such API key, or it was revoked.
+             */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -18,6 +18,10 @@ export type ResultFile = Schemas['FileOut'];
 export type Generator = Schemas['GeneratorOut'];
 export type Limits = Schemas['LimitsOut'];
 export type Account = Schemas['AccountOut'];
+export type ApiKey = Schemas['KeyOut'];
+export type NewApiKey = Schemas['KeyMade'];
+export type ScopeName = ApiKey['scopes'][number];
+export type Forgotten = Schemas['ForgottenOut'];
 export type Price = Schemas['PriceOut'];
 export type KeepPolicy = JobSummary['keep'];
 export type SheetRow = Schemas['SheetRowOut'];
@@ -27,6 +31,11 @@ export type ViewName = Schemas['PictureView']['view'];
 
 /** What a new job is to be; what is left out is as the server has it. */
 export type DraftTerms = Pick<Schemas['DraftIn'], 'generator' | 'options' | 'keep' | 'budget_usd'>;
+
+/** What a new API key may do. */
+export type KeyTerms = Pick<Schemas['KeyIn'], 'name' | 'scopes' | 'expires_at'> & {
+  limits: Partial<Schemas['KeyLimitsIn']>;
+};
 
 /** The options of a generator by name. */
 export type Options = Record<string, unknown>;

@@ -2,6 +2,7 @@
 import type { ViewName } from '../api/types';
 import { download } from './en/download';
 import { item, job, results } from './en/job';
+import { keys } from './en/keys';
 import { generators, options, order, terms } from './en/order';
 import { errors, history, settings, signIn } from './en/pages';
 import { sheet, upload } from './en/upload';
@@ -36,6 +37,7 @@ export const en = {
     'front-right': 'Front right',
   } satisfies Record<ViewName, string>,
 
+  keys,
   upload,
   sheet,
   generators,

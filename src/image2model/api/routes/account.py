@@ -1,18 +1,27 @@
-"""The route about the caller: what they have and may spend here."""
+"""Routes about the caller: what they have and may spend here, and how they are forgotten."""
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from image2model.api.answers import problems
-from image2model.api.auth import BuyerIn, CallerIn
+from image2model.api.auth import (
+    BuyerIn,
+    CallerIn,
+    forget_session,
+    session_token,
+    set_session,
+)
 from image2model.api.parts import ContextIn
+from image2model.core import errors
 from image2model.core.money import BudgetScope, Cap
 from image2model.core.scopes import Scope, includes
+from image2model.jobs.access import rotate_token
 from image2model.jobs.context import Context
+from image2model.jobs.ending import forget_owner
 from image2model.jobs.people import is_known_owner
 from image2model.jobs.purchase import Buyer
-from image2model.wire.models import AccountOut, BudgetOut, SpendingStopOut
+from image2model.wire.models import AccountOut, BudgetOut, ForgottenOut, SpendingStopOut
 
 router = APIRouter(tags=["account"])
 
@@ -24,12 +33,22 @@ router = APIRouter(tags=["account"])
     response_description="The account.",
     responses=problems(),
 )
-async def get_account(caller: CallerIn, context: ContextIn, buyer: BuyerIn) -> AccountOut:
+async def get_account(
+    request: Request, response: Response, caller: CallerIn, context: ContextIn, buyer: BuyerIn
+) -> AccountOut:
     """
     Return how many jobs you have, what they take, and what is left of the budgets.
 
     What all callers together spend is told to the operator alone.
+
+    A browser gets another token for its session here from time to time.
     """
+    session, token = caller.session, session_token(request)
+    if session is not None and token is not None:
+        new = await rotate_token(context, token, session)
+        if new is not None:
+            life = session.ends_at - context.clock.now()
+            set_session(request, response, new, life=life)
     usage = await context.store.usage(caller.owner)
     stop = await context.store.spending_stop()
     is_operator = includes(caller.scopes, Scope.ADMIN)
@@ -40,6 +59,7 @@ async def get_account(caller: CallerIn, context: ContextIn, buyer: BuyerIn) -> A
     return AccountOut(
         access="keys" if caller.parts.keys_only else "sessions",
         signed_in=is_known_owner(caller.owner),
+        scopes=[scope.value for scope in Scope if includes(caller.scopes, scope)],
         jobs=usage.jobs,
         drafts=usage.drafts,
         unfinished_items=usage.unfinished_items,
@@ -60,3 +80,25 @@ async def _budget_out(context: Context, buyer: Buyer, cap: Cap) -> BudgetOut:
     return BudgetOut.model_validate(
         {"scope": cap.scope.value, "limit_usd": float(cap.limit_usd), "spent_usd": spent_usd}
     )
+
+
+@router.delete(
+    "/account",
+    operation_id="forgetMe",
+    summary="Delete all that is yours here",
+    response_description="Your jobs with all their files are gone, and the browser's session is.",
+    responses=problems(errors.StorageUnavailable, changes=True),
+)
+async def forget_me(
+    request: Request, response: Response, caller: CallerIn, context: ContextIn
+) -> ForgottenOut:
+    """
+    Delete your jobs, pictures and models, and end your session.
+
+    What is under way is cancelled first. What was paid stays in the operator's ledger. An API key
+    stays; who runs the server can revoke it.
+    """
+    found = await forget_owner(context, caller.identity) if caller.identity else None
+    if session_token(request):
+        forget_session(request, response)
+    return ForgottenOut(jobs=found.jobs if found else 0, paid_jobs=found.paid if found else [])

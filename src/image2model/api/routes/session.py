@@ -3,9 +3,18 @@
 from fastapi import APIRouter, Request, Response
 
 from image2model.api.answers import problems
-from image2model.api.auth import forget_session, session_token, set_session
-from image2model.api.parts import ContextIn
-from image2model.jobs.access import SIGNED_IN_LIFE, close_session, open_key_session
+from image2model.api.auth import (
+    Caller,
+    counting_failures,
+    forget_session,
+    session_token,
+    set_session,
+)
+from image2model.api.parts import ContextIn, PartsIn
+from image2model.core import errors
+from image2model.jobs.access import SIGNED_IN_LIFE, identify_session, open_key_session
+from image2model.jobs.context import Context
+from image2model.jobs.ending import close_session
 from image2model.wire.models import SignInIn
 
 router = APIRouter(tags=["account"])
@@ -18,16 +27,25 @@ router = APIRouter(tags=["account"])
     response_description="The browser has a cookie that stands for the key.",
     status_code=204,
     response_class=Response,
-    responses=problems(changes=True),
+    responses=problems(errors.TooManyRequests, changes=True),
 )
-async def sign_in(given: SignInIn, request: Request, context: ContextIn) -> Response:
+async def sign_in(
+    given: SignInIn, request: Request, parts: PartsIn, context: ContextIn
+) -> Response:
     """
-    Begin a session that reaches the key's jobs, for 30 days or until the key is revoked.
+    Begin a session that reaches the key's jobs, for 30 days or until the key ends.
 
-    The cookie can be read by no script, and the key need not be kept. It takes the place of the
-    session that the browser had.
+    It ends after 7 days without use, too. The cookie can be read by no script, and the key need
+    not be kept. The session takes the place of the one that the browser had, which ends. Who sends
+    wrong keys too often has to wait.
     """
-    token, _ = await open_key_session(context, given.key.strip())
+    caller = Caller(request, parts, None)
+    if caller.counted_as is not None:
+        # Before it is looked at: here a guess must not even be told to be right.
+        parts.failures.check(caller.counted_as)
+    with counting_failures(request, parts):
+        token, _ = await open_key_session(context, given.key.strip())
+    await _end_session(context, session_token(request))
     response = Response(status_code=204)
     set_session(request, response, token, life=SIGNED_IN_LIFE)
     return response
@@ -43,9 +61,19 @@ async def sign_in(given: SignInIn, request: Request, context: ContextIn) -> Resp
     responses=problems(changes=True),
 )
 async def sign_out(request: Request, context: ContextIn) -> Response:
-    """End the session whose cookie came; without one nothing happens."""
-    if token := session_token(request):
-        await close_session(context, token)
+    """
+    End the session whose cookie came; without one nothing happens.
+
+    Jobs of a browser that was not signed in can be reached by nobody then: what waits of them is
+    not made. `DELETE /account` deletes jobs and files, too.
+    """
+    await _end_session(context, session_token(request))
     response = Response(status_code=204)
     forget_session(request, response)
     return response
+
+
+async def _end_session(context: Context, token: str | None) -> None:
+    identity = await identify_session(context, token) if token else None
+    if identity is not None:
+        await close_session(context, identity)

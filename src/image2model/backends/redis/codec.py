@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from image2model.core.audit import AuditEntry
-from image2model.core.ids import WorkerId
+from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Item, Job
 from image2model.core.money import SpendingStop
 from image2model.core.states import ItemState
@@ -42,6 +42,24 @@ class Turn:
 
     worker: WorkerId
     until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A token of a browser session; see `Session`."""
+
+    issued_at: datetime
+    expires_at: datetime
+    is_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionDocument:
+    """A browser session with its tokens, by their hashes."""
+
+    owner: OwnerId
+    ends_at: datetime
+    tokens: dict[str, Token]
 
 
 def write_job(job: Job) -> str:
@@ -111,6 +129,17 @@ def read_key(text: str) -> ApiKey:
     """Read what `write_key` wrote."""
     key: ApiKey = _read(ApiKey, text)
     return key
+
+
+def write_session(session: SessionDocument) -> str:
+    """Write a browser session."""
+    return _write(SessionDocument, session)
+
+
+def read_session(text: str) -> SessionDocument:
+    """Read what `write_session` wrote."""
+    session: SessionDocument = _read(SessionDocument, text)
+    return session
 
 
 def write_link(link: SharedLink) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 
 from image2model.backends.redis import derived, editing, keys, listing, overview, work
-from image2model.backends.redis.change import Change
+from image2model.backends.redis.change import Change, seconds
 from image2model.backends.redis.codec import Turn, read_stop, read_turn, write_stop, write_turn
 from image2model.backends.redis.database import RedisDatabase
 from image2model.backends.redis.found import find_job
@@ -315,6 +315,25 @@ class RedisJobStore:
     async def owners(self) -> Sequence[OwnerLine]:
         """Add up what owners have."""
         return await overview.read_owners(self._database)
+
+    # --- owners that end --------------------------------------------------------------------
+
+    async def end_owner(self, owner: OwnerId, *, at: datetime | None = None) -> None:
+        """Let no attempt of an owner's jobs start from a moment on."""
+        ends_at = seconds(at or await self._database.now())
+        change = Change()
+        change.run("HSET", keys.OWNER_ENDS, owner, ends_at)
+        await self._database.commit(change)
+
+    async def reopen_owner(self, owner: OwnerId) -> None:
+        """Let attempts of an owner's jobs start again."""
+        change = Change()
+        change.run("HDEL", keys.OWNER_ENDS, owner)
+        await self._database.commit(change)
+
+    async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
+        """List owners past their end who have unfinished jobs."""
+        return await listing.ended_owners(self._database, limit=limit)
 
     # --- keeping house ----------------------------------------------------------------------
 

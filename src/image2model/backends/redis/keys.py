@@ -23,12 +23,14 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `spending-stop` | why nothing that costs money may start; absent: it may |
 | `turns` | hash: whose turn it is at duties that one process does |
 | `facts` | hash: what was learnt about providers |
+| `owner-ends` | hash: from when on nothing of an owner's is sent any more |
+| `sessions`, `session-owners` | tokens: by their end; hash of their sessions |
+| `browser-sessions`, `api-keys` | hashes |
 | `webhooks`, `webhooks:OWNER` | hash: all webhooks; set: those of an owner |
 | `webhook-events` | list of what happened and was not handed on yet |
 | `webhook:ID:deliveries` | hash: the deliveries of a webhook |
 | `webhook:ID:log`, `webhook:ID:waiting` | sorted sets of them: by their event, by their next try |
 | `audit`, `audit-entries` | the audit log: sorted set by when; hash |
-| `sessions`, `session-owners`, `api-keys` | sorted set by their end; hashes |
 | `shared-links`, `link-ends`, `links-to:JOB` | hash, sorted set by their end; sets |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
@@ -61,9 +63,11 @@ SPENDING_STOP = f"{PREFIX}spending-stop"
 CHECKS = f"{PREFIX}checks"
 AUDIT = f"{PREFIX}audit"
 AUDIT_ENTRIES = f"{PREFIX}audit-entries"
+OWNER_ENDS = f"{PREFIX}owner-ends"
 WEBHOOKS = f"{PREFIX}webhooks"
 WEBHOOK_EVENTS = f"{PREFIX}webhook-events"
 SESSIONS = f"{PREFIX}sessions"
+BROWSER_SESSIONS = f"{PREFIX}browser-sessions"
 SESSION_OWNERS = f"{PREFIX}session-owners"
 API_KEYS = f"{PREFIX}api-keys"
 SHARED_LINKS = f"{PREFIX}shared-links"

@@ -70,6 +70,15 @@ async def read_jobs(database: RedisDatabase, jobs: Iterable[str]) -> list[Job]:
     ]
 
 
+async def ended_owners(database: RedisDatabase, *, limit: int) -> Sequence[OwnerId]:
+    """List owners past their end who have unfinished jobs."""
+    ends: Mapping[str, str] = await database.run("HGETALL", keys.OWNER_ENDS)
+    now_s = (await database.now()).timestamp()
+    over = [OwnerId(owner) for owner, ends_at in ends.items() if float(ends_at) <= now_s]
+    counts = await database.run_all([("SCARD", keys.unfinished_of(owner)) for owner in over])
+    return [owner for owner, count in zip(over, counts, strict=True) if int(count)][:limit]
+
+
 async def usage(database: RedisDatabase, owner: OwnerId) -> Usage:
     """Add up what an owner has here, and what was spent in a day."""
     jobs = await read_jobs(database, await database.run("ZRANGE", keys.jobs_of(owner), 0, -1))

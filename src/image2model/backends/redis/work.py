@@ -21,7 +21,7 @@ from image2model.backends.redis.writes import (
     write_ledger,
     write_one,
 )
-from image2model.core.errors import DatabaseUnavailable, LeaseLost
+from image2model.core.errors import AccessEnded, DatabaseUnavailable, LeaseLost
 from image2model.core.ids import JobId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Job
 from image2model.core.rules import IllegalStep, check_transition, revives
@@ -241,9 +241,15 @@ async def _write_attempt(
     if step.start is not None:
         number = len(attempts) + 1
         line = started_line(found.job, record, step.start, number=number, now=found.now)
-        key = line.attempt.submit_key
-        if await database.run("HEXISTS", keys.ATTEMPTS, key):
+        key, owner = line.attempt.submit_key, found.job.owner
+        is_known, ends_at = await database.run_all(
+            [("HEXISTS", keys.ATTEMPTS, key), ("HGET", keys.OWNER_ENDS, owner)]
+        )
+        if int(is_known):
             raise IllegalStep(f"the submit key {key} belongs to another attempt")
+        if ends_at is not None and float(ends_at) <= found.now.timestamp():
+            raise AccessEnded
+        change.check(keys.OWNER_ENDS, owner, ends_at)
         change.check(keys.ATTEMPTS, key, None)
         change.starts, change.pays = True, step.start.is_paid
         if step.start.is_paid:

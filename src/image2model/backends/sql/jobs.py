@@ -9,6 +9,7 @@ from image2model.backends.sql import (
     jobs_control,
     jobs_derived,
     jobs_drafts,
+    jobs_ends,
     jobs_keep,
     jobs_leases,
     jobs_ledger,
@@ -249,6 +250,20 @@ class SqlJobStore:
     async def owners(self) -> Sequence[OwnerLine]:
         """Add up what owners have."""
         return await self._database.read(jobs_overview.read_owners)
+
+    # --- owners that end --------------------------------------------------------------------
+
+    async def end_owner(self, owner: OwnerId, *, at: datetime | None = None) -> None:
+        """Let no attempt of an owner's jobs start from a moment on."""
+        await self._database.write(jobs_ends.end_owner, owner, at=at)
+
+    async def reopen_owner(self, owner: OwnerId) -> None:
+        """Let attempts of an owner's jobs start again."""
+        await self._database.write(jobs_ends.reopen_owner, owner)
+
+    async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
+        """List owners past their end who have unfinished jobs."""
+        return await self._database.read(jobs_ends.ended_owners, limit=limit)
 
     # --- keeping house ----------------------------------------------------------------------
 

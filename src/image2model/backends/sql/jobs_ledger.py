@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from image2model.backends.sql.dialect import lock_ledger
 from image2model.backends.sql.jobs_derived import read_stored
+from image2model.backends.sql.jobs_ends import insist_on_access
 from image2model.backends.sql.jobs_locked import LockedJob, try_lock_job
 from image2model.backends.sql.rows import (
     Row,
@@ -89,12 +90,14 @@ def start_attempts(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> 
     Write down that submissions are about to be sent.
 
     Raises:
+        AccessEnded: The job's owner is past their end.
         BudgetExceeded: Together they would cost more than a budget has left.
         SpendingStopped: Spending is stopped, and they cost something, or everything is.
         IllegalStep: A submit key is in the ledger already.
     """
     if not starts:
         return []
+    insist_on_access(tx, job.row.owner)
     _check_spending(tx, job, starts)
     begun = [
         Attempt(

@@ -9,7 +9,7 @@ from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.core.webhooks import DeliveryState, EventType, SwitchedOff
 
-REVISION = "0009"
+REVISION = "0010"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -183,6 +183,11 @@ sessions = sa.Table(
     sa.Column("token_sha256", sa.String(64), primary_key=True),
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("expires_at", Seconds, nullable=False, index=True),
+    # The same for all tokens of a session.
+    sa.Column("session", sa.String(64), nullable=False, index=True),
+    sa.Column("issued_at", Seconds, nullable=False),
+    sa.Column("ends_at", Seconds, nullable=False),
+    sa.Column("is_confirmed", sa.Boolean, nullable=False),
 )
 
 api_keys = sa.Table(
@@ -201,6 +206,14 @@ api_keys = sa.Table(
     sa.Column("day_limit_micro_usd", sa.BigInteger),
     sa.Column("month_limit_micro_usd", sa.BigInteger),
     sa.Column("generators", Json),
+)
+
+# From when on nothing of an owner's is sent any more.
+owner_ends = sa.Table(
+    "owner_ends",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("ends_at", Seconds, nullable=False),
 )
 
 shared_links = sa.Table(

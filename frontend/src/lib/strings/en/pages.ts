@@ -18,6 +18,13 @@ export const signIn = {
   account: 'Account',
   guestText: 'Your jobs belong to this browser. Nobody else sees them.',
   keyText: 'Your jobs belong to the key, wherever you sign in with it.',
+  forget: 'Delete all that is mine',
+  forgetTitle: 'Delete all your jobs and files?',
+  forgetText:
+    'What is under way is cancelled first. Models that are paid for are deleted, too. Nobody can bring them back.',
+  forgotten: (jobs: number) => `${plural(jobs, 'job is', 'jobs are')} deleted.`,
+  forgottenPaid: (jobs: number, paid: number) =>
+    `${plural(jobs, 'job is', 'jobs are')} deleted. ${plural(paid, 'job', 'jobs')} had models that may be paid for and had not come yet.`,
 };
 
 export const history = {

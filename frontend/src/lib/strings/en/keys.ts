@@ -1,0 +1,40 @@
+/** What the page says of API keys. */
+import { plural } from './words';
+
+export const keys = {
+  title: 'API keys',
+  about: 'For people and programs that use this server. Each key has jobs of its own.',
+  none: 'There are no keys yet.',
+  name: 'Name',
+  namePlaceholder: 'Whose key it is',
+  scope: 'May',
+  scopes: {
+    read: 'Look and download',
+    generate: 'Make models',
+    admin: 'Make models and manage keys',
+  },
+  lasts: 'Works for',
+  days: (days: number) => (days === 0 ? 'ever' : plural(days, 'day', 'days')),
+  dayUsd: 'Dollars a day, at most',
+  monthUsd: 'Dollars in 30 days, at most',
+  noLimit: 'No limit',
+  wrongUsd: 'Write a number of dollars such as 5 or 0.50, or leave it empty.',
+  make: 'Make a key',
+  made: 'Copy the key now. It cannot be shown again.',
+  copy: 'Copy',
+  copied: 'The key is copied.',
+  revoke: 'Revoke',
+  revokeNamed: (name: string) => `Revoke the key ${name}`,
+  revokeTitle: (name: string) => `Revoke the key ${name}?`,
+  revokeText:
+    'It stops working at once and for ever. What waits is not made. What was sent goes on, and its jobs stay.',
+  revoked: (name: string) => `The key ${name} is revoked.`,
+  states: { works: 'Works', expired: 'Expired', revoked: 'Revoked' },
+  until: (day: string) => `until ${day}`,
+  used: (ago: string) => `used ${ago}`,
+  neverUsed: 'never used',
+  spending: (limits: string[]) => `at most ${limits.join(', ')}`,
+  aJob: (usd: string) => `${usd} a job`,
+  aDay: (usd: string) => `${usd} a day`,
+  aMonth: (usd: string) => `${usd} in 30 days`,
+};
