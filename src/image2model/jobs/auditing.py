@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from image2model.core.audit import Actor, AuditAction, AuditEntry, current_actor
+from image2model.core.audit import OURSELVES, Actor, AuditAction, AuditEntry, current_actor
 from image2model.core.errors import DatabaseUnavailable, JsonValue
 from image2model.core.ids import new_hex_id
 from image2model.jobs.context import Context
@@ -15,6 +15,7 @@ from image2model.ports.audit import AuditQuery
 _log = logging.getLogger(__name__)
 
 _LONGEST_TEXT = 500
+_KEYS_SEEN = "expired-keys-noted-until"
 
 
 async def note(
@@ -58,6 +59,19 @@ async def read_audit(context: Context, query: AuditQuery) -> AsyncIterator[Audit
         if page.next is None:
             return
         query = replace(query, after=page.next)
+
+
+async def note_expired_keys(context: Context) -> None:
+    """Write down which keys have expired since this was called last, in whatever process."""
+    now_s = context.clock.now().timestamp()
+    known = await context.store.find_fact(_KEYS_SEEN)
+    seen_s = float(known) if isinstance(known, int | float) else now_s
+    for key in await context.sessions.list_keys():
+        if key.expires_at is None or key.revoked_at is not None:
+            continue
+        if seen_s < key.expires_at.timestamp() <= now_s:
+            await note(context, AuditAction.KEY_EXPIRED, actor=OURSELVES, key=key.id, name=key.name)
+    await context.store.keep_fact(_KEYS_SEEN, now_s)
 
 
 async def forget_old_entries(context: Context) -> int:

@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
@@ -14,6 +15,15 @@ _SHARE_OF_DISK = 0.05
 """Of a small disk no more than this is kept free, unless the operator says how much."""
 
 _LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """What is free where a folder is, and how much of it is kept free, in bytes."""
+
+    folder: Path
+    free_bytes: int
+    reserve_bytes: int
 
 
 class Reserve:
@@ -33,7 +43,7 @@ class Reserve:
         self._folders = folders
         self._reserve_bytes = reserve_bytes
         self._looked_at_s = -_LOOK_EVERY_S
-        self._lack: tuple[Path, int, int] | None = None
+        self._lack: Space | None = None
 
     async def check(self) -> None:
         """
@@ -46,11 +56,22 @@ class Reserve:
             self._lack = await anyio.to_thread.run_sync(self._look)
             self._looked_at_s = time.monotonic()
         if self._lack is not None:
-            folder, free_bytes, reserve_bytes = self._lack
-            raise StorageFull(where=str(folder), free_bytes=free_bytes, reserve_bytes=reserve_bytes)
+            raise StorageFull(
+                where=str(self._lack.folder),
+                free_bytes=self._lack.free_bytes,
+                reserve_bytes=self._lack.reserve_bytes,
+            )
 
-    def _look(self) -> tuple[Path, int, int] | None:
-        """Find a folder without enough space; returns what is free there and what should be."""
+    async def spaces(self) -> Sequence[Space]:
+        """Tell how much is free in each folder now."""
+        return await anyio.to_thread.run_sync(lambda: list(self._measure()))
+
+    def _look(self) -> Space | None:
+        """Find a folder without enough space."""
+        lacks = (space for space in self._measure() if space.free_bytes < space.reserve_bytes)
+        return next(lacks, None)
+
+    def _measure(self) -> Iterator[Space]:
         for folder in self._folders:
             try:
                 usage = shutil.disk_usage(folder)
@@ -59,6 +80,4 @@ class Reserve:
             reserve_bytes = self._reserve_bytes
             if reserve_bytes is None:
                 reserve_bytes = min(USUAL_RESERVE_BYTES, int(usage.total * _SHARE_OF_DISK))
-            if usage.free < reserve_bytes:
-                return folder, usage.free, reserve_bytes
-        return None
+            yield Space(folder=folder, free_bytes=usage.free, reserve_bytes=reserve_bytes)
