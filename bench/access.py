@@ -14,6 +14,7 @@ from image2model.jobs.access import (
     create_api_key,
     identify_key,
     identify_session,
+    new_owner,
     open_key_session,
     open_session,
 )
@@ -32,7 +33,7 @@ async def _measure(folder: Path) -> None:
     async with open_app(Settings(data_dir=folder), works=False) as app:
         context = app.context
         key = await create_api_key(context, name="bench")
-        browser, _ = await open_session(context)
+        browser = await open_session(context, new_owner())
         signed_in, _ = await open_key_session(context, key)
         await _time("API key", partial(identify_key, context, key))
         await _time("browser", partial(identify_session, context, browser))

@@ -51,7 +51,7 @@ def assert_harmless(text: str) -> None:
         assert not wrong, repr(line)
 
 
-@pytest.fixture(params=TEXTS.values(), ids=TEXTS.keys())
+@pytest.fixture(params=list(TEXTS.values()), ids=list(TEXTS))
 def text(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -53,7 +53,7 @@ for name in (
 for name in ("poll", "epoll"):
     delattr(select, name)
 class Missing:
-    names = {"resource", "fcntl", "pwd", "grp", "termios", "tty", "pty", "uvloop", "httptools"}
+    names = {"resource", "fcntl", "pwd", "grp", "termios", "tty", "pty", "uvloop"}
     def find_spec(self, name, *_):
         if name in self.names:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)

@@ -40,7 +40,7 @@ def as_format(name: str) -> bytes:
 
 def plain_glb() -> bytes:
     """Write a square with colours and normals, in a file of little else."""
-    normals = np.tile(np.float32([0, 0, 1]), (4, 1))
+    normals = np.tile(np.array([0, 0, 1], np.float32), (4, 1))
     colors = np.full((4, 4), 200, np.uint8)
     made = square()
     made.document["meshes"][0]["primitives"].clear()

@@ -98,7 +98,7 @@ def _read_multipart(data: bytes) -> None:
         content_type = b"multipart/form-data; boundary=" + boundary
         headers = [(b"content-type", content_type), (b"content-disposition", boundary)]
         scope = {"type": "http", "method": "POST", "headers": headers}
-        request = Request(scope, receive)  # type: ignore[arg-type]
+        request = Request(scope, receive)
         content_disposition(name_of_upload(file_name_in(request) or ""), inline=True).encode(
             "ascii"
         )

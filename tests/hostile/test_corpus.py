@@ -11,6 +11,7 @@ import pytest
 
 from image2model.backends.inprocess.compute import ProcessCompute
 from image2model.core.errors import Image2ModelError
+from image2model.core.generator import GeneratorId
 from image2model.core.ids import OwnerId, new_hex_id
 from image2model.core.job import Description, FileRole, Handle
 from image2model.core.states import ItemState
@@ -155,7 +156,7 @@ async def test_of_a_maker(compute: ProcessCompute, tmp_path: Path) -> None:
         rig.context,
         compute=compute,
         idle_compute=compute,
-        catalogue=type(rig.context.catalogue)([maker], default="scripted/cube"),
+        catalogue=type(rig.context.catalogue)([maker], default=GeneratorId("scripted/cube")),
     )
     rig.keeper, rig.runner = rig.worker("one")
     picture = (await rig.new_item("any")).pictures

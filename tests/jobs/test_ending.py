@@ -16,6 +16,7 @@ from image2model.jobs.access import (
     find_api_key,
     identify_key,
     identify_session,
+    new_owner,
     open_session,
 )
 from image2model.jobs.control import pause_job
@@ -81,7 +82,8 @@ async def test_end_of_a_key_can_be_moved(rig: Rig) -> None:
 
 
 async def test_session_that_ends_takes_along_what_waits(rig: Rig) -> None:
-    token, owner = await open_session(rig.context)
+    owner = new_owner()
+    token = await open_session(rig.context, owner)
     done = await rig.submit(owner, "mug")
     await rig.run_dispatched()
     waiting = await rig.submit(owner, "vase")
@@ -95,7 +97,8 @@ async def test_session_that_ends_takes_along_what_waits(rig: Rig) -> None:
 
 
 async def test_session_that_nobody_uses_ends(rig: Rig) -> None:
-    token, owner = await open_session(rig.context)
+    owner = new_owner()
+    token = await open_session(rig.context, owner)
     job = await rig.submit(owner, "mug")
     await rig.clock.advance(SESSION_IDLE.total_seconds() / 2)
     assert await identify_session(rig.context, token) is not None

@@ -92,7 +92,13 @@ async def kept_glb(rig: Rig) -> ArtifactId:
 
 def to_stl(source: ArtifactId | None) -> Derivation:
     about = Description(name="mug")
-    return Derivation(source=source, conversion=Conversion(format="stl"), about=about)
+    return Derivation(
+        source=source,
+        origin=source or "https://maker.example/mug.glb",
+        owner=ANNA,
+        conversion=Conversion(format="stl"),
+        about=about,
+    )
 
 
 async def derived(rig: Rig, derivation: Derivation) -> Derived:

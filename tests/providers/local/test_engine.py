@@ -22,7 +22,8 @@ from image2model.core.errors import (
 from image2model.geometry.picture_limits import PictureLimits
 from image2model.geometry.pictures import check_picture
 from image2model.providers.local.cards import CARDS
-from image2model.providers.local.engine import LocalModel, make_model
+from image2model.providers.local.engine import make_model
+from image2model.providers.local.model import LocalModel
 from tests.geometry.outlines import draw_outline
 from tests.khronos.validator import KhronosValidator
 
