@@ -28,7 +28,7 @@ from image2model.jobs.access import (
     new_owner,
     open_session,
 )
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.people import is_known_owner, person_of, person_owner
 from image2model.jobs.purchase import Buyer, find_buyer
 from image2model.jobs.rates import Rate
@@ -265,7 +265,7 @@ async def counting_failures(request: Request, parts: Parts) -> AsyncIterator[Non
         caller = Caller(request, parts, None)
         place = caller.counted_as
         if (failures := parts.wrong_keys.count(place or "")) is not None:
-            await note(
+            await audit(
                 parts.context, AuditAction.SIGN_IN_FAILED, actor=caller.actor, failures=failures
             )
         # Whoever has a key that expired guesses nothing, and should hear just that.

@@ -21,7 +21,7 @@ from image2model.core.ids import ANONYMOUS_OWNER, JobId, OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.money import NO_LIMITS, SpendingLimits
 from image2model.core.scopes import USER_SCOPES, Scope
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.sessions import ApiKey, Session, SessionStore
@@ -239,7 +239,7 @@ async def create_api_key(
             generators=None if generators is None else tuple(generators),
         )
     )
-    await note(
+    await audit(
         context,
         AuditAction.KEY_MADE,
         key=key_id,
@@ -263,7 +263,7 @@ async def change_api_key(context: Context, key: ApiKey) -> ApiKey:
     if not await context.sessions.change_key(key):
         raise ApiKeyNotFound(key=key.id)
     terms = _terms(key.scopes, key.expires_at, key.limits, key.generators)
-    await note(context, AuditAction.KEY_CHANGED, key=key.id, name=key.name, **terms)
+    await audit(context, AuditAction.KEY_CHANGED, key=key.id, name=key.name, **terms)
     return await find_api_key(context, key.id)
 
 

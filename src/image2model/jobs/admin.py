@@ -13,7 +13,7 @@ from image2model.core.job import Job
 from image2model.core.money import Budget, Cap, SpendingStop
 from image2model.core.states import ItemState
 from image2model.jobs import control
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.ending import unfinished_jobs
 from image2model.jobs.health import check_parts
@@ -168,7 +168,7 @@ async def cancel_job(context: Context, job_id: JobId) -> Job:
     """
     owner = (await context.store.get_job(job_id)).owner
     job = await control.cancel_items(context, owner, job_id)
-    await note(context, AuditAction.JOB_CANCELLED, job=job_id, owner=owner)
+    await audit(context, AuditAction.JOB_CANCELLED, job=job_id, owner=owner)
     return job
 
 
@@ -181,7 +181,7 @@ async def delete_job(context: Context, job_id: JobId) -> None:
     """
     owner = (await context.store.get_job(job_id)).owner
     await control.delete_job(context, owner, job_id)
-    await note(context, AuditAction.JOB_DELETED, job=job_id, owner=owner)
+    await audit(context, AuditAction.JOB_DELETED, job=job_id, owner=owner)
 
 
 async def cancel_owner(context: Context, owner: OwnerId) -> Collection[JobId]:
@@ -198,7 +198,7 @@ async def cancel_owner(context: Context, owner: OwnerId) -> Collection[JobId]:
     async with anyio.create_task_group() as group:
         for job_id in jobs:
             group.start_soon(control.cancel_items, context, owner, job_id)
-    await note(context, AuditAction.OWNER_CANCELLED, owner=owner, jobs=len(jobs))
+    await audit(context, AuditAction.OWNER_CANCELLED, owner=owner, jobs=len(jobs))
     return jobs
 
 

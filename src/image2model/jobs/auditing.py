@@ -18,7 +18,7 @@ _LONGEST_TEXT = 500
 _KEYS_SEEN = "expired-keys-noted-until"
 
 
-async def note(
+async def audit(
     context: Context,
     action: AuditAction,
     *,
@@ -70,7 +70,9 @@ async def note_expired_keys(context: Context) -> None:
         if key.expires_at is None or key.revoked_at is not None:
             continue
         if seen_s < key.expires_at.timestamp() <= now_s:
-            await note(context, AuditAction.KEY_EXPIRED, actor=OURSELVES, key=key.id, name=key.name)
+            await audit(
+                context, AuditAction.KEY_EXPIRED, actor=OURSELVES, key=key.id, name=key.name
+            )
     await context.store.keep_fact(_KEYS_SEEN, now_s)
 
 

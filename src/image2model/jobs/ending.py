@@ -18,7 +18,7 @@ from image2model.core.job import Job, Problem
 from image2model.core.rules import undelivered_attempt
 from image2model.core.states import JobState
 from image2model.jobs.access import Identity, find_api_key
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.control import cancel_items, delete_job, until_sent
 from image2model.jobs.outgoing import remove_webhook
@@ -49,7 +49,7 @@ async def revoke_api_key(context: Context, key_id: str) -> None:
     # First what costs money: should this process end in between, the key is asked for again.
     await context.store.end_owner(key.owner)
     await context.sessions.revoke_key(key_id)
-    await note(context, AuditAction.KEY_REVOKED, key=key_id, name=key.name)
+    await audit(context, AuditAction.KEY_REVOKED, key=key_id, name=key.name)
     await stop_waiting(context, key.owner)
 
 

@@ -24,7 +24,7 @@ from image2model.core.webhooks import (
     WebhookId,
     new_secret,
 )
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.payloads import payload_of_test
 from image2model.ports.webhooks import DeliveryPage
@@ -226,7 +226,9 @@ async def replay_delivery(
 async def _note(context: Context, action: AuditAction, webhook: Webhook) -> None:
     # What follows the host may be a secret.
     host, enabled = urlsplit(webhook.url).hostname, webhook.switched_off is None
-    await note(context, action, webhook=webhook.id, owner=webhook.owner, host=host, enabled=enabled)
+    await audit(
+        context, action, webhook=webhook.id, owner=webhook.owner, host=host, enabled=enabled
+    )
 
 
 def _check_is_on(webhook: Webhook) -> None:

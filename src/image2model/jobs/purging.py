@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from image2model.core.audit import AuditAction
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.derived import drop_derived
 from image2model.jobs.discard import discard_artifacts
@@ -99,7 +99,7 @@ async def purge(context: Context, what: Collection[Purgeable]) -> Purge:
         sessions=sessions,
         derived_bytes=derived_bytes,
     )
-    await note(
+    await audit(
         context,
         AuditAction.PURGED,
         jobs=done.jobs,

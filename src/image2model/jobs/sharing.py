@@ -17,7 +17,7 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
 from image2model.core.names import clean_name
 from image2model.jobs.access import owned_item, owned_job
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.shares import SharedLink
@@ -79,7 +79,7 @@ async def share_job(
         expires_at=now + min(life, LONGEST_LIFE),
     )
     await context.shares.add_link(link)
-    await note(
+    await audit(
         context,
         AuditAction.SHARE_MADE,
         share=link.id,
@@ -113,7 +113,7 @@ async def revoke_shared_link(context: Context, owner: OwnerId, job: JobId, link_
     await owned_job(context, owner, job)
     if not await context.shares.remove_link(job, link_id):
         raise SharedLinkNotFound
-    await note(context, AuditAction.SHARE_REVOKED, share=link_id, job=job)
+    await audit(context, AuditAction.SHARE_REVOKED, share=link_id, job=job)
 
 
 async def open_shared_link(context: Context, token: str) -> tuple[SharedLink, Job]:

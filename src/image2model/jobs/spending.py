@@ -8,7 +8,7 @@ import anyio
 from image2model.core.audit import OURSELVES, AuditAction, acting_as, current_actor
 from image2model.core.job import Attempt
 from image2model.core.money import BudgetScope, SpendingStop
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.ports.jobstore import Claim
 
@@ -38,7 +38,7 @@ async def stop_spending(context: Context, *, reason: str, everything: bool = Fal
     by = current_actor().name
     stop = await context.store.stop_spending(reason=reason, by=by, everything=everything)
     _log.error("spending is stopped: %s (%s)", stop.reason, stop.by)
-    await note(
+    await audit(
         context, AuditAction.SPENDING_STOPPED, reason=stop.reason, everything=stop.everything
     )
     return stop
@@ -48,7 +48,7 @@ async def allow_spending(context: Context) -> None:
     """Let what was stopped go on; what waited for it begins within seconds, by itself."""
     await context.store.allow_spending()
     _log.warning("spending goes on (%s)", current_actor().name)
-    await note(context, AuditAction.SPENDING_ALLOWED)
+    await audit(context, AuditAction.SPENDING_ALLOWED)
 
 
 class SpendingWatch:
@@ -103,7 +103,7 @@ async def note_bill(context: Context, before: Claim, attempt: Attempt) -> None:
         before.job.generator,
     )
     context.metrics.overcharged(attempt.provider, over_usd)
-    await note(
+    await audit(
         context,
         AuditAction.BILLED_BEYOND,
         actor=OURSELVES,

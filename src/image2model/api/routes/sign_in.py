@@ -14,7 +14,7 @@ from image2model.api.translate import PREFIX
 from image2model.core import errors
 from image2model.core.audit import Actor, AuditAction
 from image2model.core.errors import SignInNotOffered, SignInRefused
-from image2model.jobs.auditing import note
+from image2model.jobs.auditing import audit
 from image2model.jobs.people import PERSON_LIFE, open_person_session, person_owner
 from image2model.ports.sign_in import SignIn, SignInAttempt
 
@@ -99,7 +99,7 @@ async def end_sign_in(
     set_session(request, response, token, life=PERSON_LIFE)
     address = request.client.host if request.client else ""
     actor = Actor(name=person_owner(name), address=address)
-    await note(parts.context, AuditAction.SIGNED_IN, actor=actor, by="openid")
+    await audit(parts.context, AuditAction.SIGNED_IN, actor=actor, by="openid")
     return response
 
 
