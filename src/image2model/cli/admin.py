@@ -204,9 +204,7 @@ def audit(
         datetime | None,
         typer.Option(formats=_FORMATS, metavar="TIME", help="Only before then."),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="The most to list; exports have all.")
-    ] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="The most to list; exports have all.")] = 100,
     export: Annotated[
         str | None,
         typer.Option(metavar="FORMAT", help="Print all of it as `csv`, or as `jsonl`."),
@@ -228,7 +226,7 @@ def audit(
         if export is not None:
             _write(found, export)
             return
-        shown = [entry for _, entry in zip(range(limit or 100), found, strict=False)]
+        shown = [entry for _, entry in zip(range(limit), found, strict=False)]
     if as_json:
         say_json({"entries": [entry.model_dump(mode="json") for entry in shown]})
     elif shown:

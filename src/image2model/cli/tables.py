@@ -27,6 +27,7 @@ _MOST_ROWS = 30
 
 
 def new_table(*columns: str) -> Table:
+    """Make a table without lines yet."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -34,6 +35,7 @@ def new_table(*columns: str) -> Table:
 
 
 def add_row(table: Table, *cells: object) -> None:
+    """Add a line whose texts are fit for a terminal."""
     table.add_row(*map(shown, cells))
 
 
@@ -374,6 +376,7 @@ def _state_of_key(key: ApiKey, now: datetime) -> str:
 
 
 def local_time(moment: datetime) -> str:
+    """Tell a time as the clocks here show it."""
     return f"{moment.replace(tzinfo=moment.tzinfo or UTC).astimezone():%Y-%m-%d %H:%M}"
 
 
