@@ -7,6 +7,7 @@ import pytest
 
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import OwnerId
+from image2model.core.job import Job
 from image2model.core.money import DAY_S, MONTH_S
 from image2model.core.states import ItemState, JobState
 from image2model.ports.jobstore import JobQuery, JobStore
@@ -121,7 +122,7 @@ async def test_owners_are_listed_with_what_they_have(
 async def test_jobs_of_everybody_are_listed_newest_first(
     job_store: JobStore, store_clock: FakeClock
 ) -> None:
-    added = []
+    added: list[Job] = []
     for owner in (ANNA, BERT, ANNA):
         added.insert(0, await job_store.add_job(make_job(count=1, owner=owner, name=f"of {owner}")))
         await store_clock.advance(1)

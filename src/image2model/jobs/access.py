@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from typing import Any
 
 from image2model.core.audit import AuditAction
 from image2model.core.errors import (
@@ -14,7 +14,6 @@ from image2model.core.errors import (
     InvalidRequest,
     ItemNotFound,
     JobNotFound,
-    JsonValue,
     NotAuthenticated,
 )
 from image2model.core.ids import ANONYMOUS_OWNER, JobId, OwnerId
@@ -272,7 +271,7 @@ def _terms(
     expires_at: datetime | None,
     limits: SpendingLimits,
     generators: Sequence[str] | None,
-) -> Mapping[str, JsonValue | Decimal]:
+) -> Mapping[str, Any]:
     """Tell of a key what the audit log keeps: what it may do, and for how long."""
     return {
         "scopes": [scope.value for scope in Scope if scope in scopes],

@@ -230,8 +230,8 @@ async def _jobs_newest_first(
     )
     places = [(float(one[i + 1]), str(one[i])) for one in lists for i in range(0, len(one), 2)]
     before = sorted((one for one in places if place is None or one < place), reverse=True)
-    for some in _batches(before):
-        yield [job for _, job in some]
+    for batch in _batches(before):
+        yield [job for _, job in batch]
 
 
 async def newest_first(
