@@ -14,10 +14,12 @@ import pytest
 from fastapi import FastAPI
 
 from image2model.api.app import create_api
+from image2model.core.ids import JobId
 from image2model.core.money import Budget
 from image2model.core.scopes import Scope
 from image2model.jobs.access import create_api_key
 from image2model.jobs.housekeeping import Housekeeper
+from image2model.ports.dispatcher import ItemRef
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.rig import Rig
 
@@ -103,7 +105,7 @@ async def test_nothing_is_sent_from_the_stop_until_it_goes_on(
     assert (await admin.get(f"{ADMIN}/overview")).json()["stop"] == stop
     assert (await admin.post(f"{ADMIN}/go")).status_code == 204
     await rig.clock.advance(60)
-    await rig.run_dispatched()
+    await rig.runner.run(ItemRef(JobId(job["id"]), 0))
     made = (await office.get(f"{JOBS}/{job['id']}")).json()["items"][0]
     assert (made["state"], rig.provider.submits_of("cup")) == ("succeeded", 1)
     assert [entry["action"] for entry in await logged(admin)][:2] == [

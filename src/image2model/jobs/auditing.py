@@ -1,6 +1,8 @@
 """Write down what changed money or access."""
 
 import logging
+import secrets
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +10,6 @@ from decimal import Decimal
 
 from image2model.core.audit import OURSELVES, Actor, AuditAction, AuditEntry, current_actor
 from image2model.core.errors import DatabaseUnavailable, JsonValue
-from image2model.core.ids import new_hex_id
 from image2model.jobs.context import Context
 from image2model.ports.audit import AuditQuery
 
@@ -38,7 +39,7 @@ async def audit(
         details: More of it: no secrets, and nothing large.
     """
     entry = AuditEntry(
-        id=new_hex_id(),
+        id=_new_id(),
         at=context.clock.now(),
         actor=actor or current_actor(),
         action=action,
@@ -80,6 +81,11 @@ async def forget_old_entries(context: Context) -> int:
     """Forget what is older than the retention of the audit log. Returns how many entries."""
     life = timedelta(seconds=context.rules.audit_s)
     return await context.audit.remove_before(context.clock.now() - life)
+
+
+def _new_id() -> str:
+    """Make an id; of entries of one moment, that of the later one sorts last."""
+    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
 
 
 def _plain(value: JsonValue | Decimal) -> JsonValue:
