@@ -555,10 +555,10 @@ def _budget(settings: Settings) -> Budget:
 
 def _reserve(settings: Settings) -> Reserve:
     storage = urlsplit(settings.effective_storage_url)
-    folders = [settings.data_dir]
-    if storage.scheme == "file":
-        folders.append(Path(url2pathname(storage.path)))
-    return Reserve(folders, settings.reserve_bytes)
+    if storage.scheme != "file":
+        return Reserve([settings.data_dir], settings.reserve_bytes)
+    files = Path(url2pathname(storage.path))
+    return Reserve([settings.data_dir, files], settings.reserve_bytes, files=files)
 
 
 def _make_folders(*folders: Path, setting: str = "IMAGE2MODEL_DATA_DIR") -> None:

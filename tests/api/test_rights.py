@@ -98,6 +98,7 @@ EXPECTED = {
     "exportLedger": Expected(needs=READ),
     "getAccount": Expected(needs=READ),
     "forgetMe": Expected(needs=GENERATE),
+    "getSession": Expected(needs=None),
     "signIn": Expected(needs=None, json={"key": "i2m_00000000_00"}),
     "signOut": Expected(needs=None),
     "beginSignIn": Expected(needs=None),

@@ -81,6 +81,18 @@ async def test_a_person_is_let_in_and_sent_to_their_page(
     assert (await browser.get("/api/v1/jobs")).status_code == 200
 
 
+async def test_a_page_learns_who_signed_in_and_how_one_can(
+    browser: httpx2.AsyncClient, provider: Provider, rig: Rig
+) -> None:
+    nobody = {"signed_in": False, "person": None, "openid": True}
+    assert (await browser.get("/api/v1/session")).json() == nobody
+    await sign_in(browser, provider)
+    known = (await browser.get("/api/v1/session")).json()
+    assert known == {"signed_in": True, "person": "ann@example.org", "openid": True}
+    async with ask(create_api(rig.context)) as other:
+        assert (await other.get("/api/v1/session")).json()["openid"] is False
+
+
 async def test_jobs_follow_a_person_over_devices(
     browser: httpx2.AsyncClient, site: Any, provider: Provider
 ) -> None:

@@ -33,7 +33,7 @@ async def test_nothing_is_sent_after_the_command_has_ended(tmp_path: Path) -> No
                 # Its place at the provider comes free, which the others wait for.
                 simulator.order("latency", median_s=0.1)
                 simulator.order(f"requests/{first['request_id']}/finish")
-                while (await read_job(http, url, job))["counts"]["succeeded"] == 0:
+                while not (await read_job(http, url, job))["counts"]["succeeded"]:  # noqa: ASYNC110 - it knows
                     await anyio.sleep(0.05)
                 await anyio.sleep(1.0)
                 assert len(simulator.told("ledger")["submits"]) == 1

@@ -224,6 +224,8 @@ async def find_caller(
         NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
             that was begun with one was sent.
     """
+    # To find out takes the database's time, which is shared by where callers come from, too.
+    work_for(Share(Caller(request, parts, None).counted_as or NOBODY))
     caller = await _identify(request, parts)
     _note_use(parts, caller.identity, afterwards)
     # Sessions can be begun at will, so visitors share by the network they come from.
@@ -237,14 +239,15 @@ async def _identify(request: Request, parts: Parts) -> Caller:
     if scheme.lower() == "bearer":
         async with counting_failures(request, parts):
             return Caller(request, parts, await identify_key(parts.context, key.strip()))
-    identity = await _identify_browser(request, parts)
+    identity = await identify_browser(request, parts)
     caller = Caller(request, parts, identity)
     if parts.keys_only and not is_known_owner(caller.owner):
         raise NotAuthenticated
     return caller
 
 
-async def _identify_browser(request: Request, parts: Parts) -> Identity | None:
+async def identify_browser(request: Request, parts: Parts) -> Identity | None:
+    """Tell who is behind *request*, by a trusted proxy or by its session; None: nobody known."""
     if (name := request.scope.get(PERSON)) is not None:
         return Identity(owner=person_owner(name), key=None)
     token = session_token(request)

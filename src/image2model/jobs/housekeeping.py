@@ -3,15 +3,17 @@
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
 from image2model.core.errors import JobNotFound
 from image2model.core.ids import ANONYMOUS_OWNER
 from image2model.jobs.auditing import forget_old_entries, note_expired_keys
 from image2model.jobs.context import Context
-from image2model.jobs.derived import drop_derived
+from image2model.jobs.derived import drop_derived, give_way
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.ending import stop_ended
 from image2model.jobs.turns import Turn
@@ -19,6 +21,7 @@ from image2model.ports.artifacts import StoredArtifact
 from image2model.ports.derived import Owners
 
 TIDY_EVERY_S = 300.0
+_SPACE_EVERY_S = 10.0
 _MOST_JOBS_AT_ONCE = 200
 _SESSIONS_AT_ONCE = 500
 _ORPHAN_AFTER = timedelta(hours=24)
@@ -43,7 +46,14 @@ class Housekeeper:
 
     async def run(self) -> None:
         """Tidy up for ever; cancel to stop."""
-        await self._context.chores.keep("housekeeping", self.tidy, every_s=TIDY_EVERY_S)
+        keep = self._context.chores.keep
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(keep, "housekeeping", self.tidy, every_s=TIDY_EVERY_S))
+            group.start_soon(partial(keep, "making space", self.make_space, every_s=_SPACE_EVERY_S))
+
+    async def make_space(self) -> None:
+        """Drop what is made of results where the disk has too little free space."""
+        await give_way(self._context)
 
     async def tidy(self) -> None:
         """Do all of it once; where it is another process's turn, only what is this machine's."""

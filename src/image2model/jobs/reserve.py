@@ -37,11 +37,19 @@ class Reserve:
         folders: Where things are written; none: nothing is ever refused.
         reserve_bytes: How much is kept free on each of their disks, in bytes; None: what is usual,
             and less on a small disk.
+        files: Which of the folders has the files that are kept; None: they are on no disk here.
     """
 
-    def __init__(self, folders: Sequence[Path] = (), reserve_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path] = (),
+        reserve_bytes: int | None = None,
+        *,
+        files: Path | None = None,
+    ) -> None:
         self._folders = folders
         self._reserve_bytes = reserve_bytes
+        self._files = files
         self._looked_at_s = -_LOOK_EVERY_S
         self._lack: Space | None = None
 
@@ -53,7 +61,7 @@ class Reserve:
             StorageFull: There is less.
         """
         if time.monotonic() - self._looked_at_s >= _LOOK_EVERY_S:
-            self._lack = await anyio.to_thread.run_sync(self._look)
+            self._lack = await anyio.to_thread.run_sync(self._look, self._folders)
             self._looked_at_s = time.monotonic()
         if self._lack is not None:
             raise StorageFull(
@@ -62,17 +70,24 @@ class Reserve:
                 reserve_bytes=self._lack.reserve_bytes,
             )
 
+    async def missing_bytes(self) -> int:
+        """Tell how much should be deleted of the files that are kept, so that enough is free."""
+        if self._files is None:
+            return 0
+        lack = await anyio.to_thread.run_sync(self._look, [self._files])
+        return 0 if lack is None else lack.reserve_bytes - lack.free_bytes
+
     async def spaces(self) -> Sequence[Space]:
         """Tell how much is free in each folder now."""
-        return await anyio.to_thread.run_sync(lambda: list(self._measure()))
+        return await anyio.to_thread.run_sync(lambda: list(self._measure(self._folders)))
 
-    def _look(self) -> Space | None:
+    def _look(self, folders: Sequence[Path]) -> Space | None:
         """Find a folder without enough space."""
-        lacks = (space for space in self._measure() if space.free_bytes < space.reserve_bytes)
-        return next(lacks, None)
+        measured = self._measure(folders)
+        return next((space for space in measured if space.free_bytes < space.reserve_bytes), None)
 
-    def _measure(self) -> Iterator[Space]:
-        for folder in self._folders:
+    def _measure(self, folders: Sequence[Path]) -> Iterator[Space]:
+        for folder in folders:
             try:
                 usage = shutil.disk_usage(folder)
             except OSError:

@@ -857,6 +857,22 @@ class ForgottenOut(ReplyModel):
     )
 
 
+class SessionOut(ReplyModel):
+    """Whether a browser is signed in, and how it can be."""
+
+    signed_in: bool = Field(
+        description="Whether an API key or a person is behind its session.", examples=[True]
+    )
+    person: str | None = Field(
+        description="Who it is, where the organisation said so; null: not said.",
+        examples=["ann@example.org"],
+    )
+    openid: bool = Field(
+        description="Whether `GET /session/openid` signs in through the organisation.",
+        examples=[True],
+    )
+
+
 class SignInIn(WireModel):
     """What to sign in with."""
 

@@ -20,6 +20,7 @@ import type {
   Resolution,
   Sheet,
   ViewName,
+  Session,
 } from './types';
 
 export interface JobQuery {
@@ -43,7 +44,8 @@ export class Api {
     return send('GET', '/account');
   }
 
-  /** Signs this browser in; the key itself is not kept anywhere. */
+  session = (): Promise<Session> => send('GET', '/session');
+
   signIn(key: string): Promise<void> {
     return send('POST', '/session', { body: { key } });
   }

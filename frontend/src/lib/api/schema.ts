@@ -926,7 +926,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Tell whether a browser is signed in, and how it can be
+         * @description Answer to everybody: a page asks before it lets somebody sign in.
+         */
+        get: operations["getSession"];
         put?: never;
         /**
          * Sign a browser in with an API key
@@ -4738,6 +4742,30 @@ export interface components {
             facts: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * SessionOut
+         * @description Whether a browser is signed in, and how it can be.
+         */
+        SessionOut: {
+            /**
+             * Signed In
+             * @description Whether an API key or a person is behind its session.
+             * @example true
+             */
+            signed_in: boolean;
+            /**
+             * Person
+             * @description Who it is, where the organisation said so; null: not said.
+             * @example ann@example.org
+             */
+            person: string | null;
+            /**
+             * Openid
+             * @description Whether `GET /session/openid` signs in through the organisation.
+             * @example true
+             */
+            openid: boolean;
         };
         /**
          * ShareIn
@@ -15224,6 +15252,111 @@ export interface operations {
             };
         };
     };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "signed_in": true,
+                     *       "person": "ann@example.org",
+                     *       "openid": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
     signIn: {
         parameters: {
             query?: never;
@@ -17786,8 +17919,11 @@ export interface operations {
     endSignIn: {
         parameters: {
             query?: {
+                /** @description What the sign-in began with. */
                 state?: string;
+                /** @description What the service gives for who came. */
                 code?: string;
+                /** @description Why nobody comes. */
                 error?: string;
             };
             header?: never;

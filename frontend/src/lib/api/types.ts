@@ -18,6 +18,7 @@ export type ResultFile = Schemas['FileOut'];
 export type Generator = Schemas['GeneratorOut'];
 export type Limits = Schemas['LimitsOut'];
 export type Account = Schemas['AccountOut'];
+export type Session = Schemas['SessionOut'];
 export type ApiKey = Schemas['KeyOut'];
 export type NewApiKey = Schemas['KeyMade'];
 export type ScopeName = ApiKey['scopes'][number];

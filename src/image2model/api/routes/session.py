@@ -7,6 +7,7 @@ from image2model.api.auth import (
     Caller,
     counting_failures,
     forget_session,
+    identify_browser,
     session_token,
     set_session,
 )
@@ -17,9 +18,27 @@ from image2model.jobs.access import SIGNED_IN_LIFE, identify_session, open_key_s
 from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.ending import close_session
-from image2model.wire.models import SignInIn
+from image2model.jobs.people import is_known_owner
+from image2model.wire.models import SessionOut, SignInIn
 
 router = APIRouter(tags=["account"])
+
+
+@router.get(
+    "/session",
+    operation_id="getSession",
+    summary="Tell whether a browser is signed in, and how it can be",
+    response_description="The session.",
+    responses=problems(),
+)
+async def get_session(request: Request, parts: PartsIn) -> SessionOut:
+    """Answer to everybody: a page asks before it lets somebody sign in."""
+    caller = Caller(request, parts, await identify_browser(request, parts))
+    return SessionOut(
+        signed_in=is_known_owner(caller.owner),
+        person=caller.person,
+        openid=parts.sign_in is not None and parts.public_url is not None,
+    )
 
 
 @router.post(

@@ -79,9 +79,42 @@ async def begin_sign_in(
 async def end_sign_in(
     request: Request,
     parts: PartsIn,
-    state: Annotated[str, Query(max_length=200, examples=["kq0m1zX6bq"])] = "",
-    code: Annotated[str, Query(max_length=4_000, examples=["SplxlOBeZQQYbYS6WxSbIA"])] = "",
-    error: Annotated[str, Query(max_length=200, examples=["access_denied"])] = "",
+    state: Annotated[
+        str,
+<<<<<<< HEAD
+        Query(max_length=200, description="What the sign-in began with.", examples=["kq0m1zX6bq"]),
+=======
+        Query(
+            max_length=200,
+            description="What we sent along when it began.",
+            examples=["kq0m1zX6bq"],
+        ),
+>>>>>>> verify
+    ] = "",
+    code: Annotated[
+        str,
+        Query(
+            max_length=4_000,
+<<<<<<< HEAD
+            description="What the service gives for who came.",
+=======
+            description="For what the service tells us who it is.",
+>>>>>>> verify
+            examples=["SplxlOBeZQQYbYS6WxSbIA"],
+        ),
+    ] = "",
+    error: Annotated[
+<<<<<<< HEAD
+        str, Query(max_length=200, description="Why nobody comes.", examples=["access_denied"])
+=======
+        str,
+        Query(
+            max_length=200,
+            description="Why the service lets nobody in.",
+            examples=["access_denied"],
+        ),
+>>>>>>> verify
+    ] = "",
 ) -> RedirectResponse:
     """End the sign-in that this browser began, and begin its session."""
     service, return_to = _offered(parts)
@@ -94,7 +127,8 @@ async def end_sign_in(
     attempt = SignInAttempt(state=begun[0], nonce=begun[1], verifier=begun[2])
     name = await service.finish(attempt, code=code, return_to=return_to)
     response = RedirectResponse(_own_page(begun[3]), status_code=303)
-    response.delete_cookie(cookie, path=parts.base_path or "/")
+    # Of a cookie whose name begins with `__Host-`, browsers take in nothing that is not secure.
+    response.delete_cookie(cookie, path=parts.base_path or "/", secure=is_secure(request))
     token = await open_person_session(parts.context, name)
     set_session(request, response, token, life=PERSON_LIFE)
     address = request.client.host if request.client else ""

@@ -7,6 +7,8 @@ export const signIn = {
   key: 'API key',
   keyPlaceholder: 'i2m_…',
   submit: 'Sign in',
+  organisation: 'Sign in with your organisation',
+  or: 'or with an API key',
   wrong: 'This key is not known here, or was revoked.',
   how: 'Whoever runs the server makes one:',
   command: 'image2model keys create',
