@@ -81,39 +81,18 @@ async def end_sign_in(
     parts: PartsIn,
     state: Annotated[
         str,
-<<<<<<< HEAD
         Query(max_length=200, description="What the sign-in began with.", examples=["kq0m1zX6bq"]),
-=======
-        Query(
-            max_length=200,
-            description="What we sent along when it began.",
-            examples=["kq0m1zX6bq"],
-        ),
->>>>>>> verify
     ] = "",
     code: Annotated[
         str,
         Query(
             max_length=4_000,
-<<<<<<< HEAD
             description="What the service gives for who came.",
-=======
-            description="For what the service tells us who it is.",
->>>>>>> verify
             examples=["SplxlOBeZQQYbYS6WxSbIA"],
         ),
     ] = "",
     error: Annotated[
-<<<<<<< HEAD
         str, Query(max_length=200, description="Why nobody comes.", examples=["access_denied"])
-=======
-        str,
-        Query(
-            max_length=200,
-            description="Why the service lets nobody in.",
-            examples=["access_denied"],
-        ),
->>>>>>> verify
     ] = "",
 ) -> RedirectResponse:
     """End the sign-in that this browser began, and begin its session."""
