@@ -5567,7 +5567,73 @@ export interface components {
             secret: string;
         };
     };
-    responses: never;
+    responses: {
+        /**
+         * @description Bad Request.
+         *
+         *     - `bad_request`: What came is no HTTP request, or too many of them at once.
+         */
+        400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request Timeout.
+         *
+         *     - `request_too_slow`: The request came too slowly.
+         */
+        408: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request-URI Too Long.
+         *
+         *     - `url_too_long`: The address is longer than the server reads.
+         */
+        414: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Too Many Requests.
+         *
+         *     - `too_many_requests`: There are too many connections; `limit` says of whom.
+         */
+        429: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request Header Fields Too Large.
+         *
+         *     - `header_too_large`: The header is larger than the server reads.
+         */
+        431: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -5660,6 +5726,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5686,6 +5753,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -5712,6 +5781,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6112,6 +6183,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6154,6 +6226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -6182,6 +6255,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6236,6 +6310,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6420,6 +6495,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"] | components["schemas"]["JobDelta"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6459,6 +6535,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6498,6 +6576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6545,6 +6624,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6585,6 +6665,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -6598,6 +6679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6624,6 +6706,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6819,6 +6903,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6861,6 +6946,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -6900,6 +6986,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6928,6 +7015,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7019,6 +7108,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7058,6 +7148,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7097,6 +7189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7260,6 +7353,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7300,6 +7394,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -7313,6 +7408,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7339,6 +7435,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7502,6 +7600,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7542,6 +7641,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -7568,6 +7668,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7594,6 +7695,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7757,6 +7860,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7797,6 +7901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -7823,6 +7928,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7849,6 +7955,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8012,6 +8120,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8054,6 +8163,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8081,6 +8191,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8108,6 +8219,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8181,6 +8294,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8223,6 +8337,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -8262,6 +8378,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8438,6 +8556,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8478,6 +8597,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8505,6 +8625,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8551,6 +8672,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8732,6 +8854,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8773,6 +8896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8799,6 +8923,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8825,6 +8950,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8999,6 +9126,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9040,6 +9168,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9066,6 +9195,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9092,6 +9222,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9260,6 +9392,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9300,6 +9433,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9326,6 +9460,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9353,6 +9488,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9518,6 +9655,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9561,6 +9699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9588,6 +9727,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9617,6 +9757,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9689,6 +9831,7 @@ export interface operations {
                     "application/json": components["schemas"]["LimitsOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9715,6 +9858,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9741,6 +9886,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9798,6 +9945,7 @@ export interface operations {
                     "image/webp": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9825,6 +9973,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -9838,6 +9987,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9884,6 +10034,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9973,6 +10124,7 @@ export interface operations {
                     "application/json": components["schemas"]["SheetOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10000,6 +10152,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -10013,6 +10166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -10040,6 +10194,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10207,6 +10363,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10248,6 +10405,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -10274,6 +10432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -10300,6 +10459,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10465,6 +10626,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10508,6 +10670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -10534,6 +10697,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -10561,6 +10725,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10735,6 +10901,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10778,6 +10945,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -10804,6 +10972,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -10831,6 +11000,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10905,6 +11076,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10947,6 +11119,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10986,6 +11160,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11101,6 +11277,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11143,6 +11320,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11156,6 +11334,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -11195,6 +11374,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11320,6 +11501,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11362,6 +11544,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11388,6 +11571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -11429,6 +11613,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11520,6 +11706,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11562,6 +11749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11588,6 +11776,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -11627,6 +11816,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11713,6 +11904,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11755,6 +11947,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11781,6 +11974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -11821,6 +12015,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11912,6 +12108,7 @@ export interface operations {
                     "application/json": components["schemas"]["FidelityOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11954,6 +12151,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11980,6 +12178,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12007,6 +12206,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12149,6 +12350,7 @@ export interface operations {
                     "application/json": components["schemas"]["InspectionOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12190,6 +12392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12216,6 +12419,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12244,6 +12448,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12359,6 +12565,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12398,6 +12605,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -12438,6 +12647,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12503,6 +12714,7 @@ export interface operations {
                     "application/json": components["schemas"]["SharesOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12542,6 +12754,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12568,6 +12782,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12642,6 +12858,7 @@ export interface operations {
                     "application/json": components["schemas"]["NewShareOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12683,6 +12900,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -12696,6 +12914,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12722,6 +12941,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12771,6 +12992,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12812,6 +13034,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -12825,6 +13048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12851,6 +13075,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12940,6 +13166,7 @@ export interface operations {
                     "application/json": components["schemas"]["SharedOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12979,6 +13206,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13005,6 +13234,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13081,6 +13312,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13124,6 +13356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13150,6 +13383,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13178,6 +13412,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13285,6 +13521,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13328,6 +13565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13354,6 +13592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13382,6 +13621,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13514,6 +13755,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13557,6 +13799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13583,6 +13826,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13611,6 +13855,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13716,6 +13962,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13759,6 +14006,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13785,6 +14033,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13813,6 +14062,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13918,6 +14169,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13961,6 +14213,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13987,6 +14240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14015,6 +14269,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14118,6 +14374,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14161,6 +14418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -14187,6 +14445,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14215,6 +14474,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14358,6 +14619,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratorList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14384,6 +14646,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14410,6 +14674,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14521,6 +14787,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratorOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14561,6 +14828,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14587,6 +14856,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14662,6 +14933,7 @@ export interface operations {
                     "application/json": components["schemas"]["EstimateOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14703,6 +14975,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14716,6 +14989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14744,6 +15018,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14820,6 +15096,7 @@ export interface operations {
                     "application/json": components["schemas"]["LedgerList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14846,6 +15123,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14872,6 +15151,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14924,6 +15205,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14950,6 +15232,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14976,6 +15260,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15051,6 +15337,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccountOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15077,6 +15364,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15103,6 +15392,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15157,6 +15448,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForgottenOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15184,6 +15476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -15197,6 +15490,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15223,6 +15517,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15277,6 +15573,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15303,6 +15600,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15329,6 +15628,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15382,6 +15683,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15409,6 +15711,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -15422,6 +15725,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15461,6 +15765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15505,6 +15810,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15532,6 +15838,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -15545,6 +15852,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15571,6 +15879,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15644,6 +15954,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15670,6 +15981,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15696,6 +16009,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15788,6 +16103,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyMade"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15815,6 +16131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -15828,6 +16145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15854,6 +16172,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15926,6 +16246,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15965,6 +16286,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15991,6 +16314,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16038,6 +16363,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16078,6 +16404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16091,6 +16418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16117,6 +16445,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16209,6 +16539,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16249,6 +16580,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16262,6 +16594,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16288,6 +16621,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16423,6 +16758,7 @@ export interface operations {
                     "application/json": components["schemas"]["OverviewOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16449,6 +16785,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16475,6 +16813,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16539,6 +16879,7 @@ export interface operations {
                     "application/json": components["schemas"]["StopOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16566,6 +16907,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16579,6 +16921,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16605,6 +16948,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16649,6 +16994,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16676,6 +17022,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16689,6 +17036,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16715,6 +17063,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16826,6 +17176,7 @@ export interface operations {
                     "application/json": components["schemas"]["OwnedJobList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16852,6 +17203,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16878,6 +17231,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16976,6 +17331,7 @@ export interface operations {
                     "application/json": components["schemas"]["OwnedJob"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17016,6 +17372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -17029,6 +17386,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17055,6 +17413,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17102,6 +17462,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17142,6 +17503,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -17155,6 +17517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17181,6 +17544,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17237,6 +17602,7 @@ export interface operations {
                     "application/json": components["schemas"]["CancelledOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17264,6 +17630,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -17277,6 +17644,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17303,6 +17671,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17372,6 +17742,7 @@ export interface operations {
                     "application/json": components["schemas"]["PurgeOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17399,6 +17770,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -17412,6 +17784,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17438,6 +17811,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17515,6 +17890,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17541,6 +17917,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17567,6 +17945,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17619,6 +17999,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17645,6 +18026,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17671,6 +18054,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17723,6 +18108,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17749,6 +18135,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17775,6 +18163,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17822,6 +18212,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17861,6 +18252,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17887,6 +18280,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17939,6 +18334,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17979,6 +18375,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -18005,6 +18403,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -18071,6 +18471,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -18097,6 +18498,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -18123,6 +18526,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -18199,6 +18604,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookSecretOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -18226,6 +18632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -18252,6 +18659,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -18291,6 +18699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -18355,6 +18764,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -18394,6 +18804,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -18420,6 +18832,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -18467,6 +18881,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -18507,6 +18922,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -18520,6 +18936,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -18546,6 +18963,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -18624,6 +19043,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -18664,6 +19084,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -18677,6 +19098,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -18703,6 +19125,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -18768,6 +19192,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookSecretOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -18808,6 +19233,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -18821,6 +19247,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -18847,6 +19274,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -18911,6 +19340,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -18951,6 +19381,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -18977,6 +19408,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -19016,6 +19448,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -19090,6 +19523,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -19129,6 +19563,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -19155,6 +19591,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -19221,6 +19659,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -19262,6 +19701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -19288,6 +19728,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -19327,6 +19768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -19376,6 +19818,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -19404,6 +19847,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -19417,6 +19861,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -19443,6 +19888,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -19503,6 +19950,11 @@ export interface operations {
                     "application/json": components["schemas"]["HealthOut"];
                 };
             };
+            400: components["responses"]["400"];
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -19549,6 +20001,11 @@ export interface operations {
                     "application/json": components["schemas"]["HealthOut"];
                 };
             };
+            400: components["responses"]["400"];
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -19605,6 +20062,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -19631,6 +20089,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -19657,6 +20117,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
