@@ -114,7 +114,7 @@ class Person:
         finally:
             looking.cancel()
             await asyncio.wait([looking])
-        self._browser.close()  # A read may have been broken off in the middle.
+        self.hang_up()  # A read may have been broken off in the middle.
         await self._download()
 
     async def _await_end(self) -> None:
@@ -139,6 +139,10 @@ class Person:
             self._visit.refused[f"{status} {body[:200]!r}"] += 1
         return took_s
 
+    def hang_up(self) -> None:
+        """Have the next request connect anew."""
+        self._browser.close()
+
     async def _download(self) -> None:
         _, body = await self._browser.get(f"/api/v1/jobs/{self._job}")
         files = (json.loads(body)["items"][0]["result"] or {}).get("files", ())
@@ -155,6 +159,8 @@ async def _read_at(people: list[Person], rate: int) -> list[float]:
     """Have *rate* reads a second begun, however long those before them take."""
     reads: list[asyncio.Task[float]] = []
     locks = [asyncio.Lock() for _ in people]
+    for person in people:
+        person.hang_up()  # Connections that rested too long are closed at the other end.
 
     async def read(place: int) -> float:
         began_s = time.monotonic()

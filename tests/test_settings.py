@@ -303,6 +303,8 @@ def test_any_folder_may_hold_the_data(
         ("IMAGE2MODEL_SERVE__ALLOWED_HOSTS", "localhost,models.example", True),
         ("IMAGE2MODEL_SERVE__ALLOWED_HOSTS", "*", True),
         ("IMAGE2MODEL_SERVE__BEHIND_PROXY", "true", True),
+        ("IMAGE2MODEL_SERVE__BASE_PATH", "/3d", True),
+        ("IMAGE2MODEL_SERVE__BASE_PATH", "/", False),
         ("IMAGE2MODEL_SERVE__TRUSTED_PROXIES", "127.0.0.1", True),
     ],
 )

@@ -40,7 +40,7 @@ from image2model.core.errors import (
     StorageUnavailable,
 )
 from image2model.core.generator import GeneratorId, RunsOn
-from image2model.core.ids import WorkerId, new_hex_id
+from image2model.core.ids import OwnerId, WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
 from image2model.core.money import Budget, SpendingLimits
 from image2model.geometry.picture_limits import PictureLimits
@@ -194,7 +194,9 @@ async def _redis_stores(url: str) -> Stores:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, *, works: bool = True, only_of: OwnerId | None = None
+) -> AsyncIterator[App]:
     """
     Open the product.
 
@@ -206,6 +208,8 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
         settings: Where things are and what is allowed.
         works: Whether this process sees to it that items are run; False only looks and changes
             records.
+        only_of: Whose items are taken up here; None: everybody's. What may be bought, and for how
+            much, is told by each process's own settings: for others' jobs those of the server.
 
     Raises:
         InvalidSetting: A setting names something that cannot work.
@@ -215,7 +219,7 @@ async def open_app(settings: Settings, *, works: bool = True) -> AsyncIterator[A
     async with AsyncExitStack() as stack:
         parts = await _open_parts(settings, stack)
         if works and parts.lanes is not None:
-            await stack.enter_async_context(_working(parts, parts.lanes))
+            await stack.enter_async_context(_working(parts, parts.lanes, only_of))
             await stack.enter_async_context(_warming(parts.compute))
         elif works:
             await stack.enter_async_context(_sharing_chores(parts))
@@ -436,7 +440,9 @@ async def _queue(settings: Settings, chores: Chores) -> AsyncIterator[Dispatcher
 
 
 @asynccontextmanager
-async def _working(parts: _Parts, lanes: InProcessDispatcher) -> AsyncIterator[None]:
+async def _working(
+    parts: _Parts, lanes: InProcessDispatcher, only_of: OwnerId | None
+) -> AsyncIterator[None]:
     """Run items in this process, and do all chores."""
     async with anyio.create_task_group() as group:
         group.start_soon(parts.keeper.run)
@@ -445,7 +451,7 @@ async def _working(parts: _Parts, lanes: InProcessDispatcher) -> AsyncIterator[N
         group.start_soon(PreviewDrawer(parts.context).run)
         group.start_soon(WebhookDeliverer(parts.context).run)
         async with lanes:
-            group.start_soon(Sweeper(parts.context).run)
+            group.start_soon(Sweeper(parts.context, only_of=only_of).run)
             yield
         group.cancel_scope.cancel()
 

@@ -883,11 +883,11 @@ class Settings(BaseSettings):
         """
         Whether people at other machines may reach the server, by its address or through a proxy.
 
-        A server on a loopback address that is to answer to another name, or believes a proxy, is
-        reached through one.
+        A server on a loopback address that is to answer to another name, believes a proxy, or is
+        offered below a path, is reached through one.
         """
         serve = self.serve
-        if self.is_behind_proxy:
+        if self.is_behind_proxy or self.base_path:
             return True
         names = {serve.host, self.public_host or serve.host, *serve.allowed_hosts}
         return not all(is_loopback(name.strip("[]")) for name in names)

@@ -218,6 +218,32 @@ async def test_only_its_own_names_are_answered(rig: Rig, host: str, status: int)
         assert health.status_code == 200, "probes ask by address"
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:5173"}, 200),
+        ({"X-Forwarded-For": "203.0.113.9"}, 403),
+        ({"X-Forwarded-Host": "models.example"}, 403),
+        ({"X-Real-IP": "127.0.0.1"}, 403),
+        ({"Forwarded": "for=203.0.113.9"}, 403),
+        ({"Via": "1.1 tunnel"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://models.example"}, 403),
+    ],
+)
+async def test_where_callers_are_operators_none_comes_through_a_proxy(
+    rig: Rig, headers: dict[str, str], status: int
+) -> None:
+    """One that calls the server by its local name brings the whole internet."""
+    async with ask(create_api(rig.context, callers_are_operators=True)) as client:
+        reply = await client.get("/api/v1/keys", headers=headers)
+        assert reply.status_code == status
+        if status == 403:
+            assert problem_of(reply, 403)["code"] == "proxy_not_announced"
+    async with ask(create_api(rig.context)) as client:
+        assert (await client.get(JOBS, headers=headers)).status_code == 200
+
+
 async def test_any_name_can_be_allowed(rig: Rig) -> None:
     async with ask(create_api(rig.context, allowed_hosts=["*"])) as client:
         assert (await client.get(JOBS, headers={"Host": "anything"})).status_code == 200

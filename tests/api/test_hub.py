@@ -1,6 +1,6 @@
 """Streams of events: nothing lost, nothing repeated needlessly, nothing left running."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -8,17 +8,22 @@ from typing import Any, cast
 import anyio
 import pytest
 
+from image2model.api.app import create_api
 from image2model.api.channel import Pace
 from image2model.api.hub import Hub
+from image2model.api.watchers import while_allowed
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.core.errors import DatabaseUnavailable, ProviderRejected
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
 from image2model.jobs import control, submit
+from image2model.jobs.access import create_api_key, identify_key
 from image2model.jobs.context import Context
+from image2model.jobs.ending import revoke_api_key
 from image2model.jobs.submit import JobRequest
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobChanges, JobStore
+from tests.api.asking import ask
 from tests.api.serving import CLOSED, EventReader
 from tests.patience import PATIENCE_S
 from tests.rig import Rig
@@ -327,3 +332,39 @@ async def test_closing_ends_streams_and_waits_and_begins_none(rig: Rig, context:
         assert await EventReader(hub.stream(job.id, after=None)).next() is CLOSED
         await hub.wait(ANN, job.id, after=job.version, wait_s=60.0)
     assert found[0].version == job.version
+
+
+async def test_news_end_with_the_key_that_asked_for_them(rig: Rig) -> None:
+    key = await create_api_key(rig.context, name="leaked")
+    owner = (await identify_key(rig.context, key)).owner
+
+    async def news() -> AsyncGenerator[bytes]:
+        while True:
+            yield b"news"
+
+    events = while_allowed(rig.context, owner, news())
+    await rig.clock.advance(60)
+    assert await anext(events) == b"news"
+    await revoke_api_key(rig.context, key.split("_")[1])
+    await rig.clock.advance(5)
+    assert [event async for event in events] == []
+
+
+async def test_a_wait_for_news_ends_with_the_key_that_asked_for_them(rig: Rig) -> None:
+    key = await create_api_key(rig.context, name="leaked")
+    owner = (await identify_key(rig.context, key)).owner
+    job = await rig.submit(owner, "cup")
+    context = replace(rig.context, clock=SystemClock())
+    headers = {"Authorization": f"Bearer {key}"}
+    replies = []
+    async with ask(create_api(context), headers=headers) as client:
+
+        async def wait() -> None:
+            query = {"after_version": job.version, "wait_s": PATIENCE_S}
+            replies.append(await client.get(f"/api/v1/jobs/{job.id}", params=query))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            await revoke_api_key(context, key.split("_")[1])
+    assert [reply.status_code for reply in replies] == [401]

@@ -11,6 +11,7 @@ import pytest
 
 from image2model.api.app import create_api
 from image2model.jobs.access import create_api_key
+from image2model.jobs.ending import revoke_api_key
 from tests.api.asking import ask, make_job, problem_of
 from tests.rig import Rig
 
@@ -131,6 +132,22 @@ async def test_a_link_ends_by_itself_and_with_its_job(
     assert (await stranger.get(long["url"])).status_code == 200
     assert (await client.delete(job)).status_code == 204
     assert problem_of(await stranger.get(long["url"]), 404)["code"] == "shared_link_not_found"
+
+
+async def test_a_link_ends_with_the_key_it_was_made_with(
+    stranger: httpx2.AsyncClient, rig: Rig
+) -> None:
+    """Else whoever had a key that leaked could go on looking, and nobody could stop it."""
+    key = await create_api_key(rig.context, name="leaked")
+    async with ask(create_api(rig.context), headers={"Authorization": f"Bearer {key}"}) as owner:
+        made = await make_job(owner, "cup")
+        await rig.run_dispatched()
+        link = await share(owner, f"/api/v1/jobs/{made['id']}")
+    assert (await stranger.get(link["url"])).status_code == 200
+    await revoke_api_key(rig.context, key.split("_")[1])
+    for path in ("", "/items/0/model.glb", "/archive.zip"):
+        reply = await stranger.get(link["url"] + path)
+        assert problem_of(reply, 404)["code"] == "shared_link_not_found"
 
 
 async def test_only_the_owner_shares(client: httpx2.AsyncClient, rig: Rig, job: str) -> None:

@@ -83,6 +83,15 @@ async def test_all_is_sent_again_when_the_queue_was_out_of_reach(rig: Rig) -> No
     assert await sweeper.sweep() == 2
 
 
+async def test_a_process_for_one_owner_leaves_the_others_alone(rig: Rig) -> None:
+    """Beside a server the command line must not buy by its own settings what visitors ordered."""
+    await lost_job(rig, 2)
+    own = await rig.submit(OwnerId("local"), "mug")
+    rig.dispatcher.take()
+    assert await Sweeper(rig.context, only_of=OwnerId("local")).sweep() == 1
+    assert rig.dispatcher.take() == refs(own, 0)
+
+
 async def test_one_process_at_a_time_sweeps(rig: Rig) -> None:
     """When that one is no more, another one does, within the lease."""
     await lost_job(rig, 1)

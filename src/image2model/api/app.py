@@ -120,6 +120,8 @@ def create_api(
     # The last one added is the first to see a request.
     api.add_middleware(guards.CrossSiteGuard)
     api.add_middleware(guards.HostGuard, allowed=allowed_hosts)
+    if callers_are_operators:
+        api.add_middleware(guards.ProxyGuard)
     api.add_middleware(guards.BodyGuard)
     api.add_middleware(guards.SecurityHeaders)
     if base_path:

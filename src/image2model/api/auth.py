@@ -27,6 +27,7 @@ from image2model.jobs.access import (
     identify_session,
     new_owner,
     open_session,
+    repeating_owner,
 )
 from image2model.jobs.auditing import audit
 from image2model.jobs.people import is_known_owner, person_of, person_owner
@@ -130,9 +131,17 @@ class Caller:
         if (name := self.counted_as) is not None:
             rate.take(name)
 
-    def maker(self) -> OwnerId:
-        """Tell who will own what is created now: a new owner where there is none."""
-        return self.known or new_owner()
+    def maker(self, idempotency_key: str | None = None) -> OwnerId:
+        """
+        Tell who will own what is created now: a new owner where there is none.
+
+        The same new one where the same *idempotency_key* comes again, unless it can be guessed.
+        """
+        repeating = None
+        if self.known is None and idempotency_key is not None:
+            host = self.request.client.host if self.request.client else ""
+            repeating = repeating_owner(network_of(host), idempotency_key)
+        return self.known or repeating or new_owner()
 
     @asynccontextmanager
     async def making(self, owner: OwnerId, response: Response) -> AsyncIterator[None]:

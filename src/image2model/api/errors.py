@@ -82,6 +82,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.PaymentNotAllowed: 403,
     errors.WebhookRefused: 401,
     errors.WebhookNotVerified: 401,
+    errors.ProxyNotAnnounced: 403,
     errors.HostNotAllowed: 421,
     errors.LimitError: 429,
     errors.BudgetExceeded: 402,

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from image2model.core.hosts import is_loopback
-from image2model.jobs.people import is_persons_name
+from image2model.jobs.people import in_lower_case, is_persons_name
 
 _log = logging.getLogger(__name__)
 
@@ -117,7 +117,8 @@ class ForwardedHeaders:
             return None
         lines = [value for name, value in scope["headers"] if name == self._user_header]
         # Of several, one would be the visitor's own.
-        name = lines[0].decode("utf-8", "replace").strip().lower() if len(lines) == 1 else ""
+        name = lines[0].decode("utf-8", "replace").strip() if len(lines) == 1 else ""
+        name = in_lower_case(name)
         return name if is_persons_name(name) else None
 
     def _seen_through(self, scope: Scope) -> Scope:

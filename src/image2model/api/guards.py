@@ -10,7 +10,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from image2model.api.errors import internal_problem, problem
 from image2model.api.translate import PREFIX
-from image2model.core.errors import CrossSiteRequest, HostNotAllowed, UploadTooLarge
+from image2model.core.errors import (
+    CrossSiteRequest,
+    HostNotAllowed,
+    ProxyNotAnnounced,
+    UploadTooLarge,
+)
+from image2model.core.hosts import is_loopback
 
 _log = logging.getLogger(__name__)
 
@@ -129,6 +135,38 @@ class HostGuard:
 def _without_port(host: str) -> str:
     name, colon, port = host.rpartition(":")
     return (name if colon and port.isdigit() else host).lower()
+
+
+_SIGNS_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+class ProxyGuard:
+    """
+    Refuses what came through a proxy that nobody told us of.
+
+    For a server where whoever asks may do everything, since only its own machine can reach it. A
+    tunnel or a proxy that calls it by its local name brings the whole internet. Some leave no trace
+    in what they pass on, but then a browser's pages are of another site than the one asked.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or (sign := _sign_of_proxy(Headers(scope=scope))) is None:
+            await self._app(scope, receive, send)
+            return
+        await problem(ProxyNotAnnounced(sign=sign))(scope, receive, send)
+
+
+def _sign_of_proxy(headers: Headers) -> str | None:
+    for name in _SIGNS_OF_PROXIES:
+        if name in headers:
+            return name
+    own_site = headers.get("sec-fetch-site") == "same-origin"
+    origin = urlsplit(headers.get("origin", "")).hostname if own_site else None
+    return None if origin is None or is_loopback(origin) else "origin"
 
 
 class CrossSiteGuard:

@@ -2,20 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-from image2model.core.errors import TooManyRequests
+from image2model.core.errors import StorageError, TooManyRequests
+from image2model.core.ids import OwnerId
+from image2model.jobs.access import may_still_act
+from image2model.jobs.context import Context
 
 _T = TypeVar("_T")
 
 _COME_AGAIN_S = 5.0
 """When one of them may have ended."""
+
+_LOOK_EVERY_S = 5.0
+"""How long somebody whose key was revoked may go on hearing news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,22 @@ class Watchers:
                 self._of_caller[caller] -= 1
                 if not self._of_caller[caller]:
                     del self._of_caller[caller]
+
+
+async def while_allowed(
+    context: Context, owner: OwnerId, events: AsyncGenerator[bytes]
+) -> AsyncGenerator[bytes]:
+    """Pass *events* on to *owner*, until their API key works no more; looks every few seconds."""
+    looked_at_s = context.clock.monotonic_s()
+    async with aclosing(events):
+        async for event in events:
+            now_s = context.clock.monotonic_s()
+            if now_s - looked_at_s >= _LOOK_EVERY_S:
+                with suppress(StorageError):  # Then it is asked at the next event.
+                    if not await may_still_act(context, owner):
+                        return
+                    looked_at_s = now_s
+            yield event
 
 
 async def while_connected(request: Request, answer: Coroutine[None, None, _T]) -> _T:

@@ -88,7 +88,9 @@ def open_embedded(settings: Settings, *, works: bool) -> Iterator["EmbeddedDesk"
     failure: BaseException | None = None
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(open_app(raised, works=works)) as app,
+        portal.wrap_async_context_manager(
+            open_app(raised, works=works, only_of=LOCAL_OWNER)
+        ) as app,
         acting_as(Actor(name=f"cli:{_user()}")),
     ):
         try:

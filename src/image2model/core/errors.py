@@ -53,6 +53,7 @@ The tree::
     │   ├── PaymentNotAllowed          payment_not_allowed
     │   ├── WebhookRefused             webhook_refused
     │   ├── WebhookNotVerified         webhook_not_verified   at a receiver
+    │   ├── ProxyNotAnnounced          proxy_not_announced
     │   └── HostNotAllowed             host_not_allowed
     ├── LimitError
     │   ├── BudgetExceeded             budget_exceeded
@@ -825,6 +826,20 @@ class WebhookNotVerified(AccessError):
 
     def __init__(self, *, reason: str) -> None:
         super().__init__(f"This webhook cannot be trusted: {reason}.", reason=reason)
+
+
+class ProxyNotAnnounced(AccessError):
+    """A server that is set up for its own machine alone was asked from elsewhere."""
+
+    code = "proxy_not_announced"
+
+    def __init__(self, *, sign: str) -> None:
+        super().__init__(
+            "This server is set up for its own machine alone, where whoever asks may do "
+            f"everything, and this request came through a proxy ({sign}). "
+            "The operator can set IMAGE2MODEL_SERVE__BEHIND_PROXY=true.",
+            sign=sign,
+        )
 
 
 class HostNotAllowed(AccessError):

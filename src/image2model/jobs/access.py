@@ -91,9 +91,28 @@ async def owned_item(context: Context, owner: OwnerId, ref: ItemRef) -> tuple[Jo
     raise ItemNotFound(job=ref.job, index=ref.index)
 
 
+SECRET_KEY_LENGTH = 32
+"""Characters of an idempotency key that is taken for random, such as a UUID."""
+
+
 def new_owner() -> OwnerId:
     """Make a name for whoever has neither a session nor a key."""
     return OwnerId(f"{ANONYMOUS_OWNER}{secrets.token_hex(8)}")
+
+
+def repeating_owner(network: str, idempotency_key: str) -> OwnerId | None:
+    """
+    Name whoever has neither a session nor a key by the request that comes from *network*.
+
+    So a first request whose answer was lost can be repeated, and returns the same job. Who has the
+    key is given what it made: only one that nobody guesses counts.
+
+    Returns:
+        The same name for the same request; None: the key is too short.
+    """
+    if len(idempotency_key) < SECRET_KEY_LENGTH:
+        return None
+    return OwnerId(f"{ANONYMOUS_OWNER}{_sha256(f'{network} {idempotency_key}')[:32]}")
 
 
 async def open_session(context: Context, owner: OwnerId) -> str:

@@ -18,6 +18,16 @@ def is_persons_name(text: str) -> bool:
     return 0 < len(text) <= _LONGEST_NAME and text.isprintable()
 
 
+def in_lower_case(name: str) -> str:
+    """
+    Give the one form of a name that is the same in any case of letters, as mail addresses are.
+
+    Other alphabets have letters whose lower case is one of ours, which would make one person of
+    two; so their names stay as they are.
+    """
+    return name.lower() if name.isascii() else name
+
+
 def person_owner(name: str) -> OwnerId:
     """Tell which jobs are those of the person called *name*, on whatever device."""
     return OwnerId(f"{_OWNER}{name}")

@@ -31,11 +31,15 @@ class Sweeper:
     Args:
         context: The ports.
         turn: Whether it is this process's turn; None: no other one shares the queue.
+        only_of: Whose items it looks for; None: everybody's.
     """
 
-    def __init__(self, context: Context, turn: Turn | None = None) -> None:
+    def __init__(
+        self, context: Context, turn: Turn | None = None, *, only_of: OwnerId | None = None
+    ) -> None:
         self._context = context
         self._turn = turn
+        self._only_of = only_of
         self._waits: dict[ItemRef, _Wait] = {}
         self._known: dict[JobId, _Known] = {}
 
@@ -58,7 +62,7 @@ class Sweeper:
         by_kind: dict[RunsOn, list[ItemRef]] = defaultdict(list)
         for ref in refs:
             known = await self._know(ref.job)
-            if known is not None:
+            if known is not None and self._only_of in {None, known.owner}:
                 by_kind[known.runs_on].append(ref)
         return sum([await self._send(items, kind) for kind, items in by_kind.items()])
 

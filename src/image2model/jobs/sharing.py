@@ -16,7 +16,7 @@ from image2model.core.errors import (
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
 from image2model.core.names import clean_name
-from image2model.jobs.access import owned_item, owned_job
+from image2model.jobs.access import may_still_act, owned_item, owned_job
 from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
@@ -125,10 +125,11 @@ async def open_shared_link(context: Context, token: str) -> tuple[SharedLink, Jo
         the one shared, and pictures only if they are shared too.
 
     Raises:
-        SharedLinkNotFound: It never was, is revoked or has expired, or its job is gone.
+        SharedLinkNotFound: It never was, is revoked or has expired, its job is gone, or it was
+            made with a key that works no more.
     """
     link = await context.shares.find_link(_sha256(token))
-    if link is None:
+    if link is None or not await may_still_act(context, link.owner):
         raise SharedLinkNotFound
     try:
         job = await owned_job(context, link.owner, link.job)

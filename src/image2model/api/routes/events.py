@@ -9,6 +9,7 @@ from image2model.api.auth import OwnerIn, count_watcher
 from image2model.api.params import JobParam
 from image2model.api.parts import ContextIn, HubIn
 from image2model.api.sse import EventStream
+from image2model.api.watchers import while_allowed
 from image2model.core import errors
 from image2model.core.ids import JobId
 from image2model.jobs.access import owned_job
@@ -67,4 +68,4 @@ async def watch_job(
     await owned_job(context, owner, JobId(job))
     known = last_event_id or resume or ""
     after = int(known) if known.isascii() and known.isdigit() else None
-    return EventStream(hub.stream(JobId(job), after=after))
+    return EventStream(while_allowed(context, owner, hub.stream(JobId(job), after=after)))

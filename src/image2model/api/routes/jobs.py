@@ -19,7 +19,7 @@ from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.core.states import JobState
 from image2model.jobs import control, submit, watch
-from image2model.jobs.access import owned_job
+from image2model.jobs.access import may_still_act, owned_job
 from image2model.jobs.intake import upload_place
 from image2model.jobs.quotas import room_for
 from image2model.ports.jobstore import JobQuery
@@ -96,7 +96,7 @@ async def create_job(
     the files if there are more of them than a job may have items. Pictures are checked while the
     next ones come; one that cannot be used makes its item `failed` and the others go on.
     """
-    owner, key = caller.maker(), idempotency_key
+    owner, key = caller.maker(idempotency_key), idempotency_key
     await submit.check_new_job(context, owner, idempotency_key=key)
     if draft:
         wanted = await read_draft(request, idempotency_key=key, caller=caller)
@@ -199,6 +199,8 @@ async def get_job(
             caller.request,
             hub.wait(caller.owner, job_id, after=after_version, wait_s=wait_s),
         )
+    if not await may_still_act(context, caller.owner):
+        raise errors.NotAuthenticated
     return job_delta(context, found, after=after_version)
 
 

@@ -17,7 +17,7 @@ import jwt
 
 from image2model.core.errors import SignInRefused, SignInUnavailable
 from image2model.core.hosts import is_loopback
-from image2model.jobs.people import is_persons_name
+from image2model.jobs.people import in_lower_case, is_persons_name
 from image2model.ports.clock import Clock
 from image2model.ports.sign_in import SignInAttempt
 
@@ -126,13 +126,13 @@ class OpenIdSignIn:
         name = claims.get(self._claim)
         if not isinstance(name, str) or not name.strip():
             raise SignInRefused(reason=f"the service did not say the person's '{self._claim}'")
-        if self._claim == "email" and claims.get("email_verified") is False:
+        if self._claim == "email" and claims.get("email_verified") not in (True, "true"):
             raise SignInRefused(reason="the person's e-mail address is not verified")
         name = name.strip()
         if not is_persons_name(name):
             raise SignInRefused(reason=f"the person's '{self._claim}' cannot be a name")
-        # Mail addresses are the same in any case of letters; a `sub` need not be.
-        return name.lower() if self._claim == "email" else name
+        # A `sub` need not be the same in any case of letters.
+        return in_lower_case(name) if self._claim == "email" else name
 
     async def _discover(self) -> Mapping[str, str]:
         async with self._reading:
