@@ -325,6 +325,25 @@ async def test_streams_and_waiting_requests_are_counted(
         assert reply.status_code == 200
 
 
+async def test_who_leaves_is_missed_even_with_another_request_waiting(
+    client: httpx2.AsyncClient, api: FastAPI
+) -> None:
+    """The stream that is under way ends, and so does the wait for news."""
+    job = await make_job(client, "cup")
+    cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    path = f"/api/v1/jobs/{job['id']}"
+    for asked in (f"{path}/events", f"{path}?after_version=99&wait_s=60"):
+        head = f"GET {asked} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n"
+        async with await connect(client) as stream:
+            await stream.send(head.encode() + LIVE + b"\r\n")
+            parts: Parts = api.state.parts
+            with waiting_for("the request to be under way"):
+                while not parts.watchers.count:  # noqa: ASYNC110 - nobody tells
+                    await anyio.sleep(0.01)
+        with anyio.fail_after(10):
+            await nobody_watches(api)
+
+
 async def test_a_storm_of_callers_who_leave_passes(
     client: httpx2.AsyncClient, api: FastAPI
 ) -> None:

@@ -284,6 +284,25 @@ async def test_idempotency_key_returns_the_same_job(client: httpx2.AsyncClient, 
     assert await kept(rig) == 2
 
 
+async def test_a_first_call_may_be_repeated_without_the_lost_cookie(
+    client: httpx2.AsyncClient, rig: Rig
+) -> None:
+    """With a key that nobody guesses, and the same request; with another key it is another job."""
+    made = []
+    for key in ("0" * 32, "0" * 32, "1" * 32, "0" * 31, "0" * 31):
+        client.cookies.clear()
+        headers = {"Idempotency-Key": key}
+        made.append((await client.post(JOBS, files=[png_part("a")], headers=headers)).json()["id"])
+        assert [job["id"] for job in (await client.get(JOBS)).json()["jobs"]] == made[-1:]
+    assert made[0] == made[1]
+    assert len(set(made)) == 4
+    client.cookies.clear()
+    headers = {"Idempotency-Key": "0" * 32}
+    other = await client.post(JOBS, files=[png_part("b")], headers=headers)
+    assert problem_of(other, 422)["code"] == "idempotency_key_reused"
+    assert not client.cookies, "only the same request is told what became of the first"
+
+
 async def test_idempotency_key_must_be_short_and_plain(client: httpx2.AsyncClient) -> None:
     headers = {"Idempotency-Key": "x" * 201}
     reply = await client.post(JOBS, files=[png_part("a")], headers=headers)

@@ -2,12 +2,13 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from image2model.cli.logs import configure_logging
+from image2model.cli.logs import MOST_A_MINUTE, configure_logging
 from image2model.core.ids import JobId, new_hex_id
 from image2model.jobs.current import current_item, working_on
 from image2model.ports.dispatcher import ItemRef
@@ -82,3 +83,26 @@ def test_items_do_not_leak_out() -> None:
     with working_on(REF):
         assert current_item() == REF
     assert current_item() is None
+
+
+def test_a_flood_of_one_message_is_cut_short_and_counted(
+    configure: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever its arguments are; others go on being told."""
+    now_s = 1_000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    configure()
+    log = logging.getLogger("uvicorn.error")
+    for number in range(MOST_A_MINUTE + 1_000):
+        log.warning("what is %d?", number)
+    log.warning("something else")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == MOST_A_MINUTE + 1
+    assert lines[-1].endswith("something else")
+    now_s += 61.0
+    log.warning("what is %d?", 7)
+    told, last = capsys.readouterr().err.splitlines()
+    assert told.endswith("1000 more of uvicorn.error were not written: what is %d?")
+    assert last.endswith("what is 7?")

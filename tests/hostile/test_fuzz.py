@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.hostile import spoiling
 from tests.hostile.targets import TARGETS, refused
 
 FILES = 40
@@ -25,3 +26,12 @@ def test_spoilt_files_are_read_or_refused(name: str) -> None:
         error = refused(target, data)
         assert time.process_time() - began_s < 20, number
         assert error is None or error.code
+
+
+def test_spoiling_changes_no_value_that_is_used_again() -> None:
+    """Or values would hold themselves, and files grow without end."""
+    before, dice = repr(spoiling.VALUES), random.Random(1)
+    whole = TARGETS["maker-answer"].seeds()
+    for _ in range(3_000):
+        spoiling.json_text(dice, whole)
+    assert repr(spoiling.VALUES) == before

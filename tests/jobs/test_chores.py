@@ -89,7 +89,9 @@ async def test_what_goes_on_for_long_after_failures_works_again() -> None:
         assert not chores.failing()
 
 
-@pytest.mark.parametrize("name", ["housekeeping", "sweeping", "settling", "drawing", "leases"])
+@pytest.mark.parametrize(
+    "name", ["housekeeping", "space", "sweeping", "settling", "drawing", "leases"]
+)
 async def test_no_background_work_of_a_process_ends_by_an_error(
     rig: Rig, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +108,7 @@ async def test_no_background_work_of_a_process_ends_by_an_error(
 
     runs: dict[str, tuple[Any, str, str]] = {
         "housekeeping": (Housekeeper(rig.context), "tidy", "housekeeping"),
+        "space": (Housekeeper(rig.context), "make_space", "making space"),
         "sweeping": (Sweeper(rig.context), "sweep", "the search for waiting items"),
         "settling": (DoubtSettler(rig.context), "settle", "the search for lost answers"),
         "drawing": (PreviewDrawer(rig.context), "_draw_next", "drawing previews"),

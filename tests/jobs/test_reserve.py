@@ -16,7 +16,10 @@ from image2model.core.job import FileRole
 from image2model.core.states import ItemState
 from image2model.jobs import reserve
 from image2model.jobs.control import cancel_items
+from image2model.jobs.convert import find_derived
+from image2model.jobs.download import convert_model, find_model
 from image2model.jobs.health import check_parts
+from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.intake import take_picture
 from image2model.jobs.previews import PreviewDrawer, draw_now
 from image2model.jobs.recover import Sweeper
@@ -102,6 +105,29 @@ async def test_nothing_new_is_taken_in(watched: Rig, disk: Disk) -> None:
     disk.free_bytes = GIGABYTE
     await start_draft(watched.context, ANNA, draft.id)
     assert (await check_parts(watched.context))["space"] == "ok"
+
+
+async def test_derived_files_make_way_for_what_is_new(rig: Rig, disk: Disk, tmp_path: Path) -> None:
+    """As many as there is space missing, and first those that were used longest ago."""
+    files = tmp_path / "artifacts"
+    rig.context = replace(rig.context, reserve=Reserve([files], GIGABYTE, files=files))
+    job = await rig.submit(ANNA, "mug")
+    await rig.run_dispatched()
+    for height_mm in (10, 20, 30):
+        asked = {"height_mm": height_mm}
+        model = await find_model(rig.context, ANNA, ItemRef(job.id, 0), "obj.zip", asked=asked)
+        await convert_model(rig.context, model)
+        await rig.clock.advance(61)
+    whole = (await rig.store.stored(ANNA)).derived_bytes
+    disk.free_bytes = GIGABYTE - whole // 2
+    await Housekeeper(rig.context).make_space()
+    left = (await rig.store.stored(ANNA)).derived_bytes
+    assert 0 < left <= whole - whole // 2
+    assert await find_derived(rig.context, model.derivation) is not None
+    disk.free_bytes = GIGABYTE
+    await Housekeeper(rig.context).make_space()
+    assert (await rig.store.stored(ANNA)).derived_bytes == left
+    assert (await rig.store.stored(ANNA)).kept_bytes
 
 
 async def test_items_wait_and_say_why_before_anything_is_paid(watched: Rig, disk: Disk) -> None:

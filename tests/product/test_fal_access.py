@@ -19,6 +19,7 @@ NAMES = [f"cup-{number}" for number in range(14)]
 
 
 SLOW = Latency(median_s=2)
+FOR_EVER = Latency(median_s=600)
 TWO_PLACES = {"IMAGE2MODEL_FAL__CONCURRENCY": "2"}
 
 
@@ -61,7 +62,7 @@ async def test_nothing_is_sent_for_a_key_that_was_revoked(
 async def test_whoever_is_forgotten_leaves_nothing_and_hears_what_was_paid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(tmp_path, monkeypatch, SLOW, environment=TWO_PLACES) as product:
+    async with running(tmp_path, monkeypatch, FOR_EVER, environment=TWO_PLACES) as product:
         job = await two_sent(product)
         await product.submit("jug")
         reply = await product.http.request("DELETE", "/api/v1/account")

@@ -90,16 +90,23 @@ class SmallDiskServer:
     @contextmanager
     def full(self, *, but_bytes: int = 0) -> Iterator[None]:
         """Leave nothing free on its disk, or no more than *but_bytes*."""
-        filling = self.folder / "filling"
-        with suppress(OSError), filling.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(64 * 1024))
+        self.fill()
         if but_bytes:
-            os.truncate(filling, filling.stat().st_size - but_bytes)
+            os.truncate(self._filling, self._filling.stat().st_size - but_bytes)
         try:
             yield
         finally:
-            filling.unlink()
+            self._filling.unlink()
+
+    def fill(self) -> None:
+        """Take all that is free on its disk, or was freed since."""
+        with suppress(OSError), self._filling.open("ab", buffering=0) as file:
+            while True:
+                file.write(bytes(64 * 1024))
+
+    @property
+    def _filling(self) -> Path:
+        return self.folder / "filling"
 
     @contextmanager
     def read_only(self, *names: str) -> Iterator[None]:

@@ -36,6 +36,15 @@ PICTURE: tuple[type[Image2ModelError], ...] = (
 )
 """Any route that takes pictures in may answer these too."""
 
+AT_THE_EDGE: Mapping[int, Mapping[str, str]] = {
+    400: {"bad_request": "What came is no HTTP request, or too many of them at once."},
+    408: {"request_too_slow": "The request came too slowly."},
+    414: {"url_too_long": "The address is longer than the server reads."},
+    429: {errors.TooManyRequests.code: "There are too many connections; `limit` says of whom."},
+    431: {"header_too_large": "The header is larger than the server reads."},
+}
+"""Any request may be answered so before a route is looked for; the connection ends with it."""
+
 INTERNAL_ERROR_MEANING = "Something nobody expected; the server's log says what."
 
 
@@ -55,6 +64,11 @@ def problems(*classes: type[Image2ModelError], changes: bool = False) -> Respons
         by_status[status_of(one)][one.code] = (one.__doc__ or "").strip().splitlines()[0]
     by_status[500][INTERNAL_ERROR] = INTERNAL_ERROR_MEANING
     return {status: problem_body(status, by_status[status]) for status in sorted(by_status)}
+
+
+def edge_problems() -> Responses:
+    """Document what any request may be answered with before a route is looked for."""
+    return {status: problem_body(status, codes) for status, codes in AT_THE_EDGE.items()}
 
 
 def problem_body(status: int, codes: Mapping[str, str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Who asks: an API key, or a browser session in a cookie."""
 
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from image2model.api.forwarded import PERSON
 from image2model.api.parts import Parts, parts_of
 from image2model.api.rights import needed_scope
+from image2model.core.audit import Actor, AuditAction, act_as
 from image2model.core.errors import NotAuthenticated, ScopeMissing
 from image2model.core.hosts import is_loopback, network_of
 from image2model.core.ids import OwnerId
@@ -26,7 +27,9 @@ from image2model.jobs.access import (
     identify_session,
     new_owner,
     open_session,
+    repeating_owner,
 )
+from image2model.jobs.auditing import audit
 from image2model.jobs.people import is_known_owner, person_of, person_owner
 from image2model.jobs.purchase import Buyer, find_buyer
 from image2model.jobs.rates import Rate
@@ -69,6 +72,15 @@ class Caller:
     def person(self) -> str | None:
         """Who it is by name, where somebody vouches for them."""
         return person_of(self.owner)
+
+    @property
+    def actor(self) -> Actor:
+        """Who it is to the audit log."""
+        client = self.request.client
+        unnamed = self.parts.callers_are_operators and not is_known_owner(self.owner)
+        return Actor(
+            name="operator" if unnamed else self.owner, address=client.host if client else ""
+        )
 
     @property
     def scopes(self) -> Collection[Scope]:
@@ -119,9 +131,17 @@ class Caller:
         if (name := self.counted_as) is not None:
             rate.take(name)
 
-    def maker(self) -> OwnerId:
-        """Tell who will own what is created now: a new owner where there is none."""
-        return self.known or new_owner()
+    def maker(self, idempotency_key: str | None = None) -> OwnerId:
+        """
+        Tell who will own what is created now: a new owner where there is none.
+
+        The same new one where the same *idempotency_key* comes again, unless it can be guessed.
+        """
+        repeating = None
+        if self.known is None and idempotency_key is not None:
+            host = self.request.client.host if self.request.client else ""
+            repeating = repeating_owner(network_of(host), idempotency_key)
+        return self.known or repeating or new_owner()
 
     @asynccontextmanager
     async def making(self, owner: OwnerId, response: Response) -> AsyncIterator[None]:
@@ -213,17 +233,20 @@ async def find_caller(
         NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
             that was begun with one was sent.
     """
+    # To find out takes the database's time, which is shared by where callers come from, too.
+    work_for(Share(Caller(request, parts, None).counted_as or NOBODY))
     caller = await _identify(request, parts)
     _note_use(parts, caller.identity, afterwards)
     # Sessions can be begun at will, so visitors share by the network they come from.
     work_for(Share(caller.counted_as or caller.owner))
+    act_as(caller.actor)
     return caller
 
 
 async def _identify(request: Request, parts: Parts) -> Caller:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        with counting_failures(request, parts):
+        async with counting_failures(request, parts):
             return Caller(request, parts, await identify_key(parts.context, key.strip()))
     identity = await identify_browser(request, parts)
     caller = Caller(request, parts, identity)
@@ -240,10 +263,10 @@ async def identify_browser(request: Request, parts: Parts) -> Identity | None:
     return await identify_session(parts.context, token) if token else None
 
 
-@contextmanager
-def counting_failures(request: Request, parts: Parts) -> Iterator[None]:
+@asynccontextmanager
+async def counting_failures(request: Request, parts: Parts) -> AsyncIterator[None]:
     """
-    Count wrong API keys from where *request* comes.
+    Count wrong API keys from where *request* comes, and have the audit log tell of them.
 
     Raises:
         TooManyRequests: There were too many; a right one is let in all the same.
@@ -251,7 +274,12 @@ def counting_failures(request: Request, parts: Parts) -> Iterator[None]:
     try:
         yield
     except NotAuthenticated as error:
-        place = Caller(request, parts, None).counted_as
+        caller = Caller(request, parts, None)
+        place = caller.counted_as
+        if (failures := parts.wrong_keys.count(place or "")) is not None:
+            await audit(
+                parts.context, AuditAction.SIGN_IN_FAILED, actor=caller.actor, failures=failures
+            )
         # Whoever has a key that expired guesses nothing, and should hear just that.
         if place is not None and "expired_at" not in error.details:
             parts.failures.take(place)

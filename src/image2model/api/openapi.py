@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from image2model.api.answers import edge_problems
 from image2model.api.auth import COOKIE, SECURE_COOKIE
 from image2model.api.examples import add_examples
 from image2model.api.routes import ROUTERS
@@ -50,6 +51,7 @@ _TAGS = [
     {"name": "ledger", "description": "What was sent to providers, and what it cost."},
     {"name": "account", "description": "Who you are, and what you have here."},
     {"name": "keys", "description": "API keys, for callers with the scope `admin`."},
+    {"name": "admin", "description": "For operators: callers with the scope `admin`."},
     {"name": "webhooks", "description": "Be told of what happens to your jobs."},
     {"name": "hooks", "description": "For providers."},
     {"name": "health", "description": "For probes and monitoring."},
@@ -85,8 +87,19 @@ def describe_api() -> dict[str, Any]:
     }
     watch = document["paths"][f"{PREFIX}/jobs/{{job}}/events"]["get"]
     watch["responses"]["200"]["content"] = {EVENT_STREAM: _STREAM}
+    _add_answers_of_the_edge(document)
     add_examples(document)
     return document
+
+
+def _add_answers_of_the_edge(document: dict[str, Any]) -> None:
+    shared = {str(status): answer for status, answer in edge_problems().items()}
+    document["components"]["responses"] = shared
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status in shared:
+                reference = {"$ref": f"#/components/responses/{status}"}
+                operation["responses"].setdefault(status, reference)
 
 
 def _job_body(form: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._edge = edge
         self._limits = edge.limits
         self._refusal: bytes | None = None
+        self._answered: RequestResponseCycle | None = None
         # What the parser keeps to itself: parts of a name or a value whose end is not there yet.
         self._parsed = False
         self._kept_bytes = 0
@@ -67,12 +68,17 @@ class EdgeProtocol(HttpToolsProtocol):
             transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """End, and tell whatever is being answered: uvicorn tells only the last request."""
         self._edge.forget(self)
+        if self._answered is not None and not self._answered.response_complete:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
         """Rest, unless the next request is there already."""
+        if self.pipeline:
+            self._answered, _ = self.pipeline[-1]
         super().on_response_complete()
         if self.cycle.response_complete:
             self._edge.rests(self)
@@ -121,7 +127,9 @@ class EdgeProtocol(HttpToolsProtocol):
         self._await(_Awaited.BODY)
         self._edge.works(self)
         super().on_headers_complete()
-        if len(self.pipeline) > _PIPELINED:
+        if not self.pipeline:
+            self._answered = self.cycle
+        elif len(self.pipeline) > _PIPELINED:
             self._stop(_answer_of(400, "bad_request", "Too many requests come at once."))
 
     def on_body(self, body: bytes) -> None:

@@ -114,7 +114,8 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
 
 
 def _answers(operation: Mapping[str, Any]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    return sorted(operation["responses"].items())
+    """List what is special to *operation*; what all share stands in the list of errors."""
+    return sorted(one for one in operation["responses"].items() if "$ref" not in one[1])
 
 
 def _answer(item: tuple[str, Mapping[str, Any]]) -> tuple[str, str]:
@@ -177,8 +178,9 @@ def _about(described: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 def _errors(document: Mapping[str, Any]) -> str:
     found: dict[str, tuple[int, str]] = {}
-    for _, _, operation in _operations(document):
-        for answer in operation["responses"].values():
+    own = (operation["responses"] for _, _, operation in _operations(document))
+    for responses in (document["components"]["responses"], *own):
+        for answer in responses.values():
             problem = answer.get("content", {}).get("application/problem+json", {})
             for code, example in problem.get("examples", {}).items():
                 found[code] = (example["value"]["status"], example["summary"])

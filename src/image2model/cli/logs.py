@@ -2,6 +2,8 @@
 
 import logging
 import textwrap
+import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +13,13 @@ from pythonjsonlogger.json import JsonFormatter
 from image2model.core.text import harmless_text
 from image2model.jobs.current import current_item
 from image2model.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+MOST_A_MINUTE = 200
+"""Of one kind of message; a job of usual size tells less."""
+
+_MINUTE_S = 60.0
 
 _TEXT = "%(asctime)s %(levelname)s %(name)s%(place)s: %(message)s"
 
@@ -24,6 +33,34 @@ class _Place(logging.Filter):
         record.item = item.index if item else None
         record.place = f" [job {item.job} item {item.index}]" if item else ""
         return True
+
+
+class _Flood(logging.Filter):
+    """
+    Lets each kind of message through so often a minute, and tells how many it kept back.
+
+    Strangers can cause messages at will, which must not fill the disk or hide the others.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun_s = time.monotonic()
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if time.monotonic() - self._begun_s >= _MINUTE_S:
+            self._begin_again()
+        kind = (record.name, str(record.msg))
+        self._counts[kind] += 1
+        return self._counts[kind] <= MOST_A_MINUTE
+
+    def _begin_again(self) -> None:
+        kept_back = {kind: count - MOST_A_MINUTE for kind, count in self._counts.items()}
+        self._counts.clear()
+        self._begun_s = time.monotonic()
+        for (name, message), count in kept_back.items():
+            if count > 0:
+                _log.warning("%d more of %s were not written: %s", count, name, message)
 
 
 class _Text(logging.Formatter):
@@ -50,6 +87,7 @@ class _Json(JsonFormatter):
 def configure_logging(settings: Settings) -> None:
     """Have messages written to standard error as *settings* say."""
     handler = logging.StreamHandler()
+    handler.addFilter(_Flood())
     handler.addFilter(_Place())
     handler.setFormatter(_json() if settings.log_format == "json" else _Text(_TEXT))
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])

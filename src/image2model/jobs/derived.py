@@ -57,6 +57,18 @@ async def make_room(context: Context, owner: OwnerId, size_bytes: int) -> bool:
     return fits
 
 
+async def give_way(context: Context) -> None:
+    """
+    Drop what was used longest ago where the disk has less free space than is kept for results.
+
+    What is derived can be made again; what is refused for lack of space can not.
+    """
+    missing_bytes = await context.reserve.missing_bytes()
+    if missing_bytes > 0:
+        kept = await context.store.stored(Owners.ALL)
+        await drop_derived(context, Owners.ALL, keep_bytes=kept.derived_bytes - missing_bytes)
+
+
 async def drop_derived(context: Context, whose: Whose, *, keep_bytes: int) -> int:
     """
     Drop derived files that nobody uses now, until the others take no more than *keep_bytes*.

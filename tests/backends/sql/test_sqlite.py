@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from image2model.backends.sql.tables import checks, sessions
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import DatabaseUnavailable, InvalidSetting, JobNotFound
 from image2model.core.ids import JobId
+from image2model.core.shares import Share, working_for
 from image2model.core.states import ItemState
 from image2model.ports.jobstore import JobQuery
 from tests.contracts.job_stores import generate, make_job, new_start, refs, take
@@ -54,7 +56,17 @@ async def database(url: str) -> AsyncIterator[SqliteDatabase]:
 
 
 def insert_session(tx: Transaction, token: str) -> str:
-    tx.run(sa.insert(sessions).values(token_sha256=token, owner="o", expires_at=0.0))
+    tx.run(
+        sa.insert(sessions).values(
+            token_sha256=token,
+            session=token,
+            owner="o",
+            issued_at=0.0,
+            ends_at=0.0,
+            expires_at=0.0,
+            is_confirmed=False,
+        )
+    )
     return token
 
 
@@ -327,3 +339,31 @@ async def test_nobody_else_may_read_it(url: str, tmp_path: Path) -> None:
                 assert modes_in(tmp_path) == [after] * 3, "the file, -wal and -shm"
     finally:
         os.umask(umask)
+
+
+# --- taking turns -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("way", "most_before"), [("read", 10), ("write", 4 * MOST_TOGETHER)])
+async def test_whoever_asks_much_keeps_nobody_waiting(
+    database: SqliteDatabase, way: str, most_before: int
+) -> None:
+    call = getattr(database, way)
+    done: list[str] = []
+    began = anyio.Event()
+
+    async def ask(owner: str) -> None:
+        with working_for(Share(owner)):
+            await call(lambda _tx: time.sleep(0.001))
+        done.append(owner)
+        began.set()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(600):
+            group.start_soon(ask, "many")
+        await began.wait()
+        before = len(done)
+        await ask("one")
+        assert done.index("one") - before <= most_before
+        assert len(done) < 500
+        group.cancel_scope.cancel()

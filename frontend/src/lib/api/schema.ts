@@ -1009,6 +1009,233 @@ export interface paths {
         patch: operations["changeKey"];
         trace?: never;
     };
+    "/api/v1/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See how everything stands
+         * @description Return health, queue, spending, owners and storage, of everybody together.
+         *
+         *     Everything is counted anew, so do not ask more often than every few seconds.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop everything that costs money
+         * @description Have no process send anything that costs money, from when this has answered.
+         *
+         *     What waits goes on waiting and loses nothing. What was sent is followed and kept, for it is
+         *     paid for.
+         */
+        post: operations["stopSpending"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/go": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let what was stopped go on
+         * @description End the stop, whoever or whatever made it; what waits goes on within seconds.
+         */
+        post: operations["allowSpending"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List everybody's jobs
+         * @description Return all owners' jobs, newest first, without their items.
+         */
+        get: operations["listAllJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs/{job}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel anybody's job
+         * @description Cancel what waits at once, and what is under way as soon as its worker hears.
+         */
+        post: operations["cancelAnyJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete anybody's job with its pictures and results
+         * @description Delete a job for good; work on it stops.
+         */
+        delete: operations["deleteAnyJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/owners/{owner}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel all jobs of one owner
+         * @description Cancel all running and paused jobs of an owner.
+         *
+         *     The owner may make new ones; revoke the key to keep them from that.
+         */
+        post: operations["cancelOwner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove now what is over, or see how much that is
+         * @description Remove what housekeeping would remove in time, and what can be made again.
+         */
+        post: operations["purge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what changed money or access
+         * @description Return who changed what about money and access, newest first.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit log as a table
+         * @description Return the audit log for spreadsheets (RFC 4180); the details are JSON.
+         */
+        get: operations["exportAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit.jsonl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit log as lines of JSON
+         * @description Return the audit log for programs.
+         */
+        get: operations["exportAuditLines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/openid": {
         parameters: {
             query?: never;
@@ -1490,6 +1717,72 @@ export interface components {
             cost_usd: number | null;
         };
         /**
+         * AuditEntryOut
+         * @description One line of the audit log.
+         */
+        AuditEntryOut: {
+            /**
+             * Id
+             * @description 32 hex digits.
+             * @example 5d0c1a7e93b2f8465d0c1a7e93b2f846
+             */
+            id: string;
+            /**
+             * At
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-30T17:00:00Z
+             */
+            at: string;
+            /**
+             * Actor
+             * @description Who: an owner, `operator` at the machine itself, `cli:USER` at its command line, or `image2model` by itself.
+             * @example key:0badcafe
+             */
+            actor: string;
+            /**
+             * Address
+             * @description From where; empty: not over HTTP.
+             * @example 203.0.113.7
+             */
+            address: string;
+            /**
+             * Action
+             * @description What.
+             * @example key_made
+             * @enum {string}
+             */
+            action: "key_made" | "key_changed" | "key_revoked" | "key_expired" | "signed_in" | "sign_in_failed" | "budget_changed" | "spending_stopped" | "spending_allowed" | "billed_beyond" | "resubmitted" | "job_cancelled" | "job_deleted" | "owner_cancelled" | "purged" | "share_made" | "share_revoked" | "webhook_added" | "webhook_changed" | "webhook_removed";
+            /**
+             * Details
+             * @description More of it, without secrets.
+             * @example {
+             *       "key": "0badcafe",
+             *       "name": "office"
+             *     }
+             */
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * AuditList
+         * @description One page of the audit log, newest first.
+         */
+        AuditList: {
+            /**
+             * Entries
+             * @description The entries.
+             */
+            entries: components["schemas"]["AuditEntryOut"][];
+            /**
+             * Next
+             * @description Pass it as `cursor` for more; null: this was the last page.
+             * @example null
+             */
+            next: string | null;
+        };
+        /**
          * BudgetOut
          * @description A budget, and what is spent of it.
          */
@@ -1513,6 +1806,20 @@ export interface components {
              * @example 1.2
              */
             spent_usd: number | null;
+        };
+        /**
+         * CancelledOut
+         * @description What of an owner's was cancelled.
+         */
+        CancelledOut: {
+            /**
+             * Jobs
+             * @description Their running and paused jobs.
+             * @example [
+             *       "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+             *     ]
+             */
+            jobs: string[];
         };
         /**
          * Cost
@@ -3609,6 +3916,42 @@ export interface components {
             covers: string[];
         };
         /**
+         * MakerOut
+         * @description What was spent, or is reserved, at one generator.
+         */
+        MakerOut: {
+            /**
+             * Provider
+             * @description Whose generator it is.
+             * @example fal
+             */
+            provider: string;
+            /**
+             * Generator
+             * @description Which.
+             * @example fal/tripo-v2.5
+             */
+            generator: string;
+            /**
+             * Attempts
+             * @description How much was sent there in 30 days.
+             * @example 40
+             */
+            attempts: number;
+            /**
+             * Day Usd
+             * @description In the last 24 hours, in US dollars.
+             * @example 2.4
+             */
+            day_usd: number;
+            /**
+             * Month Usd
+             * @description In the last 30 days, in US dollars.
+             * @example 12
+             */
+            month_usd: number;
+        };
+        /**
          * MaterialOut
          * @description How a part of a model looks.
          */
@@ -3727,6 +4070,266 @@ export interface components {
              * @example /api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA
              */
             url: string;
+        };
+        /**
+         * OverviewOut
+         * @description What an operator sees at one glance.
+         */
+        OverviewOut: {
+            /**
+             * Health
+             * @description For each part `ok`, or what is wrong, as `/health/ready` tells it.
+             * @example {
+             *       "database": "ok",
+             *       "storage": "ok"
+             *     }
+             */
+            health: {
+                [key: string]: string;
+            };
+            /** @description What is to be made. */
+            queue: components["schemas"]["QueueOut"];
+            /** @description What is stopped now; null: nothing. */
+            stop: components["schemas"]["StopOut"] | null;
+            /**
+             * Makers
+             * @description What is spent at each generator.
+             */
+            makers: components["schemas"]["MakerOut"][];
+            /**
+             * Budgets
+             * @description What is spent of the budgets of all callers.
+             */
+            budgets: components["schemas"]["BudgetOut"][];
+            /**
+             * Owners
+             * @description API keys and people, those active last first; 500 at most.
+             */
+            owners: components["schemas"]["OwnerOut"][];
+            /** @description All browser sessions without an API key together. */
+            anonymous: components["schemas"]["OwnerOut"];
+            /** @description What files take, and what is free. */
+            storage: components["schemas"]["StorageOut"];
+            /**
+             * Urls
+             * @description How providers' URLs of results fared.
+             */
+            urls: components["schemas"]["UrlsOut"][];
+        };
+        /**
+         * OwnedJob
+         * @description A job without its items, and whose it is.
+         */
+        OwnedJob: {
+            /**
+             * Id
+             * @description 32 hex digits.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            id: string;
+            /**
+             * Name
+             * @description For people.
+             * @example Kitchen shelf
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example finished
+             * @enum {string}
+             */
+            state: "draft" | "running" | "paused" | "finished";
+            /**
+             * Generator
+             * @description What makes the items, such as `local/puff`.
+             * @example local/puff
+             */
+            generator: string;
+            /**
+             * Options
+             * @description The generator's options, defaults filled in.
+             * @example {
+             *       "back": "auto",
+             *       "depth": 1
+             *     }
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Formats
+             * @description Formats wished of every result; none: as delivered.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats: string[];
+            /**
+             * Adjust
+             * @description What the models were to be adjusted to.
+             * @example {
+             *       "height_mm": 80,
+             *       "max_bytes": 4000000
+             *     }
+             */
+            adjust: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it came in.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Started At
+             * @description When it was started; null: still a draft.
+             * @example 2026-11-21T09:30:01Z
+             */
+            started_at: string | null;
+            /**
+             * Finished At
+             * @description When its last item became final; null: not yet.
+             * @example 2026-11-21T09:30:48Z
+             */
+            finished_at: string | null;
+            /**
+             * Version
+             * @description Grows with every visible change.
+             * @example 17
+             */
+            version: number;
+            /** @description Items by state. */
+            counts: components["schemas"]["Counts"];
+            /** @description How far it is. */
+            progress: components["schemas"]["JobProgress"];
+            /** @description What it costs. */
+            cost: components["schemas"]["Cost"];
+            /**
+             * Expires At
+             * @description When it will be deleted; null: never.
+             * @example 2026-12-21T09:30:48Z
+             */
+            expires_at: string | null;
+            /**
+             * Keep
+             * @description Whether results are kept by the server, or their provider's URLs alone.
+             * @default keep
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
+             * Starred
+             * @description Kept beyond the retention.
+             * @example false
+             */
+            starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
+             * Owner
+             * @description Whose it is.
+             * @example key:0badcafe
+             */
+            owner: string;
+        };
+        /**
+         * OwnedJobList
+         * @description One page of everybody's jobs, newest first.
+         */
+        OwnedJobList: {
+            /**
+             * Jobs
+             * @description Without their items.
+             */
+            jobs: components["schemas"]["OwnedJob"][];
+            /**
+             * Next
+             * @description Pass it as `cursor` for more; null: this was the last page.
+             * @example null
+             */
+            next: string | null;
+        };
+        /**
+         * OwnerOut
+         * @description What an owner has and spends here; or all browser sessions without a key together.
+         */
+        OwnerOut: {
+            /**
+             * Owner
+             * @description `key:ID`, `user:NAME`, or `local` for the command line; empty: all browser sessions without an API key.
+             * @example key:0badcafe
+             */
+            owner: string;
+            /**
+             * Name
+             * @description For people; may be empty.
+             * @example office
+             */
+            name: string;
+            /**
+             * Owners
+             * @description How many owners these are.
+             * @example 1
+             */
+            owners: number;
+            /**
+             * Jobs
+             * @description Their jobs, drafts included.
+             * @example 7
+             */
+            jobs: number;
+            /**
+             * Unfinished Jobs
+             * @description The drafts, running and paused ones among them.
+             * @example 1
+             */
+            unfinished_jobs: number;
+            /**
+             * Stored Bytes
+             * @description Bytes of pictures, kept results, and what was made of those.
+             * @example 48211300
+             */
+            stored_bytes: number;
+            /**
+             * Day Usd
+             * @description Spent in the last 24 hours.
+             * @example 2.4
+             */
+            day_usd: number;
+            /**
+             * Month Usd
+             * @description Spent in the last 30 days.
+             * @example 12
+             */
+            month_usd: number;
+            /**
+             * Day Limit Usd
+             * @description The most they may spend in 24 hours; null: no limit of their own.
+             * @example 5
+             */
+            day_limit_usd: number | null;
+            /**
+             * Month Limit Usd
+             * @description The same in 30 days.
+             * @example 50
+             */
+            month_limit_usd: number | null;
+            /**
+             * Last Active At
+             * @description When they made a job or used their key last; null: never.
+             * @example 2026-11-30T17:00:00Z
+             */
+            last_active_at: string | null;
         };
         /**
          * PictureUrlIn
@@ -3974,6 +4577,134 @@ export interface components {
             details?: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * PurgeIn
+         * @description What to remove.
+         */
+        PurgeIn: {
+            /**
+             * What
+             * @description `jobs`: those past their retention; `orphans`: files of a day and more that no job names; `sessions`: those that are over; `derived`: other formats, thumbnails and turntables, which are made again when somebody asks.
+             * @default [
+             *       "jobs",
+             *       "orphans",
+             *       "sessions",
+             *       "derived"
+             *     ]
+             * @example [
+             *       "jobs",
+             *       "orphans"
+             *     ]
+             */
+            what: [
+            ] | [
+                "jobs" | "orphans" | "sessions" | "derived"
+            ] | [
+                "jobs" | "orphans" | "sessions" | "derived",
+                "jobs" | "orphans" | "sessions" | "derived"
+            ] | [
+                "jobs" | "orphans" | "sessions" | "derived",
+                "jobs" | "orphans" | "sessions" | "derived",
+                "jobs" | "orphans" | "sessions" | "derived"
+            ];
+            /**
+             * Dry Run
+             * @description Tell how much there is, and remove nothing.
+             * @default false
+             * @example true
+             */
+            dry_run: boolean;
+        };
+        /**
+         * PurgeOut
+         * @description How much was removed, or would be.
+         */
+        PurgeOut: {
+            /**
+             * Dry Run
+             * @description Whether nothing was removed.
+             * @example true
+             */
+            dry_run: boolean;
+            /**
+             * Jobs
+             * @description Jobs.
+             * @example 3
+             */
+            jobs: number;
+            /**
+             * Orphans
+             * @description Files that no job names.
+             * @example 0
+             */
+            orphans: number;
+            /**
+             * Orphan Bytes
+             * @description What they take.
+             * @example 0
+             */
+            orphan_bytes: number;
+            /**
+             * Sessions
+             * @description Sessions that are over.
+             * @example 11
+             */
+            sessions: number;
+            /**
+             * Derived Bytes
+             * @description Bytes of derived files.
+             * @example 64000000
+             */
+            derived_bytes: number;
+        };
+        /**
+         * QueueLineOut
+         * @description How many items of a generator are in one state.
+         */
+        QueueLineOut: {
+            /**
+             * Generator
+             * @description What makes them.
+             * @example fal/tripo-v2.5
+             */
+            generator: string;
+            /**
+             * State
+             * @description Where they stand.
+             * @example queued
+             * @enum {string}
+             */
+            state: "queued" | "submitting" | "generating" | "finishing" | "uncertain";
+            /**
+             * Items
+             * @description How many.
+             * @example 12
+             */
+            items: number;
+        };
+        /**
+         * QueueOut
+         * @description What is to be made, of running and paused jobs.
+         */
+        QueueOut: {
+            /**
+             * Items
+             * @description By generator and state.
+             */
+            items: components["schemas"]["QueueLineOut"][];
+            /**
+             * Waiting
+             * @description Items that wait to be begun.
+             * @example 12
+             */
+            waiting: number;
+            /**
+             * Waiting Since
+             * @description When the running job was started that has waited longest; null: none waits.
+             * @example 2026-11-30T17:00:00Z
+             */
+            waiting_since: string | null;
         };
         /**
          * ResolveIn
@@ -4387,6 +5118,30 @@ export interface components {
             key: string;
         };
         /**
+         * SpaceOut
+         * @description What is free where a folder is.
+         */
+        SpaceOut: {
+            /**
+             * Folder
+             * @description On the server.
+             * @example /data
+             */
+            folder: string;
+            /**
+             * Free Bytes
+             * @description Free now.
+             * @example 81000000000
+             */
+            free_bytes: number;
+            /**
+             * Reserve Bytes
+             * @description What is kept free: with less, nothing new is begun.
+             * @example 500000000
+             */
+            reserve_bytes: number;
+        };
+        /**
          * SpendingStopOut
          * @description Why nothing that costs money is started.
          */
@@ -4404,6 +5159,85 @@ export interface components {
              * @example 2026-11-30T17:00:00Z
              */
             at: string;
+        };
+        /**
+         * StopIn
+         * @description Why everything that costs money is stopped.
+         */
+        StopIn: {
+            /**
+             * Reason
+             * @description Why, for people: whoever has an item that waits reads it.
+             * @example the bill is higher than expected
+             */
+            reason: string;
+            /**
+             * Everything
+             * @description Let nothing be sent that costs nothing, either.
+             * @default false
+             * @example false
+             */
+            everything: boolean;
+        };
+        /**
+         * StopOut
+         * @description What is stopped, why, and by whom.
+         */
+        StopOut: {
+            /**
+             * Reason
+             * @description Why.
+             * @example the bill is higher than expected
+             */
+            reason: string;
+            /**
+             * At
+             * Format: date-time
+             * @description Since when.
+             * @example 2026-11-30T17:00:00Z
+             */
+            at: string;
+            /**
+             * By
+             * @description Who stopped it, as the audit log names them; `image2model`: by itself, for more was billed than expected.
+             * @example operator
+             */
+            by: string;
+            /**
+             * Everything
+             * @description Whether nothing at all is sent; false: nothing that costs money.
+             * @example false
+             */
+            everything: boolean;
+        };
+        /**
+         * StorageOut
+         * @description What files take, in bytes.
+         */
+        StorageOut: {
+            /**
+             * Picture Bytes
+             * @description Pictures.
+             * @example 31000000
+             */
+            picture_bytes: number;
+            /**
+             * Result Bytes
+             * @description Kept results.
+             * @example 480000000
+             */
+            result_bytes: number;
+            /**
+             * Derived Bytes
+             * @description What was made of those, such as other formats; it can be made again.
+             * @example 64000000
+             */
+            derived_bytes: number;
+            /**
+             * Spaces
+             * @description The folders that are written to.
+             */
+            spaces: components["schemas"]["SpaceOut"][];
         };
         /**
          * StreamEnd
@@ -4484,6 +5318,36 @@ export interface components {
              * @example 1204113
              */
             size_bytes: number;
+        };
+        /**
+         * UrlsOut
+         * @description How a provider's URLs of results fared since this web process began.
+         */
+        UrlsOut: {
+            /**
+             * Provider
+             * @description Whose.
+             * @example fal
+             */
+            provider: string;
+            /**
+             * Alive
+             * @description How often one was there.
+             * @example 120
+             */
+            alive: number;
+            /**
+             * Dead
+             * @description How often one was not.
+             * @example 2
+             */
+            dead: number;
+            /**
+             * Last Dead At
+             * @description When one was missing last; null: none was.
+             * @example 2026-11-30T17:00:00Z
+             */
+            last_dead_at: string | null;
         };
         /**
          * ViewGroupIn
@@ -4703,7 +5567,73 @@ export interface components {
             secret: string;
         };
     };
-    responses: never;
+    responses: {
+        /**
+         * @description Bad Request.
+         *
+         *     - `bad_request`: What came is no HTTP request, or too many of them at once.
+         */
+        400: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request Timeout.
+         *
+         *     - `request_too_slow`: The request came too slowly.
+         */
+        408: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request-URI Too Long.
+         *
+         *     - `url_too_long`: The address is longer than the server reads.
+         */
+        414: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Too Many Requests.
+         *
+         *     - `too_many_requests`: There are too many connections; `limit` says of whom.
+         */
+        429: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+        /**
+         * @description Request Header Fields Too Large.
+         *
+         *     - `header_too_large`: The header is larger than the server reads.
+         */
+        431: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemOut"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -4796,6 +5726,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -4822,6 +5753,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -4848,6 +5781,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -5248,6 +6183,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5290,6 +6226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -5318,6 +6255,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -5372,6 +6310,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -5556,6 +6495,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"] | components["schemas"]["JobDelta"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5595,6 +6535,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -5634,6 +6576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -5681,6 +6624,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5721,6 +6665,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -5734,6 +6679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -5760,6 +6706,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -5955,6 +6903,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -5997,6 +6946,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -6036,6 +6986,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6064,6 +7015,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6155,6 +7108,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6194,6 +7148,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6233,6 +7189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6396,6 +7353,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6436,6 +7394,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -6449,6 +7408,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6475,6 +7435,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6638,6 +7600,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6678,6 +7641,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -6704,6 +7668,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6730,6 +7695,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -6893,6 +7860,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -6933,6 +7901,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -6959,6 +7928,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -6985,6 +7955,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7148,6 +8120,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7190,6 +8163,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -7217,6 +8191,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7244,6 +8219,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7317,6 +8294,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7359,6 +8337,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -7398,6 +8378,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7574,6 +8556,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7614,6 +8597,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -7641,6 +8625,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7687,6 +8672,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -7868,6 +8854,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -7909,6 +8896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -7935,6 +8923,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -7961,6 +8950,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8135,6 +9126,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8176,6 +9168,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8202,6 +9195,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8228,6 +9222,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8396,6 +9392,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8436,6 +9433,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8462,6 +9460,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8489,6 +9488,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8654,6 +9655,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8697,6 +9699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -8724,6 +9727,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8753,6 +9757,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8825,6 +9831,7 @@ export interface operations {
                     "application/json": components["schemas"]["LimitsOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8851,6 +9858,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -8877,6 +9886,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -8934,6 +9945,7 @@ export interface operations {
                     "image/webp": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -8961,6 +9973,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -8974,6 +9987,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9020,6 +10034,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9109,6 +10124,7 @@ export interface operations {
                     "application/json": components["schemas"]["SheetOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9136,6 +10152,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -9149,6 +10166,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9176,6 +10194,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9343,6 +10363,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9384,6 +10405,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9410,6 +10432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9436,6 +10459,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9601,6 +10626,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9644,6 +10670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9670,6 +10697,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9697,6 +10725,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -9871,6 +10901,7 @@ export interface operations {
                     "application/json": components["schemas"]["JobOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -9914,6 +10945,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -9940,6 +10972,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -9967,6 +11000,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10041,6 +11076,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10083,6 +11119,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10122,6 +11160,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10237,6 +11277,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10279,6 +11320,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -10292,6 +11334,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10331,6 +11374,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10456,6 +11501,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10498,6 +11544,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -10524,6 +11571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10565,6 +11613,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10656,6 +11706,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10698,6 +11749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -10724,6 +11776,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10763,6 +11816,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -10849,6 +11904,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -10891,6 +11947,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -10917,6 +11974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -10957,6 +12015,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11048,6 +12108,7 @@ export interface operations {
                     "application/json": components["schemas"]["FidelityOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11090,6 +12151,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11116,6 +12178,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11143,6 +12206,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11285,6 +12350,7 @@ export interface operations {
                     "application/json": components["schemas"]["InspectionOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11326,6 +12392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -11352,6 +12419,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11380,6 +12448,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11495,6 +12565,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11534,6 +12605,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Range Not Satisfiable.
              *
@@ -11574,6 +12647,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11639,6 +12714,7 @@ export interface operations {
                     "application/json": components["schemas"]["SharesOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11678,6 +12754,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11704,6 +12782,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11778,6 +12858,7 @@ export interface operations {
                     "application/json": components["schemas"]["NewShareOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11819,6 +12900,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -11832,6 +12914,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11858,6 +12941,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -11907,6 +12992,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -11948,6 +13034,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -11961,6 +13048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -11987,6 +13075,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12076,6 +13166,7 @@ export interface operations {
                     "application/json": components["schemas"]["SharedOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12115,6 +13206,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12141,6 +13234,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12217,6 +13312,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12260,6 +13356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12286,6 +13383,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12314,6 +13412,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12421,6 +13521,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12464,6 +13565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12490,6 +13592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12518,6 +13621,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12650,6 +13755,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12693,6 +13799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12719,6 +13826,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12747,6 +13855,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -12852,6 +13962,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -12895,6 +14006,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -12921,6 +14033,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -12949,6 +14062,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13054,6 +14169,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13097,6 +14213,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13123,6 +14240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13151,6 +14269,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13254,6 +14374,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13297,6 +14418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Gone.
              *
@@ -13323,6 +14445,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13351,6 +14474,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13494,6 +14619,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratorList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13520,6 +14646,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13546,6 +14674,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13657,6 +14787,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratorOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13697,6 +14828,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13723,6 +14856,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13798,6 +14933,7 @@ export interface operations {
                     "application/json": components["schemas"]["EstimateOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13839,6 +14975,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -13852,6 +14989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -13880,6 +15018,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -13956,6 +15096,7 @@ export interface operations {
                     "application/json": components["schemas"]["LedgerList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -13982,6 +15123,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14008,6 +15151,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14060,6 +15205,7 @@ export interface operations {
                     "text/csv": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14086,6 +15232,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14112,6 +15260,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14187,6 +15337,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccountOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14213,6 +15364,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14239,6 +15392,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14293,6 +15448,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForgottenOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14320,6 +15476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14333,6 +15490,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14359,6 +15517,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14413,6 +15573,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14439,6 +15600,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14465,6 +15628,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14518,6 +15683,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14545,6 +15711,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14558,6 +15725,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14597,6 +15765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14641,6 +15810,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14668,6 +15838,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14681,6 +15852,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14707,6 +15879,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14780,6 +15954,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14806,6 +15981,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14832,6 +16009,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -14924,6 +16103,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyMade"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -14951,6 +16131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -14964,6 +16145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -14990,6 +16172,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15062,6 +16246,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15101,6 +16286,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15127,6 +16314,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15174,6 +16363,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15214,6 +16404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -15227,6 +16418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15253,6 +16445,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15345,6 +16539,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15385,6 +16580,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -15398,6 +16594,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15424,6 +16621,1550 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "health": {
+                     *         "database": "ok",
+                     *         "storage": "ok"
+                     *       },
+                     *       "queue": {
+                     *         "items": [
+                     *           {
+                     *             "generator": "fal/tripo-v2.5",
+                     *             "state": "queued",
+                     *             "items": 12
+                     *           }
+                     *         ],
+                     *         "waiting": 12,
+                     *         "waiting_since": "2026-11-30T17:00:00Z"
+                     *       },
+                     *       "stop": {
+                     *         "reason": "the bill is higher than expected",
+                     *         "at": "2026-11-30T17:00:00Z",
+                     *         "by": "operator",
+                     *         "everything": false
+                     *       },
+                     *       "makers": [
+                     *         {
+                     *           "provider": "fal",
+                     *           "generator": "fal/tripo-v2.5",
+                     *           "attempts": 40,
+                     *           "day_usd": 2.4,
+                     *           "month_usd": 12
+                     *         }
+                     *       ],
+                     *       "budgets": [
+                     *         {
+                     *           "scope": "owner_day",
+                     *           "limit_usd": 5,
+                     *           "spent_usd": 1.2
+                     *         }
+                     *       ],
+                     *       "owners": [
+                     *         {
+                     *           "owner": "key:0badcafe",
+                     *           "name": "office",
+                     *           "owners": 1,
+                     *           "jobs": 7,
+                     *           "unfinished_jobs": 1,
+                     *           "stored_bytes": 48211300,
+                     *           "day_usd": 2.4,
+                     *           "month_usd": 12,
+                     *           "day_limit_usd": 5,
+                     *           "month_limit_usd": 50,
+                     *           "last_active_at": "2026-11-30T17:00:00Z"
+                     *         }
+                     *       ],
+                     *       "anonymous": {
+                     *         "owner": "key:0badcafe",
+                     *         "name": "office",
+                     *         "owners": 1,
+                     *         "jobs": 7,
+                     *         "unfinished_jobs": 1,
+                     *         "stored_bytes": 48211300,
+                     *         "day_usd": 2.4,
+                     *         "month_usd": 12,
+                     *         "day_limit_usd": 5,
+                     *         "month_limit_usd": 50,
+                     *         "last_active_at": "2026-11-30T17:00:00Z"
+                     *       },
+                     *       "storage": {
+                     *         "picture_bytes": 31000000,
+                     *         "result_bytes": 480000000,
+                     *         "derived_bytes": 64000000,
+                     *         "spaces": [
+                     *           {
+                     *             "folder": "/data",
+                     *             "free_bytes": 81000000000,
+                     *             "reserve_bytes": 500000000
+                     *           }
+                     *         ]
+                     *       },
+                     *       "urls": [
+                     *         {
+                     *           "provider": "fal",
+                     *           "alive": 120,
+                     *           "dead": 2,
+                     *           "last_dead_at": "2026-11-30T17:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OverviewOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    stopSpending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "the bill is higher than expected",
+                 *       "everything": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["StopIn"];
+            };
+        };
+        responses: {
+            /** @description What is stopped now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "reason": "the bill is higher than expected",
+                     *       "at": "2026-11-30T17:00:00Z",
+                     *       "by": "operator",
+                     *       "everything": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StopOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    allowSpending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It goes on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    listAllJobs: {
+        parameters: {
+            query?: {
+                /** @description Only jobs whose name contains this, ignoring case. */
+                q?: string;
+                /** @description Only jobs in this state. */
+                state?: ("draft" | "running" | "paused" | "finished") | null;
+                /** @description Only this owner's jobs. */
+                owner?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most jobs to send. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of jobs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         {
+                     *           "id": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *           "name": "Kitchen shelf",
+                     *           "state": "finished",
+                     *           "generator": "local/puff",
+                     *           "options": {
+                     *             "back": "auto",
+                     *             "depth": 1
+                     *           },
+                     *           "formats": [
+                     *             "glb",
+                     *             "stl"
+                     *           ],
+                     *           "adjust": {
+                     *             "height_mm": 80,
+                     *             "max_bytes": 4000000
+                     *           },
+                     *           "created_at": "2026-11-21T09:30:00Z",
+                     *           "started_at": "2026-11-21T09:30:01Z",
+                     *           "finished_at": "2026-11-21T09:30:48Z",
+                     *           "version": 17,
+                     *           "counts": {
+                     *             "queued": 0,
+                     *             "submitting": 0,
+                     *             "generating": 0,
+                     *             "finishing": 0,
+                     *             "succeeded": 1,
+                     *             "failed": 0,
+                     *             "cancelled": 0,
+                     *             "uncertain": 0,
+                     *             "total": 1
+                     *           },
+                     *           "progress": {
+                     *             "fraction": 1,
+                     *             "eta_s": 0
+                     *           },
+                     *           "cost": {
+                     *             "estimated_usd": 0.3,
+                     *             "booked_usd": 0.3,
+                     *             "budget_usd": 10
+                     *           },
+                     *           "expires_at": "2026-12-21T09:30:48Z",
+                     *           "keep": "keep",
+                     *           "starred": false,
+                     *           "stored_bytes": 6291456,
+                     *           "owner": "key:0badcafe"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnedJobList"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    cancelAnyJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "name": "Kitchen shelf",
+                     *       "state": "finished",
+                     *       "generator": "local/puff",
+                     *       "options": {
+                     *         "back": "auto",
+                     *         "depth": 1
+                     *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
+                     *       "created_at": "2026-11-21T09:30:00Z",
+                     *       "started_at": "2026-11-21T09:30:01Z",
+                     *       "finished_at": "2026-11-21T09:30:48Z",
+                     *       "version": 17,
+                     *       "counts": {
+                     *         "queued": 0,
+                     *         "submitting": 0,
+                     *         "generating": 0,
+                     *         "finishing": 0,
+                     *         "succeeded": 1,
+                     *         "failed": 0,
+                     *         "cancelled": 0,
+                     *         "uncertain": 0,
+                     *         "total": 1
+                     *       },
+                     *       "progress": {
+                     *         "fraction": 1,
+                     *         "eta_s": 0
+                     *       },
+                     *       "cost": {
+                     *         "estimated_usd": 0.3,
+                     *         "booked_usd": 0.3,
+                     *         "budget_usd": 10
+                     *       },
+                     *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
+                     *       "starred": false,
+                     *       "stored_bytes": 6291456,
+                     *       "owner": "key:0badcafe"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnedJob"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    deleteAnyJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    cancelOwner: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the overview and the jobs name it. */
+                owner: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The jobs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CancelledOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    purge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "what": [
+                 *         "jobs",
+                 *         "orphans"
+                 *       ],
+                 *       "dry_run": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["PurgeIn"];
+            };
+        };
+        responses: {
+            /** @description How much was removed, or would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "dry_run": true,
+                     *       "jobs": 3,
+                     *       "orphans": 0,
+                     *       "orphan_bytes": 0,
+                     *       "sessions": 11,
+                     *       "derived_bytes": 64000000
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PurgeOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description Only entries of this kind. */
+                action?: ("key_made" | "key_changed" | "key_revoked" | "key_expired" | "signed_in" | "sign_in_failed" | "budget_changed" | "spending_stopped" | "spending_allowed" | "billed_beyond" | "resubmitted" | "job_cancelled" | "job_deleted" | "owner_cancelled" | "purged" | "share_made" | "share_revoked" | "webhook_added" | "webhook_changed" | "webhook_removed") | null;
+                /** @description Only what they did. */
+                actor?: string | null;
+                /** @description Only what happened then or later; with a time zone. */
+                from?: string | null;
+                /** @description Only what happened before then; with a time zone. */
+                to?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most entries to send. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the audit log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "5d0c1a7e93b2f8465d0c1a7e93b2f846",
+                     *           "at": "2026-11-30T17:00:00Z",
+                     *           "actor": "key:0badcafe",
+                     *           "address": "203.0.113.7",
+                     *           "action": "key_made",
+                     *           "details": {
+                     *             "key": "0badcafe",
+                     *             "name": "office"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: {
+                /** @description Only what happened then or later; with a time zone. */
+                from?: string | null;
+                /** @description Only what happened before then; with a time zone. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it, newest first, with a line that names the columns. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example at,actor,address,action,details */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    exportAuditLines: {
+        parameters: {
+            query?: {
+                /** @description Only what happened then or later; with a time zone. */
+                from?: string | null;
+                /** @description Only what happened before then; with a time zone. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it, newest first, an object in each line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example {} */
+                    "application/jsonl": string;
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15471,6 +18212,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15510,6 +18252,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15536,6 +18280,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15568,8 +18314,11 @@ export interface operations {
     endSignIn: {
         parameters: {
             query?: {
+                /** @description What the sign-in began with. */
                 state?: string;
+                /** @description What the service gives for who came. */
                 code?: string;
+                /** @description Why nobody comes. */
                 error?: string;
             };
             header?: never;
@@ -15585,6 +18334,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15625,6 +18375,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15651,6 +18403,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15717,6 +18471,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15743,6 +18498,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15769,6 +18526,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -15845,6 +18604,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookSecretOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -15872,6 +18632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -15898,6 +18659,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -15937,6 +18699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16001,6 +18764,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16040,6 +18804,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16066,6 +18832,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16113,6 +18881,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16153,6 +18922,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16166,6 +18936,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16192,6 +18963,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16270,6 +19043,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16310,6 +19084,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16323,6 +19098,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16349,6 +19125,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16414,6 +19192,7 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookSecretOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16454,6 +19233,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -16467,6 +19247,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16493,6 +19274,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16557,6 +19340,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16597,6 +19381,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -16623,6 +19408,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16662,6 +19448,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16736,6 +19523,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryList"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16775,6 +19563,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16801,6 +19591,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -16867,6 +19659,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryOut"];
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -16908,6 +19701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Conflict.
              *
@@ -16934,6 +19728,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -16973,6 +19768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17022,6 +19818,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17050,6 +19847,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
             /**
              * @description Content Too Large.
              *
@@ -17063,6 +19861,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17089,6 +19888,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17149,6 +19950,11 @@ export interface operations {
                     "application/json": components["schemas"]["HealthOut"];
                 };
             };
+            400: components["responses"]["400"];
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17195,6 +20001,11 @@ export interface operations {
                     "application/json": components["schemas"]["HealthOut"];
                 };
             };
+            400: components["responses"]["400"];
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *
@@ -17251,6 +20062,7 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            400: components["responses"]["400"];
             /**
              * @description Unauthorized.
              *
@@ -17277,6 +20089,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
             /**
              * @description Misdirected Request.
              *
@@ -17303,6 +20117,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
             /**
              * @description Internal Server Error.
              *

@@ -96,7 +96,7 @@ async def create_job(
     the files if there are more of them than a job may have items. Pictures are checked while the
     next ones come; one that cannot be used makes its item `failed` and the others go on.
     """
-    owner, key = caller.maker(), idempotency_key
+    owner, key = caller.maker(idempotency_key), idempotency_key
     await submit.check_new_job(context, owner, idempotency_key=key)
     if draft:
         wanted = await read_draft(request, idempotency_key=key, caller=caller)

@@ -12,8 +12,10 @@ from image2model.api.auth import is_secure, prefixed_cookie, set_session
 from image2model.api.parts import Parts, PartsIn
 from image2model.api.translate import PREFIX
 from image2model.core import errors
+from image2model.core.audit import Actor, AuditAction
 from image2model.core.errors import SignInNotOffered, SignInRefused
-from image2model.jobs.people import PERSON_LIFE, open_person_session
+from image2model.jobs.auditing import audit
+from image2model.jobs.people import PERSON_LIFE, open_person_session, person_owner
 from image2model.ports.sign_in import SignIn, SignInAttempt
 
 _COOKIE = "image2model_sign_in"
@@ -77,9 +79,21 @@ async def begin_sign_in(
 async def end_sign_in(
     request: Request,
     parts: PartsIn,
-    state: Annotated[str, Query(max_length=200, examples=["kq0m1zX6bq"])] = "",
-    code: Annotated[str, Query(max_length=4_000, examples=["SplxlOBeZQQYbYS6WxSbIA"])] = "",
-    error: Annotated[str, Query(max_length=200, examples=["access_denied"])] = "",
+    state: Annotated[
+        str,
+        Query(max_length=200, description="What the sign-in began with.", examples=["kq0m1zX6bq"]),
+    ] = "",
+    code: Annotated[
+        str,
+        Query(
+            max_length=4_000,
+            description="What the service gives for who came.",
+            examples=["SplxlOBeZQQYbYS6WxSbIA"],
+        ),
+    ] = "",
+    error: Annotated[
+        str, Query(max_length=200, description="Why nobody comes.", examples=["access_denied"])
+    ] = "",
 ) -> RedirectResponse:
     """End the sign-in that this browser began, and begin its session."""
     service, return_to = _offered(parts)
@@ -92,9 +106,13 @@ async def end_sign_in(
     attempt = SignInAttempt(state=begun[0], nonce=begun[1], verifier=begun[2])
     name = await service.finish(attempt, code=code, return_to=return_to)
     response = RedirectResponse(_own_page(begun[3]), status_code=303)
-    response.delete_cookie(cookie, path=parts.base_path or "/")
+    # Of a cookie whose name begins with `__Host-`, browsers take in nothing that is not secure.
+    response.delete_cookie(cookie, path=parts.base_path or "/", secure=is_secure(request))
     token = await open_person_session(parts.context, name)
     set_session(request, response, token, life=PERSON_LIFE)
+    address = request.client.host if request.client else ""
+    actor = Actor(name=person_owner(name), address=address)
+    await audit(parts.context, AuditAction.SIGNED_IN, actor=actor, by="openid")
     return response
 
 

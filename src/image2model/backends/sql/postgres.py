@@ -36,6 +36,7 @@ from image2model.backends.sql.postgres_errors import (
 from image2model.backends.sql.together import Together
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import DatabaseUnavailable, ExtraMissing, InvalidSetting
+from image2model.jobs.fair import FairLimiter
 from image2model.ports.clock import Clock
 
 _P = ParamSpec("_P")
@@ -129,7 +130,8 @@ class PostgresDatabase:
 
     Calls survive a restart or a crash of the server, and a standby that takes over: what had not
     been committed is done once more, and of a commit whose answer was lost the database tells what
-    became of it. When the server stays away, calls fail at once until it is back.
+    became of it. When the server stays away, calls fail at once until it is back. Where many wait
+    for a connection, owners take turns.
 
     Args:
         engine: An engine of `CONNECTIONS` connections, as `open_postgres` makes it.
@@ -145,6 +147,7 @@ class PostgresDatabase:
         self._reader = engine.execution_options(**{_BEGINS: _Begins.READING})
         self._clock = clock
         self._patience_s = patience_s
+        self._calling = FairLimiter(CONNECTIONS)
         self._threads = anyio.CapacityLimiter(CONNECTIONS)
         self._outage = _Outage()
         self._together = Together(self.write)
@@ -195,7 +198,8 @@ class PostgresDatabase:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                answer = await anyio.to_thread.run_sync(do, limiter=self._threads)
+                async with self._calling.hold():
+                    answer = await anyio.to_thread.run_sync(do, limiter=self._threads)
             except sa.exc.DBAPIError as error:
                 if is_mistake(error):
                     raise

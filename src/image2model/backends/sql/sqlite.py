@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from image2model.backends.sql.migrate import migrate
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import DatabaseUnavailable, InvalidSetting
+from image2model.jobs.fair import FairLimiter
 from image2model.ports.clock import Clock
 
 _P = ParamSpec("_P")
@@ -59,7 +60,8 @@ class SqliteDatabase:
     A call runs as a whole in a worker thread: handing each of its statements to a thread takes
     three times as long. Calls that wait to write while another one is written are committed
     together, each in a savepoint of its own: a commit waits for the disk, which takes longer than
-    all the rest, and waits no longer for fifty calls than for one.
+    all the rest, and waits no longer for fifty calls than for one. Where many wait, owners take
+    turns.
 
     Args:
         writer: An engine of one connection that may write.
@@ -72,8 +74,10 @@ class SqliteDatabase:
         self._reader = reader
         self._clock = clock
         self._waiting: deque[_Call] = deque()
+        self._writing = FairLimiter(2 * MOST_TOGETHER)
         self._write_turn = anyio.Lock()
         self._write_thread = anyio.CapacityLimiter(1)
+        self._reading = FairLimiter(READERS)
         self._read_threads = anyio.CapacityLimiter(READERS)
         self._is_closed = False
 
@@ -86,12 +90,15 @@ class SqliteDatabase:
         """Do *work* in a transaction that is committed, or rolled back if it raises."""
         answers: list[_T] = []
         call = _Call(lambda tx: answers.append(work(tx, *args, **kwargs)))
-        self._waiting.append(call)
         # Whoever asked must learn what was written, and somebody else may be writing it already.
         with anyio.CancelScope(shield=True):
-            async with self._write_turn:
-                if not call.is_done:
-                    await anyio.to_thread.run_sync(self._write_calls, limiter=self._write_thread)
+            async with self._writing.hold():
+                self._waiting.append(call)
+                async with self._write_turn:
+                    if not call.is_done:
+                        await anyio.to_thread.run_sync(
+                            self._write_calls, limiter=self._write_thread
+                        )
         if call.error is not None:
             raise call.error
         return answers[-1]
@@ -116,7 +123,8 @@ class SqliteDatabase:
             with _driver_errors_told(), self._reader.begin() as connection:
                 return work(self._transaction(connection), *args, **kwargs)
 
-        return await anyio.to_thread.run_sync(transact, limiter=self._read_threads)
+        async with self._reading.hold():
+            return await anyio.to_thread.run_sync(transact, limiter=self._read_threads)
 
     async def aclose(self) -> None:
         """Let go of connections. May be called twice."""
