@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -199,7 +199,7 @@ class Browser:
         headers = {"Content-Type": "multipart/form-data; boundary=edge"}
         return await self._ask("POST", path, form, headers)
 
-    async def events(self, path: str) -> AsyncIterator[str]:
+    async def events(self, path: str) -> AsyncGenerator[str]:
         """Tell the names of the events of a stream."""
         reader, _ = await self._send("GET", path, b"", {})
         try:

@@ -32,6 +32,7 @@ from image2model.ports.metrics import Metrics
 from image2model.testing.fake_clock import FakeClock
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import MemoryArtifactStore
+from image2model.testing.memory_audit import MemoryAuditLog
 from image2model.testing.memory_fetcher import MemoryFetcher
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_receivers import MemoryReceivers
@@ -74,6 +75,7 @@ class Rig:
             sessions=MemorySessionStore(self.clock),
             shares=MemoryShareStore(self.clock),
             webhooks=MemoryWebhookStore(self.store.events),
+            audit=MemoryAuditLog(),
             artifacts=self.artifacts,
             dispatcher=self.dispatcher,
             feed=InProcessChangeFeed(),

@@ -25,6 +25,7 @@ from image2model.backends.inprocess.dispatcher import InProcessDispatcher, RunIt
 from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.backends.prometheus.exporter import serve_metrics
 from image2model.backends.prometheus.metrics import PrometheusMetrics
+from image2model.backends.sql.audit import SqlAuditLog
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
@@ -60,6 +61,7 @@ from image2model.jobs.reserve import Reserve
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.turns import Turn
 from image2model.ports.artifacts import ArtifactStore
+from image2model.ports.audit import AuditLog
 from image2model.ports.dispatcher import Dispatcher, ItemRef
 from image2model.ports.feed import ChangeFeed
 from image2model.ports.jobstore import JobStore
@@ -111,6 +113,7 @@ class Stores:
         sessions: Who they belong to.
         shares: Who else may see them.
         webhooks: Who hears of them.
+        audit: What changed money or access.
         database: Where both are; None: not in a SQL database.
     """
 
@@ -118,6 +121,7 @@ class Stores:
     sessions: SessionStore
     shares: ShareStore
     webhooks: WebhookStore
+    audit: AuditLog
     database: Database | None = None
 
 
@@ -156,6 +160,7 @@ def _sql_stores(database: Database) -> Stores:
         sessions=SqlSessionStore(database),
         shares=SqlShareStore(database),
         webhooks=SqlWebhookStore(database),
+        audit=SqlAuditLog(database),
         database=database,
     )
 
@@ -163,6 +168,7 @@ def _sql_stores(database: Database) -> Stores:
 async def _redis_stores(url: str) -> Stores:
     try:
         # Not installed, and not needed, where everything is one process.
+        from image2model.backends.redis.audit import RedisAuditLog  # noqa: PLC0415
         from image2model.backends.redis.database import open_redis  # noqa: PLC0415
         from image2model.backends.redis.jobs import RedisJobStore  # noqa: PLC0415
         from image2model.backends.redis.rights import (  # noqa: PLC0415
@@ -183,6 +189,7 @@ async def _redis_stores(url: str) -> Stores:
         sessions=RedisSessionStore(database),
         shares=RedisShareStore(database),
         webhooks=RedisWebhookStore(database),
+        audit=RedisAuditLog(database),
     )
 
 
@@ -340,6 +347,7 @@ async def _open_parts(settings: Settings, stack: AsyncExitStack) -> _Parts:
         sessions=stores.sessions,
         shares=stores.shares,
         webhooks=stores.webhooks,
+        audit=stores.audit,
         artifacts=open_artifacts(settings),
         dispatcher=dispatcher,
         feed=await stack.enter_async_context(_open_feed(settings, chores)),
@@ -504,6 +512,7 @@ def _rules(settings: Settings) -> Rules:
         keep_s=settings.effective_keep_s,
         links_s=settings.retention.links_s,
         draft_s=settings.retention.draft_s,
+        audit_s=settings.retention.audit_s,
         budget=_budget(settings),
         allowed_generators=settings.allowed_generators,
         anonymous_may_pay=settings.anonymous_may_pay,

@@ -503,6 +503,11 @@ class RetentionSettings(_Group):
     )
     draft_s: float = Field(86_400.0, gt=0, description="Drafts that nobody touches.")
     empty_draft_s: float = Field(3_600.0, gt=0, description="The same without a picture.")
+    audit_s: float = Field(
+        31_536_000.0,
+        gt=0,
+        description="Entries of the audit log: who changed what about money and access.",
+    )
 
 
 class BudgetSettings(_Group):

@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from image2model.backends.inprocess.clock import SystemClock
+from image2model.backends.redis.audit import RedisAuditLog
 from image2model.backends.redis.database import open_redis
 from image2model.backends.redis.jobs import RedisJobStore
 from image2model.backends.redis.sessions import RedisSessionStore
 from image2model.backends.redis.shares import RedisShareStore
 from image2model.backends.redis.webhooks import RedisWebhookStore
+from image2model.backends.sql.audit import SqlAuditLog
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import open_postgres
 from image2model.backends.sql.sessions import SqlSessionStore
@@ -43,6 +45,7 @@ from image2model.core.job import (
 )
 from image2model.core.money import Budget
 from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.ports.audit import AuditLog
 from image2model.ports.clock import Clock
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
@@ -56,6 +59,7 @@ from image2model.ports.jobstore import (
 from image2model.ports.sessions import SessionStore
 from image2model.ports.shares import ShareStore
 from image2model.ports.webhooks import WebhookStore
+from image2model.testing.memory_audit import MemoryAuditLog
 from image2model.testing.memory_jobs import MemoryJobStore
 from image2model.testing.memory_sessions import MemorySessionStore
 from image2model.testing.memory_shares import MemoryShareStore
@@ -137,6 +141,25 @@ async def open_share_store(url: str, *, clock: Clock) -> AsyncIterator[ShareStor
     database = await open_database(url, clock=clock)
     try:
         yield SqlShareStore(database)
+    finally:
+        await database.aclose()
+
+
+@asynccontextmanager
+async def open_audit_log(url: str) -> AsyncIterator[AuditLog]:
+    """Open the audit log of the store at *url*."""
+    if url.startswith("memory:"):
+        yield MemoryAuditLog()
+        return
+    if url.startswith("redis:"):
+        redis = open_redis(url)
+        yield RedisAuditLog(redis)
+        await redis.aclose()
+        return
+    open_database = open_sqlite if url.startswith("sqlite:") else open_postgres
+    database = await open_database(url)
+    try:
+        yield SqlAuditLog(database)
     finally:
         await database.aclose()
 

@@ -319,6 +319,22 @@ async def test_stopped_spending_starts_nothing_that_costs(
     await job_store.step(claim, new_start("0.01"))
 
 
+async def test_stop_of_everything_holds_what_is_free(job_store: JobStore) -> None:
+    """It takes the place of one that stops less, and not the other way round."""
+    await job_store.stop_spending(reason="too much", by="anna")
+    stop = await job_store.stop_spending(reason="all of it", by="bert", everything=True)
+    assert (stop.reason, stop.by, stop.everything) == ("all of it", "bert", True)
+    assert await job_store.stop_spending(reason="less", by="anna") == stop
+    assert await job_store.spending_stop() == stop
+    job = await job_store.add_job(make_job(count=1))
+    claim = await take(job_store, refs(job)[0])
+    with pytest.raises(SpendingStopped, match="Nothing is started now: all of it"):
+        await job_store.step(claim, new_start("0"))
+    assert await job_store.get_item(claim.ref) == claim.item
+    await job_store.allow_spending()
+    await job_store.step(claim, new_start("0"))
+
+
 async def test_nothing_starts_after_spending_was_stopped(job_store: JobStore) -> None:
     """However many start at that moment: those that were refused are those that were late."""
     jobs = [await job_store.add_job(make_job(count=1)) for _ in range(12)]

@@ -35,7 +35,7 @@ async def item_of(rig: Rig, job: JobId) -> Item:
 async def test_what_waits_goes_on_and_has_lost_nothing(rig: Rig) -> None:
     """It says why it waits, takes no try, holds no place, and is sent once."""
     job = await rig.submit(ANNA, "mug")
-    await stop_spending(rig.context, reason="too much", by="anna")
+    await stop_spending(rig.context, reason="too much")
     await rig.run_dispatched()
     waits = await item_of(rig, job.id)
     assert waits.problem is not None
@@ -52,7 +52,7 @@ async def test_what_waits_goes_on_and_has_lost_nothing(rig: Rig) -> None:
             await rig.clock.advance(LOOK_EVERY_S)
         assert (await item_of(rig, job.id)).state is ItemState.QUEUED
         assert rig.provider.calls == []
-        await allow_spending(rig.context, by="anna")
+        await allow_spending(rig.context)
         for _ in range(3):
             await rig.clock.advance(LOOK_EVERY_S)
     done = await item_of(rig, job.id)
@@ -67,7 +67,7 @@ async def test_stop_at_the_last_moment_holds(rig: Rig) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(rig.runner.run, ItemRef(job.id, 0))
         await fault.reached.wait()
-        await stop_spending(rig.context, reason="too much", by="anna")
+        await stop_spending(rig.context, reason="too much")
         fault.released.set()
     waits = await item_of(rig, job.id)
     assert waits.problem is not None
@@ -77,7 +77,7 @@ async def test_stop_at_the_last_moment_holds(rig: Rig) -> None:
 
 async def test_what_waits_can_be_cancelled(rig: Rig) -> None:
     job = await rig.submit(ANNA, "mug")
-    await stop_spending(rig.context, reason="too much", by="anna")
+    await stop_spending(rig.context, reason="too much")
     await rig.run_dispatched()
     await cancel_items(rig.context, ANNA, job.id)
     assert (await item_of(rig, job.id)).state is ItemState.CANCELLED

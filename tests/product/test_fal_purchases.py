@@ -134,7 +134,7 @@ async def test_bill_beyond_a_budget_stops_all_spending(
         metrics = product.context.metrics.exposition().decode()
         assert "image2model_spending_stopped 1.0" in metrics
         assert 'image2model_overcharged_usd_total{provider="fal"} 0.2' in metrics
-        await allow_spending(product.context, by="a test")
+        await allow_spending(product.context)
         done = await product.finished(waiting["id"])
         assert done["items"][0]["error"]["code"] == "budget_exceeded"
         assert product.fal.account().billed_usd == billed

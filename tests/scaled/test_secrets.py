@@ -128,9 +128,9 @@ async def test_no_secret_gets_out(
         program.kill()
     seen["logs"] = installation.logs()
     assert " DEBUG " in seen["logs"]
-    for path in (tmp_path / "data").rglob("*"):
-        if path.is_file():
-            seen[str(path)] = path.read_bytes().decode("latin-1")
+    for file in (tmp_path / "data").rglob("*"):
+        if file.is_file():
+            seen[str(file)] = file.read_bytes().decode("latin-1")
     assert leaks(seen, secrets) == []
 
 

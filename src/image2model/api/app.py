@@ -22,6 +22,7 @@ from image2model.api.web import WebApp
 from image2model.jobs.context import Context
 from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
+from image2model.jobs.wrong_keys import WrongKeys
 from image2model.ports.sign_in import SignIn
 
 _HOUR_S = 3_600.0
@@ -98,6 +99,7 @@ def create_api(
         ),
         watchers=Watchers(watcher_limits or WatcherLimits()),
         failures=Rate(_WRONG_KEYS_PER_MINUTE, context.clock, limit="wrong_keys_per_minute"),
+        wrong_keys=WrongKeys(context.clock),
         key_uses=KeyUses(context),
         keys_only=keys_only,
         callers_are_operators=callers_are_operators,

@@ -1,7 +1,7 @@
 """Who asks: an API key, or a browser session in a cookie."""
 
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from image2model.api.forwarded import PERSON
 from image2model.api.parts import Parts, parts_of
 from image2model.api.rights import needed_scope
+from image2model.core.audit import Actor, AuditAction, act_as
 from image2model.core.errors import NotAuthenticated, ScopeMissing
 from image2model.core.hosts import is_loopback, network_of
 from image2model.core.ids import OwnerId
@@ -28,6 +29,7 @@ from image2model.jobs.access import (
     open_session,
     repeating_owner,
 )
+from image2model.jobs.auditing import audit
 from image2model.jobs.people import is_known_owner, person_of, person_owner
 from image2model.jobs.purchase import Buyer, find_buyer
 from image2model.jobs.rates import Rate
@@ -70,6 +72,15 @@ class Caller:
     def person(self) -> str | None:
         """Who it is by name, where somebody vouches for them."""
         return person_of(self.owner)
+
+    @property
+    def actor(self) -> Actor:
+        """Who it is to the audit log."""
+        client = self.request.client
+        unnamed = self.parts.callers_are_operators and not is_known_owner(self.owner)
+        return Actor(
+            name="operator" if unnamed else self.owner, address=client.host if client else ""
+        )
 
     @property
     def scopes(self) -> Collection[Scope]:
@@ -228,13 +239,14 @@ async def find_caller(
     _note_use(parts, caller.identity, afterwards)
     # Sessions can be begun at will, so visitors share by the network they come from.
     work_for(Share(caller.counted_as or caller.owner))
+    act_as(caller.actor)
     return caller
 
 
 async def _identify(request: Request, parts: Parts) -> Caller:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        with counting_failures(request, parts):
+        async with counting_failures(request, parts):
             return Caller(request, parts, await identify_key(parts.context, key.strip()))
     identity = await identify_browser(request, parts)
     caller = Caller(request, parts, identity)
@@ -251,10 +263,10 @@ async def identify_browser(request: Request, parts: Parts) -> Identity | None:
     return await identify_session(parts.context, token) if token else None
 
 
-@contextmanager
-def counting_failures(request: Request, parts: Parts) -> Iterator[None]:
+@asynccontextmanager
+async def counting_failures(request: Request, parts: Parts) -> AsyncIterator[None]:
     """
-    Count wrong API keys from where *request* comes.
+    Count wrong API keys from where *request* comes, and have the audit log tell of them.
 
     Raises:
         TooManyRequests: There were too many; a right one is let in all the same.
@@ -262,7 +274,12 @@ def counting_failures(request: Request, parts: Parts) -> Iterator[None]:
     try:
         yield
     except NotAuthenticated as error:
-        place = Caller(request, parts, None).counted_as
+        caller = Caller(request, parts, None)
+        place = caller.counted_as
+        if (failures := parts.wrong_keys.count(place or "")) is not None:
+            await audit(
+                parts.context, AuditAction.SIGN_IN_FAILED, actor=caller.actor, failures=failures
+            )
         # Whoever has a key that expired guesses nothing, and should hear just that.
         if place is not None and "expired_at" not in error.details:
             parts.failures.take(place)

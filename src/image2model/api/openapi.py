@@ -51,6 +51,7 @@ _TAGS = [
     {"name": "ledger", "description": "What was sent to providers, and what it cost."},
     {"name": "account", "description": "Who you are, and what you have here."},
     {"name": "keys", "description": "API keys, for callers with the scope `admin`."},
+    {"name": "admin", "description": "For operators: callers with the scope `admin`."},
     {"name": "webhooks", "description": "Be told of what happens to your jobs."},
     {"name": "hooks", "description": "For providers."},
     {"name": "health", "description": "For probes and monitoring."},

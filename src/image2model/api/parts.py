@@ -12,6 +12,7 @@ from image2model.api.watchers import Watchers
 from image2model.jobs.context import Context
 from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate
+from image2model.jobs.wrong_keys import WrongKeys
 from image2model.ports.sign_in import SignIn
 
 
@@ -29,6 +30,7 @@ class Parts:
         watchers: Who waits for news now.
         keys_only: Whether callers without an API key are refused.
         failures: How often a caller may send a wrong API key.
+        wrong_keys: How many came from where, for the audit log.
         key_uses: Where it is noted when keys were used.
         callers_are_operators: Whether callers without an API key may do everything.
         admins: Names of people who may do everything.
@@ -46,6 +48,7 @@ class Parts:
     watchers: Watchers
     keys_only: bool
     failures: Rate
+    wrong_keys: WrongKeys
     key_uses: KeyUses
     callers_are_operators: bool
     admins: Collection[str]

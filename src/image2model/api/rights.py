@@ -18,6 +18,17 @@ _OTHERWISE: Mapping[str, Scope] = {
     "changeKey": Scope.ADMIN,
     "revokeKey": Scope.ADMIN,
     "readMetrics": Scope.ADMIN,
+    "allowSpending": Scope.ADMIN,
+    "cancelAnyJob": Scope.ADMIN,
+    "cancelOwner": Scope.ADMIN,
+    "deleteAnyJob": Scope.ADMIN,
+    "exportAudit": Scope.ADMIN,
+    "exportAuditLines": Scope.ADMIN,
+    "getOverview": Scope.ADMIN,
+    "listAllJobs": Scope.ADMIN,
+    "listAudit": Scope.ADMIN,
+    "purge": Scope.ADMIN,
+    "stopSpending": Scope.ADMIN,
 }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from image2model.cli.sheets import SourceSheet
 from image2model.cli.subjects import Subject
@@ -21,6 +21,10 @@ from image2model.wire.models import (
     LedgerEntryOut,
 )
 from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
+
+if TYPE_CHECKING:
+    from image2model.cli.operator_desk import EmbeddedOperator
+    from image2model.client.admin import AdminClient
 
 Resolution = Literal["resubmit", "give_up"]
 
@@ -139,6 +143,11 @@ class Desk(Protocol):
         self, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[LedgerEntryOut]:
         """List what was sent to providers between two moments, newest first."""
+        ...
+
+    @property
+    def operator(self) -> "AdminClient | EmbeddedOperator":
+        """What operators see and do here."""
         ...
 
     def webhooks(self) -> Sequence[WebhookOut]:

@@ -1,6 +1,7 @@
 """The desk that does the work in this process, with an event loop in a thread of its own."""
 
 import asyncio
+import getpass
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from image2model.api import translate
 from image2model.bootstrap import open_app
 from image2model.cli.calls import call_on
 from image2model.cli.desk import Order, Resolution
+from image2model.cli.operator_desk import EmbeddedOperator
+from image2model.core.audit import Actor, acting_as
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import LOCAL_OWNER, JobId
 from image2model.core.job import Job, KeepPolicy
@@ -88,6 +91,7 @@ def open_embedded(settings: Settings, *, works: bool) -> Iterator["EmbeddedDesk"
         portal.wrap_async_context_manager(
             open_app(raised, works=works, only_of=LOCAL_OWNER)
         ) as app,
+        acting_as(Actor(name=f"cli:{_user()}")),
     ):
         try:
             yield EmbeddedDesk(portal.call(asyncio.get_running_loop), app.context)
@@ -96,6 +100,13 @@ def open_embedded(settings: Settings, *, works: bool) -> Iterator["EmbeddedDesk"
             failure = error
     if failure is not None:
         raise failure
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # Nobody has named it, as in some containers.
+        return "unknown"
 
 
 class EmbeddedDesk:
@@ -249,6 +260,11 @@ class EmbeddedDesk:
             if page.next is None:
                 return
             query = replace(query, after=page.next)
+
+    @property
+    def operator(self) -> EmbeddedOperator:
+        """What operators see and do here."""
+        return EmbeddedOperator(self)
 
     # --- webhooks ---------------------------------------------------------------------------
 

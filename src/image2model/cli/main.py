@@ -24,6 +24,7 @@ SUMMARIES: Mapping[str, str] = {
     "generators": "See what makes models, what it costs and which options it has.",
     "ledger": "List what was sent to providers, and what it cost.",
     "webhooks": "Have addresses told of what happens to your jobs.",
+    "admin": "See and stop everything, as an operator.",
     "keys": "Manage API keys for `serve`.",
     "migrate": "Bring the database's tables up to date.",
     "export": "Write all jobs into a folder, to move them elsewhere.",

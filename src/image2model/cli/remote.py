@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from image2model.cli.desk import Order, Resolution
+from image2model.client.admin import AdminClient
 from image2model.client.client import Client, archive_url, model_url
 from image2model.core.errors import InvalidRequest
 from image2model.jobs.archive_plan import ArchiveRequest
@@ -176,6 +177,11 @@ class ServerDesk:
     ) -> Iterator[LedgerEntryOut]:
         """List what was sent to providers between two moments, newest first."""
         return self._client.ledger(since=since, until=until)
+
+    @property
+    def operator(self) -> AdminClient:
+        """What operators see and do there."""
+        return self._client.admin
 
     def webhooks(self) -> Sequence[WebhookOut]:
         """List the webhooks, oldest first."""

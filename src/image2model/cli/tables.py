@@ -26,14 +26,16 @@ from image2model.wire.webhooks import DeliveryOut, WebhookOut
 _MOST_ROWS = 30
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
+    """Make a table without lines yet."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _add(table: Table, *cells: object) -> None:
+def add_row(table: Table, *cells: object) -> None:
+    """Add a line whose texts are fit for a terminal."""
     table.add_row(*map(shown, cells))
 
 
@@ -42,7 +44,7 @@ def outcomes_table(outcomes: Mapping[int, Outcome]) -> Table:
     shown = [outcomes[index] for index in sorted(outcomes)]
     if len(shown) > _MOST_ROWS:
         shown = [outcome for outcome in shown if outcome.trouble]
-    table = _table("Item", "State", "Time", "Files, or what went wrong")
+    table = new_table("Item", "State", "Time", "Files, or what went wrong")
     names: dict[str, str] = {}
     for outcome in shown:
         item = outcome.item
@@ -51,7 +53,7 @@ def outcomes_table(outcomes: Mapping[int, Outcome]) -> Table:
             # What stops a whole job, such as an empty account, is told once.
             first = names.setdefault(outcome.trouble, item.name)
             told = told if first == item.name else f"for the reason of {first}"
-        _add(table, item.name, item.state, _time_of(item), told)
+        add_row(table, item.name, item.state, _time_of(item), told)
     return table
 
 
@@ -137,9 +139,9 @@ def plan_lines(
 
 def ledger_table(entries: Sequence[LedgerEntryOut]) -> Table:
     """List what was sent to providers, one try a line."""
-    table = _table("Sent", "Job", "Item", "Generator", "Try", "State", "Estimate", "Cost")
+    table = new_table("Sent", "Job", "Item", "Generator", "Try", "State", "Estimate", "Cost")
     for entry in entries:
-        _add(
+        add_row(
             table,
             f"{entry.time:%Y-%m-%d %H:%M:%S}",
             entry.job[:8],
@@ -155,9 +157,9 @@ def ledger_table(entries: Sequence[LedgerEntryOut]) -> Table:
 
 def webhooks_table(webhooks: Sequence[WebhookOut]) -> Table:
     """List webhooks, one a line."""
-    table = _table("Webhook", "URL", "Events", "Jobs", "State")
+    table = new_table("Webhook", "URL", "Events", "Jobs", "State")
     for webhook in webhooks:
-        _add(
+        add_row(
             table,
             webhook.id,
             webhook.url,
@@ -178,10 +180,12 @@ def _webhook_state(webhook: WebhookOut) -> str:
 
 def deliveries_table(deliveries: Sequence[DeliveryOut]) -> Table:
     """List what was sent to a webhook, one event a line."""
-    table = _table("Delivery", "Happened", "Event", "Job", "Item", "State", "Tries", "Answer", "")
+    table = new_table(
+        "Delivery", "Happened", "Event", "Job", "Item", "State", "Tries", "Answer", ""
+    )
     for delivery in deliveries:
         again = f"again {delivery.next_at:%Y-%m-%d %H:%M:%S}" if delivery.next_at else ""
-        _add(
+        add_row(
             table,
             delivery.id,
             f"{delivery.created_at:%Y-%m-%d %H:%M:%S}",
@@ -198,9 +202,9 @@ def deliveries_table(deliveries: Sequence[DeliveryOut]) -> Table:
 
 def jobs_table(jobs: Sequence[JobSummary]) -> Table:
     """List jobs, one a line."""
-    table = _table("Job", "Name", "State", "Made", "Failed", "Generator", "Cost", "Created")
+    table = new_table("Job", "Name", "State", "Made", "Failed", "Generator", "Cost", "Created")
     for job in jobs:
-        _add(
+        add_row(
             table,
             job.id[:8],
             job.name or "(unnamed)",
@@ -209,7 +213,7 @@ def jobs_table(jobs: Sequence[JobSummary]) -> Table:
             job.counts.failed + job.counts.uncertain or "",
             job.generator,
             dollars(job.cost.booked_usd),
-            _local(job.created_at),
+            local_time(job.created_at),
         )
     return table
 
@@ -235,11 +239,11 @@ def job_lines(job: JobOut) -> Iterable[str]:
             f"Lost: {len(lost)} paid for; `image2model jobs retry {job.id[:8]} --resubmit` makes "
             f"them again for about ${sum(lost):,.2f}"
         )
-    yield f"Created: {_local(job.created_at)}"
+    yield f"Created: {local_time(job.created_at)}"
     if job.finished_at is not None:
-        yield f"Finished: {_local(job.finished_at)}"
+        yield f"Finished: {local_time(job.finished_at)}"
     if job.expires_at is not None:
-        yield f"Deleted: {_local(job.expires_at)}"
+        yield f"Deleted: {local_time(job.expires_at)}"
     for item in job.items:
         if _is_in_doubt(item):
             yield (
@@ -258,22 +262,22 @@ def _is_in_doubt(item: ItemOut) -> bool:
 
 def items_table(job: JobOut) -> Table:
     """List the items of a job."""
-    table = _table("Item", "Name", "State", "Progress", "Tries", "About it")
+    table = new_table("Item", "Name", "State", "Progress", "Tries", "About it")
     for item in job.items:
         about = item.error.message if item.error and item.state != "succeeded" else _facts(item)
         percent = f"{item.progress.fraction:.0%}"
-        _add(table, item.index, item.name, item.state, percent, len(item.attempts), about)
+        add_row(table, item.index, item.name, item.state, percent, len(item.attempts), about)
     return table
 
 
 def scores_table(scores: Sequence[tuple[ItemOut, FidelityOut]]) -> Table:
     """List how well models match their photos."""
-    table = _table("Item", "Name", "Score", "Outline", "Colours", "Meaning")
+    table = new_table("Item", "Name", "Score", "Outline", "Colours", "Meaning")
     for item, one in scores:
         shown = ["–" if one.score is None else f"{one.score:.2f}"]
         shown.append("–" if one.iou is None else f"{one.iou:.0%}")
         shown.append("–" if one.color_difference is None else f"{one.color_difference:.0f} off")
-        _add(table, item.index, item.name, *shown, one.meaning)
+        add_row(table, item.index, item.name, *shown, one.meaning)
     return table
 
 
@@ -286,12 +290,12 @@ def _facts(item: ItemOut) -> str:
 
 def generators_table(generators: Sequence[GeneratorOut]) -> Table:
     """List generators, one a line."""
-    table = _table("Generator", "Price", "Takes", "Views", "Good for")
+    table = new_table("Generator", "Price", "Takes", "Views", "Good for")
     for one in generators:
         views = "1" if one.max_views == 1 else f"{one.min_views}-{one.max_views}"
         name = f"{one.id} (default)" if one.default else one.id
         good_for = ", ".join(one.good_for)
-        _add(table, name, _price(one), duration(one.typical_s), views, good_for)
+        add_row(table, name, _price(one), duration(one.typical_s), views, good_for)
     return table
 
 
@@ -328,10 +332,10 @@ def generator_lines(generator: GeneratorOut) -> Iterable[str]:
 
 def options_table(generator: GeneratorOut) -> Table:
     """List a generator's options, with their ranges and defaults."""
-    table = _table("Option", "Values", "Default", "What it does")
+    table = new_table("Option", "Values", "Default", "What it does")
     for name, schema in generator.options_schema.get("properties", {}).items():
         default = schema.get("default", "")
-        _add(table, name, _values(schema), default, schema.get("description", ""))
+        add_row(table, name, _values(schema), default, schema.get("description", ""))
     return table
 
 
@@ -348,13 +352,13 @@ def _values(schema: Mapping[str, object]) -> str:
 
 def keys_table(keys: Sequence[ApiKey], *, now: datetime) -> Table:
     """List API keys, one a line."""
-    table = _table("Key", "Name", "May", "Spend at most", "Generators", "Made", "Used", "State")
+    table = new_table("Key", "Name", "May", "Spend at most", "Generators", "Made", "Used", "State")
     for key in keys:
-        used = "never" if key.last_used_at is None else _local(key.last_used_at)
+        used = "never" if key.last_used_at is None else local_time(key.last_used_at)
         generators = "all" if key.generators is None else ", ".join(key.generators) or "none"
         may = ", ".join(scope for scope in Scope if scope in key.scopes)
-        made, state = _local(key.created_at), _state_of_key(key, now)
-        _add(table, key.id, key.name, may, _spending(key.limits), generators, made, used, state)
+        made, state = local_time(key.created_at), _state_of_key(key, now)
+        add_row(table, key.id, key.name, may, _spending(key.limits), generators, made, used, state)
     return table
 
 
@@ -365,13 +369,14 @@ def _spending(limits: SpendingLimits) -> str:
 
 def _state_of_key(key: ApiKey, now: datetime) -> str:
     if key.revoked_at is not None:
-        return f"revoked {_local(key.revoked_at)}"
+        return f"revoked {local_time(key.revoked_at)}"
     if key.expires_at is None:
         return "works"
-    return f"{'expired' if key.is_expired(now) else 'until'} {_local(key.expires_at)}"
+    return f"{'expired' if key.is_expired(now) else 'until'} {local_time(key.expires_at)}"
 
 
-def _local(moment: datetime) -> str:
+def local_time(moment: datetime) -> str:
+    """Tell a time as the clocks here show it."""
     return f"{moment.replace(tzinfo=moment.tzinfo or UTC).astimezone():%Y-%m-%d %H:%M}"
 
 

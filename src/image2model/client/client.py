@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from image2model.client.admin import AdminClient
 from image2model.client.connection import API, Connection
 from image2model.client.events import Event
 from image2model.core.errors import NoPictures, ServerUnreachable
@@ -86,6 +87,11 @@ class Client:
     def close(self) -> None:
         """Let go of the connections. May be called twice."""
         self._server.close()
+
+    @property
+    def admin(self) -> AdminClient:
+        """What operators see and do; for keys with the scope `admin`."""
+        return AdminClient(self._server)
 
     @property
     def session(self) -> str | None:

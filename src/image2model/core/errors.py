@@ -670,10 +670,12 @@ class SpendingStopped(ConflictError):
 
     code = "spending_stopped"
 
-    def __init__(self, *, reason: str) -> None:
+    def __init__(self, *, reason: str, everything: bool = False) -> None:
+        self.everything = everything
+        what = "Nothing" if everything else "Nothing that costs money"
         super().__init__(
-            f"Nothing that costs money is started now: {reason}. It waits, and goes on by itself "
-            "when the operator lets it.",
+            f"{what} is started now: {reason}. It waits, and goes on by itself when the operator "
+            "lets it.",
             reason=reason,
         )
 

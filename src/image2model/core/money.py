@@ -114,11 +114,21 @@ class SpendingStop:
         reason: Why, for people.
         by: Who stopped it.
         at: When.
+        everything: Whether what costs nothing may not start, either.
     """
 
     reason: str
     by: str
     at: datetime
+    everything: bool = False
+
+    def holds(self, *, is_paid: bool) -> bool:
+        """Tell whether it keeps an attempt from starting."""
+        return is_paid or self.everything
+
+    def covers(self, other: "SpendingStop") -> bool:
+        """Tell whether *other* would stop nothing more."""
+        return self.everything or not other.everything
 
 
 def frees_at(

@@ -3,10 +3,12 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+from image2model.core.audit import AuditAction
 from image2model.core.errors import (
     ApiKeyNotFound,
     InvalidRequest,
@@ -18,6 +20,7 @@ from image2model.core.ids import ANONYMOUS_OWNER, JobId, OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.money import NO_LIMITS, SpendingLimits
 from image2model.core.scopes import USER_SCOPES, Scope
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.sessions import ApiKey, Session, SessionStore
@@ -254,6 +257,13 @@ async def create_api_key(
             generators=None if generators is None else tuple(generators),
         )
     )
+    await audit(
+        context,
+        AuditAction.KEY_MADE,
+        key=key_id,
+        name=name,
+        **_terms(scopes, expires_at, limits, generators),
+    )
     return f"{_KEY_PREFIX}_{key_id}_{secret}"
 
 
@@ -270,7 +280,26 @@ async def change_api_key(context: Context, key: ApiKey) -> ApiKey:
         await _set_end(context, before.owner, key.expires_at)
     if not await context.sessions.change_key(key):
         raise ApiKeyNotFound(key=key.id)
+    terms = _terms(key.scopes, key.expires_at, key.limits, key.generators)
+    await audit(context, AuditAction.KEY_CHANGED, key=key.id, name=key.name, **terms)
     return await find_api_key(context, key.id)
+
+
+def _terms(
+    scopes: Collection[Scope],
+    expires_at: datetime | None,
+    limits: SpendingLimits,
+    generators: Sequence[str] | None,
+) -> Mapping[str, Any]:
+    """Tell of a key what the audit log keeps: what it may do, and for how long."""
+    return {
+        "scopes": [scope.value for scope in Scope if scope in scopes],
+        "expires_at": None if expires_at is None else expires_at.isoformat(),
+        "job_usd": limits.job_usd,
+        "day_usd": limits.day_usd,
+        "month_usd": limits.month_usd,
+        "generators": None if generators is None else list(generators),
+    }
 
 
 async def find_api_key(context: Context, key_id: str) -> ApiKey:

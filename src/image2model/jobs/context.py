@@ -20,6 +20,7 @@ from image2model.jobs.intake_pools import IntakePools
 from image2model.jobs.links import Links
 from image2model.jobs.reserve import Reserve
 from image2model.ports.artifacts import ArtifactStore
+from image2model.ports.audit import AuditLog
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
 from image2model.ports.dispatcher import Dispatcher
@@ -76,6 +77,7 @@ class Rules:
         webhook_waiting: The most deliveries that wait for one webhook; the oldest are dropped.
         webhook_log_s: How long deliveries are kept, in seconds.
         webhook_failing_s: A webhook that only failed for so long is switched off, in seconds.
+        audit_s: How long the audit log is kept, in seconds.
         incoming: Folder for uploads that are still being checked.
     """
 
@@ -107,6 +109,7 @@ class Rules:
     webhook_waiting: int = 1_000
     webhook_log_s: float = 604_800.0
     webhook_failing_s: float = 432_000.0
+    audit_s: float = 31_536_000.0
     incoming: Path
 
     def life_s(self, keep: KeepPolicy) -> float | None:
@@ -135,6 +138,7 @@ class Context:
     sessions: SessionStore
     shares: ShareStore
     webhooks: WebhookStore
+    audit: AuditLog
     artifacts: ArtifactStore
     dispatcher: Dispatcher
     feed: ChangeFeed

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import anyio
 
+from image2model.core.audit import AuditAction
 from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job, Problem
@@ -13,6 +14,7 @@ from image2model.core.names import clean_name
 from image2model.core.rules import RESUBMIT_USD, offered_usd, undelivered_attempt, was_given_up
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.access import owned_job
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.keep_links import keep_links
@@ -82,6 +84,7 @@ async def set_budget(context: Context, owner: OwnerId, job_id: JobId, budget_usd
     if job.state is JobState.DRAFT:
         return await change_draft(context, owner, job_id, DraftChange(budget_usd=budget_usd))
     await context.store.set_budget(job_id, budget_usd or None)
+    await audit(context, AuditAction.BUDGET_CHANGED, job=job_id, budget_usd=budget_usd or None)
     await context.announce(job_id)
     return await context.store.get_job(job_id)
 
@@ -210,6 +213,9 @@ async def resolve_item(
         details={RESUBMIT_USD: _price_usd(item)},
     )
     await context.store.resolve_item(ref, resolution, problem=problem)
+    if resolution is Resolution.RESUBMIT:
+        usd = _price_usd(item)
+        await audit(context, AuditAction.RESUBMITTED, job=ref.job, item=ref.index, expected_usd=usd)
     await context.recall()
     return await _changed(context, ref.job)
 

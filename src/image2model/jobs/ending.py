@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from image2model.core.audit import AuditAction
 from image2model.core.errors import AccessEnded, JobNotFound
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job, Problem
 from image2model.core.rules import undelivered_attempt
 from image2model.core.states import JobState
 from image2model.jobs.access import Identity, find_api_key
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.control import cancel_items, delete_job, until_sent
+from image2model.jobs.outgoing import remove_webhook
 from image2model.jobs.people import is_known_owner
 from image2model.ports.jobstore import JobQuery
 
@@ -46,6 +49,7 @@ async def revoke_api_key(context: Context, key_id: str) -> None:
     # First what costs money: should this process end in between, the key is asked for again.
     await context.store.end_owner(key.owner)
     await context.sessions.revoke_key(key_id)
+    await audit(context, AuditAction.KEY_REVOKED, key=key_id, name=key.name)
     await stop_waiting(context, key.owner)
 
 
@@ -88,7 +92,7 @@ async def forget_owner(context: Context, identity: Identity) -> Forgotten:
                 await delete_job(context, owner, listed.id)
                 forgotten.jobs += 1
     for webhook in await context.webhooks.list_webhooks(owner):
-        await context.webhooks.remove_webhook(webhook.id)
+        await remove_webhook(context, owner, webhook.id)
     # Last, so that whoever is interrupted can ask again.
     if identity.session is not None:
         await context.sessions.remove_session(identity.session.id)
@@ -113,7 +117,7 @@ async def stop_ended(context: Context) -> None:
 
 async def stop_waiting(context: Context, owner: OwnerId) -> None:
     """Fail the waiting items of an owner whose access has ended."""
-    stopped = [job_id async for job_id in _going_on(context, owner)]
+    stopped = [job_id async for job_id in unfinished_jobs(context, owner)]
     for job_id in stopped:
         await _stop(context, job_id)
     async with anyio.create_task_group() as group:
@@ -126,7 +130,8 @@ async def _wait_for_sending(context: Context, job_id: JobId) -> None:
         await until_sent(context, job_id)
 
 
-async def _going_on(context: Context, owner: OwnerId) -> AsyncIterator[JobId]:
+async def unfinished_jobs(context: Context, owner: OwnerId) -> AsyncIterator[JobId]:
+    """Yield the running and paused jobs of *owner*."""
     for state in (JobState.RUNNING, JobState.PAUSED):
         query = JobQuery(owner=owner, state=state)
         while True:

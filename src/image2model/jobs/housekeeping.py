@@ -1,6 +1,7 @@
 """Remove what is over: expired jobs, forgotten drafts, stray files, old sessions and links."""
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,11 +11,13 @@ import anyio.to_thread
 
 from image2model.core.errors import JobNotFound
 from image2model.core.ids import ANONYMOUS_OWNER
+from image2model.jobs.auditing import forget_old_entries, note_expired_keys
 from image2model.jobs.context import Context
 from image2model.jobs.derived import drop_derived, give_way
 from image2model.jobs.discard import discard_artifacts
 from image2model.jobs.ending import stop_ended
 from image2model.jobs.turns import Turn
+from image2model.ports.artifacts import StoredArtifact
 from image2model.ports.derived import Owners
 
 TIDY_EVERY_S = 300.0
@@ -63,6 +66,8 @@ class Housekeeper:
             await stop_ended(self._context)
             await self.forget_idle_sessions()
             await self._context.shares.remove_expired_links()
+            await note_expired_keys(self._context)
+            await forget_old_entries(self._context)
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""
@@ -105,15 +110,20 @@ class Housekeeper:
 
     async def remove_orphans(self) -> int:
         """Delete old files that no job names (left by a crash). Returns how many."""
-        oldest = self._context.clock.now() - _ORPHAN_AFTER
-        found = [
-            stored.artifact
-            async for stored in self._context.artifacts.all()
-            if stored.stored_at < oldest
-        ]
-        orphans = await self._context.store.unreferenced(found)
-        await discard_artifacts(self._context, orphans)
+        orphans = await find_orphans(self._context)
+        await discard_artifacts(self._context, [orphan.artifact for orphan in orphans])
         return len(orphans)
+
+
+async def find_orphans(context: Context) -> Sequence[StoredArtifact]:
+    """List old files that no job names."""
+    oldest = context.clock.now() - _ORPHAN_AFTER
+    found = {
+        stored.artifact: stored
+        async for stored in context.artifacts.all()
+        if stored.stored_at < oldest
+    }
+    return [found[artifact] for artifact in await context.store.unreferenced(found)]
 
 
 def _remove_leftovers(incoming: Path) -> None:

@@ -2,9 +2,9 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -57,6 +57,24 @@ def offer_of(file: ResultFile, *, provider: str, made_at: datetime | None) -> Of
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlTally:
+    """
+    How a provider's URLs of results fared.
+
+    Attributes:
+        provider: Whose.
+        alive: How often one was there when it was looked at.
+        dead: How often one was not.
+        last_dead_at: When that was last; None: it never was.
+    """
+
+    provider: str
+    alive: int = 0
+    dead: int = 0
+    last_dead_at: datetime | None = None
+
+
 class Links:
     """Looks at and reads what is under providers' URLs; what it saw is remembered for a minute."""
 
@@ -65,6 +83,11 @@ class Links:
         self._clock = clock
         self._metrics = metrics
         self._seen: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+        self._tallies: dict[str, UrlTally] = {}
+
+    def tallies(self) -> Sequence[UrlTally]:
+        """Tell how providers' URLs fared since this process began."""
+        return [self._tallies[provider] for provider in sorted(self._tallies)]
 
     async def require(self, offer: Offer) -> None:
         """
@@ -183,3 +206,10 @@ class Links:
         age = self._clock.now() - offer.made_at if offer.made_at else None
         age_s = age.total_seconds() if age else None
         self._metrics.url_checked(provider=offer.provider, age_s=age_s, alive=alive)
+        tally = self._tallies.get(offer.provider, UrlTally(provider=offer.provider))
+        self._tallies[offer.provider] = replace(
+            tally,
+            alive=tally.alive + alive,
+            dead=tally.dead + (not alive),
+            last_dead_at=tally.last_dead_at if alive else self._clock.now(),
+        )

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
+from image2model.core.audit import AuditAction
 from image2model.core.errors import (
     DeliveryNotFound,
     FetchRefused,
@@ -22,6 +24,7 @@ from image2model.core.webhooks import (
     WebhookId,
     new_secret,
 )
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.payloads import payload_of_test
 from image2model.ports.webhooks import DeliveryPage
@@ -73,6 +76,7 @@ async def add_webhook(
         created_at=context.clock.now(),
     )
     await context.webhooks.add_webhook(webhook, limit=context.rules.webhooks_per_owner)
+    await _note(context, AuditAction.WEBHOOK_ADDED, webhook)
     return webhook
 
 
@@ -131,7 +135,9 @@ async def change_webhook(
             return replace(webhook, switched_off=webhook.switched_off or SwitchedOff.BY_OWNER)
         return webhook
 
-    return await _change(context, webhook_id, changed)
+    webhook = await _change(context, webhook_id, changed)
+    await _note(context, AuditAction.WEBHOOK_CHANGED, webhook)
+    return webhook
 
 
 async def remove_webhook(context: Context, owner: OwnerId, webhook_id: WebhookId) -> None:
@@ -141,8 +147,9 @@ async def remove_webhook(context: Context, owner: OwnerId, webhook_id: WebhookId
     Raises:
         WebhookNotFound: The owner has no such webhook.
     """
-    await owned_webhook(context, owner, webhook_id)
+    webhook = await owned_webhook(context, owner, webhook_id)
     await context.webhooks.remove_webhook(webhook_id)
+    await _note(context, AuditAction.WEBHOOK_REMOVED, webhook)
 
 
 async def rotate_secret(context: Context, owner: OwnerId, webhook_id: WebhookId) -> Webhook:
@@ -214,6 +221,14 @@ async def replay_delivery(
     )
     await context.webhooks.put_delivery(again)
     return again
+
+
+async def _note(context: Context, action: AuditAction, webhook: Webhook) -> None:
+    # What follows the host may be a secret.
+    host, enabled = urlsplit(webhook.url).hostname, webhook.switched_off is None
+    await audit(
+        context, action, webhook=webhook.id, owner=webhook.owner, host=host, enabled=enabled
+    )
 
 
 def _check_is_on(webhook: Webhook) -> None:

@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
@@ -14,6 +15,15 @@ _SHARE_OF_DISK = 0.05
 """Of a small disk no more than this is kept free, unless the operator says how much."""
 
 _LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """What is free where a folder is, and how much of it is kept free, in bytes."""
+
+    folder: Path
+    free_bytes: int
+    reserve_bytes: int
 
 
 class Reserve:
@@ -41,7 +51,7 @@ class Reserve:
         self._reserve_bytes = reserve_bytes
         self._files = files
         self._looked_at_s = -_LOOK_EVERY_S
-        self._lack: tuple[Path, int, int] | None = None
+        self._lack: Space | None = None
 
     async def check(self) -> None:
         """
@@ -54,18 +64,29 @@ class Reserve:
             self._lack = await anyio.to_thread.run_sync(self._look, self._folders)
             self._looked_at_s = time.monotonic()
         if self._lack is not None:
-            folder, free_bytes, reserve_bytes = self._lack
-            raise StorageFull(where=str(folder), free_bytes=free_bytes, reserve_bytes=reserve_bytes)
+            raise StorageFull(
+                where=str(self._lack.folder),
+                free_bytes=self._lack.free_bytes,
+                reserve_bytes=self._lack.reserve_bytes,
+            )
 
     async def missing_bytes(self) -> int:
         """Tell how much should be deleted of the files that are kept, so that enough is free."""
         if self._files is None:
             return 0
         lack = await anyio.to_thread.run_sync(self._look, [self._files])
-        return 0 if lack is None else lack[2] - lack[1]
+        return 0 if lack is None else lack.reserve_bytes - lack.free_bytes
 
-    def _look(self, folders: Sequence[Path]) -> tuple[Path, int, int] | None:
-        """Find a folder without enough space; returns what is free there and what should be."""
+    async def spaces(self) -> Sequence[Space]:
+        """Tell how much is free in each folder now."""
+        return await anyio.to_thread.run_sync(lambda: list(self._measure(self._folders)))
+
+    def _look(self, folders: Sequence[Path]) -> Space | None:
+        """Find a folder without enough space."""
+        measured = self._measure(folders)
+        return next((space for space in measured if space.free_bytes < space.reserve_bytes), None)
+
+    def _measure(self, folders: Sequence[Path]) -> Iterator[Space]:
         for folder in folders:
             try:
                 usage = shutil.disk_usage(folder)
@@ -74,6 +95,4 @@ class Reserve:
             reserve_bytes = self._reserve_bytes
             if reserve_bytes is None:
                 reserve_bytes = min(USUAL_RESERVE_BYTES, int(usage.total * _SHARE_OF_DISK))
-            if usage.free < reserve_bytes:
-                return folder, usage.free, reserve_bytes
-        return None
+            yield Space(folder=folder, free_bytes=usage.free, reserve_bytes=reserve_bytes)

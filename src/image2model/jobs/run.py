@@ -289,8 +289,7 @@ class _Run:
             return
         await self._wait_for_space()
         buyer = await find_buyer(self._context, self._claim.job.owner)
-        if buyer.check_purchase(self._wanted) > 0:
-            await self._await_spending()
+        await self._await_spending(is_paid=buyer.check_purchase(self._wanted) > 0)
         with self._calling("prepare"):
             submission = await self._provider.prepare(self._work)
         with self._releasing(submission):
@@ -327,7 +326,7 @@ class _Run:
         pictures = len(self._claim.item.pictures)
         return Wanted(card=card, options=self._claim.job.options, pictures=pictures)
 
-    async def _await_spending(self) -> None:
+    async def _await_spending(self, *, is_paid: bool) -> None:
         """
         Wait while spending is stopped, once that was written down for people to see.
 
@@ -336,9 +335,9 @@ class _Run:
         """
         problem = self._claim.item.problem
         if problem is not None and problem.code == SpendingStopped.code:
-            await self._spending.wait()
-        elif (stop := await self._spending.look()) is not None:
-            raise SpendingStopped(reason=stop.reason)
+            await self._spending.wait(is_paid=is_paid)
+        elif (stop := await self._spending.look(is_paid=is_paid)) is not None:
+            raise SpendingStopped(reason=stop.reason, everything=stop.everything)
 
     async def _submit(self, submission: Submission) -> None:
         """Write the attempt down and send it, with nothing to wait for in between."""
@@ -600,7 +599,8 @@ class _Run:
                 await self._fail(problem, made=True)
                 await self._stop_others(problem, least_usd=_NOTHING_USD)
             case SpendingStopped():
-                phase = "Waiting, for spending is stopped"
+                what = "all work" if error.everything else "spending"
+                phase = f"Waiting, for {what} is stopped"
                 await self._requeue(problem, delay_s=_STOPPED_DELAY_S, phase=phase)
             case BudgetExceeded():
                 await self._fail(problem)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from image2model.core.audit import AuditAction
 from image2model.core.errors import (
     InvalidRequest,
     ItemNotFound,
@@ -16,6 +17,7 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
 from image2model.core.names import clean_name
 from image2model.jobs.access import may_still_act, owned_item, owned_job
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.shares import SharedLink
@@ -77,6 +79,15 @@ async def share_job(
         expires_at=now + min(life, LONGEST_LIFE),
     )
     await context.shares.add_link(link)
+    await audit(
+        context,
+        AuditAction.SHARE_MADE,
+        share=link.id,
+        job=job,
+        item=item,
+        pictures=pictures,
+        expires_at=link.expires_at.isoformat(),
+    )
     return token, link
 
 
@@ -102,6 +113,7 @@ async def revoke_shared_link(context: Context, owner: OwnerId, job: JobId, link_
     await owned_job(context, owner, job)
     if not await context.shares.remove_link(job, link_id):
         raise SharedLinkNotFound
+    await audit(context, AuditAction.SHARE_REVOKED, share=link_id, job=job)
 
 
 async def open_shared_link(context: Context, token: str) -> tuple[SharedLink, Job]:

@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import anyio
 
+from image2model.core.audit import OURSELVES, AuditAction, acting_as, current_actor
 from image2model.core.job import Attempt
 from image2model.core.money import BudgetScope, SpendingStop
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.ports.jobstore import Claim
 
@@ -18,30 +20,35 @@ LOOK_EVERY_S = 2.0
 _PERIODS = {BudgetScope.DAY: "of a day", BudgetScope.MONTH: "of 30 days"}
 
 
-async def stop_spending(context: Context, *, reason: str, by: str) -> SpendingStop:
+async def stop_spending(context: Context, *, reason: str, everything: bool = False) -> SpendingStop:
     """
     Let nothing that costs money start in any process, until `allow_spending`.
 
     What waits goes on waiting; what was sent already is followed and kept; what costs nothing
-    goes on.
+    goes on, too, unless *everything* is stopped.
 
     Args:
         context: The ports.
         reason: Why, for people: whoever has an item that waits reads it.
-        by: Who stops it, for the operator.
+        everything: Let nothing start that costs nothing, either.
 
     Returns:
-        The stop; where there was one already, that one.
+        The stop; where there was one already that stops as much, that one.
     """
-    stop = await context.store.stop_spending(reason=reason, by=by)
+    by = current_actor().name
+    stop = await context.store.stop_spending(reason=reason, by=by, everything=everything)
     _log.error("spending is stopped: %s (%s)", stop.reason, stop.by)
+    await audit(
+        context, AuditAction.SPENDING_STOPPED, reason=stop.reason, everything=stop.everything
+    )
     return stop
 
 
-async def allow_spending(context: Context, *, by: str) -> None:
-    """Let spending go on; what waited for it begins within seconds, by itself."""
+async def allow_spending(context: Context) -> None:
+    """Let what was stopped go on; what waited for it begins within seconds, by itself."""
     await context.store.allow_spending()
-    _log.warning("spending goes on (%s)", by)
+    _log.warning("spending goes on (%s)", current_actor().name)
+    await audit(context, AuditAction.SPENDING_ALLOWED)
 
 
 class SpendingWatch:
@@ -53,19 +60,20 @@ class SpendingWatch:
         self._asked_at_s: float | None = None
         self._stop: SpendingStop | None = None
 
-    async def look(self) -> SpendingStop | None:
-        """Tell whether spending is stopped, or was `LOOK_EVERY_S` ago at most."""
+    async def look(self, *, is_paid: bool) -> SpendingStop | None:
+        """Tell what keeps an attempt from starting now, or did `LOOK_EVERY_S` ago at most."""
         clock = self._context.clock
         async with self._one_asks:
             now_s = clock.monotonic_s()
             if self._asked_at_s is None or now_s - self._asked_at_s >= LOOK_EVERY_S:
                 self._stop = await self._context.store.spending_stop()
                 self._asked_at_s = now_s
-            return self._stop
+            stop = self._stop
+            return stop if stop is not None and stop.holds(is_paid=is_paid) else None
 
-    async def wait(self) -> None:
-        """Wait until spending is allowed."""
-        while await self.look() is not None:
+    async def wait(self, *, is_paid: bool) -> None:
+        """Wait until an attempt may start."""
+        while await self.look(is_paid=is_paid) is not None:
             await self._context.clock.sleep(LOOK_EVERY_S)
 
 
@@ -95,6 +103,16 @@ async def note_bill(context: Context, before: Claim, attempt: Attempt) -> None:
         before.job.generator,
     )
     context.metrics.overcharged(attempt.provider, over_usd)
+    await audit(
+        context,
+        AuditAction.BILLED_BEYOND,
+        actor=OURSELVES,
+        job=before.ref.job,
+        item=before.ref.index,
+        generator=before.job.generator,
+        expected_usd=expected_usd,
+        billed_usd=attempt.cost_usd,
+    )
     budget = context.rules.budget
     for cap in budget.caps():
         if cap.scope not in _PERIODS:
@@ -104,5 +122,6 @@ async def note_bill(context: Context, before: Claim, attempt: Attempt) -> None:
             reason = (
                 f"more was billed than expected, and the budget {_PERIODS[cap.scope]} is overdrawn"
             )
-            await stop_spending(context, reason=reason, by="image2model")
+            with acting_as(OURSELVES):
+                await stop_spending(context, reason=reason)
             return

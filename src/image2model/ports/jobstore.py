@@ -30,6 +30,7 @@ from image2model.ports.derived import DerivedFiles, Whose
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.facts import Facts
 from image2model.ports.failures import Failures
+from image2model.ports.overview import Overviews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class JobQuery:
     Which jobs to list, newest first.
 
     Attributes:
-        owner: Only this owner's.
+        owner: Only this owner's; None: of everybody.
         text: Only those whose name contains it, ignoring case in every script; "": all.
         state: Only those in this state; None: all.
         starred: Only (un)starred ones; None: all.
@@ -46,7 +47,7 @@ class JobQuery:
         limit: The most to return.
     """
 
-    owner: OwnerId
+    owner: OwnerId | None
     text: str = ""
     state: JobState | None = None
     starred: bool | None = None
@@ -326,7 +327,7 @@ class Resolution(StrEnum):
     GIVE_UP = "give_up"
 
 
-class JobStore(Facts, Failures, DerivedFiles, Protocol):
+class JobStore(Facts, Failures, DerivedFiles, Overviews, Protocol):
     """
     Keeps jobs. Every method is atomic, and times are taken from the store's own clock.
 
@@ -731,8 +732,8 @@ class JobStore(Facts, Failures, DerivedFiles, Protocol):
                 with their booked cost, or else with their estimate.
             BudgetExceeded: With a `step.start` that costs: over a budget; nothing was written.
                 Attempts count with their booked cost, or else with their estimate.
-            SpendingStopped: With a `step.start` that costs: spending is stopped; nothing was
-                written.
+            SpendingStopped: With a `step.start`: spending is stopped, and it costs, or everything
+                is stopped; nothing was written.
             IllegalStep: No item may take this step, the submit key or the provider's request id
                 belongs to another attempt, or there is no attempt to change; nothing was written.
         """
@@ -768,7 +769,9 @@ class JobStore(Facts, Failures, DerivedFiles, Protocol):
 
     # --- stopping all spending --------------------------------------------------------------
 
-    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
+    async def stop_spending(
+        self, *, reason: str, by: str, everything: bool = False
+    ) -> SpendingStop:
         """
         Let no attempt that costs anything start in any process, until `allow_spending`.
 
@@ -777,9 +780,10 @@ class JobStore(Facts, Failures, DerivedFiles, Protocol):
         Args:
             reason: Why, for people.
             by: Who stops it.
+            everything: Let no attempt start that costs nothing, either.
 
         Returns:
-            The stop; where there was one already, that one.
+            The stop; where there was one already that stops as much, that one.
         """
         ...
 

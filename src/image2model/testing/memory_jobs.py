@@ -18,7 +18,7 @@ from image2model.core.errors import (
 )
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId
 from image2model.core.job import Attempt, Description, Item, Job, Picture, Problem, Result
-from image2model.core.money import BudgetScope, Cap, SpendingStop, frees_at
+from image2model.core.money import MONTH_S, BudgetScope, Cap, SpendingStop, frees_at
 from image2model.core.rules import (
     IllegalStep,
     charge_usd,
@@ -36,6 +36,7 @@ from image2model.core.webhooks import Event
 from image2model.jobs.records import adding, control, drafts
 from image2model.jobs.records.document import ItemRecord, JobRecord, LedgerLine
 from image2model.jobs.records.events import States, events_between, states_of
+from image2model.jobs.records.overview import owner_line, queue_of, spending_of
 from image2model.jobs.records.steps import (
     changed_attempt,
     is_asked_for,
@@ -63,6 +64,7 @@ from image2model.ports.jobstore import (
     Stored,
     Usage,
 )
+from image2model.ports.overview import OwnerLine, Queue, SpendingLine
 from image2model.testing.memory_derived import Derived, DerivedFile, FailureBook, is_of
 from image2model.testing.memory_ledger import Ledger
 
@@ -408,9 +410,10 @@ class MemoryJobStore:
         start, item = step.start, record.item
         if self._is_over(job.job.owner):
             raise AccessEnded
+        stop = self._stop
+        if stop is not None and stop.holds(is_paid=start.is_paid):
+            raise SpendingStopped(reason=stop.reason, everything=stop.everything)
         if start.is_paid:
-            if self._stop is not None:
-                raise SpendingStopped(reason=self._stop.reason)
             for cap in step.budget.caps(job_usd=job.job.budget_usd):
                 self._check(cap, job.job, wanted_usd=start.submission.estimated_usd)
         number = len(self._ledger.of_item(ItemRef(item.job, item.index))) + 1
@@ -440,9 +443,14 @@ class MemoryJobStore:
         lines = self._ledger.since(self._clock.now() - timedelta(seconds=scope.period_s))
         return (line for line in lines if not scope.is_of_owner or line.owner == owner)
 
-    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
-        """Let no attempt that costs anything start."""
-        self._stop = self._stop or SpendingStop(reason=reason, by=by, at=self._clock.now())
+    async def stop_spending(
+        self, *, reason: str, by: str, everything: bool = False
+    ) -> SpendingStop:
+        """Let no attempt that costs anything start, or none at all."""
+        now = self._clock.now()
+        stop = SpendingStop(reason=reason, by=by, at=now, everything=everything)
+        if self._stop is None or not self._stop.covers(stop):
+            self._stop = stop
         return self._stop
 
     async def allow_spending(self) -> None:
@@ -517,6 +525,25 @@ class MemoryJobStore:
             entries=[line.entry() for line in page],
             next=format_position(last.submitted_at, JobId(last.submit_key)) if last else None,
         )
+
+    async def queue(self) -> Queue:
+        """Count the items that are to be made."""
+        return queue_of(self._jobs.values())
+
+    async def spending(self) -> Sequence[SpendingLine]:
+        """Add up the last 30 days' attempts."""
+        now = self._clock.now()
+        return spending_of(self._ledger.since(now - timedelta(seconds=MONTH_S)), now=now)
+
+    async def owners(self) -> Sequence[OwnerLine]:
+        """Add up what owners have."""
+        by_owner: dict[OwnerId, list[JobRecord]] = {}
+        for record in self._jobs.values():
+            by_owner.setdefault(record.job.owner, []).append(record)
+        return [
+            owner_line(owner, by_owner[owner], derived_bytes=self._derived.of(owner))
+            for owner in sorted(by_owner)
+        ]
 
     # --- owners that end --------------------------------------------------------------------
 

@@ -1009,6 +1009,233 @@ export interface paths {
         patch: operations["changeKey"];
         trace?: never;
     };
+    "/api/v1/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See how everything stands
+         * @description Return health, queue, spending, owners and storage, of everybody together.
+         *
+         *     Everything is counted anew, so do not ask more often than every few seconds.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop everything that costs money
+         * @description Have no process send anything that costs money, from when this has answered.
+         *
+         *     What waits goes on waiting and loses nothing. What was sent is followed and kept, for it is
+         *     paid for.
+         */
+        post: operations["stopSpending"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/go": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let what was stopped go on
+         * @description End the stop, whoever or whatever made it; what waits goes on within seconds.
+         */
+        post: operations["allowSpending"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List everybody's jobs
+         * @description Return all owners' jobs, newest first, without their items.
+         */
+        get: operations["listAllJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs/{job}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel anybody's job
+         * @description Cancel what waits at once, and what is under way as soon as its worker hears.
+         */
+        post: operations["cancelAnyJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/jobs/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete anybody's job with its pictures and results
+         * @description Delete a job for good; work on it stops.
+         */
+        delete: operations["deleteAnyJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/owners/{owner}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel all jobs of one owner
+         * @description Cancel all running and paused jobs of an owner.
+         *
+         *     The owner may make new ones; revoke the key to keep them from that.
+         */
+        post: operations["cancelOwner"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove now what is over, or see how much that is
+         * @description Remove what housekeeping would remove in time, and what can be made again.
+         */
+        post: operations["purge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what changed money or access
+         * @description Return who changed what about money and access, newest first.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit log as a table
+         * @description Return the audit log for spreadsheets (RFC 4180); the details are JSON.
+         */
+        get: operations["exportAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/audit.jsonl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit log as lines of JSON
+         * @description Return the audit log for programs.
+         */
+        get: operations["exportAuditLines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session/openid": {
         parameters: {
             query?: never;
@@ -1490,6 +1717,72 @@ export interface components {
             cost_usd: number | null;
         };
         /**
+         * AuditEntryOut
+         * @description One line of the audit log.
+         */
+        AuditEntryOut: {
+            /**
+             * Id
+             * @description 32 hex digits.
+             * @example 5d0c1a7e93b2f8465d0c1a7e93b2f846
+             */
+            id: string;
+            /**
+             * At
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-30T17:00:00Z
+             */
+            at: string;
+            /**
+             * Actor
+             * @description Who: an owner, `operator` at the machine itself, `cli:USER` at its command line, or `image2model` by itself.
+             * @example key:0badcafe
+             */
+            actor: string;
+            /**
+             * Address
+             * @description From where; empty: not over HTTP.
+             * @example 203.0.113.7
+             */
+            address: string;
+            /**
+             * Action
+             * @description What.
+             * @example key_made
+             * @enum {string}
+             */
+            action: "key_made" | "key_changed" | "key_revoked" | "key_expired" | "signed_in" | "sign_in_failed" | "budget_changed" | "spending_stopped" | "spending_allowed" | "billed_beyond" | "resubmitted" | "job_cancelled" | "job_deleted" | "owner_cancelled" | "purged" | "share_made" | "share_revoked" | "webhook_added" | "webhook_changed" | "webhook_removed";
+            /**
+             * Details
+             * @description More of it, without secrets.
+             * @example {
+             *       "key": "0badcafe",
+             *       "name": "office"
+             *     }
+             */
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * AuditList
+         * @description One page of the audit log, newest first.
+         */
+        AuditList: {
+            /**
+             * Entries
+             * @description The entries.
+             */
+            entries: components["schemas"]["AuditEntryOut"][];
+            /**
+             * Next
+             * @description Pass it as `cursor` for more; null: this was the last page.
+             * @example null
+             */
+            next: string | null;
+        };
+        /**
          * BudgetOut
          * @description A budget, and what is spent of it.
          */
@@ -1513,6 +1806,20 @@ export interface components {
              * @example 1.2
              */
             spent_usd: number | null;
+        };
+        /**
+         * CancelledOut
+         * @description What of an owner's was cancelled.
+         */
+        CancelledOut: {
+            /**
+             * Jobs
+             * @description Their running and paused jobs.
+             * @example [
+             *       "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+             *     ]
+             */
+            jobs: string[];
         };
         /**
          * Cost
@@ -3609,6 +3916,42 @@ export interface components {
             covers: string[];
         };
         /**
+         * MakerOut
+         * @description What was spent, or is reserved, at one generator.
+         */
+        MakerOut: {
+            /**
+             * Provider
+             * @description Whose generator it is.
+             * @example fal
+             */
+            provider: string;
+            /**
+             * Generator
+             * @description Which.
+             * @example fal/tripo-v2.5
+             */
+            generator: string;
+            /**
+             * Attempts
+             * @description How much was sent there in 30 days.
+             * @example 40
+             */
+            attempts: number;
+            /**
+             * Day Usd
+             * @description In the last 24 hours, in US dollars.
+             * @example 2.4
+             */
+            day_usd: number;
+            /**
+             * Month Usd
+             * @description In the last 30 days, in US dollars.
+             * @example 12
+             */
+            month_usd: number;
+        };
+        /**
          * MaterialOut
          * @description How a part of a model looks.
          */
@@ -3727,6 +4070,266 @@ export interface components {
              * @example /api/v1/shared/i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA
              */
             url: string;
+        };
+        /**
+         * OverviewOut
+         * @description What an operator sees at one glance.
+         */
+        OverviewOut: {
+            /**
+             * Health
+             * @description For each part `ok`, or what is wrong, as `/health/ready` tells it.
+             * @example {
+             *       "database": "ok",
+             *       "storage": "ok"
+             *     }
+             */
+            health: {
+                [key: string]: string;
+            };
+            /** @description What is to be made. */
+            queue: components["schemas"]["QueueOut"];
+            /** @description What is stopped now; null: nothing. */
+            stop: components["schemas"]["StopOut"] | null;
+            /**
+             * Makers
+             * @description What is spent at each generator.
+             */
+            makers: components["schemas"]["MakerOut"][];
+            /**
+             * Budgets
+             * @description What is spent of the budgets of all callers.
+             */
+            budgets: components["schemas"]["BudgetOut"][];
+            /**
+             * Owners
+             * @description API keys and people, those active last first; 500 at most.
+             */
+            owners: components["schemas"]["OwnerOut"][];
+            /** @description All browser sessions without an API key together. */
+            anonymous: components["schemas"]["OwnerOut"];
+            /** @description What files take, and what is free. */
+            storage: components["schemas"]["StorageOut"];
+            /**
+             * Urls
+             * @description How providers' URLs of results fared.
+             */
+            urls: components["schemas"]["UrlsOut"][];
+        };
+        /**
+         * OwnedJob
+         * @description A job without its items, and whose it is.
+         */
+        OwnedJob: {
+            /**
+             * Id
+             * @description 32 hex digits.
+             * @example 0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b
+             */
+            id: string;
+            /**
+             * Name
+             * @description For people.
+             * @example Kitchen shelf
+             */
+            name: string;
+            /**
+             * State
+             * @description Where it stands.
+             * @example finished
+             * @enum {string}
+             */
+            state: "draft" | "running" | "paused" | "finished";
+            /**
+             * Generator
+             * @description What makes the items, such as `local/puff`.
+             * @example local/puff
+             */
+            generator: string;
+            /**
+             * Options
+             * @description The generator's options, defaults filled in.
+             * @example {
+             *       "back": "auto",
+             *       "depth": 1
+             *     }
+             */
+            options: {
+                [key: string]: unknown;
+            };
+            /**
+             * Formats
+             * @description Formats wished of every result; none: as delivered.
+             * @example [
+             *       "glb",
+             *       "stl"
+             *     ]
+             */
+            formats: string[];
+            /**
+             * Adjust
+             * @description What the models were to be adjusted to.
+             * @example {
+             *       "height_mm": 80,
+             *       "max_bytes": 4000000
+             *     }
+             */
+            adjust: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it came in.
+             * @example 2026-11-21T09:30:00Z
+             */
+            created_at: string;
+            /**
+             * Started At
+             * @description When it was started; null: still a draft.
+             * @example 2026-11-21T09:30:01Z
+             */
+            started_at: string | null;
+            /**
+             * Finished At
+             * @description When its last item became final; null: not yet.
+             * @example 2026-11-21T09:30:48Z
+             */
+            finished_at: string | null;
+            /**
+             * Version
+             * @description Grows with every visible change.
+             * @example 17
+             */
+            version: number;
+            /** @description Items by state. */
+            counts: components["schemas"]["Counts"];
+            /** @description How far it is. */
+            progress: components["schemas"]["JobProgress"];
+            /** @description What it costs. */
+            cost: components["schemas"]["Cost"];
+            /**
+             * Expires At
+             * @description When it will be deleted; null: never.
+             * @example 2026-12-21T09:30:48Z
+             */
+            expires_at: string | null;
+            /**
+             * Keep
+             * @description Whether results are kept by the server, or their provider's URLs alone.
+             * @default keep
+             * @example keep
+             * @enum {string}
+             */
+            keep: "keep" | "links";
+            /**
+             * Starred
+             * @description Kept beyond the retention.
+             * @example false
+             */
+            starred: boolean;
+            /**
+             * Stored Bytes
+             * @description Bytes of its pictures and of the results that are kept here, which deleting it gives back.
+             * @default 0
+             * @example 6291456
+             */
+            stored_bytes: number;
+            /**
+             * Owner
+             * @description Whose it is.
+             * @example key:0badcafe
+             */
+            owner: string;
+        };
+        /**
+         * OwnedJobList
+         * @description One page of everybody's jobs, newest first.
+         */
+        OwnedJobList: {
+            /**
+             * Jobs
+             * @description Without their items.
+             */
+            jobs: components["schemas"]["OwnedJob"][];
+            /**
+             * Next
+             * @description Pass it as `cursor` for more; null: this was the last page.
+             * @example null
+             */
+            next: string | null;
+        };
+        /**
+         * OwnerOut
+         * @description What an owner has and spends here; or all browser sessions without a key together.
+         */
+        OwnerOut: {
+            /**
+             * Owner
+             * @description `key:ID`, `user:NAME`, or `local` for the command line; empty: all browser sessions without an API key.
+             * @example key:0badcafe
+             */
+            owner: string;
+            /**
+             * Name
+             * @description For people; may be empty.
+             * @example office
+             */
+            name: string;
+            /**
+             * Owners
+             * @description How many owners these are.
+             * @example 1
+             */
+            owners: number;
+            /**
+             * Jobs
+             * @description Their jobs, drafts included.
+             * @example 7
+             */
+            jobs: number;
+            /**
+             * Unfinished Jobs
+             * @description The drafts, running and paused ones among them.
+             * @example 1
+             */
+            unfinished_jobs: number;
+            /**
+             * Stored Bytes
+             * @description Bytes of pictures, kept results, and what was made of those.
+             * @example 48211300
+             */
+            stored_bytes: number;
+            /**
+             * Day Usd
+             * @description Spent in the last 24 hours.
+             * @example 2.4
+             */
+            day_usd: number;
+            /**
+             * Month Usd
+             * @description Spent in the last 30 days.
+             * @example 12
+             */
+            month_usd: number;
+            /**
+             * Day Limit Usd
+             * @description The most they may spend in 24 hours; null: no limit of their own.
+             * @example 5
+             */
+            day_limit_usd: number | null;
+            /**
+             * Month Limit Usd
+             * @description The same in 30 days.
+             * @example 50
+             */
+            month_limit_usd: number | null;
+            /**
+             * Last Active At
+             * @description When they made a job or used their key last; null: never.
+             * @example 2026-11-30T17:00:00Z
+             */
+            last_active_at: string | null;
         };
         /**
          * PictureUrlIn
@@ -3974,6 +4577,134 @@ export interface components {
             details?: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * PurgeIn
+         * @description What to remove.
+         */
+        PurgeIn: {
+            /**
+             * What
+             * @description `jobs`: those past their retention; `orphans`: files of a day and more that no job names; `sessions`: those that are over; `derived`: other formats, thumbnails and turntables, which are made again when somebody asks.
+             * @default [
+             *       "jobs",
+             *       "orphans",
+             *       "sessions",
+             *       "derived"
+             *     ]
+             * @example [
+             *       "jobs",
+             *       "orphans"
+             *     ]
+             */
+            what: [
+            ] | [
+                "jobs" | "orphans" | "sessions" | "derived"
+            ] | [
+                "jobs" | "orphans" | "sessions" | "derived",
+                "jobs" | "orphans" | "sessions" | "derived"
+            ] | [
+                "jobs" | "orphans" | "sessions" | "derived",
+                "jobs" | "orphans" | "sessions" | "derived",
+                "jobs" | "orphans" | "sessions" | "derived"
+            ];
+            /**
+             * Dry Run
+             * @description Tell how much there is, and remove nothing.
+             * @default false
+             * @example true
+             */
+            dry_run: boolean;
+        };
+        /**
+         * PurgeOut
+         * @description How much was removed, or would be.
+         */
+        PurgeOut: {
+            /**
+             * Dry Run
+             * @description Whether nothing was removed.
+             * @example true
+             */
+            dry_run: boolean;
+            /**
+             * Jobs
+             * @description Jobs.
+             * @example 3
+             */
+            jobs: number;
+            /**
+             * Orphans
+             * @description Files that no job names.
+             * @example 0
+             */
+            orphans: number;
+            /**
+             * Orphan Bytes
+             * @description What they take.
+             * @example 0
+             */
+            orphan_bytes: number;
+            /**
+             * Sessions
+             * @description Sessions that are over.
+             * @example 11
+             */
+            sessions: number;
+            /**
+             * Derived Bytes
+             * @description Bytes of derived files.
+             * @example 64000000
+             */
+            derived_bytes: number;
+        };
+        /**
+         * QueueLineOut
+         * @description How many items of a generator are in one state.
+         */
+        QueueLineOut: {
+            /**
+             * Generator
+             * @description What makes them.
+             * @example fal/tripo-v2.5
+             */
+            generator: string;
+            /**
+             * State
+             * @description Where they stand.
+             * @example queued
+             * @enum {string}
+             */
+            state: "queued" | "submitting" | "generating" | "finishing" | "uncertain";
+            /**
+             * Items
+             * @description How many.
+             * @example 12
+             */
+            items: number;
+        };
+        /**
+         * QueueOut
+         * @description What is to be made, of running and paused jobs.
+         */
+        QueueOut: {
+            /**
+             * Items
+             * @description By generator and state.
+             */
+            items: components["schemas"]["QueueLineOut"][];
+            /**
+             * Waiting
+             * @description Items that wait to be begun.
+             * @example 12
+             */
+            waiting: number;
+            /**
+             * Waiting Since
+             * @description When the running job was started that has waited longest; null: none waits.
+             * @example 2026-11-30T17:00:00Z
+             */
+            waiting_since: string | null;
         };
         /**
          * ResolveIn
@@ -4387,6 +5118,30 @@ export interface components {
             key: string;
         };
         /**
+         * SpaceOut
+         * @description What is free where a folder is.
+         */
+        SpaceOut: {
+            /**
+             * Folder
+             * @description On the server.
+             * @example /data
+             */
+            folder: string;
+            /**
+             * Free Bytes
+             * @description Free now.
+             * @example 81000000000
+             */
+            free_bytes: number;
+            /**
+             * Reserve Bytes
+             * @description What is kept free: with less, nothing new is begun.
+             * @example 500000000
+             */
+            reserve_bytes: number;
+        };
+        /**
          * SpendingStopOut
          * @description Why nothing that costs money is started.
          */
@@ -4404,6 +5159,85 @@ export interface components {
              * @example 2026-11-30T17:00:00Z
              */
             at: string;
+        };
+        /**
+         * StopIn
+         * @description Why everything that costs money is stopped.
+         */
+        StopIn: {
+            /**
+             * Reason
+             * @description Why, for people: whoever has an item that waits reads it.
+             * @example the bill is higher than expected
+             */
+            reason: string;
+            /**
+             * Everything
+             * @description Let nothing be sent that costs nothing, either.
+             * @default false
+             * @example false
+             */
+            everything: boolean;
+        };
+        /**
+         * StopOut
+         * @description What is stopped, why, and by whom.
+         */
+        StopOut: {
+            /**
+             * Reason
+             * @description Why.
+             * @example the bill is higher than expected
+             */
+            reason: string;
+            /**
+             * At
+             * Format: date-time
+             * @description Since when.
+             * @example 2026-11-30T17:00:00Z
+             */
+            at: string;
+            /**
+             * By
+             * @description Who stopped it, as the audit log names them; `image2model`: by itself, for more was billed than expected.
+             * @example operator
+             */
+            by: string;
+            /**
+             * Everything
+             * @description Whether nothing at all is sent; false: nothing that costs money.
+             * @example false
+             */
+            everything: boolean;
+        };
+        /**
+         * StorageOut
+         * @description What files take, in bytes.
+         */
+        StorageOut: {
+            /**
+             * Picture Bytes
+             * @description Pictures.
+             * @example 31000000
+             */
+            picture_bytes: number;
+            /**
+             * Result Bytes
+             * @description Kept results.
+             * @example 480000000
+             */
+            result_bytes: number;
+            /**
+             * Derived Bytes
+             * @description What was made of those, such as other formats; it can be made again.
+             * @example 64000000
+             */
+            derived_bytes: number;
+            /**
+             * Spaces
+             * @description The folders that are written to.
+             */
+            spaces: components["schemas"]["SpaceOut"][];
         };
         /**
          * StreamEnd
@@ -4484,6 +5318,36 @@ export interface components {
              * @example 1204113
              */
             size_bytes: number;
+        };
+        /**
+         * UrlsOut
+         * @description How a provider's URLs of results fared since this web process began.
+         */
+        UrlsOut: {
+            /**
+             * Provider
+             * @description Whose.
+             * @example fal
+             */
+            provider: string;
+            /**
+             * Alive
+             * @description How often one was there.
+             * @example 120
+             */
+            alive: number;
+            /**
+             * Dead
+             * @description How often one was not.
+             * @example 2
+             */
+            dead: number;
+            /**
+             * Last Dead At
+             * @description When one was missing last; null: none was.
+             * @example 2026-11-30T17:00:00Z
+             */
+            last_dead_at: string | null;
         };
         /**
          * ViewGroupIn
@@ -15730,6 +16594,1548 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "health": {
+                     *         "database": "ok",
+                     *         "storage": "ok"
+                     *       },
+                     *       "queue": {
+                     *         "items": [
+                     *           {
+                     *             "generator": "fal/tripo-v2.5",
+                     *             "state": "queued",
+                     *             "items": 12
+                     *           }
+                     *         ],
+                     *         "waiting": 12,
+                     *         "waiting_since": "2026-11-30T17:00:00Z"
+                     *       },
+                     *       "stop": {
+                     *         "reason": "the bill is higher than expected",
+                     *         "at": "2026-11-30T17:00:00Z",
+                     *         "by": "operator",
+                     *         "everything": false
+                     *       },
+                     *       "makers": [
+                     *         {
+                     *           "provider": "fal",
+                     *           "generator": "fal/tripo-v2.5",
+                     *           "attempts": 40,
+                     *           "day_usd": 2.4,
+                     *           "month_usd": 12
+                     *         }
+                     *       ],
+                     *       "budgets": [
+                     *         {
+                     *           "scope": "owner_day",
+                     *           "limit_usd": 5,
+                     *           "spent_usd": 1.2
+                     *         }
+                     *       ],
+                     *       "owners": [
+                     *         {
+                     *           "owner": "key:0badcafe",
+                     *           "name": "office",
+                     *           "owners": 1,
+                     *           "jobs": 7,
+                     *           "unfinished_jobs": 1,
+                     *           "stored_bytes": 48211300,
+                     *           "day_usd": 2.4,
+                     *           "month_usd": 12,
+                     *           "day_limit_usd": 5,
+                     *           "month_limit_usd": 50,
+                     *           "last_active_at": "2026-11-30T17:00:00Z"
+                     *         }
+                     *       ],
+                     *       "anonymous": {
+                     *         "owner": "key:0badcafe",
+                     *         "name": "office",
+                     *         "owners": 1,
+                     *         "jobs": 7,
+                     *         "unfinished_jobs": 1,
+                     *         "stored_bytes": 48211300,
+                     *         "day_usd": 2.4,
+                     *         "month_usd": 12,
+                     *         "day_limit_usd": 5,
+                     *         "month_limit_usd": 50,
+                     *         "last_active_at": "2026-11-30T17:00:00Z"
+                     *       },
+                     *       "storage": {
+                     *         "picture_bytes": 31000000,
+                     *         "result_bytes": 480000000,
+                     *         "derived_bytes": 64000000,
+                     *         "spaces": [
+                     *           {
+                     *             "folder": "/data",
+                     *             "free_bytes": 81000000000,
+                     *             "reserve_bytes": 500000000
+                     *           }
+                     *         ]
+                     *       },
+                     *       "urls": [
+                     *         {
+                     *           "provider": "fal",
+                     *           "alive": 120,
+                     *           "dead": 2,
+                     *           "last_dead_at": "2026-11-30T17:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OverviewOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    stopSpending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "the bill is higher than expected",
+                 *       "everything": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["StopIn"];
+            };
+        };
+        responses: {
+            /** @description What is stopped now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "reason": "the bill is higher than expected",
+                     *       "at": "2026-11-30T17:00:00Z",
+                     *       "by": "operator",
+                     *       "everything": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StopOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    allowSpending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It goes on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    listAllJobs: {
+        parameters: {
+            query?: {
+                /** @description Only jobs whose name contains this, ignoring case. */
+                q?: string;
+                /** @description Only jobs in this state. */
+                state?: ("draft" | "running" | "paused" | "finished") | null;
+                /** @description Only this owner's jobs. */
+                owner?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most jobs to send. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of jobs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         {
+                     *           "id": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *           "name": "Kitchen shelf",
+                     *           "state": "finished",
+                     *           "generator": "local/puff",
+                     *           "options": {
+                     *             "back": "auto",
+                     *             "depth": 1
+                     *           },
+                     *           "formats": [
+                     *             "glb",
+                     *             "stl"
+                     *           ],
+                     *           "adjust": {
+                     *             "height_mm": 80,
+                     *             "max_bytes": 4000000
+                     *           },
+                     *           "created_at": "2026-11-21T09:30:00Z",
+                     *           "started_at": "2026-11-21T09:30:01Z",
+                     *           "finished_at": "2026-11-21T09:30:48Z",
+                     *           "version": 17,
+                     *           "counts": {
+                     *             "queued": 0,
+                     *             "submitting": 0,
+                     *             "generating": 0,
+                     *             "finishing": 0,
+                     *             "succeeded": 1,
+                     *             "failed": 0,
+                     *             "cancelled": 0,
+                     *             "uncertain": 0,
+                     *             "total": 1
+                     *           },
+                     *           "progress": {
+                     *             "fraction": 1,
+                     *             "eta_s": 0
+                     *           },
+                     *           "cost": {
+                     *             "estimated_usd": 0.3,
+                     *             "booked_usd": 0.3,
+                     *             "budget_usd": 10
+                     *           },
+                     *           "expires_at": "2026-12-21T09:30:48Z",
+                     *           "keep": "keep",
+                     *           "starred": false,
+                     *           "stored_bytes": 6291456,
+                     *           "owner": "key:0badcafe"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnedJobList"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    cancelAnyJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b",
+                     *       "name": "Kitchen shelf",
+                     *       "state": "finished",
+                     *       "generator": "local/puff",
+                     *       "options": {
+                     *         "back": "auto",
+                     *         "depth": 1
+                     *       },
+                     *       "formats": [
+                     *         "glb",
+                     *         "stl"
+                     *       ],
+                     *       "adjust": {
+                     *         "height_mm": 80,
+                     *         "max_bytes": 4000000
+                     *       },
+                     *       "created_at": "2026-11-21T09:30:00Z",
+                     *       "started_at": "2026-11-21T09:30:01Z",
+                     *       "finished_at": "2026-11-21T09:30:48Z",
+                     *       "version": 17,
+                     *       "counts": {
+                     *         "queued": 0,
+                     *         "submitting": 0,
+                     *         "generating": 0,
+                     *         "finishing": 0,
+                     *         "succeeded": 1,
+                     *         "failed": 0,
+                     *         "cancelled": 0,
+                     *         "uncertain": 0,
+                     *         "total": 1
+                     *       },
+                     *       "progress": {
+                     *         "fraction": 1,
+                     *         "eta_s": 0
+                     *       },
+                     *       "cost": {
+                     *         "estimated_usd": 0.3,
+                     *         "booked_usd": 0.3,
+                     *         "budget_usd": 10
+                     *       },
+                     *       "expires_at": "2026-12-21T09:30:48Z",
+                     *       "keep": "keep",
+                     *       "starred": false,
+                     *       "stored_bytes": 6291456,
+                     *       "owner": "key:0badcafe"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OwnedJob"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    deleteAnyJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's `id`. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Not Found.
+             *
+             *     - `job_not_found`: No such job of this owner.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    cancelOwner: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the overview and the jobs name it. */
+                owner: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The jobs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         "0f8e4c1a9b2d4e6f8a7b3c5d1e2f4a6b"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CancelledOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    purge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "what": [
+                 *         "jobs",
+                 *         "orphans"
+                 *       ],
+                 *       "dry_run": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["PurgeIn"];
+            };
+        };
+        responses: {
+            /** @description How much was removed, or would be. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "dry_run": true,
+                     *       "jobs": 3,
+                     *       "orphans": 0,
+                     *       "orphan_bytes": 0,
+                     *       "sessions": 11,
+                     *       "derived_bytes": 64000000
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PurgeOut"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             *     - `cross_site_request`: A browser sent this from another site.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            /**
+             * @description Content Too Large.
+             *
+             *     - `upload_too_large`: A picture, or all of a request, is over the byte limit.
+             */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description Only entries of this kind. */
+                action?: ("key_made" | "key_changed" | "key_revoked" | "key_expired" | "signed_in" | "sign_in_failed" | "budget_changed" | "spending_stopped" | "spending_allowed" | "billed_beyond" | "resubmitted" | "job_cancelled" | "job_deleted" | "owner_cancelled" | "purged" | "share_made" | "share_revoked" | "webhook_added" | "webhook_changed" | "webhook_removed") | null;
+                /** @description Only what they did. */
+                actor?: string | null;
+                /** @description Only what happened then or later; with a time zone. */
+                from?: string | null;
+                /** @description Only what happened before then; with a time zone. */
+                to?: string | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+                /** @description The most entries to send. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the audit log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "5d0c1a7e93b2f8465d0c1a7e93b2f846",
+                     *           "at": "2026-11-30T17:00:00Z",
+                     *           "actor": "key:0badcafe",
+                     *           "address": "203.0.113.7",
+                     *           "action": "key_made",
+                     *           "details": {
+                     *             "key": "0badcafe",
+                     *             "name": "office"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    exportAudit: {
+        parameters: {
+            query?: {
+                /** @description Only what happened then or later; with a time zone. */
+                from?: string | null;
+                /** @description Only what happened before then; with a time zone. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it, newest first, with a line that names the columns. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example at,actor,address,action,details */
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
+            414: components["responses"]["414"];
+            /**
+             * @description Misdirected Request.
+             *
+             *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
+             */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Unprocessable Content.
+             *
+             *     - `invalid_request`: A field of the request is missing, malformed or out of range.
+             */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            429: components["responses"]["429"];
+            431: components["responses"]["431"];
+            /**
+             * @description Internal Server Error.
+             *
+             *     - `internal_error`: Something nobody expected; the server's log says what.
+             */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Service Unavailable.
+             *
+             *     - `database_unavailable`: The job store cannot be read or written now; what was under way goes on later.
+             */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+        };
+    };
+    exportAuditLines: {
+        parameters: {
+            query?: {
+                /** @description Only what happened then or later; with a time zone. */
+                from?: string | null;
+                /** @description Only what happened before then; with a time zone. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it, newest first, an object in each line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example {} */
+                    "application/jsonl": string;
+                };
+            };
+            400: components["responses"]["400"];
+            /**
+             * @description Unauthorized.
+             *
+             *     - `not_authenticated`: The API key is unknown, revoked or expired, or one is needed and was not sent.
+             */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
+             * @description Forbidden.
+             *
+             *     - `scope_missing`: The caller is known, but may not do this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            408: components["responses"]["408"];
             414: components["responses"]["414"];
             /**
              * @description Misdirected Request.

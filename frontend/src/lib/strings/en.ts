@@ -1,5 +1,6 @@
 /** Every English sentence of the app. A translation is another file of this shape. */
 import type { ViewName } from '../api/types';
+import { admin } from './en/admin';
 import { download } from './en/download';
 import { item, job, results } from './en/job';
 import { keys } from './en/keys';
@@ -18,6 +19,7 @@ export const en = {
     create: 'Create',
     history: 'History',
     settings: 'Settings',
+    admin: 'Operate',
     theme: 'Theme',
   },
   steps: { label: 'Progress', upload: 'Upload', processing: 'Processing', results: 'Results' },
@@ -37,6 +39,7 @@ export const en = {
     'front-right': 'Front right',
   } satisfies Record<ViewName, string>,
 
+  admin,
   keys,
   upload,
   sheet,

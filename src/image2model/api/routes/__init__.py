@@ -6,6 +6,7 @@ A route finds a caller who may call it, by `api.rights`, unless its router is in
 
 from image2model.api.routes import (
     account,
+    admin,
     archive,
     control,
     drafts,
@@ -47,6 +48,7 @@ ROUTERS = (
     account.router,
     session.router,
     keys.router,
+    admin.router,
     sign_in.router,
     webhooks.router,
     hooks.router,

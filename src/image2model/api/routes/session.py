@@ -13,7 +13,9 @@ from image2model.api.auth import (
 )
 from image2model.api.parts import ContextIn, PartsIn
 from image2model.core import errors
+from image2model.core.audit import Actor, AuditAction
 from image2model.jobs.access import SIGNED_IN_LIFE, identify_session, open_key_session
+from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.ending import close_session
 from image2model.jobs.people import is_known_owner
@@ -62,8 +64,10 @@ async def sign_in(
     if caller.counted_as is not None:
         # Before it is looked at: here a guess must not even be told to be right.
         parts.failures.check(caller.counted_as)
-    with counting_failures(request, parts):
-        token, _ = await open_key_session(context, given.key.strip())
+    async with counting_failures(request, parts):
+        token, owner = await open_key_session(context, given.key.strip())
+    actor = Actor(name=owner, address=caller.actor.address)
+    await audit(context, AuditAction.SIGNED_IN, actor=actor, by="key")
     await _end_session(context, session_token(request))
     response = Response(status_code=204)
     set_session(request, response, token, life=SIGNED_IN_LIFE)

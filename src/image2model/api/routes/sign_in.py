@@ -12,8 +12,10 @@ from image2model.api.auth import is_secure, prefixed_cookie, set_session
 from image2model.api.parts import Parts, PartsIn
 from image2model.api.translate import PREFIX
 from image2model.core import errors
+from image2model.core.audit import Actor, AuditAction
 from image2model.core.errors import SignInNotOffered, SignInRefused
-from image2model.jobs.people import PERSON_LIFE, open_person_session
+from image2model.jobs.auditing import audit
+from image2model.jobs.people import PERSON_LIFE, open_person_session, person_owner
 from image2model.ports.sign_in import SignIn, SignInAttempt
 
 _COOKIE = "image2model_sign_in"
@@ -108,6 +110,9 @@ async def end_sign_in(
     response.delete_cookie(cookie, path=parts.base_path or "/", secure=is_secure(request))
     token = await open_person_session(parts.context, name)
     set_session(request, response, token, life=PERSON_LIFE)
+    address = request.client.host if request.client else ""
+    actor = Actor(name=person_owner(name), address=address)
+    await audit(parts.context, AuditAction.SIGNED_IN, actor=actor, by="openid")
     return response
 
 

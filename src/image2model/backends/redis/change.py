@@ -44,7 +44,8 @@ class Change:
         job: The job it is of; None: of none.
         locks: What locks must hold; "": nobody may hold it.
         checks: Keys and fields of hashes, and what they must hold; None: nothing.
-        pays: Whether it begins what may cost money.
+        starts: Whether it begins an attempt.
+        pays: Whether that may cost money.
         limits: What may be spent.
         bumps: Whether it raises the job's version.
         touched: The items, by index, that get the new version.
@@ -62,6 +63,7 @@ class Change:
     job: JobId | None = None
     locks: dict[str, str] = field(default_factory=dict)
     checks: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    starts: bool = False
     pays: bool = False
     limits: list[Limit] = field(default_factory=list)
     bumps: bool = False
@@ -96,6 +98,7 @@ class Change:
             {
                 "locks": list(self.locks.items()),
                 "checks": [[key, name, value] for (key, name), value in self.checks.items()],
+                "starts": self.starts,
                 "pays": self.pays,
                 "budgets": [_budget(limit) for limit in self.limits],
                 "bumps": self.bumps,

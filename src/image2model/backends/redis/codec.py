@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from image2model.core.audit import AuditEntry
 from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Item, Job
 from image2model.core.money import SpendingStop
@@ -172,6 +173,17 @@ def read_stop(text: str) -> SpendingStop:
     """Read what `write_stop` wrote."""
     stop: SpendingStop = _read(SpendingStop, text)
     return stop
+
+
+def write_entry(entry: AuditEntry) -> str:
+    """Write a line of the audit log."""
+    return _write(AuditEntry, entry)
+
+
+def read_entry(text: str) -> AuditEntry:
+    """Read what `write_entry` wrote."""
+    entry: AuditEntry = _read(AuditEntry, text)
+    return entry
 
 
 def write_event(event: Event) -> str:

@@ -153,7 +153,8 @@ class RedisDatabase:
         if "conflict" in answer:
             raise Conflict
         if "stopped" in answer:
-            raise SpendingStopped(reason=read_stop(answer["stopped"]).reason)
+            stop = read_stop(answer["stopped"])
+            raise SpendingStopped(reason=stop.reason, everything=stop.everything)
         if "over" in answer:
             limit = next(limit for limit in change.limits if limit.cap.scope == answer["over"])
             raise BudgetExceeded(

@@ -89,10 +89,22 @@ async def stored(database: RedisDatabase, whose: Whose) -> Stored:
 
 
 async def _derived_sizes(database: RedisDatabase, whose: Whose) -> dict[str, int]:
+    read = await _read_derived(database)
+    return {one: size_bytes for one, (owner, size_bytes) in read.items() if _is_of(owner, whose)}
+
+
+async def derived_bytes_of(database: RedisDatabase) -> dict[OwnerId, int]:
+    """Add up what is made of the files of each owner."""
+    sizes: dict[OwnerId, int] = {}
+    for owner, size_bytes in (await _read_derived(database)).values():
+        sizes[OwnerId(owner)] = sizes.get(OwnerId(owner), 0) + size_bytes
+    return sizes
+
+
+async def _read_derived(database: RedisDatabase) -> dict[str, tuple[str, int]]:
     found = await database.run("HGETALL", keys.DERIVED)
     said = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
-    read = {artifact: json.loads(text) for artifact, text in said}
-    return {one: size_bytes for one, (owner, size_bytes) in read.items() if _is_of(owner, whose)}
+    return {artifact: json.loads(text) for artifact, text in said}
 
 
 async def _owners(database: RedisDatabase, whose: Whose) -> AsyncIterator[OwnerId]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-from image2model.backends.redis import derived, editing, keys, listing, work
+from image2model.backends.redis import derived, editing, keys, listing, overview, work
 from image2model.backends.redis.change import Change, seconds
 from image2model.backends.redis.codec import Turn, read_stop, read_turn, write_stop, write_turn
 from image2model.backends.redis.database import RedisDatabase
@@ -36,6 +36,7 @@ from image2model.ports.jobstore import (
     Stored,
     Usage,
 )
+from image2model.ports.overview import OwnerLine, Queue, SpendingLine
 
 
 class RedisJobStore:
@@ -273,11 +274,18 @@ class RedisJobStore:
         """List uncertain items whose latest attempt was started after a moment."""
         return await listing.uncertain_items(self._database, since=since, limit=limit)
 
-    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
-        """Let no attempt that costs anything start."""
-        stop = SpendingStop(reason=reason, by=by, at=await self._database.now())
+    async def stop_spending(
+        self, *, reason: str, by: str, everything: bool = False
+    ) -> SpendingStop:
+        """Let no attempt that costs anything start, or none at all."""
+        now = await self._database.now()
+        stop = SpendingStop(reason=reason, by=by, at=now, everything=everything)
         await self._database.run("SET", keys.SPENDING_STOP, write_stop(stop), "NX")
-        return await self.spending_stop() or stop
+        known = await self.spending_stop()
+        if known is not None and known.covers(stop):
+            return known
+        await self._database.run("SET", keys.SPENDING_STOP, write_stop(stop))
+        return stop
 
     async def allow_spending(self) -> None:
         """Let attempts start again."""
@@ -295,6 +303,18 @@ class RedisJobStore:
     async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
         """List attempts, newest first."""
         return await listing.list_ledger(self._database, query)
+
+    async def queue(self) -> Queue:
+        """Count the items that are to be made."""
+        return await overview.read_queue(self._database)
+
+    async def spending(self) -> Sequence[SpendingLine]:
+        """Add up the last 30 days' attempts."""
+        return await overview.read_spending(self._database)
+
+    async def owners(self) -> Sequence[OwnerLine]:
+        """Add up what owners have."""
+        return await overview.read_owners(self._database)
 
     # --- owners that end --------------------------------------------------------------------
 

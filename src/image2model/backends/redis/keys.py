@@ -30,6 +30,7 @@ All have one hash tag, so that in a cluster they are on one node: changes span s
 | `webhook-events` | list of what happened and was not handed on yet |
 | `webhook:ID:deliveries` | hash: the deliveries of a webhook |
 | `webhook:ID:log`, `webhook:ID:waiting` | sorted sets of them: by their event, by their next try |
+| `audit`, `audit-entries` | the audit log: sorted set by when; hash |
 | `shared-links`, `link-ends`, `links-to:JOB` | hash, sorted set by their end; sets |
 | `lock:NAME`, `receipt:ID` | gone within seconds |
 """
@@ -60,6 +61,8 @@ FACTS = f"{PREFIX}facts"
 TURNS = f"{PREFIX}turns"
 SPENDING_STOP = f"{PREFIX}spending-stop"
 CHECKS = f"{PREFIX}checks"
+AUDIT = f"{PREFIX}audit"
+AUDIT_ENTRIES = f"{PREFIX}audit-entries"
 OWNER_ENDS = f"{PREFIX}owner-ends"
 WEBHOOKS = f"{PREFIX}webhooks"
 WEBHOOK_EVENTS = f"{PREFIX}webhook-events"

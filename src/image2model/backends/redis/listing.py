@@ -40,7 +40,7 @@ async def list_jobs(database: RedisDatabase, query: JobQuery) -> JobPage:
     """List jobs, newest first, without their items."""
     place = parse_position(query.after) if query.after is not None else None
     page: list[Job] = []
-    async for some in _newest_first(database, keys.jobs_of(query.owner), place):
+    async for some in _jobs_newest_first(database, query.owner, place):
         page += [job for job in await read_jobs(database, some) if is_asked_for(job, query)]
         if len(page) > query.limit:
             last = page[query.limit - 1] if query.limit else None
@@ -103,7 +103,7 @@ async def list_ledger(database: RedisDatabase, query: LedgerQuery) -> LedgerPage
     """List attempts, newest first."""
     place = parse_position(query.after) if query.after is not None else None
     page: list[LedgerLine] = []
-    async for some in _newest_first(database, keys.ledger_of(query.owner), place):
+    async for some in newest_first(database, keys.ledger_of(query.owner), place):
         page += [line for line in await read_lines(database, some) if is_in_ledger_of(line, query)]
         if len(page) > query.limit:
             break
@@ -216,7 +216,25 @@ async def unreferenced(database: RedisDatabase, artifacts: Iterable[ArtifactId])
     return set(candidates) - named
 
 
-async def _newest_first(
+async def _jobs_newest_first(
+    database: RedisDatabase, owner: OwnerId | None, place: tuple[float, str] | None
+) -> AsyncIterator[Sequence[str]]:
+    """List an owner's jobs, or everybody's, that come before *place*, some at a time."""
+    if owner is not None:
+        async for some in newest_first(database, keys.jobs_of(owner), place):
+            yield some
+        return
+    owners = [OwnerId(one) for one in await database.run("SMEMBERS", keys.OWNERS)]
+    lists = await database.run_all(
+        [("ZRANGE", keys.jobs_of(one), 0, -1, "WITHSCORES") for one in owners]
+    )
+    places = [(float(one[i + 1]), str(one[i])) for one in lists for i in range(0, len(one), 2)]
+    before = sorted((one for one in places if place is None or one < place), reverse=True)
+    for batch in _batches(before):
+        yield [job for _, job in batch]
+
+
+async def newest_first(
     database: RedisDatabase, key: str, place: tuple[float, str] | None
 ) -> AsyncIterator[Sequence[str]]:
     """List the members of a sorted set that come before *place*, some at a time."""

@@ -251,8 +251,9 @@ async def _write_attempt(
             raise AccessEnded
         change.check(keys.OWNER_ENDS, owner, ends_at)
         change.check(keys.ATTEMPTS, key, None)
+        change.starts, change.pays = True, step.start.is_paid
         if step.start.is_paid:
-            change.pays, change.limits = True, _limits(found, step)
+            change.limits = _limits(found, step)
         write_ledger(change, None, line, has_job=True)
         record.item = replace(record.item, attempts=(*attempts, line.attempt))
     elif step.attempt is not None:

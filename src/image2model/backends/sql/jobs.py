@@ -13,6 +13,7 @@ from image2model.backends.sql import (
     jobs_keep,
     jobs_leases,
     jobs_ledger,
+    jobs_overview,
     jobs_read,
     jobs_step,
 )
@@ -39,6 +40,7 @@ from image2model.ports.jobstore import (
     Stored,
     Usage,
 )
+from image2model.ports.overview import OwnerLine, Queue, SpendingLine
 
 
 class SqlJobStore:
@@ -213,9 +215,13 @@ class SqlJobStore:
         """List uncertain items whose latest attempt was started after a moment."""
         return await self._database.read(jobs_ledger.uncertain_items, since=since, limit=limit)
 
-    async def stop_spending(self, *, reason: str, by: str) -> SpendingStop:
-        """Let no attempt that costs anything start."""
-        return await self._database.write(jobs_ledger.stop_spending, reason=reason, by=by)
+    async def stop_spending(
+        self, *, reason: str, by: str, everything: bool = False
+    ) -> SpendingStop:
+        """Let no attempt that costs anything start, or none at all."""
+        return await self._database.write(
+            jobs_ledger.stop_spending, reason=reason, by=by, everything=everything
+        )
 
     async def allow_spending(self) -> None:
         """Let attempts start again."""
@@ -232,6 +238,18 @@ class SqlJobStore:
     async def list_ledger(self, query: LedgerQuery) -> LedgerPage:
         """List attempts, newest first."""
         return await self._database.read(jobs_ledger.list_ledger, query)
+
+    async def queue(self) -> Queue:
+        """Count the items that are to be made."""
+        return await self._database.read(jobs_overview.read_queue)
+
+    async def spending(self) -> Sequence[SpendingLine]:
+        """Add up the last 30 days' attempts."""
+        return await self._database.read(jobs_overview.read_spending)
+
+    async def owners(self) -> Sequence[OwnerLine]:
+        """Add up what owners have."""
+        return await self._database.read(jobs_overview.read_owners)
 
     # --- owners that end --------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ from image2model.ports.jobstore import (
     Usage,
 )
 
-_CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd)
+CHARGE = sa.func.coalesce(attempts.c.cost_micro_usd, attempts.c.estimated_micro_usd)
 """What an attempt counts against budgets; `core.rules.charge_usd` in SQL."""
 
 _THE_STOP = 1
@@ -92,7 +92,7 @@ def start_attempts(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> 
     Raises:
         AccessEnded: The job's owner is past their end.
         BudgetExceeded: Together they would cost more than a budget has left.
-        SpendingStopped: They cost something, and spending is stopped.
+        SpendingStopped: Spending is stopped, and they cost something, or everything is.
         IllegalStep: A submit key is in the ledger already.
     """
     if not starts:
@@ -131,12 +131,11 @@ def start_attempts(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> 
 
 def _check_spending(tx: Transaction, job: LockedJob, starts: Sequence[Start]) -> None:
     paid = [one for one in starts if one.start.is_paid]
-    if not paid:
-        return
-    caps = _caps(job, paid)
+    caps = _caps(job, paid) if paid else []
     lock_ledger(tx.connection, alone=any(cap.scope.period_s for cap in caps))
-    if (stop := spending_stop(tx)) is not None:
-        raise SpendingStopped(reason=stop.reason)
+    stop = spending_stop(tx)
+    if stop is not None and stop.holds(is_paid=bool(paid)):
+        raise SpendingStopped(reason=stop.reason, everything=stop.everything)
     wanted_usd = sum((one.start.submission.estimated_usd for one in paid), start=Decimal())
     for cap in caps:
         counted = _counted(tx, cap.scope, owner=job.row.owner, job=job.id)
@@ -169,7 +168,7 @@ def _counted(
 
 
 def _charges(tx: Transaction, which: sa.ColumnElement[bool]) -> Sequence[tuple[datetime, Decimal]]:
-    rows = tx.run(sa.select(attempts.c.submitted_at, _CHARGE).where(which))
+    rows = tx.run(sa.select(attempts.c.submitted_at, CHARGE).where(which))
     return [(from_seconds(submitted_at), from_micro_usd(micro)) for submitted_at, micro in rows]
 
 
@@ -178,14 +177,17 @@ def spent_usd(tx: Transaction, scope: BudgetScope, *, owner: OwnerId) -> Decimal
     return _spent_usd(tx, _counted(tx, scope, owner=owner))
 
 
-def stop_spending(tx: Transaction, *, reason: str, by: str) -> SpendingStop:
-    """Let no attempt that costs anything start, once those that start now have started."""
+def stop_spending(tx: Transaction, *, reason: str, by: str, everything: bool) -> SpendingStop:
+    """Let no attempt start that costs, or none, once those that start now have started."""
     lock_ledger(tx.connection, alone=True)
-    if (known := spending_stop(tx)) is not None:
+    stop = SpendingStop(reason=reason, by=by, at=tx.now, everything=everything)
+    known = spending_stop(tx)
+    if known is not None and known.covers(stop):
         return known
+    allow_spending(tx)
     row = {"id": _THE_STOP, "reason": reason, "stopped_by": by, "stopped_at": tx.now_s}
-    tx.run(sa.insert(spending_stops), row)
-    return SpendingStop(reason=reason, by=by, at=tx.now)
+    tx.run(sa.insert(spending_stops), row | {"everything": everything})
+    return stop
 
 
 def allow_spending(tx: Transaction) -> None:
@@ -198,7 +200,12 @@ def spending_stop(tx: Transaction) -> SpendingStop | None:
     row = tx.run(_FIND_STOP).one_or_none()
     if row is None:
         return None
-    return SpendingStop(reason=row.reason, by=row.stopped_by, at=from_seconds(row.stopped_at))
+    return SpendingStop(
+        reason=row.reason,
+        by=row.stopped_by,
+        at=from_seconds(row.stopped_at),
+        everything=row.everything,
+    )
 
 
 def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
@@ -227,7 +234,7 @@ def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
 
 
 def _spent_usd(tx: Transaction, which: sa.ColumnElement[bool]) -> Decimal:
-    total = tx.run(sa.select(sa.func.sum(_CHARGE)).where(which)).scalar_one()
+    total = tx.run(sa.select(sa.func.sum(CHARGE)).where(which)).scalar_one()
     return from_micro_usd(int(total or 0))
 
 

@@ -9,7 +9,7 @@ from image2model.core.job import FileRole, KeepPolicy
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.core.webhooks import DeliveryState, EventType, SwitchedOff
 
-REVISION = "0009"
+REVISION = "0010"
 """The migration that makes exactly these tables."""
 
 metadata = sa.MetaData(
@@ -324,6 +324,21 @@ spending_stop = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("stopped_by", sa.Text, nullable=False),
     sa.Column("stopped_at", Seconds, nullable=False),
+    # Whether nothing at all may start.
+    sa.Column("everything", sa.Boolean, nullable=False),
+)
+
+# Who changed what about money and access; rows are only added, and end by their age.
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("id", HexId, primary_key=True),
+    sa.Column("at", Seconds, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("details", Json, nullable=False),
+    sa.Index(None, "at", "id"),
 )
 
 # One row, written to say whether the database can be written.

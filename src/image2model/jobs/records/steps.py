@@ -66,7 +66,7 @@ def revive(record: ItemRecord, *, now: datetime) -> None:
 def is_asked_for(job: Job, query: JobQuery) -> bool:
     """Tell whether *query*, its position apart, lists *job*."""
     return (
-        job.owner == query.owner
+        query.owner in {None, job.owner}
         and fold_text(query.text) in fold_text(job.name)
         and query.state in {None, job.state}
         and query.starred in {None, job.starred}

@@ -31,8 +31,8 @@ for _, check in ipairs(change.checks) do
   end
 end
 
-local stopped = change.pays and redis.call('GET', KEYS[7])
-if stopped then
+local stopped = change.starts and redis.call('GET', KEYS[7])
+if stopped and (change.pays or cjson.decode(stopped).everything) then
   return cjson.encode({stopped = stopped})
 end
 
