@@ -55,7 +55,7 @@ def test_money_needs_a_budget_where_others_come(
         ({"FAL_KEY": "a:b"}, "note", ["nothing limits", "IMAGE2MODEL_BUDGET__DAY_USD"]),
         (PUBLIC | SESSIONS | OF_DAY | PAID, "warning", ["everybody", "ANONYMOUS=free"]),
         (
-            PUBLIC | KEYS | OF_DAY | {"IMAGE2MODEL_ALLOWED_GENERATORS": "*"},
+            PUBLIC | KEYS | OF_DAY | {"IMAGE2MODEL_ALLOWED_GENERATORS": "f*"},
             "warning",
             ["listed or not", "local/*,fal/*"],
         ),
