@@ -115,7 +115,7 @@ EXPECTED = {
     "cancelAnyJob": Expected(needs=ADMIN),
     "deleteAnyJob": Expected(needs=ADMIN),
     "cancelOwner": Expected(needs=ADMIN),
-    "purge": Expected(needs=ADMIN, json={"dry_run": True}),
+    "purgeStorage": Expected(needs=ADMIN, json={"dry_run": True}),
     "listAudit": Expected(needs=ADMIN),
     "exportAudit": Expected(needs=ADMIN),
     "exportAuditLines": Expected(needs=ADMIN),

@@ -2,8 +2,10 @@
 
 import pytest
 
+from image2model.cli.access import check_access
 from image2model.cli.edge_checks import check_edge
 from image2model.cli.findings import Level
+from image2model.core.errors import InvalidSetting
 from image2model.settings import load_settings
 
 SERVE = "IMAGE2MODEL_SERVE__"
@@ -60,3 +62,28 @@ def test_has_nothing_to_say_of_others(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert list(check_edge(load_settings())) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "setting"),
+    [
+        ({f"{SERVE}USER_HEADER": "X-User", **BEHIND}, f"{SERVE}TRUSTED_PROXIES"),
+        (
+            {f"{SERVE}USER_HEADER": "X-User", f"{SERVE}TRUSTED_PROXIES": "10.0.0.7,0.0.0.0/0"},
+            f"{SERVE}TRUSTED_PROXIES",
+        ),
+        ({f"{SERVE}USER_HEADER": "X-User", f"{SERVE}TRUSTED_PROXIES": "10.0.0.7"}, None),
+        ({"IMAGE2MODEL_OPENID__ISSUER": "https://login.example"}, "IMAGE2MODEL_PUBLIC_URL"),
+    ],
+)
+def test_nobody_may_say_themselves_who_they_are(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], setting: str | None
+) -> None:
+    for name, value in {f"{SERVE}ACCESS": "keys", **environment}.items():
+        monkeypatch.setenv(name, value)
+    if setting is None:
+        check_access(load_settings())
+        return
+    with pytest.raises(InvalidSetting) as refused:
+        check_access(load_settings())
+    assert refused.value.details["setting"] == setting

@@ -25,6 +25,8 @@ ARGUMENTS: Mapping[str, list[str]] = {
     "generators": ["list"],
     "ledger": [],
     "keys": ["list"],
+    "webhooks": ["list"],
+    "admin": ["status"],
     "migrate": [],
     "export": ["out"],
     "import": ["."],

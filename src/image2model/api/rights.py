@@ -27,7 +27,7 @@ _OTHERWISE: Mapping[str, Scope] = {
     "getOverview": Scope.ADMIN,
     "listAllJobs": Scope.ADMIN,
     "listAudit": Scope.ADMIN,
-    "purge": Scope.ADMIN,
+    "purgeStorage": Scope.ADMIN,
     "stopSpending": Scope.ADMIN,
 }
 

@@ -1,6 +1,7 @@
 """Who can reach `serve` and under which names, by the settings alone."""
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 
 from image2model.core.errors import InvalidSetting
 from image2model.core.hosts import is_loopback, read_host
@@ -11,11 +12,12 @@ _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not 
 
 def check_access(settings: Settings) -> None:
     """
-    Insist that whoever lets other machines in has said whom.
+    Insist that whoever lets other machines in has said whom, and who vouches for people.
 
     Raises:
-        InvalidSetting: Nothing was said.
+        InvalidSetting: Nothing was said, or anybody could say who they are, or nobody could.
     """
+    _check_vouching(settings)
     if settings.serve.access is None and settings.others_may_come:
         where = (
             "through a proxy or under another name"
@@ -27,6 +29,24 @@ def check_access(settings: Settings) -> None:
             reason=f"must be set before other machines can reach this one {where}"
             ": `keys` lets in who has an API key (`image2model keys create`), `sessions` "
             "everybody, each with jobs of their own. Example: IMAGE2MODEL_SERVE__ACCESS=keys",
+        )
+
+
+def _check_vouching(settings: Settings) -> None:
+    serve = settings.serve
+    anybody = any(ip_network(network).prefixlen == 0 for network in serve.trusted_proxies)
+    if serve.user_header is not None and (anybody or not serve.trusted_proxies):
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_SERVE__TRUSTED_PROXIES",
+            reason="must name the proxies that say in IMAGE2MODEL_SERVE__USER_HEADER who somebody "
+            f"is{', not every address: anybody could be anybody' if anybody else ''}. "
+            "Example: IMAGE2MODEL_SERVE__TRUSTED_PROXIES=10.0.0.7",
+        )
+    if settings.openid.issuer is not None and settings.public_url is None:
+        raise InvalidSetting(
+            setting="IMAGE2MODEL_PUBLIC_URL",
+            reason="must be set where people sign in through IMAGE2MODEL_OPENID__ISSUER: they "
+            "come back to it. Example: IMAGE2MODEL_PUBLIC_URL=https://models.example",
         )
 
 

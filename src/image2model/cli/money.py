@@ -1,6 +1,7 @@
 """Whether what may be spent is limited, by the settings and the generators."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from image2model.cli.embedded import EmbeddedDesk
 from image2model.cli.findings import Finding, Level
@@ -10,6 +11,7 @@ from image2model.jobs.catalogue import Catalogue
 from image2model.settings import Settings
 
 _WHAT = "spending"
+_ANY_ENDPOINT = "fal:owner/endpoint"
 _BUDGET_ADVICE = (
     "Set IMAGE2MODEL_BUDGET__DAY_USD or IMAGE2MODEL_BUDGET__MONTH_USD to the most that all jobs "
     "together may cost."
@@ -96,7 +98,8 @@ def _weaknesses(settings: Settings, *, buys: bool) -> Iterator[Finding]:
             found="everybody who reaches the server may spend money, without an API key",
             advice="Set IMAGE2MODEL_BUDGET__ANONYMOUS=free, or IMAGE2MODEL_SERVE__ACCESS=keys.",
         )
-    wide = [name for name in settings.allowed_generators or () if name in {"*", "fal:*", "fal*"}]
+    patterns = settings.allowed_generators or ()
+    wide = [pattern for pattern in patterns if fnmatchcase(_ANY_ENDPOINT, pattern)]
     if wide:
         yield Finding(
             what=_WHAT,

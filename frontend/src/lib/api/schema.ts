@@ -1169,7 +1169,7 @@ export interface paths {
          * Remove now what is over, or see how much that is
          * @description Remove what housekeeping would remove in time, and what can be made again.
          */
-        post: operations["purge"];
+        post: operations["purgeStorage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -17701,7 +17701,7 @@ export interface operations {
             };
         };
     };
-    purge: {
+    purgeStorage: {
         parameters: {
             query?: never;
             header?: never;

@@ -227,7 +227,7 @@ async def cancel_owner(owner: _OwnerParam, context: ContextIn) -> CancelledOut:
 
 @router.post(
     "/purge",
-    operation_id="purge",
+    operation_id="purgeStorage",
     summary="Remove now what is over, or see how much that is",
     response_description="How much was removed, or would be.",
     responses=problems(changes=True),
