@@ -58,7 +58,17 @@ async def database(postgres_url: str) -> AsyncIterator[PostgresDatabase]:
 
 
 def insert_session(tx: Transaction, token: str) -> str:
-    tx.run(sa.insert(sessions).values(token_sha256=token, owner="o", expires_at=0.0))
+    tx.run(
+        sa.insert(sessions).values(
+            token_sha256=token,
+            session=token,
+            owner="o",
+            issued_at=0.0,
+            ends_at=0.0,
+            expires_at=0.0,
+            is_confirmed=False,
+        )
+    )
     return token
 
 
