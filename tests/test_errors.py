@@ -22,6 +22,7 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference" / "errors.md"
 
 VALUES: dict[Any, Sequence[object]] = {
     str: ["some words"],
+    bool: [False, True],
     int: [12_000_000],
     float: [1.5],
     Sequence[str]: [["one", "two"], []],

@@ -677,6 +677,7 @@ class SpendingStopped(ConflictError):
             f"{what} is started now: {reason}. It waits, and goes on by itself when the operator "
             "lets it.",
             reason=reason,
+            everything=everything,
         )
 
 
