@@ -310,7 +310,7 @@ async def test_stopped_spending_starts_nothing_that_costs(
     claim = await take(job_store, refs(job)[0])
     with pytest.raises(SpendingStopped) as caught:
         await job_store.step(claim, new_start("0.01"))
-    assert caught.value.details == {"reason": "too much"}
+    assert caught.value.details == {"reason": "too much", "everything": False}
     assert await job_store.get_item(claim.ref) == claim.item
     await started(job_store, new_start("0"))
     await job_store.allow_spending()

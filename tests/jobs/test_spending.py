@@ -42,7 +42,7 @@ async def test_what_waits_goes_on_and_has_lost_nothing(rig: Rig) -> None:
     assert (waits.state, waits.attempts) == (ItemState.QUEUED, ())
     assert (waits.problem.code, waits.problem.details) == (
         "spending_stopped",
-        {"reason": "too much"},
+        {"reason": "too much", "everything": False},
     )
     assert "spending is stopped" in waits.progress.phase
     await rig.clock.advance(LOOK_EVERY_S)

@@ -33,7 +33,7 @@ from image2model.wire.admin import (
 )
 
 app = typer.Typer(
-    help="See and stop everything: for operators of a server, or of this data folder.",
+    help="See and stop everything, as an operator.",
     no_args_is_help=True,
     **STYLE,
 )

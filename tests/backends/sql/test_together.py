@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from image2model.backends.sql.jobs import SqlJobStore
 from image2model.backends.sql.postgres import PostgresDatabase, open_postgres
-from image2model.backends.sql.tables import sessions
+from image2model.backends.sql.tables import turns
 from image2model.backends.sql.together import MOST_TOGETHER, Together
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import JobNotFound, LeaseLost
@@ -182,8 +182,8 @@ async def test_arguments_are_written_in_their_order(database: PostgresDatabase) 
     """Each caller gets the answer to its own argument."""
 
     def insert(tx: Transaction, tokens: Sequence[str]) -> list[str]:
-        rows = [{"token_sha256": token, "owner": "o", "expires_at": 0.0} for token in tokens]
-        tx.run_each(sa.insert(sessions), rows)
+        rows = [{"duty": token, "worker": "w", "until": 0.0} for token in tokens]
+        tx.run_each(sa.insert(turns), rows)
         return [f"{token} done" for token in tokens]
 
     answers: dict[str, str] = {}

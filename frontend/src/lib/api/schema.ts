@@ -17630,6 +17630,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOut"];
                 };
             };
+            /**
+             * @description Not Found.
+             *
+             *     - `route_not_found`: No owner has such a name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
             408: components["responses"]["408"];
             /**
              * @description Content Too Large.

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
-from image2model.api.answers import problems
+from image2model.api.answers import problem_body, problems
 from image2model.api.params import Cursor, JobParam
 from image2model.api.parts import ContextIn
 from image2model.api.translate_admin import (
@@ -214,7 +214,8 @@ async def delete_any_job(job: JobParam, context: ContextIn) -> None:
     operation_id="cancelOwner",
     summary="Cancel all jobs of one owner",
     response_description="The jobs.",
-    responses=problems(changes=True),
+    responses={404: problem_body(404, {"route_not_found": "No owner has such a name."})}
+    | problems(changes=True),
 )
 async def cancel_owner(owner: _OwnerParam, context: ContextIn) -> CancelledOut:
     """
