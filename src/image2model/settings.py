@@ -886,11 +886,14 @@ class Settings(BaseSettings):
         A server on a loopback address that is to answer to another name, believes a proxy, or is
         offered below a path, is reached through one.
         """
+        return self.is_announced or bool(self.base_path)
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether it is said that others shall come: by an address, a name or a proxy."""
         serve = self.serve
-        if self.is_behind_proxy or self.base_path:
-            return True
         names = {serve.host, self.public_host or serve.host, *serve.allowed_hosts}
-        return not all(is_loopback(name.strip("[]")) for name in names)
+        return self.is_behind_proxy or not all(is_loopback(name.strip("[]")) for name in names)
 
     @property
     def is_behind_proxy(self) -> bool:

@@ -18,7 +18,7 @@ def check_access(settings: Settings) -> None:
         InvalidSetting: Nothing was said, or anybody could say who they are, or nobody could.
     """
     _check_vouching(settings)
-    if settings.serve.access is None and settings.others_may_come:
+    if settings.serve.access is None and settings.is_announced:
         where = (
             "through a proxy or under another name"
             if is_loopback(settings.serve.host)
