@@ -214,8 +214,10 @@ async def delete_any_job(job: JobParam, context: ContextIn) -> None:
     operation_id="cancelOwner",
     summary="Cancel all jobs of one owner",
     response_description="The jobs.",
-    responses={404: problem_body(404, {"route_not_found": "No owner has such a name."})}
-    | problems(changes=True),
+    responses={
+        **problems(changes=True),
+        404: problem_body(404, {"route_not_found": "No owner has such a name."}),
+    },
 )
 async def cancel_owner(owner: _OwnerParam, context: ContextIn) -> CancelledOut:
     """
