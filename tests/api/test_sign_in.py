@@ -110,6 +110,17 @@ async def test_jobs_follow_a_person_over_devices(
             assert (await other.get(f"/api/v1/jobs/{draft['id']}")).status_code == 404
 
 
+async def test_below_a_path_a_person_comes_back_there(rig: Rig, provider: Provider) -> None:
+    service = service_at(provider)
+    api = create_api(rig.context, base_path="/3d", public_url=f"{SITE}/3d", sign_in=service)
+    async with ask(api, base_url=SITE) as browser:
+        begun = await browser.get(f"/3d{BEGIN}", params={"to": "/history"})
+        back = await browser.get(provider.sign_in(begun.headers["location"]))
+    assert back.headers["location"] == "/3d/history"
+    assert all("Path=/3d" in cookie for cookie in back.headers.get_list("set-cookie"))
+    await service.aclose()
+
+
 @pytest.mark.parametrize(("email", "status"), [("ann@example.org", 403), ("boss@example.org", 200)])
 async def test_only_named_people_are_operators(
     browser: httpx2.AsyncClient, provider: Provider, email: str, status: int

@@ -11,3 +11,8 @@ const BASE = resolve('/').replace(/\/$/, '');
 export function address(path: string): string {
   return BASE + path;
 }
+
+/** Tells which page is open, from the server's own root as `address` takes it. */
+export function openPage(): string {
+  return location.pathname.slice(BASE.length) + location.search;
+}

@@ -7,13 +7,13 @@ from pathlib import Path
 from fastapi import Depends, FastAPI
 
 from image2model.api import guards
-from image2model.api.auth import check_rights
+from image2model.api.auth import check_operator, check_rights
 from image2model.api.channel import Pace
 from image2model.api.errors import HANDLERS
 from image2model.api.forwarded import ForwardedHeaders, Proxies
 from image2model.api.hub import Hub
 from image2model.api.parts import Parts
-from image2model.api.routes import PUBLIC_ROUTERS, ROUTERS
+from image2model.api.routes import ADMIN_ROUTERS, PUBLIC_ROUTERS, ROUTERS
 from image2model.api.routes.pages import index
 from image2model.api.routes.pages import router as pages
 from image2model.api.translate import PREFIX
@@ -110,7 +110,8 @@ def create_api(
         sign_in=sign_in,
     )
     for router in ROUTERS:
-        checks = [] if router in PUBLIC_ROUTERS else [Depends(check_rights)]
+        check = check_operator if router in ADMIN_ROUTERS else check_rights
+        checks = [] if router in PUBLIC_ROUTERS else [Depends(check)]
         api.include_router(router, prefix=PREFIX, dependencies=checks)
     api.include_router(pages)
     if web_app is None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal, TypedDict
 
 from anyio import CancelScope
 from fastapi import BackgroundTasks, Depends, Request
@@ -37,12 +37,19 @@ from image2model.ports.sessions import Session
 
 COOKIE = "image2model_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
-"""As `prefixed_cookie` names it, where the server is offered at the root."""
+"""As browsers have it over https, where the server is offered at the root."""
 
 NOBODY = OwnerId("nobody")
 """Owns no job: whoever has neither a key nor a session yet."""
 
 _OPERATOR_SCOPES = frozenset({Scope.ADMIN})
+
+
+class _CookieTerms(TypedDict):
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: Literal["lax"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,38 +176,48 @@ class Caller:
 
 def set_session(request: Request, response: Response, token: str, *, life: timedelta) -> None:
     """Have the browser send *token* from now on."""
-    response.set_cookie(
-        _cookie(request),
-        token,
-        max_age=int(life.total_seconds()),
-        path=_cookie_path(request),
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    set_cookie(request, response, COOKIE, token, life=life)
 
 
 def forget_session(request: Request, response: Response) -> None:
     """Have the browser forget its token."""
-    response.delete_cookie(
-        _cookie(request),
-        path=_cookie_path(request),
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    delete_cookie(request, response, COOKIE)
 
 
 def session_token(request: Request) -> str | None:
     """Read the token that the browser sent; None: it sent none."""
-    return request.cookies.get(_cookie(request))
+    return read_cookie(request, COOKIE)
 
 
-def _cookie(request: Request) -> str:
-    return prefixed_cookie(request, COOKIE)
+def set_cookie(
+    request: Request, response: Response, name: str, value: str, *, life: timedelta
+) -> None:
+    """Have the browser send a cookie to this server alone, read by no script."""
+    response.set_cookie(
+        _prefixed(request, name), value, int(life.total_seconds()), **_kept(request)
+    )
 
 
-def prefixed_cookie(request: Request, name: str) -> str:
+def delete_cookie(request: Request, response: Response, name: str) -> None:
+    """Have the browser forget a cookie, which takes the same terms as setting it."""
+    response.delete_cookie(_prefixed(request, name), **_kept(request))
+
+
+def read_cookie(request: Request, name: str) -> str | None:
+    """Read what `set_cookie` set; None: the browser sent none."""
+    return request.cookies.get(_prefixed(request, name))
+
+
+def _kept(request: Request) -> _CookieTerms:
+    return {
+        "path": _cookie_path(request),
+        "secure": is_secure(request),
+        "httponly": True,
+        "samesite": "lax",
+    }
+
+
+def _prefixed(request: Request, name: str) -> str:
     """
     Name a cookie so that browsers bind it to this host and to https (RFC 6265bis, 4.1.3).
 
@@ -300,6 +317,16 @@ async def check_rights(request: Request, caller: Annotated[Caller, Depends(find_
     """
     route = request.scope["route"]
     caller.require(needed_scope(getattr(route, "operation_id", None), request.method))
+
+
+async def check_operator(caller: Annotated[Caller, Depends(find_caller)]) -> None:
+    """
+    Insist that the caller is an operator.
+
+    Raises:
+        ScopeMissing: They are known, but are none.
+    """
+    caller.require(Scope.ADMIN)
 
 
 async def find_owner(caller: Annotated[Caller, Depends(find_caller)]) -> OwnerId:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from urllib.parse import quote
 
 from fastapi import Request
@@ -12,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from image2model.api.errors import http_problem
 from image2model.api.packing import is_known
+from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
 from image2model.core.text import harmless_text
@@ -292,7 +292,7 @@ def _elsewhere(url: str) -> Response:
 
 def _digest(url: str | None) -> str:
     # Providers never put another file under the URL of a result.
-    return sha256((url or "").encode()).hexdigest()
+    return hash_of_text(url or "")
 
 
 def _is_known(request: Request, download: Download) -> bool:

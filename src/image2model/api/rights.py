@@ -1,8 +1,8 @@
 """
 What a caller must be allowed to do to call a route: reading needs `read`, all else `generate`.
 
-Routes that need something else are named here, by their operation's id. Those that need nothing
-are in `PUBLIC_ROUTERS`.
+Routes that need something else are named here, by their operation's id. Those of operators are in
+`ADMIN_ROUTERS`, and those that need nothing in `PUBLIC_ROUTERS`.
 """
 
 from collections.abc import Mapping
@@ -12,23 +12,6 @@ from image2model.core.scopes import Scope
 _READING = frozenset({"GET", "HEAD"})
 _OTHERWISE: Mapping[str, Scope] = {
     "estimateJob": Scope.READ,
-    "listKeys": Scope.ADMIN,
-    "createKey": Scope.ADMIN,
-    "getKey": Scope.ADMIN,
-    "changeKey": Scope.ADMIN,
-    "revokeKey": Scope.ADMIN,
-    "readMetrics": Scope.ADMIN,
-    "allowSpending": Scope.ADMIN,
-    "cancelAnyJob": Scope.ADMIN,
-    "cancelOwner": Scope.ADMIN,
-    "deleteAnyJob": Scope.ADMIN,
-    "exportAudit": Scope.ADMIN,
-    "exportAuditLines": Scope.ADMIN,
-    "getOverview": Scope.ADMIN,
-    "listAllJobs": Scope.ADMIN,
-    "listAudit": Scope.ADMIN,
-    "purgeStorage": Scope.ADMIN,
-    "stopSpending": Scope.ADMIN,
 }
 
 

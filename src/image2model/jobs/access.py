@@ -1,6 +1,5 @@
 """Who asks, and whether a job is theirs."""
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +15,7 @@ from image2model.core.errors import (
     JobNotFound,
     NotAuthenticated,
 )
+from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ANONYMOUS_OWNER, JobId, OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.money import NO_LIMITS, SpendingLimits
@@ -112,7 +112,7 @@ def repeating_owner(network: str, idempotency_key: str) -> OwnerId | None:
     """
     if len(idempotency_key) < SECRET_KEY_LENGTH:
         return None
-    return OwnerId(f"{ANONYMOUS_OWNER}{_sha256(f'{network} {idempotency_key}')[:32]}")
+    return OwnerId(f"{ANONYMOUS_OWNER}{hash_of_text(f'{network} {idempotency_key}')[:32]}")
 
 
 async def open_session(context: Context, owner: OwnerId) -> str:
@@ -122,7 +122,7 @@ async def open_session(context: Context, owner: OwnerId) -> str:
 
 async def drop_session(context: Context, token: str) -> None:
     """Forget a session of which nobody has heard yet."""
-    if (session := await context.sessions.find_session(_sha256(token))) is not None:
+    if (session := await context.sessions.find_session(hash_of_text(token))) is not None:
         await context.sessions.remove_session(session.id)
 
 
@@ -150,7 +150,7 @@ async def begin_session(context: Context, owner: OwnerId, *, life: timedelta) ->
         expires_at=now + min(idle_life(owner), life),
         ends_at=now + life,
     )
-    await context.sessions.add_session(_sha256(token), session)
+    await context.sessions.add_session(hash_of_text(token), session)
     return token
 
 
@@ -166,7 +166,7 @@ async def identify_session(context: Context, token: str) -> Identity | None:
     Returns:
         None: It is unknown or over, or of a key that works no more.
     """
-    hashed = _sha256(token)
+    hashed = hash_of_text(token)
     session = await context.sessions.find_session(hashed)
     if session is None:
         return None
@@ -195,8 +195,8 @@ async def rotate_token(context: Context, token: str, session: Session) -> str | 
     new = secrets.token_urlsafe(32)
     expires_at = min(now + idle_life(session.owner), session.ends_at)
     changed = await context.sessions.rotate_session(
-        _sha256(token),
-        _sha256(new),
+        hash_of_text(token),
+        hash_of_text(new),
         replace(session, issued_at=now, expires_at=expires_at),
         not_since=now - _UNDER_WAY,
     )
@@ -248,7 +248,7 @@ async def create_api_key(
         ApiKey(
             id=key_id,
             name=name,
-            secret_sha256=_sha256(secret),
+            secret_sha256=hash_of_text(secret),
             owner=owner,
             created_at=context.clock.now(),
             scopes=frozenset(scopes),
@@ -335,8 +335,8 @@ async def identify_key(context: Context, key: str) -> Identity:
     prefix, _, rest = key.partition("_")
     key_id, _, secret = rest.partition("_")
     known = await context.sessions.find_key(key_id) if prefix == _KEY_PREFIX else None
-    expected = known.secret_sha256 if known else _sha256("")
-    matches = hmac.compare_digest(_sha256(secret), expected)
+    expected = known.secret_sha256 if known else hash_of_text("")
+    matches = hmac.compare_digest(hash_of_text(secret), expected)
     if known is None or known.revoked_at is not None or not matches:
         raise NotAuthenticated
     if known.is_expired(context.clock.now()):
@@ -347,7 +347,3 @@ async def identify_key(context: Context, key: str) -> Identity:
 async def list_api_keys(context: Context) -> Sequence[ApiKey]:
     """List the keys, newest first, without their secrets."""
     return await context.sessions.list_keys()
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

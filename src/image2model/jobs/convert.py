@@ -1,6 +1,5 @@
 """Make files of files, and keep them for whoever asks again."""
 
-import hashlib
 import json
 import logging
 import struct
@@ -13,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from image2model.core.errors import ArtifactNotFound, StorageError
+from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Description
 from image2model.geometry.conversion import Conversion
@@ -59,7 +59,7 @@ class Derivation:
     def name(self) -> str:
         """Names it: the same for the same derivation, and nobody can guess it."""
         told = "\0".join([_MADE_BY, self.origin, made_by(self.conversion, self.about)])
-        return hashlib.sha256(told.encode()).hexdigest()[:32]
+        return hash_of_text(told)[:32]
 
     @property
     def artifact(self) -> ArtifactId | None:

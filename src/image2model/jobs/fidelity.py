@@ -2,12 +2,12 @@
 
 import logging
 from dataclasses import replace
-from hashlib import sha256
 
 import anyio
 
 from image2model.core.errors import FileNotInResult, Image2ModelError
 from image2model.core.generator import View
+from image2model.core.hashing import hash_of_text
 from image2model.core.ids import OwnerId
 from image2model.core.job import Item, Job
 from image2model.geometry.conversion import SOURCES
@@ -82,7 +82,7 @@ async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFact
     rules = context.rules
     compared = f"{FACT} {item.mesh.artifact if item.mesh else ''} {picture.artifact}"
     async with (
-        remembering_failure(context, sha256(compared.encode()).hexdigest()),
+        remembering_failure(context, hash_of_text(compared)),
         shown_file(context, shown) as model,
     ):
         return await context.compute.run(rules.compute_s, fidelity_of, model, photo, rules.picture)

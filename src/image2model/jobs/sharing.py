@@ -1,6 +1,5 @@
 """Let others see a job, or one model of it, by a link that its owner can take back."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from image2model.core.errors import (
     JobNotFound,
     SharedLinkNotFound,
 )
+from image2model.core.hashing import hash_of_text
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
 from image2model.core.names import clean_name
@@ -69,7 +69,7 @@ async def share_job(
     now = context.clock.now()
     link = SharedLink(
         id=secrets.token_hex(8),
-        token_sha256=_sha256(token),
+        token_sha256=hash_of_text(token),
         owner=owner,
         job=job,
         item=item,
@@ -128,7 +128,7 @@ async def open_shared_link(context: Context, token: str) -> tuple[SharedLink, Jo
         SharedLinkNotFound: It never was, is revoked or has expired, its job is gone, or it was
             made with a key that works no more.
     """
-    link = await context.shares.find_link(_sha256(token))
+    link = await context.shares.find_link(hash_of_text(token))
     if link is None or not await may_still_act(context, link.owner):
         raise SharedLinkNotFound
     try:
@@ -157,7 +157,3 @@ async def shared_item(context: Context, token: str, index: int) -> tuple[SharedL
     if all(item.index != index for item in job.items):
         raise ItemNotFound(job=job.id, index=index)
     return link, ItemRef(job.id, index)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,8 +1,7 @@
 """A result drawn from all around: made when somebody first looks, and kept beside it."""
 
-from hashlib import sha256
-
 from image2model.core.errors import ArtifactNotFound, FileNotInResult, FormatUnsupported
+from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.jobs.computations import sprite_of
 from image2model.jobs.context import Context
@@ -60,7 +59,7 @@ def _sprite_id(model: Model) -> ArtifactId:
     told = f"{_MADE_BY}\0{file.artifact or file.provider_url}"
     if model.convert is not None and not model.looks_as_delivered:
         told += f"\0{made_by(model.convert, model.about)}"
-    return ArtifactId(sha256(told.encode()).hexdigest()[:32])
+    return ArtifactId(hash_of_text(told)[:32])
 
 
 async def _draw(context: Context, model: Model, sprite: ArtifactId) -> None:

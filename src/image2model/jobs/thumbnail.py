@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from hashlib import sha256
 
 from image2model.core.errors import ArtifactNotFound, ViewNotFound
 from image2model.core.generator import View
+from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Picture
 from image2model.jobs.computations import memory_for_pictures, thumbnail_of
@@ -46,7 +46,7 @@ class Thumbnail:
 
 def version_of(picture: Picture) -> str:
     """Name what thumbnails of *picture* look like: 16 hex digits that change when they do."""
-    return sha256(f"{_MADE_BY}\0{picture.artifact}".encode()).hexdigest()[:16]
+    return hash_of_text(f"{_MADE_BY}\0{picture.artifact}")[:16]
 
 
 async def find_thumbnail(
@@ -72,7 +72,7 @@ async def find_thumbnail(
     picture = await find_picture(context, owner, ref, view)
     version = version_of(picture)
     told = f"{_MADE_BY}\0{size_px:d}\0{picture.artifact}"
-    thumbnail = ArtifactId(sha256(told.encode()).hexdigest()[:32])
+    thumbnail = ArtifactId(hash_of_text(told)[:32])
     try:
         await context.artifacts.stat(thumbnail)
         await context.store.use_derived(thumbnail)

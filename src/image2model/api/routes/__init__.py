@@ -1,7 +1,8 @@
 """
 The routes by theme; bodies translate, call one use case, and translate back.
 
-A route finds a caller who may call it, by `api.rights`, unless its router is in `PUBLIC_ROUTERS`.
+A route finds a caller who may call it, by `api.rights`, unless its router is in `ADMIN_ROUTERS` or
+`PUBLIC_ROUTERS`.
 """
 
 from image2model.api.routes import (
@@ -56,6 +57,9 @@ ROUTERS = (
     metrics.router,
 )
 """All of them, in the order of the reference."""
+
+ADMIN_ROUTERS = (keys.router, admin.router, metrics.router)
+"""Only operators may call these."""
 
 PUBLIC_ROUTERS = (session.router, sign_in.router, shared.router, hooks.router, health.router)
 """Whoever comes may call these; they find out themselves whom they answer."""

@@ -2,13 +2,14 @@
 
 import hmac
 import secrets
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 
 from image2model.api.answers import problems
-from image2model.api.auth import is_secure, prefixed_cookie, set_session
+from image2model.api.auth import delete_cookie, read_cookie, set_cookie, set_session
 from image2model.api.parts import Parts, PartsIn
 from image2model.api.translate import PREFIX
 from image2model.core import errors
@@ -19,7 +20,7 @@ from image2model.jobs.people import PERSON_LIFE, open_person_session, person_own
 from image2model.ports.sign_in import SignIn, SignInAttempt
 
 _COOKIE = "image2model_sign_in"
-_LASTS_S = 600
+_LASTS = timedelta(minutes=10)
 _PATH = "/session/openid"
 _BACK = f"{_PATH}/callback"
 
@@ -55,15 +56,8 @@ async def begin_sign_in(
         verifier=secrets.token_urlsafe(48),
     )
     response = RedirectResponse(await service.begin(attempt, return_to=return_to), status_code=303)
-    response.set_cookie(
-        prefixed_cookie(request, _COOKIE),
-        " ".join((attempt.state, attempt.nonce, attempt.verifier, _own_page(to))),
-        max_age=_LASTS_S,
-        path=parts.base_path or "/",
-        secure=is_secure(request),
-        httponly=True,
-        samesite="lax",
-    )
+    begun = " ".join((attempt.state, attempt.nonce, attempt.verifier, _own_page(to)))
+    set_cookie(request, response, _COOKIE, begun, life=_LASTS)
     return response
 
 
@@ -97,8 +91,7 @@ async def end_sign_in(
 ) -> RedirectResponse:
     """End the sign-in that this browser began, and begin its session."""
     service, return_to = _offered(parts)
-    cookie = prefixed_cookie(request, _COOKIE)
-    begun = request.cookies.get(cookie, "").split(" ", 3)
+    begun = (read_cookie(request, _COOKIE) or "").split(" ", 3)
     if len(begun) != 4 or not hmac.compare_digest(begun[0].encode(), state.encode()):
         raise SignInRefused(reason="this browser did not begin it, or began it too long ago")
     if error or not code:
@@ -106,8 +99,7 @@ async def end_sign_in(
     attempt = SignInAttempt(state=begun[0], nonce=begun[1], verifier=begun[2])
     name = await service.finish(attempt, code=code, return_to=return_to)
     response = RedirectResponse(_own_page(begun[3]), status_code=303)
-    # Of a cookie whose name begins with `__Host-`, browsers take in nothing that is not secure.
-    response.delete_cookie(cookie, path=parts.base_path or "/", secure=is_secure(request))
+    delete_cookie(request, response, _COOKIE)
     token = await open_person_session(parts.context, name)
     set_session(request, response, token, life=PERSON_LIFE)
     address = request.client.host if request.client else ""

@@ -9,11 +9,11 @@ well. What was learnt is kept for every process and beyond restarts, and asked a
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 import anyio
 
 from image2model.core.errors import JsonValue, ProviderError, StorageError
+from image2model.core.hashing import hash_of_text
 from image2model.core.job import Handle
 from image2model.ports.clock import Clock
 from image2model.ports.facts import Facts
@@ -53,7 +53,7 @@ class ListLessons:
         self._config = config
         self._clock = clock
         # Of this list: a gateway or the simulator may show something else.
-        self._name = f"fal.list.{sha256(config.api_url.encode()).hexdigest()[:16]}"
+        self._name = f"fal.list.{hash_of_text(config.api_url)[:16]}"
         self._shows_unfinished: bool | None = None
         self._seen_at: datetime | None = None
         self._is_asking = False
