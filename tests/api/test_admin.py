@@ -226,6 +226,8 @@ async def test_the_log_is_exported_whole(admin: httpx2.AsyncClient) -> None:
     assert [line[3] for line in table[1:]] == [entry["action"] for entry in entries]
     lines = (await admin.get(f"{ADMIN}/audit.jsonl")).text.splitlines()
     assert [json.loads(line) for line in lines] == entries
+    for moment in ("0", "2026-11-01"):
+        assert (await admin.get(f"{ADMIN}/audit", params={"from": moment})).status_code == 422
     page = (await admin.get(f"{ADMIN}/audit", params={"limit": "1"})).json()
     after = await logged(admin, cursor=page["next"])
     assert [*page["entries"], *after] == entries

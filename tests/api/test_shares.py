@@ -10,8 +10,10 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
+from image2model.core.shares import current_share
 from image2model.jobs.access import create_api_key
 from image2model.jobs.ending import revoke_api_key
+from image2model.ports.shares import SharedLink
 from tests.api.asking import ask, make_job, problem_of
 from tests.rig import Rig
 
@@ -191,3 +193,23 @@ async def test_a_job_has_so_many_links(client: httpx2.AsyncClient, job: str) -> 
         await share(client, job)
     problem = problem_of(await client.post(f"{job}/shares", json={}), 422)
     assert "revoke one" in problem["detail"]
+
+
+async def test_who_opens_links_takes_turns_by_where_they_are(
+    client: httpx2.AsyncClient, rig: Rig, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They must not count as the product itself, whose own work would wait behind theirs."""
+    url, shares = (await share(client, job))["url"], set()
+    find_link = rig.context.shares.find_link
+
+    async def watched(token_sha256: str) -> SharedLink | None:
+        shares.add(current_share().owner)
+        return await find_link(token_sha256)
+
+    monkeypatch.setattr(rig.context.shares, "find_link", watched)
+    api = create_api(rig.context, keys_only=True)
+    for host in ("203.0.113.5", "203.0.113.9"):
+        transport = httpx2.ASGITransport(app=api, client=(host, 4711))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as visitor:
+            assert (await visitor.get(url)).status_code == 200
+    assert shares == {"203.0.113.5", "203.0.113.9"}

@@ -12,6 +12,7 @@ from image2model.api.forwarded import Proxies
 from image2model.backends.http.openid import OpenIdSignIn
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.core.ids import OwnerId
+from image2model.jobs.access import create_api_key
 from tests.api.asking import ask, make_draft, problem_of
 from tests.api.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 from tests.rig import Rig
@@ -108,6 +109,17 @@ async def test_jobs_follow_a_person_over_devices(
         async with ask(site, base_url=SITE) as other:
             await sign_in(other, provider)
             assert (await other.get(f"/api/v1/jobs/{draft['id']}")).status_code == 404
+
+
+async def test_signing_in_ends_the_session_before_it(
+    browser: httpx2.AsyncClient, rig: Rig, site: Any, provider: Provider
+) -> None:
+    key = await create_api_key(rig.context, name="screen")
+    await browser.post("/api/v1/session", json={"key": key})
+    before = dict(browser.cookies)
+    await sign_in(browser, provider)
+    async with ask(site, base_url=SITE, cookies=before) as thief:
+        assert (await thief.get("/api/v1/jobs")).status_code == 401
 
 
 async def test_below_a_path_a_person_comes_back_there(rig: Rig, provider: Provider) -> None:

@@ -1,19 +1,20 @@
 """Put the HTTP API together."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from image2model.api import guards
-from image2model.api.auth import check_operator, check_rights
+from image2model.api.auth import check_operator, check_rights, share_by_network
 from image2model.api.channel import Pace
 from image2model.api.errors import HANDLERS
 from image2model.api.forwarded import ForwardedHeaders, Proxies
 from image2model.api.hub import Hub
 from image2model.api.parts import Parts
-from image2model.api.routes import ADMIN_ROUTERS, PUBLIC_ROUTERS, ROUTERS
+from image2model.api.routes import ADMIN_ROUTERS, PUBLIC_ROUTERS, ROUTERS, UNSHARED_ROUTERS
 from image2model.api.routes.pages import index
 from image2model.api.routes.pages import router as pages
 from image2model.api.translate import PREFIX
@@ -110,9 +111,7 @@ def create_api(
         sign_in=sign_in,
     )
     for router in ROUTERS:
-        check = check_operator if router in ADMIN_ROUTERS else check_rights
-        checks = [] if router in PUBLIC_ROUTERS else [Depends(check)]
-        api.include_router(router, prefix=PREFIX, dependencies=checks)
+        api.include_router(router, prefix=PREFIX, dependencies=_checks(router))
     api.include_router(pages)
     if web_app is None:
         api.add_api_route("/", index, include_in_schema=False)
@@ -129,3 +128,12 @@ def create_api(
         api.add_middleware(guards.BelowPath, base_path=base_path)
     api.add_middleware(ForwardedHeaders, proxies=proxies, user_header=user_header)
     return api
+
+
+def _checks(router: APIRouter) -> Sequence[Any]:
+    """Tell what comes before the routes of *router*: who calls, or at least whose turn it is."""
+    if router in UNSHARED_ROUTERS:
+        return []
+    if router in PUBLIC_ROUTERS:
+        return [Depends(share_by_network)]
+    return [Depends(check_operator if router in ADMIN_ROUTERS else check_rights)]

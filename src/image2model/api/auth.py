@@ -30,8 +30,9 @@ from image2model.jobs.access import (
     repeating_owner,
 )
 from image2model.jobs.auditing import audit
+from image2model.jobs.ending import close_session
 from image2model.jobs.people import is_known_owner, person_of, person_owner
-from image2model.jobs.purchase import Buyer, find_buyer
+from image2model.jobs.purchase import Buyer, buyer_of
 from image2model.jobs.rates import Rate
 from image2model.ports.sessions import Session
 
@@ -76,6 +77,11 @@ class Caller:
         return self.known or NOBODY
 
     @property
+    def address(self) -> str:
+        """Where the caller is, as far as trusted proxies say."""
+        return self.request.client.host if self.request.client else ""
+
+    @property
     def person(self) -> str | None:
         """Who it is by name, where somebody vouches for them."""
         return person_of(self.owner)
@@ -83,17 +89,14 @@ class Caller:
     @property
     def actor(self) -> Actor:
         """Who it is to the audit log."""
-        client = self.request.client
         unnamed = self.parts.callers_are_operators and not is_known_owner(self.owner)
-        return Actor(
-            name="operator" if unnamed else self.owner, address=client.host if client else ""
-        )
+        return Actor(name="operator" if unnamed else self.owner, address=self.address)
 
     @property
     def scopes(self) -> Collection[Scope]:
         """What the caller may do."""
         if self.identity and self.identity.key:
-            return self.identity.scopes
+            return self.identity.key.scopes
         if self.person is not None:
             return _OPERATOR_SCOPES if self.person in self.parts.admins else USER_SCOPES
         return _OPERATOR_SCOPES if self.parts.callers_are_operators else USER_SCOPES
@@ -121,12 +124,11 @@ class Caller:
         Sessions can be begun at will, so without an API key the network it comes from counts. Where
         others may come, this machine is no exception: they may come through a proxy on it.
         """
-        host = self.request.client.host if self.request.client else ""
-        if is_loopback(host) and self.parts.callers_are_operators:
+        if is_loopback(self.address) and self.parts.callers_are_operators:
             return None
         if self.known is not None and is_known_owner(self.known):
             return self.known
-        return network_of(host)
+        return network_of(self.address)
 
     def count(self, rate: Rate) -> None:
         """
@@ -146,8 +148,7 @@ class Caller:
         """
         repeating = None
         if self.known is None and idempotency_key is not None:
-            host = self.request.client.host if self.request.client else ""
-            repeating = repeating_owner(network_of(host), idempotency_key)
+            repeating = repeating_owner(network_of(self.address), idempotency_key)
         return self.known or repeating or new_owner()
 
     @asynccontextmanager
@@ -177,6 +178,35 @@ class Caller:
 def set_session(request: Request, response: Response, token: str, *, life: timedelta) -> None:
     """Have the browser send *token* from now on."""
     set_cookie(request, response, COOKIE, token, life=life)
+
+
+async def begin_signed_in(
+    caller: Caller, response: Response, token: str, owner: OwnerId, *, life: timedelta, by: str
+) -> None:
+    """
+    Have the session of *token* take the place of the one that the browser had, which ends.
+
+    Args:
+        caller: Who signed in.
+        response: What the browser is answered.
+        token: Of the new session.
+        owner: Whose it is.
+        life: How long it lasts.
+        by: What they signed in with, for the audit log.
+    """
+    context = caller.parts.context
+    actor = Actor(name=owner, address=caller.address)
+    await audit(context, AuditAction.SIGNED_IN, actor=actor, by=by)
+    await end_session(caller)
+    set_session(caller.request, response, token, life=life)
+
+
+async def end_session(caller: Caller) -> None:
+    """End the session whose cookie came; without one nothing happens."""
+    context, token = caller.parts.context, session_token(caller.request)
+    identity = await identify_session(context, token) if token else None
+    if identity is not None:
+        await close_session(context, identity)
 
 
 def forget_session(request: Request, response: Response) -> None:
@@ -239,6 +269,11 @@ def is_secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
+async def share_by_network(request: Request, parts: Annotated[Parts, Depends(parts_of)]) -> None:
+    """Have whoever sent *request* take turns with others by where they come from."""
+    work_for(Share(Caller(request, parts, None).counted_as or NOBODY))
+
+
 async def find_caller(
     request: Request, parts: Annotated[Parts, Depends(parts_of)], afterwards: BackgroundTasks
 ) -> Caller:
@@ -251,7 +286,7 @@ async def find_caller(
             that was begun with one was sent.
     """
     # To find out takes the database's time, which is shared by where callers come from, too.
-    work_for(Share(Caller(request, parts, None).counted_as or NOBODY))
+    await share_by_network(request, parts)
     caller = await _identify(request, parts)
     _note_use(parts, caller.identity, afterwards)
     # Sessions can be begun at will, so visitors share by the network they come from.
@@ -367,7 +402,8 @@ async def count_watcher(caller: Annotated[Caller, Depends(find_caller)]) -> Asyn
 
 async def find_caller_as_buyer(caller: Annotated[Caller, Depends(find_caller)]) -> Buyer:
     """Tell what the sender may buy."""
-    return await find_buyer(caller.parts.context, caller.owner)
+    key = caller.identity.key if caller.identity else None
+    return buyer_of(caller.parts.context, caller.owner, key)
 
 
 BuyerIn = Annotated[Buyer, Depends(find_caller_as_buyer)]

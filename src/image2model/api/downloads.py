@@ -4,9 +4,10 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from image2model.api.errors import http_problem
@@ -79,12 +80,34 @@ class Download:
         }
 
 
+def add_download(
+    router: APIRouter, path: str, endpoint: Any, *, operation_id: str, **described: Any
+) -> None:
+    """Add a route that answers `GET` with a file, and `HEAD` with what is said of it."""
+    for method in ("GET", "HEAD"):
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            include_in_schema=method == "GET",
+            operation_id=operation_id,
+            response_class=Response,
+            **described,
+        )
+
+
 def content_disposition(name: str, *, inline: bool) -> str:
     """Name a download so that every browser understands it (RFC 6266)."""
     kind, name = "inline" if inline else "attachment", harmless_text(name)
     plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", name)
     extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
     return f'{kind}; filename="{plain}"{extended}'
+
+
+def send_lines(lines: AsyncIterator[str], *, name: str, media_type: str) -> StreamingResponse:
+    """Answer with a text that is written while it is sent."""
+    headers = {"Content-Disposition": content_disposition(name, inline=False)}
+    return StreamingResponse(lines, media_type=media_type, headers=headers)
 
 
 async def send_result_file(

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 from fastapi import Header, Path, Query
-from pydantic import AfterValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from image2model.core.errors import JobNotFound
 from image2model.core.ids import JobId, is_hex_id
-from image2model.wire.models import EXAMPLE_JOB, ViewName
+from image2model.wire.models import EXAMPLE_JOB, JobStateName, ViewName
 
 _MOST_ITEMS = 9_999
 
@@ -48,3 +48,27 @@ IdempotencyKey = Annotated[
         examples=["order-1042"],
     ),
 ]
+
+
+def _written_out(value: object) -> object:
+    """Refuse seconds since 1970, which pydantic takes for times, too."""
+    if isinstance(value, str) and "T" not in value.upper():
+        raise ValueError("must be a date and a time, such as 2026-11-01T00:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+
+NamePart = Annotated[
+    str,
+    Query(
+        max_length=200,
+        pattern=r"^[^\x00]*$",
+        description="Only jobs whose name contains this, ignoring case.",
+        examples=["teapot"],
+    ),
+]
+StateParam = Annotated[
+    JobStateName | None, Query(description="Only jobs in this state.", examples=["finished"])
+]
+JobsLimit = Annotated[int, Query(ge=1, le=100, description="The most jobs to send.", examples=[20])]

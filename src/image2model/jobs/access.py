@@ -57,11 +57,6 @@ class Identity:
     key: ApiKey | None
     session: Session | None = None
 
-    @property
-    def scopes(self) -> Collection[Scope]:
-        """What they may do."""
-        return self.key.scopes if self.key else USER_SCOPES
-
 
 async def owned_job(context: Context, owner: OwnerId, job_id: JobId) -> Job:
     """

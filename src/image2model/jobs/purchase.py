@@ -17,6 +17,7 @@ from image2model.core.money import Budget
 from image2model.jobs.access import find_owners_key
 from image2model.jobs.context import Context
 from image2model.jobs.people import is_known_owner
+from image2model.ports.sessions import ApiKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,11 @@ class Buyer:
 
 async def find_buyer(context: Context, owner: OwnerId) -> Buyer:
     """Find out what *owner* may buy."""
-    key = await find_owners_key(context.sessions, owner)
+    return buyer_of(context, owner, await find_owners_key(context.sessions, owner))
+
+
+def buyer_of(context: Context, owner: OwnerId, key: ApiKey | None) -> Buyer:
+    """Tell what *owner* may buy, whose API key is *key*; None: the owner is none."""
     budget = context.rules.budget
     if key is None:
         return Buyer(context=context, owner=owner, budget=budget)

@@ -128,9 +128,7 @@ async def open_shared_link(context: Context, token: str) -> tuple[SharedLink, Jo
         SharedLinkNotFound: It never was, is revoked or has expired, its job is gone, or it was
             made with a key that works no more.
     """
-    link = await context.shares.find_link(hash_of_text(token))
-    if link is None or not await may_still_act(context, link.owner):
-        raise SharedLinkNotFound
+    link = await _working_link(context, token)
     try:
         job = await owned_job(context, link.owner, link.job)
     except JobNotFound:
@@ -153,7 +151,23 @@ async def shared_item(context: Context, token: str, index: int) -> tuple[SharedL
         SharedLinkNotFound: As for `open_shared_link`.
         ItemNotFound: The link does not show such an item.
     """
-    link, job = await open_shared_link(context, token)
-    if all(item.index != index for item in job.items):
-        raise ItemNotFound(job=job.id, index=index)
-    return link, ItemRef(job.id, index)
+    link = await _working_link(context, token)
+    if link.item not in {None, index}:
+        raise ItemNotFound(job=link.job, index=index)
+    ref = ItemRef(link.job, index)
+    try:
+        await context.store.get_item(ref)
+    except JobNotFound:
+        raise SharedLinkNotFound from None
+    except ItemNotFound:
+        if link.item is None:
+            raise
+        raise SharedLinkNotFound from None
+    return link, ref
+
+
+async def _working_link(context: Context, token: str) -> SharedLink:
+    link = await context.shares.find_link(hash_of_text(token))
+    if link is None or not await may_still_act(context, link.owner):
+        raise SharedLinkNotFound
+    return link

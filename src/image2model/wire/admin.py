@@ -1,7 +1,5 @@
 """What the HTTP API tells operators, and takes from them."""
 
-import csv
-import io
 import json
 from datetime import datetime
 from typing import Any, Literal
@@ -9,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from image2model.core.text import table_cell
+from image2model.wire.ledger_csv import csv_line
 from image2model.wire.models import (
     EXAMPLE_JOB,
     BudgetOut,
@@ -272,22 +271,16 @@ _COLUMNS = ("at", "actor", "address", "action", "details")
 
 def audit_csv_header() -> str:
     """Write the first line of the audit log as CSV (RFC 4180)."""
-    return _line(_COLUMNS)
+    return csv_line(_COLUMNS)
 
 
 def audit_csv_line(entry: AuditEntryOut) -> str:
     """Write one line of the audit log as CSV; the details are JSON."""
     shown = entry.model_dump(mode="json")
     shown["details"] = json.dumps(shown["details"], ensure_ascii=False)
-    return _line([table_cell(shown[column]) for column in _COLUMNS])
+    return csv_line([table_cell(shown[column]) for column in _COLUMNS])
 
 
 def audit_json_line(entry: AuditEntryOut) -> str:
     """Write one line of the audit log as JSON."""
     return f"{entry.model_dump_json()}\n"
-
-
-def _line(cells: object) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(cells)  # type: ignore[arg-type]
-    return out.getvalue()

@@ -23,13 +23,13 @@ COLUMNS = (
 
 def header_line() -> str:
     """Write the first line, which names the columns."""
-    return _line(COLUMNS)
+    return csv_line(COLUMNS)
 
 
 def entry_line(entry: LedgerEntryOut) -> str:
     """Write one line; what a spreadsheet would take for a formula is made a text."""
     shown = entry.model_dump(mode="json")
-    return _line([_cell(shown[column]) for column in COLUMNS])
+    return csv_line([_cell(shown[column]) for column in COLUMNS])
 
 
 def _cell(value: object) -> object:
@@ -38,7 +38,8 @@ def _cell(value: object) -> object:
     return "" if value is None else value
 
 
-def _line(cells: object) -> str:
+def csv_line(cells: object) -> str:
+    """Write one line of a table, as RFC 4180 has it."""
     out = io.StringIO()
     csv.writer(out).writerow(cells)  # type: ignore[arg-type]
     return out.getvalue()

@@ -13385,6 +13385,19 @@ export interface operations {
             };
             414: components["responses"]["414"];
             /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
              * @description Misdirected Request.
              *
              *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
@@ -13593,6 +13606,19 @@ export interface operations {
                 };
             };
             414: components["responses"]["414"];
+            /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
             /**
              * @description Misdirected Request.
              *
@@ -13828,6 +13854,19 @@ export interface operations {
             };
             414: components["responses"]["414"];
             /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
              * @description Misdirected Request.
              *
              *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
@@ -14034,6 +14073,19 @@ export interface operations {
                 };
             };
             414: components["responses"]["414"];
+            /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
             /**
              * @description Misdirected Request.
              *
@@ -14242,6 +14294,19 @@ export interface operations {
             };
             414: components["responses"]["414"];
             /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
+            /**
              * @description Misdirected Request.
              *
              *     - `host_not_allowed`: The request is addressed to a name that this server does not go by.
@@ -14446,6 +14511,19 @@ export interface operations {
                 };
             };
             414: components["responses"]["414"];
+            /**
+             * @description Range Not Satisfiable.
+             *
+             *     - `range_not_satisfiable`: The range lies outside of the file.
+             */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemOut"];
+                };
+            };
             /**
              * @description Misdirected Request.
              *

@@ -61,5 +61,8 @@ ROUTERS = (
 ADMIN_ROUTERS = (keys.router, admin.router, metrics.router)
 """Only operators may call these."""
 
-PUBLIC_ROUTERS = (session.router, sign_in.router, shared.router, hooks.router, health.router)
+UNSHARED_ROUTERS = (health.router,)
+"""Whoever comes may call these, and waits behind nobody."""
+
+PUBLIC_ROUTERS = (session.router, sign_in.router, shared.router, hooks.router, *UNSHARED_ROUTERS)
 """Whoever comes may call these; they find out themselves whom they answer."""

@@ -1,7 +1,5 @@
 """Routes about the caller: what they have and may spend here, and how they are forgotten."""
 
-from collections.abc import Mapping
-
 from fastapi import APIRouter, Request, Response
 
 from image2model.api.answers import problems
@@ -55,7 +53,10 @@ async def get_account(
     caps = [cap for cap in buyer.budget.caps() if is_operator or cap.scope.is_of_owner]
     budgets = [await _budget_out(context, buyer, cap) for cap in caps]
     of_day = BudgetScope.DAY if is_operator else BudgetScope.OWNER_DAY
-    limits: Mapping[str, float] = {budget.scope: budget.limit_usd for budget in budgets}
+    budget_of_day = next((one for one in budgets if one.scope == of_day.value), None)
+    day_spent_usd = budget_of_day.spent_usd if budget_of_day else None
+    if day_spent_usd is None:
+        day_spent_usd = float(await context.store.spent_usd(of_day, owner=caller.owner))
     return AccountOut(
         access="keys" if caller.parts.keys_only else "sessions",
         signed_in=is_known_owner(caller.owner),
@@ -66,8 +67,8 @@ async def get_account(
         stored_bytes=usage.stored.all_bytes,
         derived_bytes=usage.stored.derived_bytes,
         stored_bytes_limit=context.rules.bounds.bytes_per_owner,
-        day_budget_usd=limits.get(of_day.value),
-        day_spent_usd=float(await context.store.spent_usd(of_day, owner=caller.owner)),
+        day_budget_usd=budget_of_day.limit_usd if budget_of_day else None,
+        day_spent_usd=day_spent_usd,
         budgets=budgets,
         spending_stop=stop and SpendingStopOut(reason=stop.reason, at=stop.at),
     )

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from image2model.api.answers import problem_body, problems
-from image2model.api.params import Cursor, JobParam
+from image2model.api.downloads import send_lines
+from image2model.api.params import Cursor, JobParam, JobsLimit, Moment, NamePart, StateParam
 from image2model.api.parts import ContextIn
 from image2model.api.translate_admin import (
     audit_entry_out,
@@ -44,7 +44,6 @@ from image2model.wire.admin import (
     audit_csv_line,
     audit_json_line,
 )
-from image2model.wire.models import JobStateName
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
@@ -70,7 +69,7 @@ _Actor = Annotated[
     ),
 ]
 _From = Annotated[
-    AwareDatetime | None,
+    Moment | None,
     Query(
         alias="from",
         description="Only what happened then or later; with a time zone.",
@@ -78,7 +77,7 @@ _From = Annotated[
     ),
 ]
 _To = Annotated[
-    AwareDatetime | None,
+    Moment | None,
     Query(
         alias="to",
         description="Only what happened before then; with a time zone.",
@@ -145,18 +144,8 @@ async def go(context: ContextIn) -> None:
 async def list_all_jobs(
     *,
     context: ContextIn,
-    q: Annotated[
-        str,
-        Query(
-            max_length=200,
-            pattern=r"^[^\x00]*$",
-            description="Only jobs whose name contains this, ignoring case.",
-            examples=["teapot"],
-        ),
-    ] = "",
-    state: Annotated[
-        JobStateName | None, Query(description="Only jobs in this state.", examples=["running"])
-    ] = None,
+    q: NamePart = "",
+    state: StateParam = None,
     owner: Annotated[
         str | None,
         Query(
@@ -167,9 +156,7 @@ async def list_all_jobs(
         ),
     ] = None,
     cursor: Cursor = None,
-    limit: Annotated[
-        int, Query(ge=1, le=100, description="The most jobs to send.", examples=[20])
-    ] = 20,
+    limit: JobsLimit = 20,
 ) -> OwnedJobList:
     """Return all owners' jobs, newest first, without their items."""
     query = JobQuery(
@@ -293,7 +280,7 @@ async def export_audit(
     """Return the audit log for spreadsheets (RFC 4180); the details are JSON."""
     query = AuditQuery(since=since, until=until)
     lines = _lines(context, query, audit_csv_line, first=audit_csv_header())
-    return _download(lines, "audit.csv", "text/csv; charset=utf-8")
+    return send_lines(lines, name="audit.csv", media_type="text/csv; charset=utf-8")
 
 
 @router.get(
@@ -312,7 +299,7 @@ async def export_audit_lines(
 ) -> StreamingResponse:
     """Return the audit log for programs."""
     lines = _lines(context, AuditQuery(since=since, until=until), audit_json_line)
-    return _download(lines, "audit.jsonl", "application/jsonl")
+    return send_lines(lines, name="audit.jsonl", media_type="application/jsonl")
 
 
 async def _lines(
@@ -325,8 +312,3 @@ async def _lines(
     yield first
     async for entry in read_audit(context, query):
         yield write(audit_entry_out(entry))
-
-
-def _download(lines: AsyncIterator[str], name: str, media_type: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(lines, media_type=media_type, headers=headers)

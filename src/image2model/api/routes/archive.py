@@ -8,7 +8,7 @@ from pydantic import Field
 
 from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.auth import OwnerIn
-from image2model.api.downloads import Download, content_disposition, send_parts
+from image2model.api.downloads import Download, add_download, content_disposition, send_parts
 from image2model.api.params import JobParam
 from image2model.api.parts import ContextIn
 from image2model.core import errors
@@ -136,14 +136,11 @@ def send_archive(request: Request, archive: Archive) -> Response:
     return StreamingResponse(archive.read(), media_type=_MEDIA_TYPE, headers=headers)
 
 
-for _method in ("GET", "HEAD"):
-    router.add_api_route(
-        "/archive.zip",
-        get_archive,
-        methods=[_method],
-        include_in_schema=_method == "GET",
-        operation_id="getArchive",
-        summary="Download all of a job as one ZIP file",
-        response_class=Response,
-        responses=_answers(),
-    )
+add_download(
+    router,
+    "/archive.zip",
+    get_archive,
+    operation_id="getArchive",
+    summary="Download all of a job as one ZIP file",
+    responses=_answers(),
+)

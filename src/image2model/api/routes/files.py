@@ -11,6 +11,7 @@ from image2model.api.auth import OwnerIn
 from image2model.api.downloads import (
     MEDIA_TYPES,
     Download,
+    add_download,
     keep_version,
     picture_download,
     send_artifact,
@@ -64,7 +65,6 @@ class ModelIn(AdjustIn):
 router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
 
 _PICTURES = ("image/jpeg", "image/png", "image/webp")
-_METHODS = ["GET", "HEAD"]
 
 
 def _answers(media_types: Sequence[str], *classes: type[Image2ModelError]) -> Responses:
@@ -240,30 +240,16 @@ async def get_sprite(
     return keep_version(await send_artifact(context, request, artifact, sent), v)
 
 
-def _add(
-    path: str, endpoint: Any, *, operation_id: str, summary: str, responses: Responses
-) -> None:
-    for method in _METHODS:
-        router.add_api_route(
-            path,
-            endpoint,
-            methods=[method],
-            include_in_schema=method == "GET",
-            operation_id=operation_id,
-            summary=summary,
-            response_class=Response,
-            responses=responses,
-        )
-
-
-_add(
+add_download(
+    router,
     "/views/{view}",
     get_view,
     operation_id="getView",
     summary="Look at a picture of an item",
     responses=_answers(_PICTURES, errors.ViewNotFound),
 )
-_add(
+add_download(
+    router,
     f"/views/{{view}}/{THUMBNAIL_NAME}",
     get_thumbnail,
     operation_id="getThumbnail",
@@ -276,14 +262,16 @@ _add(
         errors.ComputeTimedOut,
     ),
 )
-_add(
+add_download(
+    router,
     "/files/{name}",
     get_file,
     operation_id="getFile",
     summary="Download a file of a result",
     responses=_result_answers([*MEDIA_TYPES.values(), "application/octet-stream"]),
 )
-_add(
+add_download(
+    router,
     "/model.{format}",
     get_model,
     operation_id="getModel",
@@ -299,7 +287,8 @@ _add(
         errors.ComputeTimedOut,
     ),
 )
-_add(
+add_download(
+    router,
     "/preview.webp",
     get_preview,
     operation_id="getPreview",
@@ -314,7 +303,8 @@ _add(
         errors.ProviderResultInvalid,
     ),
 )
-_add(
+add_download(
+    router,
     "/sprite.webp",
     get_sprite,
     operation_id="getSprite",

@@ -8,7 +8,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from image2model.api.answers import PICTURE, problems
 from image2model.api.auth import CallerIn, OwnerIn, count_job
 from image2model.api.job_form import read_draft, read_job_form
-from image2model.api.params import Cursor, IdempotencyKey, JobParam
+from image2model.api.params import (
+    Cursor,
+    IdempotencyKey,
+    JobParam,
+    JobsLimit,
+    NamePart,
+    StateParam,
+)
 from image2model.api.parts import ContextIn, HubIn
 from image2model.api.raw_upload import promised_length
 from image2model.api.translate import job_delta, job_out, job_url, listed_job
@@ -28,7 +35,6 @@ from image2model.wire.models import (
     JobList,
     JobOut,
     JobPatch,
-    JobStateName,
 )
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -127,25 +133,13 @@ async def list_jobs(
     *,
     context: ContextIn,
     owner: OwnerIn,
-    q: Annotated[
-        str,
-        Query(
-            max_length=200,
-            pattern=r"^[^\x00]*$",
-            description="Only jobs whose name contains this, ignoring case.",
-            examples=["teapot"],
-        ),
-    ] = "",
-    state: Annotated[
-        JobStateName | None, Query(description="Only jobs in this state.", examples=["finished"])
-    ] = None,
+    q: NamePart = "",
+    state: StateParam = None,
     starred: Annotated[
         bool | None, Query(description="Only starred jobs, or only others.", examples=[True])
     ] = None,
     cursor: Cursor = None,
-    limit: Annotated[
-        int, Query(ge=1, le=100, description="The most jobs to send.", examples=[20])
-    ] = 20,
+    limit: JobsLimit = 20,
 ) -> JobList:
     """Return your jobs, newest first, without their items."""
     query = JobQuery(

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BeforeValidator
 
 from image2model.api.answers import problems
 from image2model.api.auth import OwnerIn
-from image2model.api.params import Cursor
+from image2model.api.downloads import send_lines
+from image2model.api.params import Cursor, Moment
 from image2model.api.parts import ContextIn
 from image2model.api.translate import ledger_entry_out
 from image2model.jobs.ledger import read_ledger
@@ -20,16 +20,8 @@ from image2model.wire.models import LedgerList
 router = APIRouter(tags=["ledger"])
 
 
-def _written_out(value: object) -> object:
-    """Refuse seconds since 1970, which pydantic takes for times, too."""
-    if isinstance(value, str) and "T" not in value.upper():
-        raise ValueError("must be a date and a time, such as 2026-11-01T00:00:00Z")
-    return value
-
-
-_Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 _From = Annotated[
-    _Moment | None,
+    Moment | None,
     Query(
         alias="from",
         description="Only what was sent then or later; with a time zone.",
@@ -37,7 +29,7 @@ _From = Annotated[
     ),
 ]
 _To = Annotated[
-    _Moment | None,
+    Moment | None,
     Query(
         alias="to",
         description="Only what was sent before then; with a time zone.",
@@ -98,5 +90,4 @@ async def export_ledger(
         async for entry in read_ledger(context, query):
             yield entry_line(ledger_entry_out(entry))
 
-    headers = {"Content-Disposition": 'attachment; filename="ledger.csv"'}
-    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+    return send_lines(lines(), name="ledger.csv", media_type="text/csv; charset=utf-8")

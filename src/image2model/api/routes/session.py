@@ -5,19 +5,15 @@ from fastapi import APIRouter, Request, Response
 from image2model.api.answers import problems
 from image2model.api.auth import (
     Caller,
+    begin_signed_in,
     counting_failures,
+    end_session,
     forget_session,
     identify_browser,
-    session_token,
-    set_session,
 )
 from image2model.api.parts import ContextIn, PartsIn
 from image2model.core import errors
-from image2model.core.audit import Actor, AuditAction
-from image2model.jobs.access import SIGNED_IN_LIFE, identify_session, open_key_session
-from image2model.jobs.auditing import audit
-from image2model.jobs.context import Context
-from image2model.jobs.ending import close_session
+from image2model.jobs.access import SIGNED_IN_LIFE, open_key_session
 from image2model.jobs.people import is_known_owner
 from image2model.wire.models import SessionOut, SignInIn
 
@@ -66,11 +62,8 @@ async def sign_in(
         parts.failures.check(caller.counted_as)
     async with counting_failures(request, parts):
         token, owner = await open_key_session(context, given.key.strip())
-    actor = Actor(name=owner, address=caller.actor.address)
-    await audit(context, AuditAction.SIGNED_IN, actor=actor, by="key")
-    await _end_session(context, session_token(request))
     response = Response(status_code=204)
-    set_session(request, response, token, life=SIGNED_IN_LIFE)
+    await begin_signed_in(caller, response, token, owner, life=SIGNED_IN_LIFE, by="key")
     return response
 
 
@@ -83,20 +76,14 @@ async def sign_in(
     response_class=Response,
     responses=problems(changes=True),
 )
-async def sign_out(request: Request, context: ContextIn) -> Response:
+async def sign_out(request: Request, parts: PartsIn) -> Response:
     """
     End the session whose cookie came; without one nothing happens.
 
     Jobs of a browser that was not signed in can be reached by nobody then: what waits of them is
     not made. `DELETE /account` deletes jobs and files, too.
     """
-    await _end_session(context, session_token(request))
+    await end_session(Caller(request, parts, None))
     response = Response(status_code=204)
     forget_session(request, response)
     return response
-
-
-async def _end_session(context: Context, token: str | None) -> None:
-    identity = await identify_session(context, token) if token else None
-    if identity is not None:
-        await close_session(context, identity)

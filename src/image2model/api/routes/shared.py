@@ -1,12 +1,13 @@
 """Routes for whoever was given a link: the token in the path is all they need and have."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from image2model.api.answers import Responses, problems
+from image2model.api.answers import Responses, problem_body, problems
 from image2model.api.downloads import (
     Download,
+    add_download,
     picture_download,
     send_artifact,
     send_model,
@@ -129,26 +130,13 @@ async def get_shared_archive(*, token: Token, request: Request, context: Context
     return send_archive(request, await shared_archive(context, job, pictures=link.pictures))
 
 
-def _add(path: str, endpoint: Any, *, operation_id: str, summary: str) -> None:
-    for method in ("GET", "HEAD"):
-        router.add_api_route(
-            path,
-            endpoint,
-            methods=[method],
-            include_in_schema=method == "GET",
-            operation_id=operation_id,
-            summary=summary,
-            response_class=Response,
-            responses=_ANSWERS,
-        )
-
-
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _ANSWERS: Responses = {
     200: {"description": "The file.", "content": _BYTES},
     206: {"description": "The part of the file that `Range` asks for.", "content": _BYTES},
     304: {"description": "The file is still the one that `If-None-Match` names."},
     307: {"description": "The provider has the file; `Location` says where."},
+    416: problem_body(416, {"range_not_satisfiable": "The range lies outside of the file."}),
     **problems(
         errors.SharedLinkNotFound,
         errors.ItemNotFound,
@@ -170,39 +158,51 @@ _ANSWERS: Responses = {
 }
 
 _ITEM = "/items/{n}"
-_add(
+add_download(
+    router,
     f"{_ITEM}/views/{{view}}",
     get_shared_view,
     operation_id="getSharedView",
     summary="Look at a picture that was shared with you",
+    responses=_ANSWERS,
 )
-_add(
+add_download(
+    router,
     f"{_ITEM}/files/{{name}}",
     get_shared_file,
     operation_id="getSharedFile",
     summary="Download a file that was shared with you",
+    responses=_ANSWERS,
 )
-_add(
+add_download(
+    router,
     f"{_ITEM}/model.{{format}}",
     get_shared_model,
     operation_id="getSharedModel",
     summary="Download a model that was shared with you, in the format you need",
+    responses=_ANSWERS,
 )
-_add(
+add_download(
+    router,
     f"{_ITEM}/preview.webp",
     get_shared_preview,
     operation_id="getSharedPreview",
     summary="Look at a model that was shared with you",
+    responses=_ANSWERS,
 )
-_add(
+add_download(
+    router,
     f"{_ITEM}/{SPRITE_NAME}",
     get_shared_sprite,
     operation_id="getSharedSprite",
     summary="Look at a model that was shared with you, from all around",
+    responses=_ANSWERS,
 )
-_add(
+add_download(
+    router,
     "/archive.zip",
     get_shared_archive,
     operation_id="getSharedArchive",
     summary="Download all that was shared with you as one ZIP file",
+    responses=_ANSWERS,
 )

@@ -9,13 +9,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse
 
 from image2model.api.answers import problems
-from image2model.api.auth import delete_cookie, read_cookie, set_cookie, set_session
+from image2model.api.auth import Caller, begin_signed_in, delete_cookie, read_cookie, set_cookie
 from image2model.api.parts import Parts, PartsIn
 from image2model.api.translate import PREFIX
 from image2model.core import errors
-from image2model.core.audit import Actor, AuditAction
 from image2model.core.errors import SignInNotOffered, SignInRefused
-from image2model.jobs.auditing import audit
 from image2model.jobs.people import PERSON_LIFE, open_person_session, person_owner
 from image2model.ports.sign_in import SignIn, SignInAttempt
 
@@ -101,10 +99,8 @@ async def end_sign_in(
     response = RedirectResponse(_own_page(begun[3]), status_code=303)
     delete_cookie(request, response, _COOKIE)
     token = await open_person_session(parts.context, name)
-    set_session(request, response, token, life=PERSON_LIFE)
-    address = request.client.host if request.client else ""
-    actor = Actor(name=person_owner(name), address=address)
-    await audit(parts.context, AuditAction.SIGNED_IN, actor=actor, by="openid")
+    caller, owner = Caller(request, parts, None), person_owner(name)
+    await begin_signed_in(caller, response, token, owner, life=PERSON_LIFE, by="openid")
     return response
 
 
