@@ -1,5 +1,8 @@
 """Contract: derived files can be dropped, failures are forgotten, and drafts without items go."""
 
+from functools import partial
+
+import anyio
 import pytest
 
 from image2model.core.generator import GeneratorId
@@ -19,6 +22,7 @@ from tests.contracts.job_stores import (
     make_job,
     make_picture,
     make_result,
+    open_job_store,
     refs,
     succeed,
 )
@@ -160,3 +164,22 @@ async def test_drafts_without_items_end_sooner(job_store: JobStore, store_clock:
     owners = {ANNA, BERT, running.owner}
     assert await job_store.owners_of_jobs(owners) == {running.owner}
     assert await job_store.owners_of_jobs(set()) == set()
+
+
+async def test_failures_at_once_all_count(shared_store_url: str) -> None:
+    """Two processes that fail at once do not stand in each other's way."""
+    problem = Problem(code="invalid_mesh", message="No.", details={})
+    clock = FakeClock()
+    async with (
+        open_job_store(shared_store_url, clock=clock) as one,
+        open_job_store(shared_store_url, clock=clock) as other,
+    ):
+        for name in ("mesh", "picture", "sheet"):
+            async with anyio.create_task_group() as group:
+                for store in (one, other) * 4:
+                    group.start_soon(
+                        partial(store.add_failure, name, problem, lives_s=LIVES_S, most=9)
+                    )
+        await clock.advance(LIVES_S[0] + 1)
+        for name in ("mesh", "picture", "sheet"):
+            assert await one.find_failure(name) == problem, "the second try counts for longer"

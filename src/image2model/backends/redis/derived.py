@@ -126,6 +126,20 @@ async def add_failure(
     database: RedisDatabase, name: str, problem: Problem, *, lives_s: Sequence[float], most: int
 ) -> None:
     """Remember what failed, and forget what is over or too much."""
+
+    async def attempt() -> None:
+        # Locked, for others who add the same count it too, and all share the room there is.
+        async with database.locked(keys.FAILURES) as lock:
+            change = await _failure_change(database, name, problem, lives_s=lives_s, most=most)
+            change.locks = lock
+            await database.commit(change)
+
+    await database.unopposed(attempt)
+
+
+async def _failure_change(
+    database: RedisDatabase, name: str, problem: Problem, *, lives_s: Sequence[float], most: int
+) -> Change:
     now = await database.now()
     long_over = seconds(now - timedelta(seconds=lives_s[-1]))
     over = await database.run("ZRANGE", keys.FAILURES_UNTIL, "-inf", long_over, "BYSCORE")
@@ -146,7 +160,7 @@ async def add_failure(
         change.run("ZREM", keys.FAILURES_UNTIL, one)
     change.run("HSET", keys.FAILURES, name, json.dumps(said))
     change.run("ZADD", keys.FAILURES_UNTIL, seconds(until), name)
-    await database.commit(change)
+    return change
 
 
 async def find_failure(database: RedisDatabase, name: str) -> Problem | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import lock_rows
+from image2model.backends.sql.dialect import add_if_absent, lock_rows
 from image2model.backends.sql.rows import problem_value
 from image2model.backends.sql.tables import (
     derived_files,
@@ -110,16 +110,13 @@ def add_failure(
 ) -> None:
     """Remember what failed, and forget what is over or too much."""
     tx.run(sa.delete(failures).where(failures.c.until < tx.now_s - lives_s[-1]))
-    tries = tx.run(sa.select(failures.c.tries).where(failures.c.name == name)).scalar() or 0
-    tx.run(sa.delete(failures).where(failures.c.name == name))
-    tx.run(
-        sa.insert(failures).values(
-            name=name,
-            problem=problem_value(problem),
-            tries=tries + 1,
-            until=tx.now_s + lives_s[min(tries, len(lives_s) - 1)],
-        )
-    )
+    known, value = failures.c.name == name, problem_value(problem)
+    row = {"name": name, "problem": value, "tries": 0, "until": tx.now_s}
+    add_if_absent(tx.connection, failures, row)
+    # Others who add the same wait here; one of them may have had too many and forgotten it.
+    tries = tx.run(sa.select(failures.c.tries).where(known).with_for_update()).scalar() or 0
+    until = tx.now_s + lives_s[min(tries, len(lives_s) - 1)]
+    tx.run(sa.update(failures).where(known).values(problem=value, tries=tries + 1, until=until))
     longest = sa.select(failures.c.name).order_by(failures.c.until.desc()).limit(most)
     tx.run(sa.delete(failures).where(failures.c.name.not_in(longest.scalar_subquery())))
 
