@@ -17,20 +17,22 @@ from alembic.migration import MigrationContext
 
 from image2model.backends.sql.dialect import lock_schema
 from image2model.backends.sql.jobs import SqlJobStore
+from image2model.backends.sql.jobs_locked import lock_job
 from image2model.backends.sql.migrate import read_revision, run_migrations
 from image2model.backends.sql.postgres import CONNECTIONS, PostgresDatabase, open_postgres
 from image2model.backends.sql.postgres_commits import FORGOTTEN_AFTER_S
 from image2model.backends.sql.tables import REVISION, commits, metadata, sessions
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import (
+    AccessEnded,
     DatabaseUnavailable,
     ExtraMissing,
     InvalidSetting,
     JobNotFound,
 )
-from tests.contracts.job_stores import make_job
+from tests.contracts.job_stores import make_job, new_start, refs, take
 from tests.contracts.wrong_clock import check_wrong_clock
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, waiting_for
 from tests.servers.cutting_proxy import CuttingProxy
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import free_port
@@ -250,6 +252,40 @@ async def test_deadlock_is_done_again(database: PostgresDatabase) -> None:
     assert tries.total() >= 3
     ends = await database.read(lambda tx: tx.run(sa.select(sessions.c.expires_at)).scalars().all())
     assert ends == [2.0, 2.0]
+
+
+async def test_whoever_starts_while_an_end_waits_for_others_sees_it(
+    database: PostgresDatabase,
+) -> None:
+    """Also in a job that is added meanwhile, which nobody waits for."""
+    store = SqlJobStore(database)
+    held = await store.add_job(make_job(count=1))
+    holds, go_on = threading.Event(), threading.Event()
+
+    def hold(tx: Transaction) -> None:
+        lock_job(tx, held.id)
+        holds.set()
+        assert go_on.wait(PATIENCE_S)
+
+    def waiting(tx: Transaction) -> int:
+        of_lock = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        count: int = tx.run(sa.text(of_lock)).scalar_one()
+        return count
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(database.write, hold)
+        await anyio.to_thread.run_sync(holds.wait, PATIENCE_S)
+        tasks.start_soon(store.end_owner, held.owner)
+        try:
+            with waiting_for("the end to wait"):
+                while not await database.read(waiting):  # noqa: ASYNC110 - the server knows
+                    await anyio.sleep(0.01)
+            added = await store.add_job(make_job(count=1))
+            claim = await take(store, refs(added)[0])
+            with pytest.raises(AccessEnded):
+                await store.step(claim, new_start())
+        finally:
+            go_on.set()
 
 
 # --- servers that go away ---------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What is made of pictures and results, what all files take, and what failed lately."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from image2model.backends.redis import keys
@@ -26,7 +26,7 @@ async def add_derived(
     named = await database.run("HGET", keys.NAMED, source)
     if named is None:
         return False
-    change = Change()
+    change = _use_change()
     change.check(keys.NAMED, source, named)
     change.run("SADD", keys.made_of(source), artifact)
     change.run("HSET", keys.SOURCES, artifact, source)
@@ -38,15 +38,40 @@ async def add_derived(
 
 async def use_derived(database: RedisDatabase, artifact: ArtifactId) -> None:
     """Write down that a file is used now."""
-    change = Change()
-    change.run("ZADD", keys.DERIVED_USED, "XX", seconds(await database.now()), artifact)
-    await database.commit(change)
+
+    async def attempt() -> None:
+        change = _use_change()
+        change.run("ZADD", keys.DERIVED_USED, "XX", seconds(await database.now()), artifact)
+        await database.commit(change)
+
+    await database.unopposed(attempt)
+
+
+def _use_change() -> Change:
+    """Begin a change that marks a file as used: not while others choose which to drop."""
+    return Change(locks={keys.lock_of(keys.DERIVED_USED): ""})
 
 
 async def drop_derived(
     database: RedisDatabase, whose: Whose, *, keep_bytes: int, idle_s: float
 ) -> Dropped:
     """Forget the files used longest ago until the others take no more than they may."""
+
+    async def attempt() -> Dropped:
+        async with database.locked(keys.DERIVED_USED) as lock:
+            return await _drop(database, whose, lock, keep_bytes=keep_bytes, idle_s=idle_s)
+
+    return await database.unopposed(attempt)
+
+
+async def _drop(
+    database: RedisDatabase,
+    whose: Whose,
+    lock: dict[str, str],
+    *,
+    keep_bytes: int,
+    idle_s: float,
+) -> Dropped:
     sizes = await _derived_sizes(database, whose)
     left_bytes = sum(sizes.values())
     dropped: list[ArtifactId] = []
@@ -58,15 +83,17 @@ async def drop_derived(
             if one in sizes:
                 left_bytes -= sizes[one]
                 dropped.append(ArtifactId(one))
-        await _forget(database, dropped)
+        await _forget(database, dropped, lock)
     return Dropped(artifacts=dropped, left_bytes=left_bytes)
 
 
-async def _forget(database: RedisDatabase, artifacts: Sequence[ArtifactId]) -> None:
+async def _forget(
+    database: RedisDatabase, artifacts: Sequence[ArtifactId], lock: dict[str, str]
+) -> None:
     if not artifacts:
         return
     sources = await database.run("HMGET", keys.SOURCES, *artifacts)
-    change = Change()
+    change = Change(locks=lock)
     for artifact, source in zip(artifacts, sources, strict=True):
         if source is not None:
             change.run("SREM", keys.made_of(ArtifactId(source)), artifact)
@@ -102,9 +129,8 @@ async def derived_bytes_of(database: RedisDatabase) -> dict[OwnerId, int]:
 
 
 async def _read_derived(database: RedisDatabase) -> dict[str, tuple[str, int]]:
-    found = await database.run("HGETALL", keys.DERIVED)
-    said = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
-    return {artifact: json.loads(text) for artifact, text in said}
+    found: Mapping[str, str] = await database.run("HGETALL", keys.DERIVED)
+    return {artifact: json.loads(text) for artifact, text in found.items()}
 
 
 async def _owners(database: RedisDatabase, whose: Whose) -> AsyncIterator[OwnerId]:

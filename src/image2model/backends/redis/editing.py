@@ -15,7 +15,7 @@ from image2model.backends.redis.listing import read_jobs, read_lines
 from image2model.backends.redis.writes import delete_whole, forget_line, write_ledger, write_whole
 from image2model.core.errors import IdempotencyKeyReused
 from image2model.core.ids import ArtifactId, JobId, OwnerId
-from image2model.core.job import Item, Job, Problem
+from image2model.core.job import Item, Job, Problem, Result
 from image2model.core.rules import may_have_cost
 from image2model.core.states import JobState
 from image2model.jobs.records import adding, control
@@ -54,17 +54,43 @@ async def edit_job(
 
     async def attempt() -> Edited[_T]:
         async with database.locked(job) as lock:
-            found = await find_job(database, job)
-            after = found.record()
-            answer = edit(after, found.now)
-            gone: Sequence[ArtifactId] = ()
-            if after.job.version != found.job.version:
-                change = Change(locks=lock)
-                write_whole(change, found.record(), after)
-                gone = (await database.commit(change)).gone
-            return Edited(_whole(after), answer, gone)
+            return await _edit(database, job, edit, lock)
 
     return await database.unopposed(attempt)
+
+
+async def replace_result(
+    database: RedisDatabase, ref: ItemRef, result: Result
+) -> Sequence[ArtifactId]:
+    """Give a succeeded item another result."""
+    owner = (await find_job(database, ref.job)).job.owner
+
+    def edit(record: JobRecord, now: datetime) -> None:
+        control.replace_result(record, ref.index, result, now=now)
+
+    async def attempt() -> Sequence[ArtifactId]:
+        # Another job of the same owner may be about to take the result over.
+        async with database.locked(owner) as of_owner, database.locked(ref.job) as of_job:
+            return (await _edit(database, ref.job, edit, of_owner | of_job)).gone
+
+    return await database.unopposed(attempt)
+
+
+async def _edit(
+    database: RedisDatabase,
+    job: JobId,
+    edit: Callable[[JobRecord, datetime], _T],
+    locks: dict[str, str],
+) -> Edited[_T]:
+    found = await find_job(database, job)
+    after = found.record()
+    answer = edit(after, found.now)
+    gone: Sequence[ArtifactId] = ()
+    if after.job.version != found.job.version:
+        change = Change(locks=locks)
+        write_whole(change, found.record(), after)
+        gone = (await database.commit(change)).gone
+    return Edited(_whole(after), answer, gone)
 
 
 async def resolve_item(

@@ -116,11 +116,7 @@ class RedisJobStore:
 
     async def replace_result(self, ref: ItemRef, result: Result) -> Sequence[ArtifactId]:
         """Give a succeeded item another result."""
-
-        def edit(record: JobRecord, now: datetime) -> None:
-            control.replace_result(record, ref.index, result, now=now)
-
-        return (await editing.edit_job(self._database, ref.job, edit)).gone
+        return await editing.replace_result(self._database, ref, result)
 
     # --- drafts -----------------------------------------------------------------------------
 
@@ -280,12 +276,20 @@ class RedisJobStore:
         """Let no attempt that costs anything start, or none at all."""
         now = await self._database.now()
         stop = SpendingStop(reason=reason, by=by, at=now, everything=everything)
+        # First, for nothing may be in its way.
         await self._database.run("SET", keys.SPENDING_STOP, write_stop(stop), "NX")
-        known = await self.spending_stop()
-        if known is not None and known.covers(stop):
-            return known
-        await self._database.run("SET", keys.SPENDING_STOP, write_stop(stop))
-        return stop
+
+        async def attempt() -> SpendingStop:
+            async with self._database.locked(keys.SPENDING_STOP) as lock:
+                known = await self.spending_stop()
+                if known is not None and known.covers(stop):
+                    return known
+                change = Change(locks=lock)
+                change.run("SET", keys.SPENDING_STOP, write_stop(stop))
+                await self._database.commit(change)
+                return stop
+
+        return await self._database.unopposed(attempt)
 
     async def allow_spending(self) -> None:
         """Let attempts start again."""

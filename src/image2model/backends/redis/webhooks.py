@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from image2model.backends.redis import keys
 from image2model.backends.redis.change import Change, seconds
@@ -14,6 +15,7 @@ from image2model.backends.redis.codec import (
     write_webhook,
 )
 from image2model.backends.redis.database import RedisDatabase
+from image2model.backends.redis.listing import newest_first
 from image2model.core.errors import TooManyWebhooks
 from image2model.core.ids import OwnerId
 from image2model.core.rules import format_position, parse_position
@@ -26,6 +28,9 @@ from image2model.core.webhooks import (
     dropped_for,
 )
 from image2model.ports.webhooks import DeliveryPage
+
+_Read = tuple[Delivery, str]
+"""A delivery, and as it is written."""
 
 _FORGOTTEN_AT_ONCE = 1_000
 
@@ -41,13 +46,17 @@ class RedisWebhookStore:
     async def add_webhook(self, webhook: Webhook, *, limit: int) -> None:
         """Add a webhook."""
         of_owner = keys.webhooks_of(webhook.owner)
-        async with self._database.locked(of_owner) as lock:
-            if int(await self._database.run("SCARD", of_owner)) >= limit:
-                raise TooManyWebhooks(limit=limit)
-            change = Change(locks=lock)
-            change.run("SADD", of_owner, webhook.id)
-            change.run("HSET", keys.WEBHOOKS, webhook.id, write_webhook(webhook))
-            await self._database.commit(change)
+
+        async def attempt() -> None:
+            async with self._database.locked(of_owner) as lock:
+                if int(await self._database.run("SCARD", of_owner)) >= limit:
+                    raise TooManyWebhooks(limit=limit)
+                change = Change(locks=lock)
+                change.run("SADD", of_owner, webhook.id)
+                change.run("HSET", keys.WEBHOOKS, webhook.id, write_webhook(webhook))
+                await self._database.commit(change)
+
+        await self._database.unopposed(attempt)
 
     async def find_webhook(self, webhook: WebhookId) -> Webhook | None:
         """Read a webhook; None: there is none."""
@@ -133,9 +142,9 @@ class RedisWebhookStore:
         if int(await self._database.run("ZCARD", keys.waiting_of(new.webhook))) < most_waiting:
             return
         waiting = await self._waiting(new.webhook)
-        waiting.sort(key=lambda delivery: (delivery.created_at, delivery.id))
-        for delivery in waiting[: max(0, len(waiting) + 1 - most_waiting)]:
-            _write(change, delivery.dropped(dropped_for(most_waiting)))
+        waiting.sort(key=lambda one: (one[0].created_at, one[0].id))
+        oldest = waiting[: max(0, len(waiting) + 1 - most_waiting)]
+        _drop(change, oldest, note=dropped_for(most_waiting))
 
     # --- deliveries -------------------------------------------------------------------------
 
@@ -183,20 +192,28 @@ class RedisWebhookStore:
 
     async def drop_waiting(self, webhook: WebhookId, *, note: str) -> None:
         """Drop all waiting deliveries of a webhook."""
-        change = Change()
-        for delivery in await self._waiting(webhook):
-            _write(change, delivery.dropped(note))
-        await self._database.commit(change)
 
-    async def _waiting(self, webhook: WebhookId) -> list[Delivery]:
+        async def attempt() -> None:
+            change = Change()
+            _drop(change, await self._waiting(webhook), note=note)
+            await self._database.commit(change)
+
+        await self._database.unopposed(attempt)
+
+    async def _waiting(self, webhook: WebhookId) -> list[_Read]:
         names = await self._database.run("ZRANGE", keys.waiting_of(webhook), 0, -1)
-        return await self._deliveries(webhook, names)
+        found = await self._read_deliveries(webhook, names)
+        # Some may have arrived between the two reads.
+        return [(delivery, text) for delivery, text in found if delivery.next_at is not None]
 
     async def _deliveries(self, webhook: WebhookId, names: Sequence[str]) -> list[Delivery]:
+        return [delivery for delivery, _ in await self._read_deliveries(webhook, names)]
+
+    async def _read_deliveries(self, webhook: WebhookId, names: Sequence[str]) -> list[_Read]:
         if not names:
             return []
         texts = await self._database.run("HMGET", keys.deliveries_of(webhook), *names)
-        return [read_delivery(text) for text in texts if text is not None]
+        return [(read_delivery(text), text) for text in texts if text is not None]
 
     async def find_delivery(self, webhook: WebhookId, event: EventId) -> Delivery | None:
         """Read a delivery; None: there is none."""
@@ -208,18 +225,13 @@ class RedisWebhookStore:
     ) -> DeliveryPage:
         """List deliveries, newest first."""
         place = None if after is None else parse_position(after)
-        log = keys.delivery_log_of(webhook)
-        newest = "+inf" if place is None else f"{place[0]:.6f}"
-        # Of one moment there may be as many as wait at once; those before the place are left out.
-        scored = await self._database.run(
-            "ZRANGE", log, newest, "-inf", "BYSCORE", "REV", "WITHSCORES"
-        )
-        pairs = zip(scored[::2], scored[1::2], strict=True)
-        names = [
-            name for name, score in pairs if place is None or (round(float(score), 6), name) < place
-        ]
-        page = await self._deliveries(webhook, names[:limit])
-        last = page[-1] if len(names) > limit else None
+        found: list[Delivery] = []
+        async for some in newest_first(self._database, keys.delivery_log_of(webhook), place):
+            found += await self._deliveries(webhook, some)
+            if len(found) > limit:
+                break
+        page = found[:limit]
+        last = page[-1] if page and len(found) > limit else None
         return DeliveryPage(
             deliveries=page, next=format_position(last.created_at, last.id) if last else None
         )
@@ -227,26 +239,33 @@ class RedisWebhookStore:
     async def forget_deliveries(self, before: datetime) -> None:
         """Forget old deliveries that wait no more."""
         for webhook in await self._database.run("HKEYS", keys.WEBHOOKS):
-            names = await self._database.run(
-                "ZRANGE",
-                keys.delivery_log_of(webhook),
-                "-inf",
-                f"({seconds(before)}",
-                "BYSCORE",
-                "LIMIT",
-                0,
-                _FORGOTTEN_AT_ONCE,
-            )
-            change = Change()
-            for delivery in await self._deliveries(webhook, names):
-                if delivery.next_at is None:
-                    change.run("HDEL", keys.deliveries_of(webhook), delivery.id)
-                    change.run("ZREM", keys.delivery_log_of(webhook), delivery.id)
-            await self._database.commit(change)
+            await self._database.unopposed(partial(self._forget, webhook, before))
+
+    async def _forget(self, webhook: WebhookId, before: datetime) -> None:
+        until = f"({seconds(before)}"
+        log = keys.delivery_log_of(webhook)
+        names = await self._database.run(
+            "ZRANGE", log, "-inf", until, "BYSCORE", "LIMIT", 0, _FORGOTTEN_AT_ONCE
+        )
+        change = Change()
+        for delivery, text in await self._read_deliveries(webhook, names):
+            if delivery.next_at is None:
+                # Unless somebody has it sent once more.
+                change.check(keys.deliveries_of(webhook), delivery.id, text)
+                change.run("HDEL", keys.deliveries_of(webhook), delivery.id)
+                change.run("ZREM", log, delivery.id)
+        await self._database.commit(change)
 
 
 def _places(webhook: WebhookId) -> tuple[str, ...]:
     return keys.deliveries_of(webhook), keys.delivery_log_of(webhook), keys.waiting_of(webhook)
+
+
+def _drop(change: Change, waiting: Sequence[_Read], *, note: str) -> None:
+    """Drop deliveries, if nobody else has written them since they were read."""
+    for delivery, text in waiting:
+        change.check(keys.deliveries_of(delivery.webhook), delivery.id, text)
+        _write(change, delivery.dropped(note))
 
 
 def _write(change: Change, delivery: Delivery) -> None:

@@ -13,8 +13,32 @@ _SCHEMA_LOCK = 0x5C4E3A
 
 def add_if_absent(connection: sa.Connection, table: sa.Table, row: Mapping[str, object]) -> None:
     """Add *row* unless the table has one of the same key, or another transaction adds it now."""
+    connection.execute(_insert(connection, table).values(row).on_conflict_do_nothing())
+
+
+def put_row(
+    connection: sa.Connection, table: sa.Table, row: Mapping[str, object], **instead: object
+) -> None:
+    """
+    Write *row* in place of the one of the same key, in one statement.
+
+    After an update apart from it there may be none: it misses a row that goes meanwhile.
+
+    Args:
+        connection: That of this transaction.
+        table: Where to write.
+        row: What to write.
+        instead: What to write in place of some of it where there is such a row.
+    """
+    insert = _insert(connection, table).values(row)
+    values = {name: insert.excluded[name] for name in row} | instead
+    key = list(table.primary_key.columns)
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=values))
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(insert(table).values(row).on_conflict_do_nothing())
+    return insert(table)
 
 
 def lock_owner(connection: sa.Connection, owner: str) -> None:

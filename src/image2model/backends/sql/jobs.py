@@ -256,6 +256,7 @@ class SqlJobStore:
     async def end_owner(self, owner: OwnerId, *, at: datetime | None = None) -> None:
         """Let no attempt of an owner's jobs start from a moment on."""
         await self._database.write(jobs_ends.end_owner, owner, at=at)
+        await self._database.write(jobs_ends.await_starts, owner)
 
     async def reopen_owner(self, owner: OwnerId) -> None:
         """Let attempts of an owner's jobs start again."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import add_if_absent, lock_rows
+from image2model.backends.sql.dialect import lock_rows, put_row
 from image2model.backends.sql.rows import problem_value
 from image2model.backends.sql.tables import (
     derived_files,
@@ -20,6 +20,7 @@ from image2model.core.job import Problem
 from image2model.ports.derived import Dropped, Owners, Whose
 from image2model.ports.jobstore import Stored
 
+_FORGOTTEN_AT_ONCE = 1_000
 _USE_EVERY_S = 30.0
 """How exactly it is known when a file was used last: reading shall seldom have to write."""
 
@@ -58,22 +59,36 @@ def use_derived(tx: Transaction, artifact: ArtifactId) -> None:
 
 def drop_derived(tx: Transaction, whose: Whose, *, keep_bytes: int, idle_s: float) -> Dropped:
     """Forget the files used longest ago until the others take no more than they may."""
-    left_bytes = _derived_bytes(tx, whose)
-    dropped: list[ArtifactId] = []
-    if left_bytes > keep_bytes:
+    total_bytes = _derived_bytes(tx, whose)
+    chosen: dict[ArtifactId, int] = {}
+    is_idle = derived_files.c.used_at <= tx.now_s - idle_s
+    if total_bytes > keep_bytes:
         idle = (
             sa.select(derived_files.c.artifact, derived_files.c.size_bytes)
-            .where(_is_of(derived_files, whose), derived_files.c.used_at <= tx.now_s - idle_s)
+            .where(_is_of(derived_files, whose), is_idle)
             .order_by(derived_files.c.used_at, derived_files.c.artifact)
         )
+        chosen_bytes = 0
         for row in tx.run(idle).all():
-            if left_bytes <= keep_bytes:
+            if total_bytes - chosen_bytes <= keep_bytes:
                 break
-            left_bytes -= row.size_bytes
-            dropped.append(ArtifactId(row.artifact))
-        which = derived_files.c.artifact == sa.bindparam("gone")
-        tx.run_each(sa.delete(derived_files).where(which), [{"gone": one} for one in dropped])
+            chosen[ArtifactId(row.artifact)] = row.size_bytes
+            chosen_bytes += row.size_bytes
+    dropped = _forget_idle(tx, list(chosen), is_idle)
+    left_bytes = total_bytes - sum(chosen[artifact] for artifact in dropped)
     return Dropped(artifacts=dropped, left_bytes=left_bytes)
+
+
+def _forget_idle(
+    tx: Transaction, chosen: Sequence[ArtifactId], is_idle: sa.ColumnElement[bool]
+) -> list[ArtifactId]:
+    """Forget those of *chosen* that nobody has used, nor another process forgotten, meanwhile."""
+    gone: set[str] = set()
+    for start in range(0, len(chosen), _FORGOTTEN_AT_ONCE):
+        some = derived_files.c.artifact.in_(chosen[start : start + _FORGOTTEN_AT_ONCE])
+        forgotten = sa.delete(derived_files).where(some, is_idle)
+        gone.update(tx.run(forgotten.returning(derived_files.c.artifact)).scalars())
+    return [artifact for artifact in chosen if artifact in gone]
 
 
 def read_stored(tx: Transaction, whose: Whose) -> Stored:
@@ -111,12 +126,12 @@ def add_failure(
     """Remember what failed, and forget what is over or too much."""
     tx.run(sa.delete(failures).where(failures.c.until < tx.now_s - lives_s[-1]))
     known, value = failures.c.name == name, problem_value(problem)
-    row = {"name": name, "problem": value, "tries": 0, "until": tx.now_s}
-    add_if_absent(tx.connection, failures, row)
-    # Others who add the same wait here; one of them may have had too many and forgotten it.
-    tries = tx.run(sa.select(failures.c.tries).where(known).with_for_update()).scalar() or 0
-    until = tx.now_s + lives_s[min(tries, len(lives_s) - 1)]
-    tx.run(sa.update(failures).where(known).values(problem=value, tries=tries + 1, until=until))
+    row = {"name": name, "problem": value, "tries": 1, "until": tx.now_s}
+    # Others who add the same wait here.
+    put_row(tx.connection, failures, row, tries=failures.c.tries + 1)
+    tries = tx.run(sa.select(failures.c.tries).where(known)).scalar_one()
+    until = tx.now_s + lives_s[min(tries, len(lives_s)) - 1]
+    tx.run(sa.update(failures).where(known).values(until=until))
     longest = sa.select(failures.c.name).order_by(failures.c.until.desc()).limit(most)
     tx.run(sa.delete(failures).where(failures.c.name.not_in(longest.scalar_subquery())))
 

@@ -25,9 +25,14 @@ _IS_UNFINISHED = jobs.c.state != JobState.FINISHED
 
 
 def end_owner(tx: Transaction, owner: OwnerId, *, at: datetime | None) -> None:
-    """Let no attempt of an owner's jobs start from a moment on."""
+    """Let no attempt of an owner's jobs start from a moment on, but for those that start now."""
     tx.run(_END, {"owner": owner, "ends_at": tx.now_s if at is None else to_seconds(at)})
-    # Whoever starts an attempt holds its job: those that did not see the end are waited for.
+
+
+def await_starts(tx: Transaction, owner: OwnerId) -> None:
+    """Wait for attempts that began to start before an end was written."""
+    # Whoever starts an attempt holds its job. In a transaction of its own: else a job that is
+    # added between the two statements would be waited for by nobody, nor see the end.
     unfinished = sa.select(jobs.c.id).where(jobs.c.owner == owner, _IS_UNFINISHED)
     lock_rows(tx.connection, unfinished.order_by(jobs.c.id))
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import add_if_absent, lock_owner
+from image2model.backends.sql.dialect import lock_owner, put_row
 from image2model.backends.sql.jobs_locked import lock_job, try_lock_job
 from image2model.backends.sql.jobs_step import replace_files
 from image2model.backends.sql.rows import to_seconds
@@ -96,6 +96,8 @@ def replace_result(tx: Transaction, ref: ItemRef, result: Result) -> Sequence[Ar
     (item,) = locked.choose([ref.index])
     if item.state is not ItemState.SUCCEEDED:
         raise WrongState(what=f"Item {ref.index}", state=item.state, allowed=[ItemState.SUCCEEDED])
+    # Another job of the same owner may be about to take the result over, or to let go of it.
+    lock_owner(tx.connection, locked.row.owner)
     of_item = sa.select(result_files.c.artifact).where(
         result_files.c.item_id == item.id, result_files.c.artifact.is_not(None)
     )
@@ -146,8 +148,7 @@ def write_check(tx: Transaction) -> None:
 
 def keep_fact(tx: Transaction, name: str, value: JsonValue) -> None:
     """Keep a value under a name in place of what was there."""
-    add_if_absent(tx.connection, facts, {"name": name, "value": value})
-    tx.run(sa.update(facts).where(facts.c.name == name).values(value=value))
+    put_row(tx.connection, facts, {"name": name, "value": value})
 
 
 def find_fact(tx: Transaction, name: str) -> JsonValue | None:

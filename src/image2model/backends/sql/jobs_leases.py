@@ -11,7 +11,7 @@ from image2model.backends.sql.tables import items, jobs, turns
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId, OwnerId, WorkerId
-from image2model.core.states import ACTIVE_STATES, JobState
+from image2model.core.states import ACTIVE_STATES, ItemState, JobState
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Claim, DueJob, Renewed
 
@@ -89,8 +89,17 @@ def claim_item(tx: Transaction, ref: ItemRef, *, worker: WorkerId, lease_s: floa
     row = tx.run(_CLAIM, {"now_s": tx.now_s, **parameters}).one_or_none()
     if row is None:
         return None
-    job = read_summary(tx, tx.run(_JOB, {"job": ref.job}).one())
+    of_job = tx.run(_JOB, {"job": ref.job}).one()
+    if not _works(of_job.state, row.state):
+        # The job was paused while the first statement waited, which did not see that.
+        tx.run(sa.update(items).where(items.c.id == row.id).values(**no_lease()))
+        return None
+    job = read_summary(tx, of_job)
     return Claim(ref=ref, worker=worker, fence=row.fence, job=job, item=complete_item(tx, row))
+
+
+def _works(job: JobState, item: ItemState) -> bool:
+    return job is JobState.RUNNING or (job is JobState.PAUSED and item in ACTIVE_STATES)
 
 
 def renew_leases(

@@ -334,8 +334,9 @@ def book_late_answer(
     if known is None:
         return None
     job = try_lock_job(tx, JobId(known.job_id))
-    # Read once more: before the lock was held, somebody else may have changed it.
-    line = tx.run(which).one_or_none()
+    # Read once more: before the lock was held, somebody else may have changed it. Of a job that
+    # is gone only the line itself can be locked.
+    line = tx.run(which.with_for_update()).one_or_none()
     if line is None:
         return None
     (after,) = change_attempts(tx, [(attempt_of(line), change)])

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from image2model.backends.sql.dialect import add_if_absent, lock_owner
+from image2model.backends.sql.dialect import lock_owner, put_row
 from image2model.backends.sql.rows import Row, Values, from_seconds, to_seconds
 from image2model.backends.sql.tables import webhook_deliveries, webhook_events, webhooks
 from image2model.backends.sql.transaction import Database, Transaction
@@ -167,7 +167,10 @@ def _hand_on(
     if not tx.run(sa.delete(webhook_events).where(webhook_events.c.id == event.id)).rowcount:
         return
     for delivery in deliveries:
-        _put_delivery(tx, delivery)
+        # Locked for this alone: of several together each sees how many wait.
+        if not _lock_webhook(tx, delivery.webhook, alone=True):
+            continue
+        put_row(tx.connection, webhook_deliveries, _delivery_values(delivery))
         waiting = _waiting(delivery.webhook)
         newest = sa.select(webhook_deliveries.c.id).where(waiting)
         newest = newest.order_by(
@@ -204,13 +207,15 @@ def _due_deliveries(
 
 
 def _put_delivery(tx: Transaction, delivery: Delivery) -> None:
-    of_webhook = sa.select(webhooks.c.id).where(webhooks.c.id == delivery.webhook)
-    # Its webhook may not go meanwhile; rendered on PostgreSQL only.
-    if tx.run(of_webhook.with_for_update(read=True)).first() is None:
-        return
-    values = _delivery_values(delivery)
-    add_if_absent(tx.connection, webhook_deliveries, values)
-    tx.run(sa.update(webhook_deliveries).where(_which(delivery.webhook, delivery.id)), values)
+    if _lock_webhook(tx, delivery.webhook, alone=False):
+        put_row(tx.connection, webhook_deliveries, _delivery_values(delivery))
+
+
+def _lock_webhook(tx: Transaction, webhook: WebhookId, *, alone: bool) -> bool:
+    """Let a webhook not go meanwhile; tell whether it is there."""
+    of_webhook = sa.select(webhooks.c.id).where(webhooks.c.id == webhook)
+    # Rendered on PostgreSQL only.
+    return tx.run(of_webhook.with_for_update(read=not alone)).first() is not None
 
 
 def _find_delivery(tx: Transaction, webhook: WebhookId, event: EventId) -> Delivery | None:
