@@ -8,7 +8,9 @@ import pytest
 from image2model.backends.http.fetcher import HttpFetcher
 from image2model.backends.http.public_network import is_public
 from image2model.core.errors import ArtifactTooLarge, FetchBroken, FetchGone, FetchRefused
+from image2model.ports.webhooks import Answer
 from image2model.testing.fal_simulator import Behaviour, FalSimulator, Latency
+from tests.patience import PATIENCE_S
 from tests.servers.receiver import Receiver
 from tests.testing.fal_simulator_rig import running
 
@@ -261,3 +263,31 @@ async def test_a_receiver_that_does_not_answer_is_left() -> None:
         async with fetching(receiver.host) as fetcher:
             with pytest.raises(FetchBroken, match=r"no answer in 0\.1 s"):
                 await fetcher.post(receiver.url, headers={}, body=b"{}", limit_s=0.1)
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"),
+    [
+        (None, None),
+        ("0", 0.0),
+        ("120", 120.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-1", None),
+        ("1.5", None),
+        ("1e9", None),
+        ("9999999", None),
+        ("", None),
+    ],
+)
+async def test_a_receiver_says_when_to_come_again(said: str | None, wait_s: float | None) -> None:
+    """In seconds; whatever else it may say is left aside."""
+    with Receiver() as receiver:
+        receiver.statuses = [503]
+        receiver.headers = {} if said is None else {"retry-after": said}
+        async with fetching(receiver.host) as fetcher:
+            answer = await fetcher.post(
+                receiver.url, headers={"x-said": "this"}, body=b"{}", limit_s=PATIENCE_S
+            )
+    assert answer == Answer(status=503, retry_after_s=wait_s)
+    (received,) = receiver.received
+    assert (received.headers["x-said"], received.body) == ("this", b"{}")

@@ -255,3 +255,59 @@ async def test_revoked_key_stays_known(session_store: SessionStore, store_clock:
     assert found is not None
     assert found.revoked_at == revoked_at
     assert list(await session_store.list_keys()) == [found]
+
+
+async def test_only_a_key_that_works_is_changed(
+    session_store: SessionStore, store_clock: FakeClock
+) -> None:
+    """What it may do changes; its secret, its age and its use stay."""
+    key, revoked = make_key(store_clock), make_key(store_clock, "00000001")
+    for one in (key, revoked):
+        await session_store.add_key(one)
+    await session_store.note_key_use(key.id)
+    assert await session_store.revoke_key(revoked.id)
+    before = await session_store.find_key(revoked.id)
+    terms = replace(
+        key,
+        name="Werkstatt",
+        scopes=frozenset({Scope.READ}),
+        expires_at=store_clock.now() + timedelta(days=1),
+        limits=SpendingLimits(day_usd=Decimal(3)),
+        generators=("local/*",),
+    )
+    wrong = replace(terms, secret_sha256="ef" * 32, owner=OwnerId("key:other"), revoked_at=None)
+    await store_clock.advance(5)
+    assert await session_store.change_key(replace(wrong, created_at=store_clock.now()))
+    used = replace(terms, last_used_at=key.created_at)
+    assert await session_store.find_key(key.id) == used
+    assert not await session_store.change_key(replace(terms, id=revoked.id))
+    assert await session_store.find_key(revoked.id) == before
+    assert not await session_store.change_key(replace(terms, id="00000002"))
+    assert await session_store.find_key("00000002") is None
+
+
+async def test_sessions_are_listed_in_the_order_in_which_they_end(
+    session_store: SessionStore, store_clock: FakeClock
+) -> None:
+    """By their tokens; those that end together in the order of these."""
+    assert await session_store.count_sessions() == 0
+    assert list(await session_store.list_sessions(skip=0, limit=9)) == []
+    lasting_s = {"e": 300, "d": 100, "c": 200, "b": 200, "a": 1_000}
+    made = {}
+    for name, lasts_s in lasting_s.items():
+        made[name] = make_session(store_clock, session_id=name, lasts_s=lasts_s)
+        await session_store.add_session(name * 64, made[name])
+    await store_clock.advance(50)
+    assert await rotate(session_store, store_clock, "a" * 64, "f" * 64, session_id="a")
+    last = await session_store.find_session("f" * 64)
+    assert last is not None
+    in_order = [made["d"], last, *(made[name] for name in "bcea")]
+    assert await session_store.count_sessions() == 6
+    for skip, limit in ((0, 9), (0, 2), (2, 3), (5, 3), (6, 3), (1, 0)):
+        listed = await session_store.list_sessions(skip=skip, limit=limit)
+        assert list(listed) == in_order[skip : skip + limit], (skip, limit)
+    await session_store.remove_session("a")
+    assert await session_store.count_sessions() == 4
+    assert list(await session_store.list_sessions(skip=0, limit=9)) == [
+        made[name] for name in "dbce"
+    ]

@@ -281,6 +281,87 @@ async def test_deliveries_are_due_listed_and_forgotten(
     assert await webhooks.due_webhooks(store_clock.now()) == [other]
 
 
+async def test_what_is_due_comes_in_the_order_in_which_it_is_due(
+    stores: Stores, store_clock: FakeClock
+) -> None:
+    """Not in the order in which it happened; of the same moment, what happened first."""
+    _, webhooks = stores
+    one, other = make_webhook(store_clock), make_webhook(store_clock)
+    for webhook in (one, other):
+        await webhooks.add_webhook(webhook, limit=2)
+    start = store_clock.now()
+    waits_s = (40, 10, 30, 20, 30)
+    made = []
+    for number, wait_s in enumerate(waits_s):
+        due = start + timedelta(seconds=wait_s)
+        event = EventId(f"{number:032x}")
+        made.append(make_delivery(one, store_clock, id=event, next_at=due))
+        await webhooks.put_delivery(made[-1])
+        await store_clock.advance(1.0)
+    await webhooks.put_delivery(make_delivery(other, store_clock, next_at=start))
+    ordered = [made[place] for place in (1, 3, 2, 4, 0)]
+    for passed_s, count in ((9, 0), (10, 1), (29, 2), (30, 4), (99, 5)):
+        now = start + timedelta(seconds=passed_s)
+        for limit in (9, 3, 1):
+            due_now = await webhooks.due_deliveries(one.id, now, limit=limit)
+            assert list(due_now) == ordered[:count][:limit], (passed_s, limit)
+        assert list(await webhooks.due_webhooks(now)) == ([other, one] if count else [other])
+    tried = replace(ordered[0], next_at=start + timedelta(seconds=25), tries=1)
+    await webhooks.put_delivery(tried)
+    now = start + timedelta(seconds=99)
+    assert list(await webhooks.due_deliveries(one.id, now, limit=2)) == [ordered[1], tried]
+    done = replace(tried, next_at=None, state=DeliveryState.DELIVERED, status=200)
+    await webhooks.put_delivery(done)
+    assert list(await webhooks.due_deliveries(one.id, now, limit=9)) == ordered[1:]
+
+
+async def test_deliveries_are_listed_in_pages(stores: Stores, store_clock: FakeClock) -> None:
+    """Newest first; those of one moment are each in one page."""
+    _, webhooks = stores
+    webhook = make_webhook(store_clock)
+    await webhooks.add_webhook(webhook, limit=1)
+    made = []
+    for number in range(130):
+        if number % 13 == 0:
+            await store_clock.advance(1.0)
+        one = make_delivery(webhook, store_clock)
+        made.append(one)
+        await webhooks.put_delivery(one)
+    expected = sorted(made, key=lambda one: (one.created_at, one.id), reverse=True)
+    for limit in (1_000, 130, 129, 65, 7):
+        pages: list[Delivery] = []
+        after, count = None, 0
+        while count == 0 or after is not None:
+            page = await webhooks.list_deliveries(webhook.id, after=after, limit=limit)
+            assert len(page.deliveries) <= limit
+            pages += page.deliveries
+            after, count = page.next, count + 1
+        assert pages == expected
+        assert count == -(-len(made) // limit)
+    nothing = await webhooks.list_deliveries(WebhookId("f" * 32), after=None, limit=9)
+    assert (list(nothing.deliveries), nothing.next) == ([], None)
+
+
+async def test_only_old_deliveries_that_wait_no_more_are_forgotten(
+    stores: Stores, store_clock: FakeClock
+) -> None:
+    _, webhooks = stores
+    webhook = make_webhook(store_clock)
+    await webhooks.add_webhook(webhook, limit=1)
+    waiting = make_delivery(webhook, store_clock)
+    old = make_delivery(webhook, store_clock, next_at=None, state=DeliveryState.DELIVERED)
+    await store_clock.advance(1.0)
+    before = store_clock.now()
+    young = make_delivery(webhook, store_clock, next_at=None, state=DeliveryState.FAILED)
+    for one in (waiting, old, young):
+        await webhooks.put_delivery(one)
+    await webhooks.forget_deliveries(before)
+    for one, found in ((waiting, waiting), (old, None), (young, young)):
+        assert await webhooks.find_delivery(webhook.id, one.id) == found
+    page = await webhooks.list_deliveries(webhook.id, after=None, limit=9)
+    assert list(page.deliveries) == [young, waiting]
+
+
 async def test_a_webhook_hears_what_it_asks_for() -> None:
     clock = FakeClock()
     event = Event(

@@ -1,6 +1,6 @@
 """Every hostile file through every way in: refused in words or taken, and nothing else suffers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -147,6 +147,20 @@ class HostileMaker(ScriptedProvider):
         return Delivery(files=[mesh], facts=facts)
 
 
+def texts_in(value: object) -> Iterator[str]:
+    """Yield all texts in a value, as they are: written as a whole they would be escaped."""
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for key, inner in value.items():
+                yield from texts_in(key)
+                yield from texts_in(inner)
+        case Sequence():
+            for inner in value:
+                yield from texts_in(inner)
+
+
 async def test_of_a_maker(compute: ProcessCompute, tmp_path: Path) -> None:
     """As the result of an item: it fails or is kept, and the items beside it are made."""
     rig = Rig(tmp_path, rules=Rules(picture=PictureLimits(), incoming=tmp_path, items_per_job=999))
@@ -172,16 +186,18 @@ async def test_of_a_maker(compute: ProcessCompute, tmp_path: Path) -> None:
         for ref in refs:
             await rig.runner.run(ref)
     made = await rig.store.get_job(job.id)
+    assert [item.name for item in made.items] == names
+    assert len(files) > 100
     wrong = []
     for item in made.items:
-        if item.name.startswith("good"):
-            assert item.state is ItemState.SUCCEEDED
-            continue
-        what = files[item.name].name
+        is_good = item.name.startswith("good")
+        assert not is_good or item.state is ItemState.SUCCEEDED
+        what = item.name if is_good else files[item.name].name
         if item.state is ItemState.SUCCEEDED:
             assert item.result is not None
-            told = str(item.result.facts) + "".join(one.name for one in item.result.files)
-            assert told.isprintable(), what
+            told = [*texts_in(item.result.facts), *(one.name for one in item.result.files)]
+            assert "deep" in told
+            assert all(map(str.isprintable, told)), what
         elif item.problem is None or item.problem.code != "provider_result_invalid":
             wrong.append(f"{what}: {item.state}: {item.problem}")
         else:

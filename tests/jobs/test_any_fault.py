@@ -33,6 +33,8 @@ pytestmark = pytest.mark.anyio
 ANNA = OwnerId("session:anna")
 COST = Decimal("0.23")
 NAMES = ("mug", "vase")
+LEAST_CALLS = 80
+"""An item asks its ports some fifty times; with far fewer, nothing would be tried."""
 
 FAULTS: dict[str, Callable[[], Exception]] = {
     "a full disk": lambda: OSError(errno.ENOSPC, "No space left on device"),
@@ -113,6 +115,8 @@ async def try_every_call(
 ) -> None:
     counting = Injector(0, make, when)
     await run_with_fault(tmp_path, counting, keep=keep)
+    assert len(counting.calls) >= LEAST_CALLS
+    assert {"provider.submit", "provider.collect", "store.step"} <= set(counting.calls)
     # Both items take the same way, so a fault on the way of the first one tells all.
     for number in range(1, len(counting.calls) // len(NAMES) + 1):
         injector = Injector(number, make, when)

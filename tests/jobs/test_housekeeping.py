@@ -14,6 +14,7 @@ from image2model.core.job import KeepPolicy
 from image2model.jobs.control import delete_job, update_job
 from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.submit import JobRequest, create_draft
+from image2model.ports.shares import SharedLink
 from tests.rig import Rig, once
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +64,30 @@ async def test_forgotten_drafts_go(rig: Rig) -> None:
     await create_draft(rig.context, ANNA, JobRequest())
     await rig.clock.advance(rig.context.rules.draft_s + 1)
     assert await Housekeeper(rig.context).expire_jobs() == 1
+
+
+async def test_shared_links_go_when_they_have_expired(rig: Rig) -> None:
+    job = await rig.submit(ANNA, "mug")
+    tokens = ["ab" * 32, "cd" * 32]
+    for number, token in enumerate(tokens):
+        link = SharedLink(
+            id=f"{number:016x}",
+            token_sha256=token,
+            owner=ANNA,
+            job=job.id,
+            item=None,
+            pictures=False,
+            note="",
+            created_at=rig.clock.now(),
+            expires_at=rig.clock.now() + timedelta(hours=1 + number),
+        )
+        await rig.context.shares.add_link(link)
+    await rig.clock.advance(3_601)
+    await Housekeeper(rig.context).tidy()
+    assert await rig.context.shares.remove_expired_links() == 0, "it was removed"
+    assert await rig.context.shares.find_link(tokens[1]) is not None
+    await rig.clock.advance(3_600)
+    assert await rig.context.shares.remove_expired_links() == 1, "the other was not"
 
 
 async def test_files_that_nothing_names_go_after_a_day(rig: Rig) -> None:

@@ -145,7 +145,10 @@ async def test_what_is_paid_for_survives(struck: Struck, strike: str) -> None:
     await struck.until_ready()
     await struck.until_made(job_id)
     assert struck.server.runs
-    assert set(struck.fal.ledger.accepted_per_picture().values()) == {1}
+    assert len((await struck.job(job_id))["items"]) == len(NAMES)
+    accepted = struck.fal.ledger.accepted_per_picture()
+    assert len(accepted) == known + len(NAMES)
+    assert set(accepted.values()) == {1}
 
 
 async def test_a_full_disk_is_told_of_and_refuses_what_is_new(struck: Struck) -> None:
@@ -165,6 +168,7 @@ async def test_a_full_disk_is_told_of_and_refuses_what_is_new(struck: Struck) ->
             refused = await struck.submit("pot")
             assert (refused.status_code, refused.json()["code"]) == (507, "storage_full")
             files = (await struck.job(job_id))["items"][0]["result"]["files"]
+            assert files
             for file in files:
                 assert (await struck.http.get(file["url"])).status_code == 200
             # What would have to be made is not.

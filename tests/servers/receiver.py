@@ -27,6 +27,7 @@ class Receiver:
         received: What came, in its order.
         statuses: What the next requests are answered, one after the other; then 204.
         answer: The body of every answer that may have one.
+        headers: Further headers of every answer.
         open: While it is not set, nothing is answered.
     """
 
@@ -34,6 +35,7 @@ class Receiver:
         self.received: list[Received] = []
         self.statuses: list[int] = []
         self.answer = b""
+        self.headers: dict[str, str] = {}
         self.open = threading.Event()
         self.open.set()
         self._came = threading.Condition()
@@ -50,6 +52,8 @@ class Receiver:
                     self.send_response(status)
                     self.send_header("content-length", str(len(receiver.answer)))
                     self.send_header("location", f"{receiver.url}/elsewhere")
+                    for name, value in receiver.headers.items():
+                        self.send_header(name, value)
                     self.end_headers()
                     if status != 204:
                         self.wfile.write(receiver.answer)
