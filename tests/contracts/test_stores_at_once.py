@@ -1,6 +1,7 @@
 """What every store promises of two processes that change the same at once."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
+from image2model.core.errors import JobNotFound
 from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.core.job import Handle, Job
 from image2model.core.money import SpendingStop
@@ -24,6 +26,7 @@ from image2model.core.webhooks import (
     WebhookId,
     new_secret,
 )
+from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, JobStore
 from image2model.ports.shares import SharedLink
 from image2model.ports.webhooks import WebhookStore
@@ -32,9 +35,11 @@ from tests.contracts.job_stores import (
     WORKER,
     generate,
     make_artifact,
+    make_draft,
     make_file,
     make_item,
     make_job,
+    make_picture,
     make_result,
     open_both_stores,
     open_share_store,
@@ -180,6 +185,43 @@ async def test_what_is_used_is_not_dropped(job_store: JobStore, store_clock: Fak
         dropping = partial(job_store.drop_derived, job.owner, keep_bytes=0, idle_s=500.0)
         await at_once(*adding[:2], dropping, *adding[2:])
         assert await job_store.unreferenced(made) == set()
+
+
+async def test_what_is_kept_at_the_last_moment_stays(
+    job_store: JobStore, store_clock: FakeClock
+) -> None:
+    """Whoever hears that it is starred, or that its picture is taken, has it."""
+    lives = {"draft_life_s": 60.0, "empty_draft_life_s": 60.0}
+    for _ in range(ROUNDS):
+        done = make_item(0, state=ItemState.SUCCEEDED, result=make_result())
+        job = await job_store.add_job(make_job(done, life_s=60.0))
+        draft = await job_store.add_job(make_draft(count=1))
+        await store_clock.advance(61.0)
+        assert set(await job_store.expired_jobs(**lives, limit=9)) == {job.id, draft.id}
+        kept: list[JobId] = []
+
+        async def star(job: Job = job, kept: list[JobId] = kept) -> None:
+            with suppress(JobNotFound):
+                await job_store.update_job(job.id, starred=True)
+                kept.append(job.id)
+
+        async def show(draft: Job = draft, kept: list[JobId] = kept) -> None:
+            with suppress(JobNotFound):
+                ref = ItemRef(draft.id, 0)
+                await job_store.put_picture(ref, make_picture(), name=None, item_limit=9)
+                kept.append(draft.id)
+
+        expire = [partial(job_store.expire_job, one.id, **lives) for one in (job, draft)]
+        await at_once(star, *expire, show)
+        for one in (job, draft):
+            if one.id in kept:
+                assert (await job_store.get_job(one.id)).id == one.id
+            else:
+                with pytest.raises(JobNotFound):
+                    await job_store.get_job(one.id)
+            assert await job_store.expire_job(one.id, **lives) is None
+            with suppress(JobNotFound):
+                await job_store.delete_job(one.id)
 
 
 # --- webhooks and links -----------------------------------------------------------------------

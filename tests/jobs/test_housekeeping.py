@@ -1,6 +1,7 @@
 """What is over is removed, and nothing else."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from image2model.backends.folder.artifacts import FolderArtifactStore
 from image2model.core.errors import JobNotFound
-from image2model.core.ids import ArtifactId, OwnerId, new_hex_id
+from image2model.core.ids import ArtifactId, JobId, OwnerId, new_hex_id
 from image2model.core.job import KeepPolicy
 from image2model.jobs.control import delete_job, update_job
 from image2model.jobs.housekeeping import Housekeeper
@@ -52,6 +53,34 @@ async def test_links_end_after_a_day(rig: Rig) -> None:
     with pytest.raises(JobNotFound):
         await rig.store.get_job(job.id)
     assert (await rig.store.get_job(starred.id)).items[0].mesh is not None
+
+
+async def test_a_job_that_is_starred_at_the_last_moment_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While others that have expired, listed with it, are removed."""
+    links = JobRequest(keep=KeepPolicy.LINKS)
+    job = await rig.submit(ANNA, "mug", request=links)
+    other = await rig.submit(ANNA, "vase", request=links)
+    await rig.run_dispatched()
+    await rig.clock.advance(DAY_S + 1)
+    list_expired = rig.store.expired_jobs
+
+    async def then_star(
+        *, draft_life_s: float, empty_draft_life_s: float, limit: int
+    ) -> Sequence[JobId]:
+        expired = await list_expired(
+            draft_life_s=draft_life_s, empty_draft_life_s=empty_draft_life_s, limit=limit
+        )
+        assert set(expired) == {job.id, other.id}
+        await update_job(rig.context, ANNA, job.id, starred=True)
+        return expired
+
+    monkeypatch.setattr(rig.store, "expired_jobs", then_star)
+    assert await Housekeeper(rig.context).expire_jobs() == 1
+    assert (await rig.store.get_job(job.id)).items[0].mesh is not None
+    with pytest.raises(JobNotFound):
+        await rig.store.get_job(other.id)
 
 
 async def test_an_unfinished_job_never_expires(rig: Rig) -> None:

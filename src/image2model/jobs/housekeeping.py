@@ -9,7 +9,6 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from image2model.core.errors import JobNotFound
 from image2model.core.ids import ANONYMOUS_OWNER
 from image2model.jobs.auditing import forget_old_entries, note_expired_keys
 from image2model.jobs.context import Context
@@ -71,19 +70,22 @@ class Housekeeper:
 
     async def expire_jobs(self) -> int:
         """Delete jobs whose time is over. Returns how many."""
-        expired = await self._context.store.expired_jobs(
-            draft_life_s=self._context.rules.draft_s,
-            empty_draft_life_s=self._context.rules.bounds.empty_draft_s,
-            limit=_MOST_JOBS_AT_ONCE,
+        store, rules = self._context.store, self._context.rules
+        draft_s, empty_draft_s = rules.draft_s, rules.bounds.empty_draft_s
+        expired = await store.expired_jobs(
+            draft_life_s=draft_s, empty_draft_life_s=empty_draft_s, limit=_MOST_JOBS_AT_ONCE
         )
+        count = 0
         for job_id in expired:
-            try:
-                artifacts = await self._context.store.delete_job(job_id)
-            except JobNotFound:
-                continue  # Another process was faster.
+            artifacts = await store.expire_job(
+                job_id, draft_life_s=draft_s, empty_draft_life_s=empty_draft_s
+            )
+            if artifacts is None:
+                continue  # Another process was faster, or somebody keeps it after all.
+            count += 1
             await discard_artifacts(self._context, artifacts)
             await self._context.announce(job_id)
-        return len(expired)
+        return count
 
     async def drop_derived(self) -> None:
         """Drop what is made of results and was used longest ago, if all of it is too much."""

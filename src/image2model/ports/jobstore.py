@@ -850,6 +850,18 @@ class JobStore(Facts, Failures, DerivedFiles, Overviews, Protocol):
         """
         ...
 
+    async def expire_job(
+        self, job: JobId, *, draft_life_s: float, empty_draft_life_s: float
+    ) -> Sequence[ArtifactId] | None:
+        """
+        Remove *job* as `delete_job` does, if `expired_jobs` would list it now.
+
+        Returns:
+            The artifacts that nothing names any more; None: it is gone already, or somebody has
+            starred or touched it since it was listed.
+        """
+        ...
+
     async def owners_of_jobs(self, owners: Collection[OwnerId]) -> set[OwnerId]:
         """Tell which of *owners* have a job, drafts included."""
         ...

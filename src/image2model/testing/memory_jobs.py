@@ -575,20 +575,34 @@ class MemoryJobStore:
         self, *, draft_life_s: float, empty_draft_life_s: float, limit: int
     ) -> Sequence[JobId]:
         """List jobs past their `expires_at`, and drafts long untouched."""
-        now = self._clock.now()
-
-        def is_over(record: JobRecord) -> bool:
-            if record.job.state is not JobState.DRAFT:
-                return record.job.expires_at is not None and record.job.expires_at <= now
-            life_s = draft_life_s if record.items else min(draft_life_s, empty_draft_life_s)
-            return record.touched_at <= now - timedelta(seconds=life_s)
-
         over = [
             (record.job.expires_at or record.touched_at, record.job.id)
             for record in self._jobs.values()
-            if is_over(record)
+            if self._is_due_to_go(
+                record, draft_life_s=draft_life_s, empty_draft_life_s=empty_draft_life_s
+            )
         ]
         return [job for _, job in sorted(over)[:limit]]
+
+    async def expire_job(
+        self, job: JobId, *, draft_life_s: float, empty_draft_life_s: float
+    ) -> Sequence[ArtifactId] | None:
+        """Remove a job that is over."""
+        record = self._jobs.get(job)
+        if record is None or not self._is_due_to_go(
+            record, draft_life_s=draft_life_s, empty_draft_life_s=empty_draft_life_s
+        ):
+            return None
+        return await self.delete_job(job)
+
+    def _is_due_to_go(
+        self, record: JobRecord, *, draft_life_s: float, empty_draft_life_s: float
+    ) -> bool:
+        now = self._clock.now()
+        if record.job.state is not JobState.DRAFT:
+            return record.job.expires_at is not None and record.job.expires_at <= now
+        life_s = draft_life_s if record.items else min(draft_life_s, empty_draft_life_s)
+        return record.touched_at <= now - timedelta(seconds=life_s)
 
     async def owners_of_jobs(self, owners: Collection[OwnerId]) -> set[OwnerId]:
         """Tell which owners have a job."""

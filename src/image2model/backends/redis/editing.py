@@ -1,16 +1,16 @@
 """Changing whole jobs: locked, read, changed by the rules all stores share, written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Generic, TypeVar
 
 from image2model.backends.redis import keys
 from image2model.backends.redis.change import Change
 from image2model.backends.redis.codec import read_record
 from image2model.backends.redis.database import RedisDatabase
-from image2model.backends.redis.found import find_job
+from image2model.backends.redis.found import Found, find, find_job
 from image2model.backends.redis.listing import read_jobs, read_lines
 from image2model.backends.redis.writes import delete_whole, forget_line, write_ledger, write_whole
 from image2model.core.errors import IdempotencyKeyReused
@@ -70,8 +70,8 @@ async def replace_result(
 
     async def attempt() -> Sequence[ArtifactId]:
         # Another job of the same owner may be about to take the result over.
-        async with database.locked(owner) as of_owner, database.locked(ref.job) as of_job:
-            return (await _edit(database, ref.job, edit, of_owner | of_job)).gone
+        async with _alone_for(database, ref.job, owner) as locks:
+            return (await _edit(database, ref.job, edit, locks)).gone
 
     return await database.unopposed(attempt)
 
@@ -178,23 +178,54 @@ async def _earlier(database: RedisDatabase, record: JobRecord) -> dict[str, list
 async def delete_job(database: RedisDatabase, job: JobId) -> Sequence[ArtifactId]:
     """Remove a job and all about it; the ledger stays."""
     owner = (await find_job(database, job)).job.owner
-    return await database.unopposed(partial(_delete_job, database, job, owner))
+
+    async def attempt() -> Sequence[ArtifactId]:
+        async with _alone_for(database, job, owner) as locks:
+            return await _delete(database, await find_job(database, job), locks)
+
+    return await database.unopposed(attempt)
 
 
-async def _delete_job(database: RedisDatabase, job: JobId, owner: OwnerId) -> Sequence[ArtifactId]:
+async def expire_job(
+    database: RedisDatabase,
+    job: JobId,
+    is_over: Callable[[RedisDatabase, Found], Awaitable[bool]],
+) -> Sequence[ArtifactId] | None:
+    """Remove a job that is over."""
+    first = await find(database, job)
+    if first is None:
+        return None
+
+    async def attempt() -> Sequence[ArtifactId] | None:
+        async with _alone_for(database, job, first.job.owner) as locks:
+            found = await find(database, job)
+            if found is None or not await is_over(database, found):
+                return None
+            return await _delete(database, found, locks)
+
+    return await database.unopposed(attempt)
+
+
+@asynccontextmanager
+async def _alone_for(
+    database: RedisDatabase, job: JobId, owner: OwnerId
+) -> AsyncIterator[dict[str, str]]:
     # A job of the same owner that is being added may be about to name the same files.
     async with database.locked(owner) as of_owner, database.locked(job) as of_job:
-        found = await find_job(database, job)
-        record = found.record()
-        change = Change(locks=of_owner | of_job)
-        delete_whole(change, record)
-        tried = [
-            attempt.submit_key for item in record.items.values() for attempt in item.item.attempts
-        ]
-        for line in await read_lines(database, tried):
-            if not may_have_cost(line.attempt):
-                forget_line(change, line)
-        return (await database.commit(change)).gone
+        yield of_owner | of_job
+
+
+async def _delete(
+    database: RedisDatabase, found: Found, locks: dict[str, str]
+) -> Sequence[ArtifactId]:
+    record = found.record()
+    change = Change(locks=locks)
+    delete_whole(change, record)
+    tried = [attempt.submit_key for item in record.items.values() for attempt in item.item.attempts]
+    for line in await read_lines(database, tried):
+        if not may_have_cost(line.attempt):
+            forget_line(change, line)
+    return (await database.commit(change)).gone
 
 
 def _whole(record: JobRecord) -> Job:

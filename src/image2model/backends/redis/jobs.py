@@ -363,6 +363,15 @@ class RedisJobStore:
             limit=limit,
         )
 
+    async def expire_job(
+        self, job: JobId, *, draft_life_s: float, empty_draft_life_s: float
+    ) -> Sequence[ArtifactId] | None:
+        """Remove a job that is over."""
+        is_over = partial(
+            listing.is_over, draft_life_s=draft_life_s, empty_draft_life_s=empty_draft_life_s
+        )
+        return await editing.expire_job(self._database, job, is_over)
+
     async def owners_of_jobs(self, owners: Collection[OwnerId]) -> set[OwnerId]:
         """Tell which owners have a job."""
         ordered = list(owners)

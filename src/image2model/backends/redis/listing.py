@@ -10,6 +10,7 @@ from image2model.backends.redis.change import Change, seconds
 from image2model.backends.redis.codec import read_job, read_line
 from image2model.backends.redis.database import RedisDatabase, pairs
 from image2model.backends.redis.derived import stored
+from image2model.backends.redis.found import Found
 from image2model.backends.redis.writes import forget_line
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
 from image2model.core.job import Attempt, Job
@@ -161,6 +162,18 @@ async def expired_jobs(
     filled = {job for job, size in zip(young, sizes, strict=True) if int(size)}
     over = ended + [(touched_s, job) for touched_s, job in drafts if job not in filled]
     return [JobId(job) for _, job in sorted(over)[:limit]]
+
+
+async def is_over(
+    database: RedisDatabase, found: Found, *, draft_life_s: float, empty_draft_life_s: float
+) -> bool:
+    """Tell whether `expired_jobs` would list a job."""
+    if found.job.state is not JobState.DRAFT:
+        return found.job.expires_at is not None and found.job.expires_at <= found.now
+    touched_s = await database.run("ZSCORE", keys.DRAFTS, found.job.id)
+    life_s = draft_life_s if found.items else min(draft_life_s, empty_draft_life_s)
+    untouched_s = (found.now - timedelta(seconds=life_s)).timestamp()
+    return touched_s is not None and float(touched_s) <= untouched_s
 
 
 async def _until(database: RedisDatabase, key: str, until: datetime) -> list[tuple[float, str]]:

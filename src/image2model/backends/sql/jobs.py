@@ -283,6 +283,17 @@ class SqlJobStore:
             limit=limit,
         )
 
+    async def expire_job(
+        self, job: JobId, *, draft_life_s: float, empty_draft_life_s: float
+    ) -> Sequence[ArtifactId] | None:
+        """Remove a job that is over."""
+        return await self._database.write(
+            jobs_keep.expire_job,
+            job,
+            draft_life_s=draft_life_s,
+            empty_draft_life_s=empty_draft_life_s,
+        )
+
     async def owners_of_jobs(self, owners: Collection[OwnerId]) -> set[OwnerId]:
         """Tell which owners have a job."""
         return await self._database.read(jobs_keep.owners_of_jobs, list(owners))

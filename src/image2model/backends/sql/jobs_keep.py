@@ -46,6 +46,31 @@ def expired_jobs(
     tx: Transaction, *, draft_life_s: float, empty_draft_life_s: float, limit: int
 ) -> Sequence[JobId]:
     """List jobs past their `expires_at`, and drafts long untouched."""
+    is_over = _is_over(tx, draft_life_s=draft_life_s, empty_draft_life_s=empty_draft_life_s)
+    statement = (
+        sa.select(jobs.c.id)
+        .where(is_over)
+        .order_by(sa.func.coalesce(jobs.c.expires_at, jobs.c.touched_at), jobs.c.id)
+        .limit(limit)
+    )
+    return [JobId(job) for job in tx.run(statement).scalars()]
+
+
+def expire_job(
+    tx: Transaction, job: JobId, *, draft_life_s: float, empty_draft_life_s: float
+) -> Sequence[ArtifactId] | None:
+    """Remove a job that is over."""
+    if try_lock_job(tx, job) is None:
+        return None
+    is_over = _is_over(tx, draft_life_s=draft_life_s, empty_draft_life_s=empty_draft_life_s)
+    if tx.run(sa.select(jobs.c.id).where(jobs.c.id == job, is_over)).first() is None:
+        return None
+    return delete_job(tx, job)
+
+
+def _is_over(
+    tx: Transaction, *, draft_life_s: float, empty_draft_life_s: float
+) -> sa.ColumnElement[bool]:
     is_empty = ~sa.exists().where(items.c.job_id == jobs.c.id)
     is_old_draft = sa.and_(
         jobs.c.state == JobState.DRAFT,
@@ -54,13 +79,7 @@ def expired_jobs(
             sa.and_(jobs.c.touched_at <= tx.now_s - empty_draft_life_s, is_empty),
         ),
     )
-    statement = (
-        sa.select(jobs.c.id)
-        .where(sa.or_(jobs.c.expires_at <= tx.now_s, is_old_draft))
-        .order_by(sa.func.coalesce(jobs.c.expires_at, jobs.c.touched_at), jobs.c.id)
-        .limit(limit)
-    )
-    return [JobId(job) for job in tx.run(statement).scalars()]
+    return sa.or_(jobs.c.expires_at <= tx.now_s, is_old_draft)
 
 
 def owners_of_jobs(tx: Transaction, owners: Sequence[OwnerId]) -> set[OwnerId]:
