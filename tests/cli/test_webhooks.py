@@ -54,6 +54,11 @@ def test_wrong_events_and_urls_are_refused(here: Here) -> None:
     wrong = here("webhooks", "add", URL, "--events", "job.ended")
     assert (wrong.code, "job.finished" in wrong.err) == (2, True)
     assert here("webhooks", "add", "http://hooks.example/in").code == 2
+    for host in ("10.0.0.1", "localhost", "[::1]"):
+        private = here("webhooks", "add", f"https://{host}/in")
+        assert (private.code, private.out) == (2, "")
+        assert "not public" in private.err
+    assert here("webhooks", "list").out == "There are no webhooks.\n"
 
 
 def test_a_kill_in_the_middle_loses_no_event(
