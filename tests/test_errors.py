@@ -27,6 +27,7 @@ VALUES: dict[Any, Sequence[object]] = {
     float: [1.5],
     Sequence[str]: [["one", "two"], []],
     Sequence[Mapping[str, JsonValue]]: [[{"row": 3, "column": "height_mm", "reason": "is wrong"}]],
+    Sequence[str] | None: [["local/*", "fal/*"], None],
     str | None: ["some words", None],
     int | None: [3, None],
     float | None: [1.5, None],

@@ -303,6 +303,19 @@ async def test_a_first_call_may_be_repeated_without_the_lost_cookie(
     assert not client.cookies, "only the same request is told what became of the first"
 
 
+async def test_one_who_left_may_come_back_with_the_same_request(
+    client: httpx2.AsyncClient, rig: Rig
+) -> None:
+    """The same guest is meant, whose end is over then."""
+    headers = {"Idempotency-Key": "0" * 32}
+    for _ in range(2):
+        job = (await client.post(JOBS, files=[png_part("a")], headers=headers)).json()
+        await rig.run_dispatched()
+        assert (await client.get(f"{JOBS}/{job['id']}")).json()["counts"]["succeeded"] == 1
+        assert (await client.delete("/api/v1/account")).status_code == 200
+        client.cookies.clear()
+
+
 async def test_idempotency_key_must_be_short_and_plain(client: httpx2.AsyncClient) -> None:
     headers = {"Idempotency-Key": "x" * 201}
     reply = await client.post(JOBS, files=[png_part("a")], headers=headers)

@@ -173,6 +173,10 @@ def test_budgets_are_told_and_kept_as_without_a_server(
         assert "The job budget of $0.20 does not pay for 1 more." in ended.out
         plan = here(*command, "--dry-run", "--json").json
         assert (plan["items_that_fit"], plan["day_left_usd"]) == (0, 0.15)
+        key = here("keys", "create", "--name", "one", "--day-usd", "0.1").out.strip()
+        ended = here(*command, "--api-key", key)
+        assert "Your day budget of $0.10 does not pay for 2 more." in ended.out
+        assert "`image2model keys change`" in ended.out
     finally:
         run.process.send_signal(signal.SIGTERM)
         assert run.wait().code == 0

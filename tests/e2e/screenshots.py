@@ -102,6 +102,7 @@ def main() -> None:
     for variant in [arguments.only] if arguments.only else VARIANTS:
         take_variant(arguments.folder, variant, faults)
         take_closed(arguments.folder, variant, faults)
+        take_admin(arguments.folder, variant, faults)
     sys.exit("\n".join(faults) or None)
 
 
@@ -152,6 +153,31 @@ def take_closed(folder: Path, variant: str, faults: list[str]) -> None:
         page.goto("/settings")
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         album.take("settings-signed-in")
+        page.goto("/admin")
+        album.take("admin-refused")
+
+
+def take_admin(folder: Path, variant: str, faults: list[str]) -> None:
+    """Take the operator's page, with an owner who has something running."""
+    with (
+        tempfile.TemporaryDirectory() as data,
+        open_site(Path(data)) as site,
+        open_browser() as browser,
+        new_visitor(browser, site, **VARIANTS[variant]) as context,
+    ):
+        page = context.new_page()
+        album = Album(page, folder, variant, faults)
+        key = page.request.post("/api/v1/keys", data={"name": "office"}).json()["key"]
+        known = {"Authorization": f"Bearer {key}"}
+        page.request.post("/api/v1/jobs?draft=true", headers=known, data={})
+        page.goto("/admin")
+        expect(page.get_by_role("rowheader", name="office")).to_be_attached()
+        album.take("admin")
+        page.get_by_label("Why").fill("The bill is too high")
+        page.get_by_role("button", name="Stop spending").click()
+        page.get_by_role("dialog").get_by_role("button", name="Stop spending").click()
+        expect(page.get_by_role("alert")).to_contain_text("The bill is too high")
+        album.take("admin-stopped")
 
 
 def remove_all(page: Page) -> None:

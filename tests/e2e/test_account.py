@@ -50,6 +50,28 @@ def test_a_key_opens_a_closed_server(tmp_path: Path, visit: Visit) -> None:
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_a_guest_may_sign_in_too(tmp_path: Path, visit: Visit) -> None:
+    """Where everybody is let in, a visitor with a key finds where to use it."""
+    others_come = {
+        "IMAGE2MODEL_SERVE__ACCESS": "sessions",
+        "IMAGE2MODEL_SERVE__BEHIND_PROXY": "true",
+    }
+    with open_site(tmp_path, others_come) as site:
+        key = make_key(tmp_path)
+        page = visit(site, viewport={"width": 360, "height": 740})
+        page.goto("/settings")
+        sign_in = page.get_by_role("button", name="Sign in")
+        sign_in.click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+        assert serious_faults(page) == []
+        assert overflow_px(page) == 0
+        page.get_by_role("button", name="Not now").click()
+        sign_in.click()
+        page.get_by_label("API key").fill(key)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Your jobs belong to the key")).to_be_visible()
+
+
 def test_a_revoked_key_closes_the_page(tmp_path: Path, visit: Visit) -> None:
     """The next thing it asks for leads back to signing in, on a phone, too."""
     with open_site(tmp_path, {"IMAGE2MODEL_SERVE__ACCESS": "keys"}) as site:

@@ -195,8 +195,9 @@ async def test_option_that_is_not_described_has_no_limit_for_guests(rig: Rig) ->
 
 async def test_generator_that_is_not_allowed_cannot_be_named(rig: Rig) -> None:
     tighten(rig, allowed_generators=["local/*"])
-    with pytest.raises(GeneratorNotAllowed):
+    with pytest.raises(GeneratorNotAllowed, match="IMAGE2MODEL_ALLOWED_GENERATORS") as refused:
         await create_draft(rig.context, ANNA, JobRequest(generator=SCRIPTED))
+    assert refused.value.details["of_key"] is None
     with pytest.raises(GeneratorNotAllowed):
         await rig.submit(ANNA, "mug")
 
@@ -215,5 +216,6 @@ async def test_limits_and_generators_of_an_api_key_hold(rig: Rig) -> None:
     states = [item.state for item in (await rig.store.get_job(job.id)).items]
     assert states == [ItemState.SUCCEEDED, ItemState.FAILED]
     narrow = await create_api_key(rig.context, name="two", generators=["local/*"])
-    with pytest.raises(GeneratorNotAllowed):
+    with pytest.raises(GeneratorNotAllowed, match=r"Your API key .*, only local/\*\.") as refused:
         await rig.submit((await identify_key(rig.context, narrow)).owner, "mug")
+    assert refused.value.details["of_key"] == ["local/*"]

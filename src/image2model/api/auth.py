@@ -166,6 +166,8 @@ class Caller:
             return
         self.count(self.parts.sessions_rate)
         token = await open_session(self.parts.context, owner)
+        # One who repeats a request may have ended the session before.
+        await self.parts.context.store.reopen_owner(owner)
         try:
             yield
         except BaseException:

@@ -63,6 +63,7 @@ from image2model.core.errors import (
 from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.hashing import hash_of
 from image2model.core.ids import new_hex_id
+from image2model.core.money import BudgetScope
 from image2model.core.output import Output
 from image2model.geometry.conversion import FORMATS, Conversion
 from image2model.geometry.picture_limits import PictureLimits
@@ -486,11 +487,29 @@ def _is_over_budget(outcome: Outcome) -> bool:
 def _budget_advice(left: Sequence[Outcome]) -> str:
     """Say how to have made what the budget did not pay for."""
     details = [outcome.item.error.details for outcome in left if outcome.item.error]
-    of_day = any(detail.get("period") == "day" for detail in details)
+    scopes = {BudgetScope(detail.get("scope", BudgetScope.JOB)) for detail in details}
+    scope = next(one for one in _BUDGETS_USED_UP if one in scopes)
+    named, raised = _BUDGETS_USED_UP[scope]
     limit_usd = details[0].get("budget_usd", 0.0)
-    raised = "a higher IMAGE2MODEL_BUDGET__DAY_USD, or tomorrow" if of_day else "a higher --budget"
     return (
-        f"The {'day' if of_day else 'job'} budget of ${limit_usd:,.2f} does not pay for "
-        f"{len(left)} more. Run the same command again with {raised}: what is made already is not "
-        "paid for again."
+        f"{named} of ${limit_usd:,.2f} does not pay for {len(left)} more. Run the same command "
+        f"again {raised}: what is made already is not paid for again."
     )
+
+
+_ASK = "once the operator of the server has raised it with `image2model keys change`"
+_BUDGETS_USED_UP: Mapping[BudgetScope, tuple[str, str]] = {
+    BudgetScope.OWNER_MONTH: ("Your budget for 30 days", f"{_ASK}, or later"),
+    BudgetScope.OWNER_DAY: ("Your day budget", f"{_ASK}, or tomorrow"),
+    BudgetScope.OWNER_JOB: ("Your budget for a job", _ASK),
+    BudgetScope.MONTH: (
+        "The budget for 30 days",
+        "with a higher IMAGE2MODEL_BUDGET__MONTH_USD, or later",
+    ),
+    BudgetScope.DAY: (
+        "The day budget",
+        "with a higher IMAGE2MODEL_BUDGET__DAY_USD, or tomorrow",
+    ),
+    BudgetScope.JOB: ("The job budget", "with a higher --budget"),
+}
+"""What is used up and what raises it; of several the first decides."""

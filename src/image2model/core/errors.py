@@ -730,8 +730,9 @@ class NotAuthenticated(AccessError):
     def __init__(self, *, expired_at: datetime | None = None) -> None:
         if expired_at is None:
             super().__init__(
-                "A valid API key is needed: send 'Authorization: Bearer KEY'. "
-                "`image2model keys create` makes one."
+                "A valid API key is needed: send 'Authorization: Bearer KEY'. The server's "
+                "operator makes keys with `image2model keys create`. If you sent one, it is "
+                "unknown or was revoked."
             )
         else:
             super().__init__(
@@ -812,12 +813,26 @@ class GeneratorNotAllowed(AccessError):
 
     code = "generator_not_allowed"
 
-    def __init__(self, *, generator: str) -> None:
-        super().__init__(
-            f"The generator {generator} may not be used here. `GET /generators` lists those that "
-            "you may use; the operator names others in IMAGE2MODEL_ALLOWED_GENERATORS.",
-            generator=generator,
-        )
+    def __init__(self, *, generator: str, of_key: Sequence[str] | None = None) -> None:
+        """
+        Say who may change that.
+
+        Args:
+            generator: Which.
+            of_key: What the caller's API key may use, where that is the reason.
+        """
+        if of_key is None:
+            why = (
+                f"The generator {generator} may not be used here. `GET /generators` lists those "
+                "that you may use; the operator names others in IMAGE2MODEL_ALLOWED_GENERATORS."
+            )
+        else:
+            why = (
+                f"Your API key may not use the generator {generator}, only "
+                f"{', '.join(of_key) or 'none'}. The operator names others with "
+                "`image2model keys change`."
+            )
+        super().__init__(why, generator=generator, of_key=None if of_key is None else list(of_key))
 
 
 class PaymentNotAllowed(AccessError):

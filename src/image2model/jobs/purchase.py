@@ -62,12 +62,14 @@ class Buyer:
 
     def may_use(self, card: GeneratorCard) -> bool:
         """Tell whether the operator lets the owner use the generator of *card*."""
+        return self._is_sold(card) and (self.generators is None or _names(self.generators, card))
+
+    def _is_sold(self, card: GeneratorCard) -> bool:
+        """Tell whether the operator lets anybody like the owner use the generator of *card*."""
         allowed = self.context.rules.allowed_generators
         if allowed is None:
-            named = self.owner == LOCAL_OWNER or self.context.catalogue.lists(card)
-        else:
-            named = _names(allowed, card)
-        return named and (self.generators is None or _names(self.generators, card))
+            return self.owner == LOCAL_OWNER or self.context.catalogue.lists(card)
+        return _names(allowed, card)
 
     def check_use(self, card: GeneratorCard) -> None:
         """
@@ -77,7 +79,8 @@ class Buyer:
             GeneratorNotAllowed: The operator does not let them.
         """
         if not self.may_use(card):
-            raise GeneratorNotAllowed(generator=card.id)
+            of_key = self.generators if self._is_sold(card) else None
+            raise GeneratorNotAllowed(generator=card.id, of_key=of_key)
 
     def price_usd(self, wanted: Wanted) -> Decimal:
         """

@@ -6,6 +6,13 @@ export const PREFIX = address('/api/v1');
 
 /** Sent to the window when the server lets nobody in who has not signed in. */
 export const SIGNED_OUT = 'image2model:signed-out';
+/** Happens on `window` when a visitor who is let in wants to sign in. */
+export const SIGN_IN = 'image2model:sign-in';
+
+/** Shows where to sign in, wherever the visitor is. */
+export function askToSignIn(): void {
+  window.dispatchEvent(new Event(SIGN_IN));
+}
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 

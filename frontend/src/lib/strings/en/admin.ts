@@ -10,7 +10,7 @@ export const admin = {
   stop: 'Stop spending',
   stopAll: 'Also stop what costs nothing',
   stopText:
-    'Nothing that costs money is sent any more, in every process at once. What waits loses nothing, and what was sent is kept.',
+    'Once you stop, nothing that costs money is sent any more, in every process at once. What waits loses nothing, and what was sent is kept.',
   stopTitle: 'Stop all spending now?',
   stopAllTitle: 'Stop all work now?',
   reason: 'Why',
@@ -49,7 +49,7 @@ export const admin = {
   sessions: (count: number) => `${plural(count, 'browser', 'browsers')} without a key`,
   ofLimit: (spent: string, limit: string) => `${spent} of ${limit}`,
   cancelOwner: 'Cancel jobs',
-  cancelNamed: (name: string) => `Cancel all jobs of ${name}`,
+  cancelNamed: (name: string) => `Cancel jobs of ${name}`,
   cancelTitle: (name: string) => `Cancel all running jobs of ${name}?`,
   cancelText: 'What waits is not made. What was sent may still cost. New jobs may come.',
   cancelled: (count: number) => `${plural(count, 'job was', 'jobs were')} cancelled.`,

@@ -4,6 +4,8 @@ import { plural } from './words';
 export const signIn = {
   title: 'Sign in',
   lead: 'This server asks for an API key.',
+  leadOfGuests: 'With an API key you may use what your key may, and find its jobs.',
+  cancel: 'Not now',
   key: 'API key',
   keyPlaceholder: 'i2m_…',
   submit: 'Sign in',
@@ -72,6 +74,7 @@ export const settings = {
   keyMissing: 'Not set up',
   budget: 'Budget of a day',
   budgetNone: 'No limit is set. A job can have a budget of its own.',
+  budgetNotOwn: 'You have no limit of your own. A job can have a budget of its own.',
   budgetLeft: (spent: string, limit: string) => `${spent} of ${limit} spent in the last 24 hours`,
   spent: (spent: string) => `${spent} spent in the last 24 hours`,
   storage: 'Storage',
