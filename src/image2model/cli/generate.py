@@ -487,10 +487,10 @@ def _is_over_budget(outcome: Outcome) -> bool:
 def _budget_advice(left: Sequence[Outcome]) -> str:
     """Say how to have made what the budget did not pay for."""
     details = [outcome.item.error.details for outcome in left if outcome.item.error]
-    scopes = {BudgetScope(detail.get("scope", BudgetScope.JOB)) for detail in details}
-    scope = next(one for one in _BUDGETS_USED_UP if one in scopes)
+    limits = {detail.get("scope"): detail.get("budget_usd", 0.0) for detail in details}
+    scope = next((one for one in _BUDGETS_USED_UP if one in limits), BudgetScope.JOB)
     named, raised = _BUDGETS_USED_UP[scope]
-    limit_usd = details[0].get("budget_usd", 0.0)
+    limit_usd = limits.get(scope, 0.0)
     return (
         f"{named} of ${limit_usd:,.2f} does not pay for {len(left)} more. Run the same command "
         f"again {raised}: what is made already is not paid for again."
