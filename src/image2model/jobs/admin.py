@@ -11,7 +11,6 @@ from image2model.core.audit import AuditAction
 from image2model.core.ids import ANONYMOUS_OWNER, LOCAL_OWNER, JobId, OwnerId
 from image2model.core.job import Job
 from image2model.core.money import Budget, Cap, SpendingStop
-from image2model.core.states import ItemState
 from image2model.jobs import control
 from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
@@ -154,7 +153,7 @@ async def stop_work(context: Context, *, reason: str, everything: bool = False) 
     stop = await stop_spending(context, reason=reason, everything=everything)
     # What was written down before is sent at once, if nobody has died meanwhile.
     with anyio.move_on_after(_BEING_SENT_S):
-        while await _sends(context):
+        while await context.store.is_sending():
             await context.clock.sleep(_LOOK_EVERY_S)
     return stop
 
@@ -200,11 +199,6 @@ async def cancel_owner(context: Context, owner: OwnerId) -> Collection[JobId]:
             group.start_soon(control.cancel_items, context, owner, job_id)
     await audit(context, AuditAction.OWNER_CANCELLED, owner=owner, jobs=len(jobs))
     return jobs
-
-
-async def _sends(context: Context) -> bool:
-    queue = await context.store.queue()
-    return any(line.state is ItemState.SUBMITTING for line in queue.lines)
 
 
 def _makers(spending: Sequence[SpendingLine]) -> Sequence[Maker]:

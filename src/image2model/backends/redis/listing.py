@@ -20,6 +20,7 @@ from image2model.jobs.records.document import LedgerLine
 from image2model.jobs.records.steps import is_asked_for, is_in_ledger_of
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
+    Counts,
     JobPage,
     JobQuery,
     LedgerPage,
@@ -79,13 +80,23 @@ async def ended_owners(database: RedisDatabase, *, limit: int) -> Sequence[Owner
     return [owner for owner, count in zip(over, counts, strict=True) if int(count)][:limit]
 
 
-async def usage(database: RedisDatabase, owner: OwnerId) -> Usage:
-    """Add up what an owner has here, and what was spent in a day."""
-    jobs = await read_jobs(database, await database.run("ZRANGE", keys.jobs_of(owner), 0, -1))
-    return Usage(
-        jobs=len(jobs),
+async def counts(database: RedisDatabase, owner: OwnerId) -> Counts:
+    """Count an owner's drafts and unfinished items."""
+    unfinished = await database.run("SMEMBERS", keys.unfinished_of(owner))
+    jobs = await read_jobs(database, unfinished)
+    return Counts(
         drafts=sum(job.state is JobState.DRAFT for job in jobs),
         unfinished_items=sum(map(unfinished_items_of, jobs)),
+    )
+
+
+async def usage(database: RedisDatabase, owner: OwnerId) -> Usage:
+    """Add up what an owner has here, and what was spent in a day."""
+    counted = await counts(database, owner)
+    return Usage(
+        jobs=int(await database.run("ZCARD", keys.jobs_of(owner))),
+        drafts=counted.drafts,
+        unfinished_items=counted.unfinished_items,
         stored=await stored(database, owner),
         day_usd=await spent_usd(database, BudgetScope.DAY, owner=owner),
     )
