@@ -842,7 +842,7 @@ class JobStore(Facts, Failures, DerivedFiles, Overviews, Protocol):
         ...
 
     async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
-        """List owners past their end who have drafts, running or paused jobs."""
+        """List owners past their end who have running or paused jobs."""
         ...
 
     # --- keeping house ----------------------------------------------------------------------

@@ -570,9 +570,13 @@ class MemoryJobStore:
         self._ends.pop(owner, None)
 
     async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
-        """List owners past their end who have unfinished jobs."""
-        over = [owner for owner in self._ends if self._is_over(owner)]
-        return [owner for owner in over if await self.count_unfinished(owner)][:limit]
+        """List owners past their end who have running or paused jobs."""
+        begun = {
+            record.job.owner
+            for record in self._jobs.values()
+            if record.job.state in {JobState.RUNNING, JobState.PAUSED}
+        }
+        return [owner for owner in self._ends if self._is_over(owner) and owner in begun][:limit]
 
     def _is_over(self, owner: OwnerId) -> bool:
         return owner in self._ends and self._ends[owner] <= self._clock.now()

@@ -341,7 +341,7 @@ class RedisJobStore:
         await self._database.commit(change)
 
     async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
-        """List owners past their end who have unfinished jobs."""
+        """List owners past their end who have running or paused jobs."""
         return await listing.ended_owners(self._database, limit=limit)
 
     # --- keeping house ----------------------------------------------------------------------

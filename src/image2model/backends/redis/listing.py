@@ -72,12 +72,15 @@ async def read_jobs(database: RedisDatabase, jobs: Iterable[str]) -> list[Job]:
 
 
 async def ended_owners(database: RedisDatabase, *, limit: int) -> Sequence[OwnerId]:
-    """List owners past their end who have unfinished jobs."""
+    """List owners past their end who have running or paused jobs."""
     ends: Mapping[str, str] = await database.run("HGETALL", keys.OWNER_ENDS)
     now_s = (await database.now()).timestamp()
     over = [OwnerId(owner) for owner, ends_at in ends.items() if float(ends_at) <= now_s]
-    counts = await database.run_all([("SCARD", keys.unfinished_of(owner)) for owner in over])
-    return [owner for owner, count in zip(over, counts, strict=True) if int(count)][:limit]
+    unfinished = await database.run_all([("SMEMBERS", keys.unfinished_of(one)) for one in over])
+    having = [(owner, jobs) for owner, jobs in zip(over, unfinished, strict=True) if jobs]
+    drafts = await database.run_all([("ZMSCORE", keys.DRAFTS, *jobs) for _, jobs in having])
+    found = [owner for (owner, _), scores in zip(having, drafts, strict=True) if None in scores]
+    return found[:limit]
 
 
 async def counts(database: RedisDatabase, owner: OwnerId) -> Counts:

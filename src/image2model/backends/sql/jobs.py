@@ -271,7 +271,7 @@ class SqlJobStore:
         await self._database.write(jobs_ends.reopen_owner, owner)
 
     async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
-        """List owners past their end who have unfinished jobs."""
+        """List owners past their end who have running or paused jobs."""
         return await self._database.read(jobs_ends.ended_owners, limit=limit)
 
     # --- keeping house ----------------------------------------------------------------------
