@@ -49,6 +49,8 @@ async def revoke_api_key(context: Context, key_id: str) -> None:
     # First what costs money: should this process end in between, the key is asked for again.
     await context.store.end_owner(key.owner)
     await context.sessions.revoke_key(key_id)
+    # Whoever gave the key another end in between has opened it again; from now on nobody can.
+    await context.store.end_owner(key.owner)
     await audit(context, AuditAction.KEY_REVOKED, key=key_id, name=key.name)
     await stop_waiting(context, key.owner)
 
