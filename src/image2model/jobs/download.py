@@ -90,6 +90,15 @@ class Model:
         )
 
     @property
+    def looks(self) -> str:
+        """Name what is seen of it, by all that this depends on."""
+        file = self.source.file
+        told = f"{file.artifact or file.provider_url}"
+        if self.convert is not None and not self.looks_as_delivered:
+            told += f"\0{made_by(self.convert, self.about)}"
+        return told
+
+    @property
     def looks_as_delivered(self) -> bool:
         """Whether who looks at the source sees it: it has another format or name at most."""
         same = self.convert is None or self.convert.changes_nothing
