@@ -501,6 +501,7 @@ def _rules(settings: Settings) -> Rules:
     return Rules(
         items_per_job=settings.limits.items_per_job,
         unfinished_jobs_per_owner=settings.limits.unfinished_jobs_per_owner,
+        requests_per_minute=settings.limits.requests_per_minute,
         jobs_per_minute=settings.limits.jobs_per_minute,
         fetches_per_minute=settings.limits.fetches_per_minute,
         uploads_at_once=settings.limits.uploads_at_once,

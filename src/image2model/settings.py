@@ -103,7 +103,7 @@ def _web_address(url: str) -> str:
     return url
 
 
-def _fal_address(url: str) -> str:
+def _secret_address(url: str) -> str:
     parts = _split(_web_address(url))
     if parts.username or not (parts.scheme == "https" or is_loopback(parts.hostname or "")):
         raise ValueError(
@@ -229,8 +229,7 @@ _Names = Annotated[list[str], BeforeValidator(_listed)]
 _Networks = Annotated[list[str], BeforeValidator(_listed), AfterValidator(_each(_network))]
 _BoundHost = Annotated[str, AfterValidator(_bound_host)]
 _WebAddress = Annotated[str, AfterValidator(_web_address)]
-_IssuerAddress = Annotated[str, AfterValidator(_fal_address)]
-_FalAddress = Annotated[str, AfterValidator(_fal_address)]
+_SecretAddress = Annotated[str, AfterValidator(_secret_address)]
 
 
 # --- the settings -------------------------------------------------------------------------------
@@ -276,6 +275,14 @@ class LimitSettings(_Group):
     )
     unfinished_jobs_per_owner: int = Field(
         100, ge=1, description="Drafts, running and paused jobs of one browser session or key."
+    )
+    requests_per_minute: int | None = Field(
+        30_000,
+        ge=1,
+        description="Requests that one API key or person, or without either an internet address, "
+        "may send in a minute, counted by each web process; whoever sits at a machine that nobody "
+        "else can reach is not counted. A page of the most pictures that can be allowed asks for "
+        "some 2,000. None: any number.",
     )
     jobs_per_minute: int | None = Field(
         300,
@@ -596,7 +603,7 @@ class FetchSettings(_Group):
 class OpenIdSettings(_Group):
     """How an organisation's own service signs people in. `IMAGE2MODEL_OPENID__…`."""
 
-    issuer: _IssuerAddress | None = Field(
+    issuer: _SecretAddress | None = Field(
         None,
         examples=["https://login.example.org/realms/main"],
         description="Address of the OpenID provider, as it names itself. People come back to "
@@ -621,16 +628,16 @@ class OpenIdSettings(_Group):
 class FalSettings(_Group):
     """How fal.ai is used. `IMAGE2MODEL_FAL__…`; the key is `FAL_KEY`."""
 
-    queue_url: _FalAddress = Field(
+    queue_url: _SecretAddress = Field(
         "https://queue.fal.run", description="Queue. Plain http is accepted for loopback only."
     )
-    rest_url: _FalAddress = Field(
+    rest_url: _SecretAddress = Field(
         "https://rest.fal.ai", description="Upload tokens and webhook keys."
     )
-    cdn_url: _FalAddress = Field(
+    cdn_url: _SecretAddress = Field(
         "https://v3.fal.media", description="Where pictures are uploaded to."
     )
-    api_url: _FalAddress = Field(
+    api_url: _SecretAddress = Field(
         "https://api.fal.ai/v1", description="Platform API: prices and the list of own requests."
     )
     concurrency: int | Literal["auto"] = Field(
@@ -894,6 +901,11 @@ class Settings(BaseSettings):
         serve = self.serve
         names = {serve.host, self.public_host or serve.host, *serve.allowed_hosts}
         return self.is_behind_proxy or not all(is_loopback(name.strip("[]")) for name in names)
+
+    @property
+    def trusts_any_proxy(self) -> bool:
+        """Whether a network is named as the proxies' that much of the internet is in."""
+        return any(ip_network(name).prefixlen < 7 for name in self.serve.trusted_proxies)
 
     @property
     def is_behind_proxy(self) -> bool:

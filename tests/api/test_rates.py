@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from image2model.api.app import create_api
 from image2model.jobs.access import create_api_key
-from tests.api.asking import BASE_URL, make_draft, png_part, problem_of
+from tests.api.asking import BASE_URL, ask, make_draft, png_part, problem_of
 from tests.rig import Rig, disc_png
 
 pytestmark = pytest.mark.anyio
@@ -118,3 +118,34 @@ async def test_the_operator_is_not_counted(rig: Rig, host: str) -> None:
             for _ in range(3):
                 reply = await caller.post(f"{JOBS}?draft=true", json={}, headers=headers)
                 assert reply.status_code == 201
+
+
+async def test_requests_of_any_kind_count(rig: Rig) -> None:
+    """Reading and visiting, too; a caller who is known is counted wherever they come from."""
+    rules = replace(rig.context.rules, requests_per_minute=3)
+    api = create_api(replace(rig.context, rules=rules))
+    async with come_from(api, "198.51.100.1") as visitor:
+        for path in (JOBS, "/api/v1/shared/nothing", "/api/v1/session"):
+            assert (await visitor.get(path)).status_code in {200, 404}
+        for path in (JOBS, "/api/v1/shared/nothing"):
+            problem = problem_of(await visitor.get(path), 429)
+            assert problem["details"]["limit"] == "requests_per_minute"
+        assert (await visitor.get("/api/v1/health/live")).status_code == 200
+        key = await create_api_key(rig.context, name="other")
+        known = {"Authorization": f"Bearer {key}"}
+        assert (await visitor.get(JOBS, headers=known)).status_code == 200
+    async with come_from(api, "203.0.113.9") as elsewhere:
+        for status in (200, 200, 429):
+            assert (await elsewhere.get(JOBS, headers=known)).status_code == status
+    async with ask(create_api(replace(rig.context, rules=rules), callers_are_operators=True)) as me:
+        for _ in range(5):
+            assert (await me.get(JOBS)).status_code == 200
+
+
+async def test_too_many_unfinished_jobs_say_when_to_come_again(rig: Rig) -> None:
+    rules = replace(rig.context.rules, unfinished_jobs_per_owner=1)
+    async with ask(create_api(replace(rig.context, rules=rules))) as client:
+        await make_draft(client)
+        reply = await client.post(f"{JOBS}?draft=true", json={})
+    assert problem_of(reply, 429)["code"] == "too_many_jobs"
+    assert reply.headers["retry-after"] == "60"

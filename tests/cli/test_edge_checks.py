@@ -22,6 +22,7 @@ PRIVATE = "IMAGE2MODEL_FETCH__ALLOWED_PRIVATE_HOSTS"
         ({**ANYWHERE, **BEHIND}, "proxy", "private network"),
         ({f"{SERVE}TRUSTED_PROXIES": "0.0.0.0/0"}, "proxy", "every address"),
         ({f"{SERVE}TRUSTED_PROXIES": "10.0.0.7,::/0"}, "proxy", "every address"),
+        ({f"{SERVE}TRUSTED_PROXIES": "0.0.0.0/1,128.0.0.0/1"}, "proxy", "every address"),
         (PUBLIC, "proxy", "are ignored"),
         ({PRIVATE: "169.254.169.254"}, "fetching", "169.254.169.254"),
         ({PRIVATE: "gateway.lan,169.254.170.2:80"}, "fetching", "169.254.170.2:80"),

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import anyio
 import pytest
@@ -66,8 +67,12 @@ async def test_session_is_prolonged(session_store: SessionStore, store_clock: Fa
     assert await session_store.find_session(NEXT) is None
 
 
-async def rotate(store: SessionStore, clock: FakeClock, token: str, new: str) -> bool:
-    session = replace(make_session(clock), ends_at=clock.now() + timedelta(hours=1))
+async def rotate(
+    store: SessionStore, clock: FakeClock, token: str, new: str, *, session_id: str = "1"
+) -> bool:
+    session = replace(
+        make_session(clock, session_id=session_id), ends_at=clock.now() + timedelta(hours=1)
+    )
     not_since = clock.now() - timedelta(seconds=10)
     return await store.rotate_session(token, new, session, not_since=not_since)
 
@@ -112,17 +117,42 @@ async def test_token_that_never_arrived_is_replaced(
 async def test_of_requests_at_once_one_changes_the_token(
     session_store: SessionStore, store_clock: FakeClock
 ) -> None:
-    await session_store.add_session(TOKEN, make_session(store_clock, lasts_s=1_000))
+    tokens = [f"{number:064x}" for number in range(10)]
+    for number, token in enumerate(tokens):
+        session = make_session(store_clock, lasts_s=1_000, session_id=f"{number}")
+        await session_store.add_session(token, session)
     await store_clock.advance(10)
-    changed = []
+    changed: list[str] = []
 
-    async def one(new: str) -> None:
-        changed.append(await rotate(session_store, store_clock, TOKEN, new))
+    async def one(number: int, token: str, new: str) -> None:
+        if await rotate(session_store, store_clock, token, new, session_id=f"{number}"):
+            changed.append(token)
 
-    async with anyio.create_task_group() as group:
-        for number in range(4):
-            group.start_soon(one, f"{number:064x}")
-    assert sorted(changed) == [False, False, False, True]
+    for number, token in enumerate(tokens):
+        async with anyio.create_task_group() as group:
+            for asked in range(4):
+                group.start_soon(one, number, token, f"{asked + 1:032x}{number:032x}")
+    assert changed == tokens
+
+
+async def test_token_that_is_given_out_at_the_end_ends_too(
+    session_store: SessionStore, store_clock: FakeClock
+) -> None:
+    """Whoever signs out is signed out, though another page of theirs asks for something."""
+    tokens = [f"{number:064x}" for number in range(20)]
+    for number, token in enumerate(tokens):
+        session = make_session(store_clock, lasts_s=1_000, session_id=f"{number}")
+        await session_store.add_session(token, session)
+    await store_clock.advance(10)
+    for number, token in enumerate(tokens):
+        new = f"{number + 1:032x}{number:032x}"
+        async with anyio.create_task_group() as group:
+            group.start_soon(
+                partial(rotate, session_store, store_clock, token, new, session_id=f"{number}")
+            )
+            group.start_soon(session_store.remove_session, f"{number}")
+        assert await session_store.find_session(token) is None
+        assert await session_store.find_session(new) is None
 
 
 async def test_session_can_be_ended(session_store: SessionStore, store_clock: FakeClock) -> None:

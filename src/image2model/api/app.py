@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from image2model.api import guards
-from image2model.api.auth import check_operator, check_rights, share_by_network
+from image2model.api.auth import check_operator, check_rights, receive_visitor
 from image2model.api.channel import Pace
 from image2model.api.errors import HANDLERS
 from image2model.api.forwarded import ForwardedHeaders, Proxies
@@ -88,6 +88,9 @@ def create_api(
     api.state.parts = Parts(
         context=context,
         hub=hub,
+        requests_rate=Rate(
+            context.rules.requests_per_minute, context.clock, limit="requests_per_minute"
+        ),
         jobs_rate=Rate(context.rules.jobs_per_minute, context.clock, limit="jobs_per_minute"),
         fetch_rate=Rate(
             context.rules.fetches_per_minute, context.clock, limit="fetches_per_minute"
@@ -135,5 +138,5 @@ def _checks(router: APIRouter) -> Sequence[Any]:
     if router in UNSHARED_ROUTERS:
         return []
     if router in PUBLIC_ROUTERS:
-        return [Depends(share_by_network)]
+        return [Depends(receive_visitor)]
     return [Depends(check_operator if router in ADMIN_ROUTERS else check_rights)]

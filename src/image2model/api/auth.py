@@ -269,9 +269,16 @@ def is_secure(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
-async def share_by_network(request: Request, parts: Annotated[Parts, Depends(parts_of)]) -> None:
-    """Have whoever sent *request* take turns with others by where they come from."""
-    work_for(Share(Caller(request, parts, None).counted_as or NOBODY))
+async def receive_visitor(request: Request, parts: Annotated[Parts, Depends(parts_of)]) -> None:
+    """
+    Count whoever sent *request*, and have them take turns with others, by where they come from.
+
+    Raises:
+        TooManyRequests: Too many come from there.
+    """
+    visitor = Caller(request, parts, None)
+    visitor.count(parts.requests_rate)
+    work_for(Share(visitor.counted_as or NOBODY))
 
 
 async def find_caller(
@@ -281,13 +288,14 @@ async def find_caller(
     Find out who sent *request*.
 
     Raises:
-        TooManyRequests: Too many wrong API keys came from there.
+        TooManyRequests: They ask too much, or too many wrong API keys came from there.
         NotAuthenticated: The API key is not valid, or one is needed and neither it nor a session
             that was begun with one was sent.
     """
     # To find out takes the database's time, which is shared by where callers come from, too.
-    await share_by_network(request, parts)
+    work_for(Share(Caller(request, parts, None).counted_as or NOBODY))
     caller = await _identify(request, parts)
+    caller.count(parts.requests_rate)
     _note_use(parts, caller.identity, afterwards)
     # Sessions can be begun at will, so visitors share by the network they come from.
     work_for(Share(caller.counted_as or caller.owner))

@@ -20,8 +20,6 @@ from image2model.core.close_names import did_you_mean
 from image2model.core.errors import (
     Image2ModelError,
     InvalidRequest,
-    ProviderUnavailable,
-    TooManyRequests,
 )
 from image2model.wire.adjust import AdjustIn
 from image2model.wire.models import DraftIn, JobFormIn, ProblemOut
@@ -148,8 +146,8 @@ def problem(error: Image2ModelError) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, ProviderUnavailable | TooManyRequests) and error.retry_after_s is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    if (retry_after_s := getattr(error, "retry_after_s", None)) is not None:
+        headers["Retry-After"] = str(math.ceil(retry_after_s))
     return _answer(
         status_of(type(error)),
         code=error.code,

@@ -24,6 +24,7 @@ class Parts:
     Attributes:
         context: What the use cases take.
         hub: Where streams of events come from.
+        requests_rate: How often a caller may ask for anything.
         jobs_rate: How often a caller may make a job.
         sessions_rate: How often sessions may be begun in one network.
         fetch_rate: How often a caller may have a picture fetched.
@@ -42,6 +43,7 @@ class Parts:
 
     context: Context
     hub: Hub
+    requests_rate: Rate
     jobs_rate: Rate
     fetch_rate: Rate
     sessions_rate: Rate

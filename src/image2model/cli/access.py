@@ -1,7 +1,6 @@
 """Who can reach `serve` and under which names, by the settings alone."""
 
 from collections.abc import Sequence
-from ipaddress import ip_network
 
 from image2model.core.errors import InvalidSetting
 from image2model.core.hosts import is_loopback, read_host
@@ -34,7 +33,7 @@ def check_access(settings: Settings) -> None:
 
 def _check_vouching(settings: Settings) -> None:
     serve = settings.serve
-    anybody = any(ip_network(network).prefixlen == 0 for network in serve.trusted_proxies)
+    anybody = settings.trusts_any_proxy
     if serve.user_header is not None and (anybody or not serve.trusted_proxies):
         raise InvalidSetting(
             setting="IMAGE2MODEL_SERVE__TRUSTED_PROXIES",

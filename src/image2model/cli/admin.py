@@ -3,14 +3,14 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from image2model.cli.consoles import output_console
 from image2model.cli.opening import open_desk
-from image2model.cli.operator_desk import EmbeddedOperator
 from image2model.cli.operator_tables import (
     audit_table,
     makers_table,
@@ -19,9 +19,16 @@ from image2model.cli.operator_tables import (
     owners_table,
     purge_lines,
 )
-from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
+from image2model.cli.parameters import (
+    STYLE,
+    TIME_FORMATS,
+    ApiKeyOption,
+    JsonOption,
+    ServerOption,
+    in_utc,
+)
 from image2model.cli.printing import say, say_json
-from image2model.client.admin import AdminClient
+from image2model.cli.tables import show_list
 from image2model.core.audit import AuditAction
 from image2model.core.states import JobState
 from image2model.jobs.purging import Purgeable
@@ -32,6 +39,10 @@ from image2model.wire.admin import (
     audit_json_line,
 )
 
+if TYPE_CHECKING:  # Only one of them is needed, and each takes long to import.
+    from image2model.cli.operator_desk import EmbeddedOperator
+    from image2model.client.admin import AdminClient
+
 app = typer.Typer(
     help="See and stop everything, as an operator.",
     no_args_is_help=True,
@@ -40,7 +51,6 @@ app = typer.Typer(
 
 _Job = Annotated[str, typer.Argument(metavar="JOB", help="As `admin jobs` shows it.")]
 _OWNER = "An owner, as `admin jobs` shows it."
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 _WRITERS: Mapping[str, tuple[str, Callable[[AuditEntryOut], str]]] = {
     "csv": (audit_csv_header(), audit_csv_line),
     "jsonl": ("", audit_json_line),
@@ -117,13 +127,8 @@ def jobs(
     """List everybody's jobs, newest first."""
     with _open(server, api_key) as operator:
         found = operator.jobs(text=text, state=state.value if state else None, owner=owner)
-        shown = [job for _, job in zip(range(limit), found, strict=False)]
-    if as_json:
-        say_json({"jobs": [job.model_dump(mode="json") for job in shown]})
-    elif shown:
-        output_console().print(owned_jobs_table(shown))
-    else:
-        say("There are no such jobs.")
+        shown = list(islice(found, limit))
+    show_list("jobs", shown, owned_jobs_table, "There are no such jobs.", as_json=as_json)
 
 
 @app.command()
@@ -195,14 +200,14 @@ def audit(
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=_FORMATS,
+            formats=TIME_FORMATS,
             metavar="TIME",
             help="Only then or later: 2026-11-01, or 2026-11-01T09:30:00, in UTC.",
         ),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(formats=_FORMATS, metavar="TIME", help="Only before then."),
+        typer.Option(formats=TIME_FORMATS, metavar="TIME", help="Only before then."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most to list; exports have all.")] = 100,
     export: Annotated[
@@ -220,23 +225,18 @@ def audit(
         found = operator.audit(
             action=action.value if action else None,
             actor=actor,
-            since=_utc(since),
-            until=_utc(until),
+            since=in_utc(since),
+            until=in_utc(until),
         )
         if export is not None:
             _write(found, export)
             return
-        shown = [entry for _, entry in zip(range(limit), found, strict=False)]
-    if as_json:
-        say_json({"entries": [entry.model_dump(mode="json") for entry in shown]})
-    elif shown:
-        output_console().print(audit_table(shown))
-    else:
-        say("Nothing happened.")
+        shown = list(islice(found, limit))
+    show_list("entries", shown, audit_table, "Nothing happened.", as_json=as_json)
 
 
 @contextmanager
-def _open(server: str | None, api_key: str | None) -> Iterator[AdminClient | EmbeddedOperator]:
+def _open(server: str | None, api_key: str | None) -> Iterator["AdminClient | EmbeddedOperator"]:
     with open_desk(server=server, api_key=api_key) as desk:
         yield desk.operator
 
@@ -245,7 +245,3 @@ def _write(entries: Iterable[AuditEntryOut], export: str) -> None:
     header, line = _WRITERS[export]
     sys.stdout.write(header)
     sys.stdout.writelines(map(line, entries))
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)

@@ -45,7 +45,7 @@ def check_edge(settings: Settings) -> Iterator[Finding]:
 
 def _check_proxies(settings: Settings) -> Iterator[Finding]:
     what, serve = "proxy", settings.serve
-    if any(ip_network(network).prefixlen == 0 for network in serve.trusted_proxies):
+    if settings.trusts_any_proxy:
         yield _warning(
             what,
             "every address is trusted as a proxy, so callers choose the address that they are "

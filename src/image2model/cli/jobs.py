@@ -42,7 +42,7 @@ from image2model.cli.parameters import (
 )
 from image2model.cli.printing import say, say_json
 from image2model.cli.saving import Saver
-from image2model.cli.tables import items_table, job_lines, jobs_table, scores_table
+from image2model.cli.tables import items_table, job_lines, jobs_table, scores_table, show_list
 from image2model.core.errors import InvalidRequest, JobNotFound
 from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.core.ids import is_hex_id
@@ -86,13 +86,7 @@ def list_jobs(
     """List jobs, newest first."""
     with open_desk(server=server, api_key=api_key) as desk:
         found = list(islice(desk.jobs(text=text, state=state), limit))
-    if as_json:
-        shown = {"jobs": [job.model_dump(mode="json") for job in found]}
-        say_json(shown)
-    elif found:
-        output_console().print(jobs_table(found))
-    else:
-        say("No jobs.")
+    show_list("jobs", found, jobs_table, "No jobs.", as_json=as_json)
 
 
 @app.command()

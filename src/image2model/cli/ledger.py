@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +13,12 @@ from image2model.cli.opening import folder_of_records, open_desk
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import (
     STYLE,
+    TIME_FORMATS,
     ApiKeyOption,
     JsonOption,
     OverwriteOption,
     ServerOption,
+    in_utc,
 )
 from image2model.cli.printing import say, say_json
 from image2model.cli.tables import dollars, ledger_table
@@ -24,8 +26,6 @@ from image2model.wire.ledger_csv import entry_line, header_line
 from image2model.wire.models import LedgerEntryOut
 
 app = typer.Typer(**STYLE)
-
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 @app.command()
@@ -38,14 +38,14 @@ def ledger(
     since: Annotated[
         datetime | None,
         typer.Option(
-            formats=_FORMATS,
+            formats=TIME_FORMATS,
             metavar="TIME",
             help="Only what was sent then or later: 2026-11-01, or 2026-11-01T09:30:00, in UTC.",
         ),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(formats=_FORMATS, metavar="TIME", help="Only what was sent before then."),
+        typer.Option(formats=TIME_FORMATS, metavar="TIME", help="Only what was sent before then."),
     ] = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
@@ -58,7 +58,7 @@ def ledger(
     Newest first; every try of every item, those of deleted jobs too.
     """
     with open_desk(server=server, api_key=api_key) as desk:
-        entries = list(desk.ledger(since=_utc(since), until=_utc(until)))
+        entries = list(desk.ledger(since=in_utc(since), until=in_utc(until)))
     if csv is not None:
         _write_csv(csv, entries, overwrite=overwrite)
     elif as_json:
@@ -69,10 +69,6 @@ def ledger(
         say(_sum(entries))
     else:
         say("Nothing was sent.")
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 def _write_csv(path: Path, entries: Iterable[LedgerEntryOut], *, overwrite: bool) -> None:

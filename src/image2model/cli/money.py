@@ -29,19 +29,22 @@ def check_budget(settings: Settings, catalogue: Catalogue | None = None) -> None
     Raises:
         InvalidSetting: It has none.
     """
-    if not settings.others_may_come or _is_limited(settings):
-        return
-    if catalogue is None:
-        buys = settings.effective_fal_key is not None
-    else:
-        buys = can_buy(catalogue, settings)
-    if buys:
+    if lacks_budget(settings, catalogue):
         raise InvalidSetting(
             setting="IMAGE2MODEL_BUDGET__DAY_USD",
             reason="must be set before others can reach a server that can spend money: the most, "
             "in US dollars, that all jobs of any 24 hours may cost. IMAGE2MODEL_BUDGET__MONTH_USD "
             "does as well. Example: IMAGE2MODEL_BUDGET__DAY_USD=10",
         )
+
+
+def lacks_budget(settings: Settings, catalogue: Catalogue | None = None) -> bool:
+    """Tell whether a server must not start: others may reach it and spend without a limit."""
+    if not settings.others_may_come or _is_limited(settings):
+        return False
+    # A key counts before it is known what it buys, for `serve` asks before anything can start.
+    has_key = settings.effective_fal_key is not None
+    return has_key or (catalogue is not None and can_buy(catalogue, settings))
 
 
 def can_buy(catalogue: Catalogue, settings: Settings) -> bool:
@@ -67,8 +70,9 @@ def _strangers_pay(settings: Settings) -> bool:
 
 def check_money(settings: Settings, desk: EmbeddedDesk) -> Iterator[Finding]:
     """Yield what is unsafe about the settings of money, and whether spending is stopped."""
-    buys = can_buy(desk.context.catalogue, settings)
-    found = [*_weaknesses(settings, buys=buys), *_spent(desk)]
+    catalogue = desk.context.catalogue
+    buys = can_buy(catalogue, settings)
+    found = [*_weaknesses(settings, catalogue, buys=buys), *_spent(desk)]
     yield from found or [Finding(what=_WHAT, level=Level.OK, found=_told(settings, buys=buys))]
 
 
@@ -80,17 +84,19 @@ def _told(settings: Settings, *, buys: bool) -> str:
     return f"limited: {told}" if told else "not limited"
 
 
-def _weaknesses(settings: Settings, *, buys: bool) -> Iterator[Finding]:
+def _weaknesses(settings: Settings, catalogue: Catalogue, *, buys: bool) -> Iterator[Finding]:
     public = settings.others_may_come
     level = Level.WARNING if public else Level.NOTE
-    if buys and not _is_limited(settings):
+    unlimited = "nothing limits what is spent"
+    if lacks_budget(settings, catalogue):
         yield Finding(
             what=_WHAT,
-            level=Level.FAILURE if public else Level.NOTE,
-            found="nothing limits what is spent"
-            + (", so `serve` does not start" if public else ""),
+            level=Level.FAILURE,
+            found=f"{unlimited}, so `serve` does not start",
             advice=_BUDGET_ADVICE,
         )
+    elif buys and not _is_limited(settings):
+        yield Finding(what=_WHAT, level=Level.NOTE, found=unlimited, advice=_BUDGET_ADVICE)
     if buys and public and _strangers_pay(settings):
         yield Finding(
             what=_WHAT,

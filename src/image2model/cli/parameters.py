@@ -1,5 +1,6 @@
 """What the commands share: their looks, and options that several of them have."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +33,15 @@ ApiKeyOption = Annotated[
         "machine cannot see.",
     ),
 ]
+
+TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+"""Of options that take a time, which `in_utc` reads."""
+
+
+def in_utc(moment: datetime | None) -> datetime | None:
+    """Read a time without a zone as one in UTC."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
 
 OverwriteOption = Annotated[
     bool,

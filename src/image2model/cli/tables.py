@@ -1,13 +1,15 @@
 """What people see of jobs and generators: tables on standard output."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from rich import box
 from rich.table import Table
 
-from image2model.cli.consoles import shown
+from image2model.cli.consoles import output_console, shown
+from image2model.cli.printing import say, say_json
 from image2model.cli.saving import Outcome
 from image2model.core.money import SpendingLimits
 from image2model.core.scopes import Scope
@@ -20,10 +22,39 @@ from image2model.wire.models import (
     JobOut,
     JobSummary,
     LedgerEntryOut,
+    ReplyModel,
 )
 from image2model.wire.webhooks import DeliveryOut, WebhookOut
 
 _MOST_ROWS = 30
+
+Listed = TypeVar("Listed", bound=ReplyModel)
+
+
+def show_list(
+    name: str,
+    found: Sequence[Listed],
+    table: Callable[[Sequence[Listed]], Table],
+    nothing: str,
+    *,
+    as_json: bool,
+) -> None:
+    """
+    Print a list in either form.
+
+    Args:
+        name: What it is called in JSON.
+        found: What is in it.
+        table: Makes what people see of it.
+        nothing: What they see where it is empty.
+        as_json: Print JSON for programs.
+    """
+    if as_json:
+        say_json({name: [one.model_dump(mode="json") for one in found]})
+    elif found:
+        output_console().print(table(found))
+    else:
+        say(nothing)
 
 
 def new_table(*columns: str) -> Table:

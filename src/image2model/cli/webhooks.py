@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from image2model.cli.consoles import output_console
 from image2model.cli.opening import open_desk
 from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOption
 from image2model.cli.printing import say, say_json
-from image2model.cli.tables import deliveries_table, webhooks_table
+from image2model.cli.tables import deliveries_table, show_list, webhooks_table
 from image2model.core.errors import InvalidRequest
 from image2model.core.webhooks import EventType
 from image2model.wire.models import ReplyModel
@@ -30,13 +29,7 @@ def list_webhooks(
     """List your webhooks, without their secrets."""
     with open_desk(server=server, api_key=api_key) as desk:
         found = desk.webhooks()
-    if as_json:
-        shown = {"webhooks": [webhook.model_dump(mode="json") for webhook in found]}
-        say_json(shown)
-    elif found:
-        output_console().print(webhooks_table(found))
-    else:
-        say("There are no webhooks.")
+    show_list("webhooks", found, webhooks_table, "There are no webhooks.", as_json=as_json)
 
 
 @app.command()
@@ -95,9 +88,7 @@ def enable(
     webhook: WebhookArgument, *, server: ServerOption = None, api_key: ApiKeyOption = None
 ) -> None:
     """Switch a webhook on again, also one that was switched off because it failed."""
-    with open_desk(server=server, api_key=api_key) as desk:
-        desk.switch_webhook(webhook, enabled=True)
-    say(f"The webhook {webhook} is on.")
+    _switch(webhook, server, api_key, enabled=True)
 
 
 @app.command()
@@ -105,9 +96,7 @@ def disable(
     webhook: WebhookArgument, *, server: ServerOption = None, api_key: ApiKeyOption = None
 ) -> None:
     """Switch a webhook off; what waits is not sent."""
-    with open_desk(server=server, api_key=api_key) as desk:
-        desk.switch_webhook(webhook, enabled=False)
-    say(f"The webhook {webhook} is off.")
+    _switch(webhook, server, api_key, enabled=False)
 
 
 @app.command("test")
@@ -135,13 +124,7 @@ def show_log(
     """List what was sent to a webhook, newest first."""
     with open_desk(server=server, api_key=api_key) as desk:
         found = list(desk.deliveries(webhook))
-    if as_json:
-        shown = {"deliveries": [delivery.model_dump(mode="json") for delivery in found]}
-        say_json(shown)
-    elif found:
-        output_console().print(deliveries_table(found))
-    else:
-        say("Nothing was sent.")
+    show_list("deliveries", found, deliveries_table, "Nothing was sent.", as_json=as_json)
 
 
 @app.command()
@@ -159,6 +142,12 @@ def replay(
     with open_desk(server=server, api_key=api_key) as desk:
         again = desk.replay_delivery(webhook, delivery)
     _tell(again, f"The delivery {again.id} is on its way.", as_json=as_json)
+
+
+def _switch(webhook: str, server: str | None, api_key: str | None, *, enabled: bool) -> None:
+    with open_desk(server=server, api_key=api_key) as desk:
+        desk.switch_webhook(webhook, enabled=enabled)
+    say(f"The webhook {webhook} is {'on' if enabled else 'off'}.")
 
 
 def _show_secret(webhook: WebhookSecretOut, *, as_json: bool) -> None:

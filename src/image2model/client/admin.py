@@ -57,12 +57,8 @@ class AdminClient:
         """Yield everybody's jobs, or one owner's, newest first, without their items."""
         given = {"q": text, "state": state, "owner": owner, "limit": "100"}
         query = {name: value for name, value in given.items() if value}
-        while True:
-            page = self._server.ask(OwnedJobList, "GET", "/admin/jobs", params=query)
+        for page in self._server.pages(OwnedJobList, "/admin/jobs", query):
             yield from page.jobs
-            if page.next is None:
-                return
-            query["cursor"] = page.next
 
     def cancel_job(self, job_id: str) -> OwnedJob:
         """Cancel anybody's job."""
@@ -105,9 +101,5 @@ class AdminClient:
             "limit": str(_PAGE),
         }
         query = {name: value for name, value in given.items() if value}
-        while True:
-            page = self._server.ask(AuditList, "GET", "/admin/audit", params=query)
+        for page in self._server.pages(AuditList, "/admin/audit", query):
             yield from page.entries
-            if page.next is None:
-                return
-            query["cursor"] = page.next

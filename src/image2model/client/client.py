@@ -184,12 +184,7 @@ class Client:
             query["state"] = state
         if limit:
             query["limit"] = str(limit)
-        while True:
-            page = self._server.ask(JobList, "GET", "/jobs", params=query)
-            yield page
-            if page.next is None:
-                return
-            query["cursor"] = page.next
+        yield from self._server.pages(JobList, "/jobs", query)
 
     def watch(self, job_id: str) -> Iterator[JobOut]:
         """
@@ -473,12 +468,8 @@ class Client:
             query["from"] = since.isoformat()
         if until is not None:
             query["to"] = until.isoformat()
-        while True:
-            page = self._server.ask(LedgerList, "GET", "/ledger", params=query)
+        for page in self._server.pages(LedgerList, "/ledger", query):
             yield from page.entries
-            if page.next is None:
-                return
-            query["cursor"] = page.next
 
     def account(self) -> AccountOut:
         """Tell who this client is to the server, and what is left of the budget of a day."""
@@ -618,14 +609,9 @@ class Client:
 
     def deliveries(self, webhook_id: str) -> Iterator[DeliveryOut]:
         """Yield what was, or is to be, sent to a webhook, newest first."""
-        query = {"limit": "500"}
-        while True:
-            path = f"/webhooks/{webhook_id}/deliveries"
-            page = self._server.ask(DeliveryList, "GET", path, params=query)
+        path = f"/webhooks/{webhook_id}/deliveries"
+        for page in self._server.pages(DeliveryList, path, {"limit": "500"}):
             yield from page.deliveries
-            if page.next is None:
-                return
-            query["cursor"] = page.next
 
     def replay_delivery(self, webhook_id: str, delivery_id: str) -> DeliveryOut:
         """Have a delivery sent again, with the same id and body."""

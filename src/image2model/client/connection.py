@@ -16,8 +16,12 @@ from image2model.client.errors import error_of_answer
 from image2model.client.events import Event, parse_events
 from image2model.core.errors import ServerUnreachable
 from image2model.core.names import numbered_names
+from image2model.wire.admin import AuditList, OwnedJobList
+from image2model.wire.models import JobList, LedgerList
+from image2model.wire.webhooks import DeliveryList
 
 Model = TypeVar("Model", bound=BaseModel)
+Page = TypeVar("Page", JobList, LedgerList, DeliveryList, OwnedJobList, AuditList)
 
 API = "/api/v1"
 _QUIET_S = 40.0
@@ -84,6 +88,16 @@ class Connection:
             return kind.model_validate_json(reply.content)
         except ValidationError as error:
             raise error_of_answer(self.url, reply.status_code, {}) from error
+
+    def pages(self, kind: type[Page], path: str, query: Mapping[str, str]) -> Iterator[Page]:
+        """Read a list page by page, each when it is asked for."""
+        asked = dict(query)
+        while True:
+            page = self.ask(kind, "GET", path, params=asked)
+            yield page
+            if page.next is None:
+                return
+            asked["cursor"] = page.next
 
     def upload(
         self,

@@ -955,9 +955,15 @@ _QUOTAS: Mapping[str, tuple[str, str, str]] = {
 
 
 class TooManyJobs(LimitError):
-    """The owner has as many unfinished jobs as allowed."""
+    """
+    The owner has as many unfinished jobs as allowed.
+
+    Attributes:
+        retry_after_s: When one of them may be finished, in seconds from now.
+    """
 
     code = "too_many_jobs"
+    retry_after_s = 60.0
 
     def __init__(self, *, limit: int) -> None:
         super().__init__(

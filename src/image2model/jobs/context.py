@@ -47,6 +47,7 @@ class Rules:
     Attributes:
         items_per_job: The most items one job may have.
         unfinished_jobs_per_owner: The most running and paused jobs of one owner.
+        requests_per_minute: How many requests one caller may send in a minute; None: any number.
         jobs_per_minute: How many jobs one caller may make in a minute; None: any number.
         fetches_per_minute: How many pictures one caller may have fetched in a minute; None: any
             number.
@@ -84,6 +85,7 @@ class Rules:
 
     items_per_job: int = 25
     unfinished_jobs_per_owner: int = 100
+    requests_per_minute: int | None = 30_000
     jobs_per_minute: int | None = 300
     fetches_per_minute: int | None = 600
     uploads_at_once: int = 16

@@ -51,7 +51,7 @@ async def list_keys(context: ContextIn) -> KeyList:
     response_description="The key, shown this once.",
     responses=problems(changes=True),
 )
-async def create_key(given: KeyIn, response: Response, context: ContextIn) -> KeyMade:
+async def create_key(given: KeyIn, context: ContextIn) -> KeyMade:
     """Make a key with jobs of its own. Only a hash of its secret is kept."""
     text = await create_api_key(
         context,
@@ -62,7 +62,6 @@ async def create_key(given: KeyIn, response: Response, context: ContextIn) -> Ke
         generators=given.generators,
     )
     key = await find_api_key(context, text.split("_")[1])
-    response.headers["Cache-Control"] = "no-store"
     return KeyMade(**_key_out(context, key).model_dump(), key=text)
 
 

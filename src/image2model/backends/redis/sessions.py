@@ -124,6 +124,8 @@ class RedisSessionStore:
         text = await self._database.run("HGET", keys.BROWSER_SESSIONS, known)
         if text is not None:
             return known, read_session(text), text
+        if await self._database.run("HGET", keys.SESSION_OWNERS, token_sha256) != known:
+            return token_sha256, None, None  # It ended between the two reads.
         # It is from before tokens changed, and what is known is its owner.
         ends_at = datetime.fromtimestamp(float(until), UTC)
         token = Token(issued_at=_BEGINNING, expires_at=ends_at, is_confirmed=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.dialect import lock_rows
 from image2model.backends.sql.rows import (
     Row,
     Values,
@@ -132,9 +133,8 @@ def _prolong_session(tx: Transaction, token_sha256: str, expires_at_s: float) ->
 def _rotate_session(
     tx: Transaction, token_sha256: str, new_sha256: str, session: Session, *, not_since_s: float
 ) -> bool:
-    # Locked, so that of two requests of one browser the second sees what the first did.
-    of_session = sa.select(sessions).where(sessions.c.session == session.id)
-    rows = tx.run(of_session.order_by(sessions.c.token_sha256).with_for_update()).all()
+    _lock_session(tx, session.id)
+    rows = tx.run(sa.select(sessions).where(sessions.c.session == session.id)).all()
     newest_s = max((row.issued_at for row in rows), default=not_since_s)
     if token_sha256 not in {row.token_sha256 for row in rows} or newest_s > not_since_s:
         return False
@@ -147,6 +147,12 @@ def _rotate_session(
     )
     _add_session(tx, new_sha256, replace(session, is_confirmed=False))
     return True
+
+
+def _lock_session(tx: Transaction, session_id: str) -> None:
+    # A statement apart: one that waits for a lock does not see what is added meanwhile.
+    tokens = sa.select(sessions.c.token_sha256).where(sessions.c.session == session_id)
+    lock_rows(tx.connection, tokens.order_by(sessions.c.token_sha256))
 
 
 def _confirm_session(tx: Transaction, token_sha256: str, *, others_until_s: float) -> None:
@@ -177,6 +183,7 @@ def _list_sessions(tx: Transaction, *, skip: int, limit: int) -> Sequence[Sessio
 
 
 def _remove_session(tx: Transaction, session_id: str) -> None:
+    _lock_session(tx, session_id)
     tx.run(sa.delete(sessions).where(sessions.c.session == session_id))
 
 
