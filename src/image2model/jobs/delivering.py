@@ -13,6 +13,7 @@ import anyio.abc
 from image2model.core.errors import FetchError, JobNotFound, StorageError
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
+from image2model.core.pauses import growing_s
 from image2model.core.webhooks import (
     RETRY_DELAYS_S,
     Delivery,
@@ -200,7 +201,7 @@ class WebhookDeliverer:
         """Give others the place of a receiver that fails, longer each time."""
         known = self._rests.get(webhook.id)
         failures = 0 if known is None else known.failures + 1
-        rest_s = min(_FIRST_REST_S * 2.0 ** min(failures, 10), _LONGEST_REST_S)
+        rest_s = growing_s(failures, first_s=_FIRST_REST_S, longest_s=_LONGEST_REST_S)
         until_s = self._context.clock.monotonic_s() + rest_s
         self._rests[webhook.id] = _Rest(failures=failures, until_s=until_s)
 

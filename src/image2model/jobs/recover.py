@@ -8,6 +8,7 @@ from image2model.core.errors import GeneratorNotFound, JobNotFound
 from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Problem
+from image2model.core.pauses import growing_s
 from image2model.jobs.context import Context
 from image2model.jobs.turns import Turn
 from image2model.ports.dispatcher import ItemRef
@@ -156,4 +157,4 @@ class _Wait:
         self.sends += 1
 
     def _patience_s(self, first_s: float) -> float:
-        return min(first_s * 2.0 ** min(self.sends, 10), _LONGEST_PATIENCE_S)
+        return growing_s(self.sends, first_s=first_s, longest_s=_LONGEST_PATIENCE_S)
