@@ -146,10 +146,8 @@ async def unfinished_jobs(context: Context, owner: OwnerId) -> AsyncIterator[Job
 
 
 async def _stop(context: Context, job_id: JobId) -> None:
-    ended = AccessEnded()
-    problem = Problem(code=ended.code, message=ended.message)
     with contextlib.suppress(JobNotFound):
         job = await context.store.get_job(job_id)
         # What is paid for and was not fetched yet costs nothing more.
         unpaid = [item.index for item in job.items if undelivered_attempt(item.attempts) is None]
-        await context.store.stop_job(job_id, unpaid, problem=problem)
+        await context.store.stop_job(job_id, unpaid, problem=Problem.of(AccessEnded()))

@@ -109,11 +109,8 @@ class Sweeper:
                 return None  # It was deleted meanwhile.
             except GeneratorNotFound as error:
                 # It was there when the job came in: a plug-in was removed since.
-                problem = Problem(
-                    code=error.code, message=error.message, details=dict(error.details)
-                )
                 try:
-                    await self._context.store.stop_job(job_id, problem=problem)
+                    await self._context.store.stop_job(job_id, problem=Problem.of(error))
                 except JobNotFound:
                     return None
                 await self._context.recall()
