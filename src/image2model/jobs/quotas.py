@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from image2model.core.errors import QuotaExceeded
-from image2model.core.ids import ANONYMOUS_OWNER, LOCAL_OWNER, OwnerId
+from image2model.core.ids import LOCAL_OWNER, OwnerId, is_anonymous
 from image2model.jobs.context import Context
 from image2model.jobs.derived import drop_derived
 from image2model.jobs.intake_pools import Pool
@@ -172,6 +172,6 @@ def _limits(context: Context, owner: OwnerId) -> list[tuple[str, Whose, int]]:
         ("bytes_per_owner", owner, bounds.bytes_per_owner),
         ("bytes", Owners.ALL, bounds.bytes),
     ]
-    if owner.startswith(ANONYMOUS_OWNER):
+    if is_anonymous(owner):
         limits.append(("anonymous_bytes", Owners.ANONYMOUS, bounds.anonymous_bytes))
     return [(name, whose, limit) for name, whose, limit in limits if limit is not None]
