@@ -92,7 +92,10 @@ async def test_overview_tells_who_has_and_spends_what(
 
 
 async def test_nothing_is_sent_from_the_stop_until_it_goes_on(
-    rig: Rig, admin: httpx2.AsyncClient, office: httpx2.AsyncClient
+    rig: Rig,
+    admin: httpx2.AsyncClient,
+    office: httpx2.AsyncClient,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     body = {"reason": "the bill is too high"}
     stop = (await admin.post(f"{ADMIN}/stop", json=body)).json()
@@ -112,6 +115,8 @@ async def test_nothing_is_sent_from_the_stop_until_it_goes_on(
         "spending_allowed",
         "spending_stopped",
     ]
+    assert f"spending is stopped: {stop['reason']} (" in caplog.text
+    assert "spending goes on (" in caplog.text
 
 
 async def test_operators_find_and_end_anybodys_jobs(

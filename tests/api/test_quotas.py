@@ -11,13 +11,13 @@ from fastapi import FastAPI
 
 from image2model.api.app import create_api
 from image2model.core.errors import QuotaExceeded
-from image2model.core.ids import LOCAL_OWNER, OwnerId
+from image2model.core.ids import LOCAL_OWNER, ArtifactId, OwnerId
 from image2model.jobs.access import create_api_key
 from image2model.jobs.bounds import Bounds
 from image2model.jobs.control import retry_items
 from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.quotas import check_room, room_for
-from image2model.ports.derived import Owners
+from image2model.ports.derived import Dropped, Owners, Whose
 from tests.api.asking import BASE_URL, ask, make_draft, make_job, png_part, problem_of
 from tests.rig import Rig, disc_png
 
@@ -117,6 +117,35 @@ async def test_a_promise_takes_no_room_from_others(rig: Rig) -> None:
             await other.expect(1_000)
             with pytest.raises(QuotaExceeded):
                 await other.expect(1_001)
+
+
+async def test_files_in_use_are_not_asked_to_make_way_for_every_chunk(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking is a write; a second later, or for more than has come, it is tried again."""
+    tries: list[int] = []
+
+    drop = rig.store.drop_derived
+
+    async def noted(whose: Whose, *, keep_bytes: int, idle_s: float) -> Dropped:
+        tries.append(keep_bytes)
+        return await drop(whose, keep_bytes=keep_bytes, idle_s=idle_s)
+
+    monkeypatch.setattr(rig.store, "drop_derived", noted)
+    job = await rig.submit(OwnerId("key:anna"), "cup")
+    source = (await rig.store.get_job(job.id)).items[0].pictures[0].artifact
+    made = ArtifactId("0" * 32)
+    assert await rig.store.add_derived(source, made, owner=job.owner, size_bytes=1_000)
+    kept_bytes = (await rig.store.stored(job.owner)).kept_bytes
+    bounded(rig, bytes_per_owner=kept_bytes + 500)
+    async with room_for(rig.context, job.owner) as room:
+        assert [chunk async for chunk in room.counted(sent(*[b"\0"] * 9))] == [b"\0"] * 9
+        assert tries == [499]
+        await room.expect(1)
+        assert tries == [499, 490]
+        await rig.clock.advance(1.5)
+        assert [chunk async for chunk in room.counted(sent(*[b"\0"] * 9))] == [b"\0"] * 9
+        assert tries == [499, 490, 490]
 
 
 async def test_visitors_share_a_limit_and_keys_do_not(rig: Rig) -> None:

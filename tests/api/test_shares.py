@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
+from image2model.api.openapi import describe_api
 from image2model.core.shares import current_share
 from image2model.jobs.access import create_api_key
 from image2model.jobs.ending import revoke_api_key
@@ -64,6 +65,29 @@ async def test_a_link_shows_the_models_and_none_of_what_they_cost(
     for path in ("model.glb", "model.stl", "preview.webp", "sprite.webp"):
         assert (await stranger.get(f"{item}/{path}")).status_code == 200, path
         assert (await stranger.head(f"{item}/{path}")).status_code == 200, path
+
+
+async def test_without_a_body_all_of_the_job_is_shared_for_thirty_days(
+    client: httpx2.AsyncClient, job: str
+) -> None:
+    asked = await share(client, job)
+    for headers in ({}, {"content-type": "application/json"}):
+        reply = await client.post(f"{job}/shares", headers=headers)
+        assert reply.status_code == 201, reply.text
+        own = {"id", "token", "url"}
+        made = reply.json()
+        assert {k: v for k, v in made.items() if k not in own} == {
+            k: v for k, v in asked.items() if k not in own
+        }
+    wrong = await client.post(f"{job}/shares", json={"items": 1})
+    assert problem_of(wrong, 422)["code"] == "invalid_request"
+
+
+def test_the_description_says_that_no_body_is_needed() -> None:
+    described = describe_api()["paths"]["/api/v1/jobs/{job}/shares"]["post"]["requestBody"]
+    assert not described.get("required", False)
+    (media,) = described["content"].values()
+    assert media["schema"] == {"$ref": "#/components/schemas/ShareIn"}
 
 
 async def test_an_archive_tells_no_cost(

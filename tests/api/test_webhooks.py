@@ -11,6 +11,7 @@ import pytest
 from image2model.api.app import create_api
 from image2model.backends.http.fetcher import HttpFetcher
 from image2model.client import verify_webhook
+from image2model.core.errors import FetchRefused
 from image2model.jobs.access import create_api_key
 from image2model.jobs.delivering import WebhookDeliverer
 from tests.api.asking import ask, make_draft, make_job, png_part, problem_of
@@ -187,6 +188,49 @@ async def test_a_url_that_is_none_is_refused(rig: Rig, poster: HttpFetcher, url:
         headers = {"content-type": "application/json"}
         reply = await client.post(HOOKS, content=content, headers=headers)
         assert problem_of(reply, 422)["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "10.0.0.1",
+        "169.254.169.254",
+        "[::1]",
+        "[::ffff:10.0.0.1]",
+        "127.1",
+        "2130706433",
+        "0x7f.1",
+        "localhost",
+        "LOCALHOST",
+        "8.8.8.8:8443",
+    ],
+)
+async def test_an_address_that_nothing_is_delivered_to_is_refused_at_once(
+    rig: Rig, poster: HttpFetcher, host: str
+) -> None:
+    url = f"https://{host}/in"
+    with pytest.raises(FetchRefused) as refused:
+        await poster.post(url, headers={}, body=b"", limit_s=5)
+    context = replace(rig.context, poster=poster)
+    async with ask(create_api(context, callers_are_operators=True)) as client:
+        problem = problem_of(await client.post(HOOKS, json={"url": url}), 422)
+        assert problem["code"] == "invalid_request"
+        assert problem["details"]["field"] == "url"
+        assert refused.value.details["reason"] in problem["detail"]
+        place = f"{HOOKS}/{(await client.post(HOOKS, json={'url': URL})).json()['id']}"
+        assert problem_of(await client.patch(place, json={"url": url}), 422)
+        draft = await client.post("/api/v1/jobs?draft=true", json={"webhook_url": url})
+        assert problem_of(draft, 422)["details"]["field"] == "webhook_url"
+
+
+@pytest.mark.parametrize("host", ["hooks.example:8443", "gateway.lan", "8.8.8.8", "[2606:4700::1]"])
+async def test_names_and_public_addresses_are_taken(
+    rig: Rig, poster: HttpFetcher, host: str
+) -> None:
+    context = replace(rig.context, poster=poster)
+    async with ask(create_api(context, callers_are_operators=True)) as client:
+        reply = await client.post(HOOKS, json={"url": f"https://{host}/in"})
+        assert reply.status_code == 201, reply.text
 
 
 async def test_webhooks_are_limited(client: httpx2.AsyncClient, rig: Rig) -> None:

@@ -12,6 +12,9 @@ SERVE = "IMAGE2MODEL_SERVE__"
 ANYWHERE = {f"{SERVE}HOST": "0.0.0.0", f"{SERVE}ACCESS": "sessions"}
 BEHIND = {f"{SERVE}BEHIND_PROXY": "true"}
 PUBLIC = {"IMAGE2MODEL_PUBLIC_URL": "https://models.example"}
+TRUSTED = {f"{SERVE}TRUSTED_PROXIES": "10.0.0.7"}
+KEYS = {f"{SERVE}ACCESS": "keys"}
+LIMITS = "IMAGE2MODEL_LIMITS__"
 PRIVATE = "IMAGE2MODEL_FETCH__ALLOWED_PRIVATE_HOSTS"
 
 
@@ -24,6 +27,14 @@ PRIVATE = "IMAGE2MODEL_FETCH__ALLOWED_PRIVATE_HOSTS"
         ({f"{SERVE}TRUSTED_PROXIES": "10.0.0.7,::/0"}, "proxy", "every address"),
         ({f"{SERVE}TRUSTED_PROXIES": "0.0.0.0/1,128.0.0.0/1"}, "proxy", "every address"),
         (PUBLIC, "proxy", "are ignored"),
+        ({**ANYWHERE, **PUBLIC}, "proxy", "are ignored"),
+        (
+            {**TRUSTED, "IMAGE2MODEL_PUBLIC_URL": "http://models.example"},
+            "public address",
+            "without https",
+        ),
+        ({**ANYWHERE, f"{LIMITS}BYTES_PER_OWNER": "none"}, "limits", f"{LIMITS}BYTES_PER_OWNER"),
+        ({**ANYWHERE, f"{LIMITS}JOBS_PER_MINUTE": "none"}, "limits", f"{LIMITS}JOBS_PER_MINUTE"),
         ({PRIVATE: "169.254.169.254"}, "fetching", "169.254.169.254"),
         ({PRIVATE: "gateway.lan,169.254.170.2:80"}, "fetching", "169.254.170.2:80"),
         ({PRIVATE: "metadata.google.internal"}, "fetching", "metadata.google.internal"),
@@ -47,9 +58,37 @@ def test_warns_of_settings_that_let_too_much_in(
 
 
 @pytest.mark.parametrize(
+    ("variables", "what", "words"),
+    [
+        ({**ANYWHERE, **KEYS, f"{LIMITS}SESSIONS_PER_HOUR": "none"}, "limits", "SESSIONS_PER_HOUR"),
+        (
+            {"IMAGE2MODEL_WORKER_METRICS_PORT": "9100", "IMAGE2MODEL_QUEUE_URL": "redis://q"},
+            "metrics",
+            "ports 9100 to 9102",
+        ),
+    ],
+)
+def test_notes_what_may_be_meant(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], what: str, words: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (finding,) = check_edge(load_settings())
+    assert (finding.what, finding.level) == (what, Level.NOTE)
+    assert words in finding.found
+    assert finding.advice
+
+
+@pytest.mark.parametrize(
     "variables",
     [
         {},
+        {f"{LIMITS}BYTES_PER_OWNER": "none"},
+        {**ANYWHERE, f"{LIMITS}BYTES": "none"},
+        {"IMAGE2MODEL_PUBLIC_URL": "http://127.0.0.1:8000"},
+        {"IMAGE2MODEL_PUBLIC_URL": "http://[::1]:8000"},
+        {"IMAGE2MODEL_WORKER_METRICS_PORT": "9100"},
+        {**ANYWHERE, **PUBLIC, **TRUSTED},
         {**ANYWHERE, f"{SERVE}ALLOWED_HOSTS": "models.example"},
         {**PUBLIC, **BEHIND},
         {**ANYWHERE, f"{SERVE}TRUSTED_PROXIES": "172.16.0.0/12"},

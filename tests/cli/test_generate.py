@@ -1,6 +1,7 @@
 """Pictures become files in a folder, and the same command again makes nothing twice."""
 
 import json
+import re
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -146,6 +147,21 @@ def test_same_command_again_makes_and_writes_nothing(here: Here, tmp_path: Path)
     assert again == first
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == times
     assert "all files were there already" in here("generate", "pictures", "-o", "out").out
+
+
+def test_what_was_made_before_is_not_counted_as_made(here: Here, tmp_path: Path) -> None:
+    first = here("generate", "pictures", "-o", "out").out
+    assert re.search(r"Made 3 of 3 in [^;]+\. The files", first)
+    again = here("generate", "pictures", "-o", "out")
+    assert again.code == 0
+    assert re.search(r"Made 0 of 3 in .+; 3 were made before; all files were there", again.out)
+    elsewhere = here("generate", "pictures", "-o", "elsewhere").out
+    assert re.search(r"Made 0 of 3 in .+; 3 were made before\. The files", elsewhere)
+    (tmp_path / "pictures" / "pot.png").write_bytes(draw_discs(tmp_path, *"abcde")[4].read_bytes())
+    more = here("generate", "pictures", "-o", "out").out
+    assert re.search(r"Made 1 of 4 in .+; 3 were made before\. The files", more)
+    one = here("generate", "pictures/mug.png", "-o", "out").out
+    assert re.search(r"Made 0 of 1 in .+; 1 was made before;", one)
 
 
 def test_missing_and_changed_files_are_written_again(here: Here, tmp_path: Path) -> None:

@@ -106,6 +106,22 @@ def test_other_machines_are_not_let_in_by_accident(here: Here) -> None:
     assert ended.err.startswith("Error: IMAGE2MODEL_SERVE__ACCESS: must be set before other")
 
 
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_proxy_that_nobody_announced_is_asked_for(
+    script: Script, monkeypatch: pytest.MonkeyPatch, *, is_told: bool
+) -> None:
+    monkeypatch.setenv("IMAGE2MODEL_PUBLIC_URL", "https://models.example")
+    monkeypatch.setenv("IMAGE2MODEL_SERVE__ACCESS", "keys")
+    monkeypatch.setenv("IMAGE2MODEL_SERVE__BEHIND_PROXY", str(is_told).lower())
+    run = script.start("serve", "--port", "0")
+    assert run.first_output().startswith("image2model is ready at"), run.wait().err
+    run.process.send_signal(signal.SIGTERM)
+    said = run.wait().err.splitlines()
+    warned = [line for line in said if line.startswith("Warning: X-Forwarded-For")]
+    assert len(warned) == (0 if is_told else 1)
+    assert all("IMAGE2MODEL_SERVE__BEHIND_PROXY=true" in line for line in warned)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

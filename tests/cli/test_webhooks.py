@@ -33,6 +33,7 @@ def test_webhooks_of_this_data_folder(here: Here) -> None:
     (webhook,) = here("webhooks", "list", "--json").json["webhooks"]
     assert (webhook["url"], webhook["events"]) == (URL, ["job.finished", "item.failed"])
     assert webhook["id"] in added.err
+    assert "It belongs to `local`" in added.err
     assert URL in here("webhooks", "list").out
     assert here("webhooks", "log", webhook["id"]).out == "Nothing was sent.\n"
     test = here("webhooks", "test", webhook["id"], "--json").json
@@ -54,6 +55,11 @@ def test_wrong_events_and_urls_are_refused(here: Here) -> None:
     wrong = here("webhooks", "add", URL, "--events", "job.ended")
     assert (wrong.code, "job.finished" in wrong.err) == (2, True)
     assert here("webhooks", "add", "http://hooks.example/in").code == 2
+    for host in ("10.0.0.1", "localhost", "[::1]"):
+        private = here("webhooks", "add", f"https://{host}/in")
+        assert (private.code, private.out) == (2, "")
+        assert "not public" in private.err
+    assert here("webhooks", "list").out == "There are no webhooks.\n"
 
 
 def test_a_kill_in_the_middle_loses_no_event(
@@ -67,6 +73,10 @@ def test_a_kill_in_the_middle_loses_no_event(
     receiver.open.clear()
     with Client(url, api_key=key) as client:
         added = client.add_webhook(receiver.url)
+        at_server = ("--named-only", "--server", url, "--api-key", key)
+        other = here("webhooks", "add", URL, *at_server)
+        assert (other.code, "local" in other.err) == (0, False)
+        client.remove_webhook(other.err.split()[7].removesuffix("."))
         job = client.submit(pictures, generator="local/puff")
         receiver.until(1)
         client.wait(job.id)

@@ -11,7 +11,7 @@ from image2model.core.job import Job, Problem
 from image2model.core.states import ItemState
 from image2model.ports.derived import Owners
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import JobStore, Stored
+from image2model.ports.jobstore import Counts, JobStore, Stored
 from image2model.testing.fake_clock import FakeClock
 from tests.contracts.job_stores import (
     fail,
@@ -114,11 +114,14 @@ async def test_usage_tells_drafts_and_unfinished_items(job_store: JobStore) -> N
     paused = await job_store.add_job(make_job(count=1))
     await job_store.pause_job(paused.id)
     await fail(job_store, refs(job)[0])
+    assert await job_store.counts(LOCAL_OWNER) == Counts(drafts=1, unfinished_items=3)
+    assert await job_store.counts(ANNA) == Counts(drafts=0, unfinished_items=0)
     usage = await job_store.usage(LOCAL_OWNER)
     assert (usage.jobs, usage.drafts, usage.unfinished_items) == (3, 1, 3)
     for ref in refs(job)[1:]:
         await succeed(job_store, ref)
     assert (await job_store.usage(LOCAL_OWNER)).unfinished_items == 1
+    assert await job_store.counts(LOCAL_OWNER) == Counts(drafts=1, unfinished_items=1)
     assert (await job_store.usage(ANNA)).unfinished_items == 0
 
 

@@ -73,7 +73,7 @@ async def test_ended_owners_with_unfinished_jobs_are_listed(
     job_store: JobStore, store_clock: FakeClock
 ) -> None:
     job = await job_store.add_job(make_job(count=1))
-    await job_store.add_job(make_draft(owner=OTHER))
+    await job_store.add_job(make_job(count=1, owner=OTHER))
     await job_store.end_owner(LOCAL_OWNER, at=store_clock.now() + timedelta(seconds=1))
     for owner in (OTHER, OwnerId("session:without-jobs")):
         await job_store.end_owner(owner)
@@ -85,6 +85,19 @@ async def test_ended_owners_with_unfinished_jobs_are_listed(
     await succeed(job_store, refs(job)[0])
     await job_store.end_owner(LOCAL_OWNER)
     assert set(await job_store.ended_owners(limit=9)) == {OTHER}
+
+
+async def test_owners_with_mere_drafts_take_no_place_of_others(job_store: JobStore) -> None:
+    """Nothing of a draft waits, and paused jobs may be resumed."""
+    drawer, pauser, both = (OwnerId(f"session:{name}") for name in ("drawer", "pauser", "both"))
+    await job_store.add_job(make_draft(count=2, owner=drawer))
+    paused = await job_store.add_job(make_job(count=1, owner=pauser))
+    await job_store.pause_job(paused.id)
+    await job_store.add_job(make_draft(owner=both))
+    await job_store.add_job(make_job(count=1, owner=both))
+    for owner in (drawer, pauser, both):
+        await job_store.end_owner(owner)
+    assert set(await job_store.ended_owners(limit=2)) == {pauser, both}
 
 
 async def test_no_start_comes_through_while_an_end_is_written(job_store: JobStore) -> None:

@@ -55,6 +55,19 @@ async def test_queue_counts_what_is_to_be_made(job_store: JobStore, store_clock:
     assert queue.waiting_since == (await job_store.get_job(first.id)).started_at
 
 
+async def test_what_is_being_sent_is_told_of(job_store: JobStore) -> None:
+    """From the moment that it is written down until its maker has answered; paused jobs too."""
+    await job_store.add_job(make_draft(count=1))
+    job = await job_store.add_job(make_job(count=2, owner=ANNA))
+    assert not await job_store.is_sending()
+    claim = await job_store.step(await take(job_store, refs(job)[0]), new_start())
+    assert await job_store.is_sending()
+    await job_store.pause_job(job.id)
+    assert await job_store.is_sending()
+    await job_store.step(claim, accept())
+    assert not await job_store.is_sending()
+
+
 async def test_spending_is_added_up_by_owner_and_generator(
     job_store: JobStore, store_clock: FakeClock
 ) -> None:

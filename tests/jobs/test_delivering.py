@@ -15,6 +15,7 @@ from image2model.core.errors import (
     WrongState,
 )
 from image2model.core.ids import LOCAL_OWNER, OwnerId, WorkerId, new_hex_id
+from image2model.core.job import Job
 from image2model.core.webhooks import (
     RETRY_DELAYS_S,
     Delivery,
@@ -29,6 +30,7 @@ from image2model.jobs import outgoing
 from image2model.jobs.access import create_api_key, identify_key
 from image2model.jobs.delivering import WebhookDeliverer
 from image2model.jobs.outgoing import WebhookChange
+from image2model.jobs.payloads import ToldJob
 from image2model.jobs.submit import JobRequest
 from image2model.jobs.turns import Turn
 from image2model.ports.webhooks import Answer
@@ -91,6 +93,27 @@ async def test_a_job_is_told_in_order_signed_and_small(rig: Rig) -> None:
     assert [one.state for one in await log_of(rig, webhook)] == [DeliveryState.DELIVERED] * 3
     await deliver(rig)
     assert len(rig.receivers.posted) == 3
+
+
+async def test_what_is_said_of_a_job_is_put_together_once(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large job has many events, and adding it up for each would take ever longer."""
+    told: list[str] = []
+    of = ToldJob.of
+
+    def counted(job: Job) -> ToldJob:
+        told.append(job.id)
+        return of(job)
+
+    monkeypatch.setattr(ToldJob, "of", counted)
+    await add(rig, events=[EventType.ITEM_SUCCEEDED])
+    job = await rig.submit(LOCAL_OWNER, "cup", "mug", "vase")
+    await rig.run_dispatched()
+    await deliver(rig)
+    bodies = [json.loads(posted.body)["data"] for posted in rig.receivers.posted]
+    assert [body["item"]["name"] for body in bodies] == ["cup", "mug", "vase"]
+    assert told == [job.id]
 
 
 async def test_only_what_was_asked_for_and_only_to_its_owner(rig: Rig) -> None:

@@ -3,9 +3,10 @@
 import io
 import zipfile
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import pytest
@@ -19,13 +20,14 @@ from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.bounds import Bounds
 from image2model.jobs.context import Rules
 from image2model.jobs.convert import drop_derived, find_derived, read_derived
-from image2model.jobs.download import Model, convert_model, find_model
+from image2model.jobs.download import Model, convert_model, find_model, shown_file
 from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.sprite import find_sprite
 from image2model.jobs.submit import JobRequest
 from image2model.jobs.whole import read_whole
 from image2model.ports.derived import Owners
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.fetcher import Fetched
 from image2model.testing.inline_compute import InlineCompute
 from tests.rig import Rig
 
@@ -174,6 +176,34 @@ async def test_a_hopeless_mesh_is_computed_once(tmp_path: Path, keep: KeepPolicy
     await rig.clock.advance(61)
     await ask()
     assert compute.calls.count("convert_model") == 2, "but ever more seldom"
+
+
+@pytest.mark.parametrize("height_mm", [None, 10.0])
+async def test_a_slow_provider_keeps_no_memory_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, height_mm: float | None
+) -> None:
+    """What only it has is read first, and then there is memory to compute with."""
+    rig = bounded(tmp_path, Bounds())
+    compute = CountingCompute()
+    rig.context = replace(rig.context, compute=compute)
+    job = await made(rig, ANNA, keep=KeepPolicy.LINKS)
+    asked = {"height_mm": height_mm}
+    model = await find_model(rig.context, ANNA, ItemRef(job.id, 0), "glb", asked=asked)
+    (url,) = rig.web.files
+    rig.web.reads.clear()
+    compute.needed_bytes.clear()
+    read: list[int] = []
+    fetch = rig.web.fetch
+
+    def noted(url: str, **about: Any) -> AbstractAsyncContextManager[Fetched]:
+        read.append(len(compute.needed_bytes))
+        return fetch(url, **about)
+
+    monkeypatch.setattr(rig.web, "fetch", noted)
+    async with shown_file(rig.context, model) as file:
+        assert file.read_bytes()
+    assert read == [0]
+    assert rig.web.reads[url] == 1
 
 
 async def test_a_mesh_that_cannot_be_drawn_is_drawn_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -22,6 +23,7 @@ from image2model.jobs.access import (
 from image2model.jobs.control import pause_job
 from image2model.jobs.ending import close_session, revoke_api_key
 from image2model.jobs.housekeeping import Housekeeper
+from image2model.ports.sessions import ApiKey
 from tests.rig import Rig
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +81,43 @@ async def test_end_of_a_key_can_be_moved(rig: Rig) -> None:
     await revoke_api_key(rig.context, key.id)
     with pytest.raises(ApiKeyNotFound):
         await change_api_key(rig.context, key)
+
+
+@pytest.mark.parametrize("revoked", ["before the key is written", "after that"])
+async def test_a_key_that_is_revoked_meanwhile_stays_ended(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, revoked: str
+) -> None:
+    """One operator sets that it never ends while another one revokes it."""
+    text = await create_api_key(rig.context, name="mine", expires_at=rig.clock.now() + HOUR)
+    owner = (await identify_key(rig.context, text)).owner
+    key = await find_api_key(rig.context, text.split("_")[1])
+    sessions = rig.context.sessions
+    job = await rig.submit(owner, "mug")
+    change = partial(change_api_key, rig.context, replace(key, expires_at=None))
+    if revoked == "after that":
+        revoke_key = sessions.revoke_key
+
+        async def change_and_revoke(key_id: str) -> bool:
+            await change()
+            return await revoke_key(key_id)
+
+        monkeypatch.setattr(sessions, "revoke_key", change_and_revoke)
+        await revoke_api_key(rig.context, key.id)
+    else:
+        change_key = sessions.change_key
+
+        async def revoke_and_change(key: ApiKey) -> bool:
+            await sessions.revoke_key(key.id)
+            return await change_key(key)
+
+        monkeypatch.setattr(sessions, "change_key", revoke_and_change)
+        with pytest.raises(ApiKeyNotFound):
+            await change()
+    await rig.run_dispatched()
+    assert codes(await items_of(rig, job)) == [AccessEnded.code]
+    later = await rig.submit(owner, "vase")
+    await rig.run_dispatched()
+    assert codes(await items_of(rig, later)) == [AccessEnded.code]
 
 
 async def test_session_that_ends_takes_along_what_waits(rig: Rig) -> None:

@@ -128,3 +128,15 @@ async def test_damaged_models_are_an_error(rig: Rig) -> None:
     rig.web.files[url] = bytes(glb)
     with pytest.raises(InvalidMesh):
         await ask(rig, job)
+
+
+async def test_a_damaged_model_says_nothing_of_another_one_of_the_same_photo(rig: Rig) -> None:
+    """Even where only their provider has them."""
+    url = "https://scripted.invalid/request-1.glb"
+    items, request = [await rig.new_item("disc")], JobRequest(keep=KeepPolicy.LINKS)
+    damaged, whole = [await submit_job(rig.context, ANNA, request, items) for _ in range(2)]
+    await rig.run_dispatched()
+    rig.web.files[url] = rig.web.files[url][:20] + b"!!!!" + rig.web.files[url][24:]
+    with pytest.raises(InvalidMesh):
+        await ask(rig, damaged)
+    assert (await ask(rig, whole)).iou is not None

@@ -109,6 +109,15 @@ async def test_one_process_at_a_time_sweeps(rig: Rig) -> None:
     assert await one.sweep() == 0
 
 
+async def test_what_is_known_of_due_jobs_is_not_read_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job may have a thousand items."""
+    await lost_job(rig, 2)
+    monkeypatch.delattr(type(rig.store), "get_job")
+    assert await Sweeper(rig.context).sweep() == 2
+
+
 async def test_jobs_that_vanish_meanwhile_are_passed_over(rig: Rig) -> None:
     job = await lost_job(rig, 1)
     known = await rig.store.due_items(limit=9)

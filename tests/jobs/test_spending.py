@@ -110,6 +110,7 @@ async def test_bill_beyond_what_was_expected(
     assert (stop.reason if stop else None) == (
         stops and f"more was billed than expected, and the budget {stops} is overdrawn"
     )
+    assert ("spending is stopped: more was billed" in caplog.text) is bool(stops)
     later = await rig.submit(ANNA, "cup")
     await rig.run_dispatched()
     assert rig.provider.submits_of("cup") == (0 if stops else 1)

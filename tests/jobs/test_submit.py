@@ -22,11 +22,11 @@ from image2model.core.errors import (
 )
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import OwnerId
-from image2model.core.job import KeepPolicy
+from image2model.core.job import KeepPolicy, Problem
 from image2model.core.output import Output
 from image2model.core.states import ItemState, JobState
 from image2model.jobs.control import cancel_items, retry_items
-from image2model.jobs.intake import problem_of, take_picture
+from image2model.jobs.intake import take_picture
 from image2model.jobs.submit import (
     DraftChange,
     JobRequest,
@@ -65,7 +65,7 @@ async def test_a_refused_picture_fails_its_item_only(rig: Rig) -> None:
     """The item says what was wrong with its picture; the others are made."""
     with pytest.raises(NotAPicture) as caught:
         await take_picture(rig.context, once(b"<html>"), view=View.FRONT)
-    bad = NewItem(name="page", problem=problem_of(caught.value))
+    bad = NewItem(name="page", problem=Problem.of(caught.value))
     job = await submit_job(rig.context, ANNA, JobRequest(), [bad, await rig.new_item("mug")])
     assert job.items[0].state is ItemState.FAILED
     assert job.items[0].problem is not None
@@ -74,7 +74,7 @@ async def test_a_refused_picture_fails_its_item_only(rig: Rig) -> None:
 
 
 async def test_an_item_without_a_picture_cannot_be_retried(rig: Rig) -> None:
-    bad = NewItem(name="page", problem=problem_of(NotAPicture()))
+    bad = NewItem(name="page", problem=Problem.of(NotAPicture()))
     job = await submit_job(rig.context, ANNA, JobRequest(), [bad, await rig.new_item("mug")])
     await rig.run_dispatched()
     again = await retry_items(rig.context, ANNA, job.id)
@@ -85,7 +85,7 @@ async def test_an_item_without_a_picture_cannot_be_retried(rig: Rig) -> None:
 
 
 async def test_a_job_of_refused_pictures_only_is_finished(rig: Rig) -> None:
-    bad = NewItem(name="page", problem=problem_of(NotAPicture()))
+    bad = NewItem(name="page", problem=Problem.of(NotAPicture()))
     job = await submit_job(rig.context, ANNA, JobRequest(), [bad])
     assert job.state is JobState.FINISHED
 

@@ -58,6 +58,7 @@ STATUS: Mapping[type[Image2ModelError], int] = {
     errors.FileNotInResult: 404,
     errors.GeneratorNotFound: 404,
     errors.ApiKeyNotFound: 404,
+    errors.OwnerNotFound: 404,
     errors.ArtifactNotFound: 404,
     errors.WebhookNotFound: 404,
     errors.DeliveryNotFound: 404,

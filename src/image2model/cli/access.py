@@ -67,3 +67,19 @@ NAMES_ADVICE = (
     "Set IMAGE2MODEL_SERVE__ALLOWED_HOSTS to the names and addresses that visitors use, "
     "separated by commas, or IMAGE2MODEL_PUBLIC_URL."
 )
+
+
+def is_proxy_unannounced(settings: Settings) -> bool:
+    """Tell whether the server is offered by https, which only a proxy can do, and believes none."""
+    address = settings.public_url or ""
+    return address.lower().startswith("https://") and not settings.is_behind_proxy
+
+
+PROXY_UNANNOUNCED = (
+    "X-Forwarded-For and X-Forwarded-Proto are ignored: all callers of a proxy count as one, and "
+    "their cookies are not bound to https"
+)
+PROXY_ADVICE = (
+    "Set IMAGE2MODEL_SERVE__BEHIND_PROXY=true, or name the proxies in "
+    "IMAGE2MODEL_SERVE__TRUSTED_PROXIES, and have them set both."
+)

@@ -30,6 +30,8 @@ from image2model.cli.parameters import (
 from image2model.cli.printing import say, say_json
 from image2model.cli.tables import show_list
 from image2model.core.audit import AuditAction
+from image2model.core.errors import OwnerNotFound
+from image2model.core.ids import LOCAL_OWNER
 from image2model.core.states import JobState
 from image2model.jobs.purging import Purgeable
 from image2model.wire.admin import (
@@ -42,6 +44,8 @@ from image2model.wire.admin import (
 if TYPE_CHECKING:  # Only one of them is needed, and each takes long to import.
     from image2model.cli.operator_desk import EmbeddedOperator
     from image2model.client.admin import AdminClient
+
+    _Operator = AdminClient | EmbeddedOperator
 
 app = typer.Typer(
     help="See and stop everything, as an operator.",
@@ -151,6 +155,7 @@ def cancel(
             operator.cancel_job(job)
             say(f"The job {job} is cancelled.")
         elif owner is not None:
+            _check_owner(operator, owner)
             cancelled = operator.cancel_owner(owner)
             say(f"Cancelled: {len(cancelled)} job{'' if len(cancelled) == 1 else 's'} of {owner}.")
 
@@ -235,8 +240,18 @@ def audit(
     show_list("entries", shown, audit_table, "Nothing happened.", as_json=as_json)
 
 
+def _check_owner(operator: "_Operator", owner: str) -> None:
+    """Insist that *owner* has something here: a name that was mistyped must not look like done."""
+    if owner == LOCAL_OWNER or any(operator.jobs(owner=owner)):
+        return
+    known = operator.overview().owners
+    if owner not in {one.owner for one in known}:
+        meant = [one.owner for one in known if owner in {one.name, one.owner.partition(":")[2]}]
+        raise OwnerNotFound(owner=owner, meant=meant)
+
+
 @contextmanager
-def _open(server: str | None, api_key: str | None) -> Iterator["AdminClient | EmbeddedOperator"]:
+def _open(server: str | None, api_key: str | None) -> Iterator["_Operator"]:
     with open_desk(server=server, api_key=api_key) as desk:
         yield desk.operator
 

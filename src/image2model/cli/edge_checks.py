@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
 
+from image2model.cli.access import PROXY_ADVICE, PROXY_UNANNOUNCED, is_proxy_unannounced
 from image2model.cli.findings import Finding, Level
 from image2model.core.hosts import is_loopback
 from image2model.settings import ANY_HOST, Settings
@@ -27,6 +29,8 @@ def check_edge(settings: Settings) -> Iterator[Finding]:
             "IMAGE2MODEL_SERVE__ACCESS=keys.",
         )
     yield from _check_proxies(settings)
+    yield from _check_address(settings)
+    yield from _check_limits(settings)
     if metadata := _metadata_hosts(settings.fetch.allowed_private_hosts):
         yield _warning(
             "fetching",
@@ -41,6 +45,7 @@ def check_edge(settings: Settings) -> Iterator[Finding]:
             "Let nobody but monitoring reach that port, or set "
             "IMAGE2MODEL_SERVE__METRICS_HOST=127.0.0.1.",
         )
+    yield from _check_workers_metrics(settings)
 
 
 def _check_proxies(settings: Settings) -> Iterator[Finding]:
@@ -58,12 +63,50 @@ def _check_proxies(settings: Settings) -> Iterator[Finding]:
             "whoever reaches the server from a private network is believed on whom they call for",
             "Name your proxies: IMAGE2MODEL_SERVE__TRUSTED_PROXIES=10.0.0.7",
         )
-    elif not settings.is_behind_proxy and settings.others_may_come and is_loopback(serve.host):
+    elif is_proxy_unannounced(settings) or (
+        not settings.is_behind_proxy and settings.others_may_come and is_loopback(serve.host)
+    ):
+        yield _warning(what, PROXY_UNANNOUNCED, PROXY_ADVICE)
+
+
+def _check_address(settings: Settings) -> Iterator[Finding]:
+    address = urlsplit(settings.public_url or "")
+    if address.scheme == "http" and not is_loopback(address.hostname or ""):
         yield _warning(
-            what,
-            "X-Forwarded-For and X-Forwarded-Proto are ignored: all callers of a proxy count as "
-            "one, and their cookies are not bound to https",
-            "Set IMAGE2MODEL_SERVE__BEHIND_PROXY=true, and have the proxy set both.",
+            "public address",
+            f"people come to {settings.public_url} without https, so whoever is on their way reads "
+            "their keys and cookies",
+            "Have a proxy speak https, and set IMAGE2MODEL_PUBLIC_URL=https://…",
+        )
+
+
+def _check_limits(settings: Settings) -> Iterator[Finding]:
+    """Name the limits that were taken away where others may come."""
+    if not settings.others_may_come:
+        return
+    gone = [
+        f"IMAGE2MODEL_LIMITS__{name.upper()}"
+        for name, field in type(settings.limits).model_fields.items()
+        if field.default is not None and getattr(settings.limits, name) is None
+    ]
+    if gone:
+        yield Finding(
+            what="limits",
+            level=Level.NOTE if settings.serve.access == "keys" else Level.WARNING,
+            found=f"none where others may reach the server: {', '.join(gone)}",
+            advice="Set them to numbers, or unset them to have their defaults.",
+        )
+
+
+def _check_workers_metrics(settings: Settings) -> Iterator[Finding]:
+    port = settings.worker_metrics_port
+    if port is not None and not settings.is_embedded:
+        yield Finding(
+            what="metrics",
+            level=Level.NOTE,
+            found=f"workers listen at all addresses of their machine, ports {port} to {port + 2}, "
+            "and whoever reaches one reads the operator's numbers without a key",
+            advice="Let nobody but monitoring reach those ports.",
         )
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -418,8 +418,8 @@ class _Run:
                     formats=self._formats,
                     sources=[_source_of(subject) for subject in order.subjects],
                 )
-                job = take_in(self._desk, order, display, resubmit=resubmit)
-                job = follow(self._desk, job, [display.update, saver.watch])
+                taken = take_in(self._desk, order, display, resubmit=resubmit)
+                job = follow(self._desk, taken.job, [display.update, saver.watch])
         except Interrupted as stop:
             self._messages.print(self._farewell(), soft_wrap=True)
             return stop.exit_code
@@ -429,7 +429,8 @@ class _Run:
             shown |= {name: value for name, value in told.items() if value}
             say_json(shown)
         else:
-            self._print_summary(job, saver, time.monotonic() - began_s)
+            took_s = time.monotonic() - began_s
+            self._print_summary(job, saver, took_s, made_before=taken.made_before)
         troubles = [outcome for outcome in saver.outcomes.values() if outcome.trouble]
         if troubles and all(map(_is_over_budget, troubles)):
             return exit_code_of(BudgetExceeded)
@@ -440,18 +441,22 @@ class _Run:
             return "Stopped. Run the same command again to go on; nothing is made or paid twice."
         return "Stopped watching; the server goes on. Run the same command again to go on."
 
-    def _print_summary(self, job: JobOut, saver: Saver, took_s: float) -> None:
+    def _print_summary(
+        self, job: JobOut, saver: Saver, took_s: float, *, made_before: Collection[int]
+    ) -> None:
         console = output_console()
         table = outcomes_table(saver.outcomes)
         if table.row_count:
             console.print(table)
-        made = sum(not outcome.trouble for outcome in saver.outcomes.values())
+        done = {index for index, outcome in saver.outcomes.items() if not outcome.trouble}
+        before = len(done.intersection(made_before))
         left = [outcome for outcome in saver.outcomes.values() if _is_over_budget(outcome)]
-        failed = len(saver.outcomes) - made - len(left)
-        told = f"Made {made} of {len(job.items)} in {duration(took_s)}"
+        failed = len(saver.outcomes) - len(done) - len(left)
+        told = f"Made {len(done) - before} of {len(job.items)} in {duration(took_s)}"
+        told += f"; {before} {'was' if before == 1 else 'were'} made before" if before else ""
         told += f"; {failed} failed" if failed else ""
         told += f"; {len(left)} left for the budget" if left else ""
-        if made and not saver.written:
+        if done and not saver.written:
             told += "; all files were there already"
         console.print(f"{told}. The files are in {self._folder.path}", soft_wrap=True)
         if lost := offered_items(job):
@@ -482,10 +487,10 @@ def _is_over_budget(outcome: Outcome) -> bool:
 def _budget_advice(left: Sequence[Outcome]) -> str:
     """Say how to have made what the budget did not pay for."""
     details = [outcome.item.error.details for outcome in left if outcome.item.error]
-    scopes = {BudgetScope(detail.get("scope", BudgetScope.JOB)) for detail in details}
-    scope = next(one for one in _BUDGETS_USED_UP if one in scopes)
+    limits = {detail.get("scope"): detail.get("budget_usd", 0.0) for detail in details}
+    scope = next((one for one in _BUDGETS_USED_UP if one in limits), BudgetScope.JOB)
     named, raised = _BUDGETS_USED_UP[scope]
-    limit_usd = details[0].get("budget_usd", 0.0)
+    limit_usd = limits.get(scope, 0.0)
     return (
         f"{named} of ${limit_usd:,.2f} does not pay for {len(left)} more. Run the same command "
         f"again {raised}: what is made already is not paid for again."

@@ -55,7 +55,9 @@ def ledger(
     """
     List what was sent to providers, and what it cost.
 
-    Newest first; every try of every item, those of deleted jobs too.
+    Newest first; every try of every item, those of deleted jobs too. It has your own jobs alone:
+    without --server those of the owner `local`, made by commands here; with it those of the API
+    key. What everybody spends is in `admin status`.
     """
     with open_desk(server=server, api_key=api_key) as desk:
         entries = list(desk.ledger(since=in_utc(since), until=in_utc(until)))

@@ -2,7 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from image2model.cli.bars import Display
 from image2model.cli.desk import Desk, Order
@@ -14,7 +15,21 @@ Watcher = Callable[[JobOut], None]
 """Called with the job after every change."""
 
 
-def take_in(desk: Desk, order: Order, display: Display, *, resubmit: bool = False) -> JobOut:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenIn:
+    """
+    An order that was taken in.
+
+    Attributes:
+        job: What it became, under way.
+        made_before: The indexes of its items that were made before it was taken in.
+    """
+
+    job: JobOut
+    made_before: Collection[int]
+
+
+def take_in(desk: Desk, order: Order, display: Display, *, resubmit: bool = False) -> TakenIn:
     """
     Have *desk* take *order* in, after the end of earlier runs that make some of the same.
 
@@ -41,7 +56,10 @@ def take_in(desk: Desk, order: Order, display: Display, *, resubmit: bool = Fals
             # The same pictures, but something else was different, such as the limits then.
             order = dataclasses.replace(order, key=new_hex_id())
         else:
-            return _go_on(desk, job, display, resubmit=resubmit)
+            # Looked at before it goes on: from then on it makes items.
+            made = frozenset(item.index for item in job.items if item.state == "succeeded")
+            job = _go_on(desk, job, display, resubmit=resubmit)
+            return TakenIn(job=job, made_before=made)
 
 
 def _finish_earlier(desk: Desk, job_id: str, display: Display, *, resubmit: bool) -> None:

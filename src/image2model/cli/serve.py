@@ -17,7 +17,10 @@ from image2model.bootstrap import open_app, open_sign_in, telling_metrics
 from image2model.cli.access import (
     NAMES_ADVICE,
     NAMES_MISSING,
+    PROXY_ADVICE,
+    PROXY_UNANNOUNCED,
     check_access,
+    is_proxy_unannounced,
     nobody_else_is_served,
     served_names,
 )
@@ -74,6 +77,8 @@ def serve(
     raise_descriptor_limit()
     if nobody_else_is_served(settings):
         say(f"Warning: {NAMES_MISSING}. {NAMES_ADVICE}", err=True)
+    if is_proxy_unannounced(settings):
+        say(f"Warning: {PROXY_UNANNOUNCED}. {PROXY_ADVICE}", err=True)
     anyio.run(_serve, settings, backend_options={"use_uvloop": has_uvloop()})
 
 

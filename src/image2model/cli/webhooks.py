@@ -9,6 +9,7 @@ from image2model.cli.parameters import STYLE, ApiKeyOption, JsonOption, ServerOp
 from image2model.cli.printing import say, say_json
 from image2model.cli.tables import deliveries_table, show_list, webhooks_table
 from image2model.core.errors import InvalidRequest
+from image2model.core.ids import LOCAL_OWNER
 from image2model.core.webhooks import EventType
 from image2model.wire.models import ReplyModel
 from image2model.wire.webhooks import WebhookSecretOut
@@ -50,14 +51,27 @@ def add(
     server: ServerOption = None,
     api_key: ApiKeyOption = None,
 ) -> None:
-    """Have events posted to a URL, and print the secret they are signed with."""
+    """
+    Have events posted to a URL, and print the secret they are signed with.
+
+    It belongs to whoever adds it and hears of their jobs alone. Without --server that is the owner
+    `local`: it hears of jobs that are made by commands here, and not of those made at a server.
+    """
     wanted = [name.strip() for name in events.split(",") if name.strip()]
     for name in wanted:
         if name not in _EVENTS:
             reason = f"knows no '{name}'. Known are {', '.join(_EVENTS)}."
             raise InvalidRequest(field="--events", reason=reason)
     with open_desk(server=server, api_key=api_key) as desk:
-        _show_secret(desk.add_webhook(url, events=wanted, named_only=named_only), as_json=as_json)
+        added = desk.add_webhook(url, events=wanted, named_only=named_only)
+        is_local = desk.works_here
+    _show_secret(added, as_json=as_json)
+    if is_local and not as_json:
+        say(
+            f"It belongs to `{LOCAL_OWNER}` and hears of jobs that are made by commands here. "
+            "With --server and an API key it hears of the jobs of that key.",
+            err=True,
+        )
 
 
 @app.command()

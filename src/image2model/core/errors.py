@@ -31,6 +31,7 @@ The tree::
     │   ├── FileNotInResult            file_not_found
     │   ├── GeneratorNotFound          generator_not_found
     │   ├── ApiKeyNotFound             api_key_not_found
+    │   ├── OwnerNotFound              owner_not_found
     │   ├── ArtifactNotFound           artifact_not_found
     │   ├── WebhookNotFound            webhook_not_found
     │   ├── DeliveryNotFound           delivery_not_found
@@ -588,6 +589,28 @@ class ApiKeyNotFound(NotFoundError):
         super().__init__(
             f"There is no working API key '{key}'. `image2model keys list` shows them all.",
             key=key,
+        )
+
+
+class OwnerNotFound(NotFoundError):
+    """No owner of that name has anything."""
+
+    code = "owner_not_found"
+
+    def __init__(self, *, owner: str, meant: Sequence[str] = ()) -> None:
+        """
+        Say who is not there.
+
+        Args:
+            owner: Who was asked for.
+            meant: Owners who are called so, or nearly.
+        """
+        hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
+        super().__init__(
+            f"Nobody called '{owner}' has anything here.{hint} `image2model admin status` lists "
+            "the owners.",
+            owner=owner,
+            meant=list(meant),
         )
 
 

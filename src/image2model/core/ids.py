@@ -27,6 +27,11 @@ ANONYMOUS_OWNER = "session:"
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 
 
+def is_anonymous(owner: str) -> bool:
+    """Tell whether *owner* is a browser session without an API key."""
+    return owner.startswith(ANONYMOUS_OWNER)
+
+
 def new_hex_id() -> str:
     """Make an id of 128 random bits, as 32 lower-case hex digits."""
     return secrets.token_hex(16)

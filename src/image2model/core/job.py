@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
-from image2model.core.errors import JsonValue
+from image2model.core.errors import Image2ModelError, JsonValue
 from image2model.core.generator import GeneratorId, Options, View
 from image2model.core.hashing import hash_of
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
@@ -120,6 +121,11 @@ class Problem:
     code: str
     message: str
     details: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, error: Image2ModelError) -> Self:
+        """Say what *error* says."""
+        return cls(code=error.code, message=error.message, details=dict(error.details))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

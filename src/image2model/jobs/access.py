@@ -274,6 +274,8 @@ async def change_api_key(context: Context, key: ApiKey) -> ApiKey:
     if key.expires_at != before.expires_at:
         await _set_end(context, before.owner, key.expires_at)
     if not await context.sessions.change_key(key):
+        # It was revoked meanwhile, and what is written above may have opened it again.
+        await context.store.end_owner(before.owner)
         raise ApiKeyNotFound(key=key.id)
     terms = _terms(key.scopes, key.expires_at, key.limits, key.generators)
     await audit(context, AuditAction.KEY_CHANGED, key=key.id, name=key.name, **terms)

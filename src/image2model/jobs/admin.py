@@ -8,17 +8,16 @@ from decimal import Decimal
 import anyio
 
 from image2model.core.audit import AuditAction
-from image2model.core.ids import ANONYMOUS_OWNER, LOCAL_OWNER, JobId, OwnerId
+from image2model.core.ids import LOCAL_OWNER, JobId, OwnerId, is_anonymous
 from image2model.core.job import Job
 from image2model.core.money import Budget, Cap, SpendingStop
-from image2model.core.states import ItemState
 from image2model.jobs import control
 from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.ending import unfinished_jobs
 from image2model.jobs.health import check_parts
 from image2model.jobs.links import UrlTally
-from image2model.jobs.people import is_known_owner, person_of
+from image2model.jobs.people import person_of
 from image2model.jobs.reserve import Space
 from image2model.jobs.spending import stop_spending
 from image2model.ports.overview import OwnerLine, Queue, SpendingLine
@@ -154,7 +153,7 @@ async def stop_work(context: Context, *, reason: str, everything: bool = False) 
     stop = await stop_spending(context, reason=reason, everything=everything)
     # What was written down before is sent at once, if nobody has died meanwhile.
     with anyio.move_on_after(_BEING_SENT_S):
-        while await _sends(context):
+        while await context.store.is_sending():
             await context.clock.sleep(_LOOK_EVERY_S)
     return stop
 
@@ -202,11 +201,6 @@ async def cancel_owner(context: Context, owner: OwnerId) -> Collection[JobId]:
     return jobs
 
 
-async def _sends(context: Context) -> bool:
-    queue = await context.store.queue()
-    return any(line.state is ItemState.SUBMITTING for line in queue.lines)
-
-
 def _makers(spending: Sequence[SpendingLine]) -> Sequence[Maker]:
     by_maker: dict[tuple[str, str], list[SpendingLine]] = {}
     for line in spending:
@@ -231,7 +225,7 @@ def _known_owners(
 ) -> list[OwnerNow]:
     by_owner = {line.owner: line for line in lines}
     spenders = {line.owner for line in spending}
-    known = {owner for owner in by_owner.keys() | spenders if not _is_anonymous(owner)}
+    known = {owner for owner in by_owner.keys() | spenders if not is_anonymous(owner)}
     return [
         _owner_now(context, owner, by_owner.get(owner), spending, keys.get(owner))
         for owner in known | keys.keys()
@@ -262,8 +256,8 @@ def _owner_now(
 
 
 def _together(lines: Sequence[OwnerLine], spending: Sequence[SpendingLine]) -> OwnerNow:
-    strangers = [line for line in lines if _is_anonymous(line.owner)]
-    own = [one for one in spending if _is_anonymous(one.owner)]
+    strangers = [line for line in lines if is_anonymous(line.owner)]
+    own = [one for one in spending if is_anonymous(one.owner)]
     return OwnerNow(
         owner=OwnerId(""),
         owners=len(strangers),
@@ -274,10 +268,6 @@ def _together(lines: Sequence[OwnerLine], spending: Sequence[SpendingLine]) -> O
         month_usd=_usd(one.month_usd for one in own),
         last_active_at=max((line.last_job_at for line in strangers), default=None),
     )
-
-
-def _is_anonymous(owner: OwnerId) -> bool:
-    return owner.startswith(ANONYMOUS_OWNER) and not is_known_owner(owner)
 
 
 def _stored_bytes(line: OwnerLine) -> int:

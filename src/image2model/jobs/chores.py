@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from image2model.core.errors import Image2ModelError
+from image2model.core.pauses import growing_s
 from image2model.ports.clock import Clock
 from image2model.ports.metrics import Metrics
 
@@ -38,7 +39,7 @@ class _Trouble:
     @property
     def pause_s(self) -> float:
         """How long to wait before the next try."""
-        return min(_FIRST_PAUSE_S * 2.0 ** min(self.count - 1, 10), _LONGEST_PAUSE_S)
+        return growing_s(self.count - 1, first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S)
 
 
 class Chores:

@@ -24,6 +24,7 @@ from image2model.core.errors import (
     StorageUnavailable,
 )
 from image2model.core.job import Item, Problem
+from image2model.core.pauses import growing_s
 from image2model.core.rules import RESUBMIT_USD
 
 _COLLECTING = "collecting"
@@ -228,8 +229,8 @@ def next_try(item: Item, failure: Failure, *, now: datetime, limit_s: float) -> 
     """
     tries = _Tries.of(item.problem, now=now).one_more(failure.sha256, now=now)
     left_s = (tries.since + timedelta(seconds=limit_s) - now).total_seconds()
-    growing_s = _FIRST_DELAY_S * 2.0 ** min(tries.count - 1, 10)
-    delay_s = min(growing_s, _LONGEST_DELAY_S, left_s)
+    pause_s = growing_s(tries.count - 1, first_s=_FIRST_DELAY_S, longest_s=_LONGEST_DELAY_S)
+    delay_s = min(pause_s, left_s)
     same_s = (now - tries.same_since).total_seconds() if tries.same_since else 0.0
     is_useless = (
         failure.sha256 is not None and tries.count > 1 and same_s >= min(_SAME_FOR_S, limit_s / 2)

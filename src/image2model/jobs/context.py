@@ -36,6 +36,7 @@ _UPLOADS, _FETCHES = 256, 32
 """How many there may be at once in one process, of all owners; each takes a file and a socket."""
 
 _FETCHES_FROM_HOST = 8
+_MODELS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,7 @@ class Context:
         uploading: The places for uploads in this process.
         fetching: The places for pictures that are fetched.
         fetching_from: Those for each host that they are fetched from.
+        fetching_models: The places for models that only their providers have.
     """
 
     store: JobStore
@@ -159,8 +161,8 @@ class Context:
     intake_pools: IntakePools = field(default_factory=IntakePools)
     uploading: FairLimiter = field(init=False)
     fetching: FairLimiter = field(init=False)
-
     fetching_from: FairLimiters = field(default_factory=lambda: FairLimiters(_FETCHES_FROM_HOST))
+    fetching_models: FairLimiter = field(default_factory=lambda: FairLimiter(_MODELS))
 
     def __post_init__(self) -> None:
         """Open the places that owners share."""

@@ -22,6 +22,7 @@ from image2model.jobs.derived import keep_derived, make_room
 from image2model.jobs.failures import remembering_failure
 from image2model.jobs.scratch import (
     Scratch,
+    fetch_to,
     read_file,
     remove_files,
     scratch,
@@ -172,25 +173,25 @@ async def derive(
         return known
     await context.reserve.check()
     needs_bytes = memory_for_model(size_bytes)
-    async with (
-        context.drawing.lock(ArtifactId(derivation.name)),
-        scratch(context) as files,
-        context.compute.room(needs_bytes),
-    ):
+    async with context.drawing.lock(ArtifactId(derivation.name)), scratch(context) as files:
         # Whoever waited for others who wanted the same finds it made.
         if (known := await _find(context, derivation)) is not None:
             return known
         async with remembering_failure(context, derivation.name):
-            source, target = await files.spool(content), files.new()
-            with telling_of_storage(context.rules.incoming):
-                made = await context.compute.run(
-                    context.rules.compute_s,
-                    convert_model,
-                    source,
-                    target,
-                    derivation.conversion,
-                    derivation.about,
-                )
+            source, target = None, files.new()
+            if derivation.source is None:
+                source = await fetch_to(context, files, content)
+            async with context.compute.room(needs_bytes):
+                source = source or await files.spool(content)
+                with telling_of_storage(context.rules.incoming):
+                    made = await context.compute.run(
+                        context.rules.compute_s,
+                        convert_model,
+                        source,
+                        target,
+                        derivation.conversion,
+                        derivation.about,
+                    )
         return await _keep(context, derivation, made, files, target)
 
 

@@ -12,7 +12,7 @@ import anyio.abc
 
 from image2model.core.errors import FetchError, JobNotFound, StorageError
 from image2model.core.ids import JobId, OwnerId
-from image2model.core.job import Job
+from image2model.core.pauses import growing_s
 from image2model.core.webhooks import (
     RETRY_DELAYS_S,
     Delivery,
@@ -25,7 +25,7 @@ from image2model.core.webhooks import (
 )
 from image2model.jobs.access import may_still_act
 from image2model.jobs.context import Context
-from image2model.jobs.payloads import payload_of
+from image2model.jobs.payloads import ToldJob, payload_of
 from image2model.jobs.turns import Turn
 from image2model.ports.webhooks import Answer
 
@@ -124,7 +124,7 @@ class WebhookDeliverer:
     async def _hand_on(self) -> None:
         while events := await self._context.webhooks.new_events(limit=_EVENTS_AT_ONCE):
             webhooks: dict[OwnerId, Sequence[Webhook]] = {}
-            jobs: dict[JobId, Job | None] = {}
+            jobs: dict[JobId, ToldJob | None] = {}
             last = events[0].at
             for number, event in enumerate(events):
                 # Together happened, or nearly so: each a little later, so that they stay in order.
@@ -137,7 +137,7 @@ class WebhookDeliverer:
                 await self._hand_on_one(event, last, hearing, jobs.get(event.job))
 
     async def _hand_on_one(
-        self, event: Event, at: datetime, hearing: Sequence[Webhook], job: Job | None
+        self, event: Event, at: datetime, hearing: Sequence[Webhook], job: ToldJob | None
     ) -> None:
         payload = payload_of(event, job) if hearing else ""
         deliveries = [
@@ -161,9 +161,9 @@ class WebhookDeliverer:
             return ()
         return await self._context.webhooks.list_webhooks(owner)
 
-    async def _job(self, job: JobId) -> Job | None:
+    async def _job(self, job: JobId) -> ToldJob | None:
         try:
-            return await self._context.store.get_job(job)
+            return ToldJob.of(await self._context.store.get_job(job))
         except JobNotFound:
             return None
 
@@ -200,7 +200,7 @@ class WebhookDeliverer:
         """Give others the place of a receiver that fails, longer each time."""
         known = self._rests.get(webhook.id)
         failures = 0 if known is None else known.failures + 1
-        rest_s = min(_FIRST_REST_S * 2.0 ** min(failures, 10), _LONGEST_REST_S)
+        rest_s = growing_s(failures, first_s=_FIRST_REST_S, longest_s=_LONGEST_REST_S)
         until_s = self._context.clock.monotonic_s() + rest_s
         self._rests[webhook.id] = _Rest(failures=failures, until_s=until_s)
 

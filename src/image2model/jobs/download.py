@@ -35,7 +35,7 @@ from image2model.jobs.convert import (
 from image2model.jobs.linked import offer_of_result
 from image2model.jobs.links import Offer
 from image2model.jobs.previews import draw_now
-from image2model.jobs.scratch import scratch
+from image2model.jobs.scratch import fetch_to, scratch
 from image2model.ports.dispatcher import ItemRef
 
 _PREVIEW_BYTES = 10_000_000
@@ -88,6 +88,15 @@ class Model:
             conversion=self.convert,
             about=self.about,
         )
+
+    @property
+    def looks(self) -> str:
+        """Name what is seen of it, by all that this depends on."""
+        file = self.source.file
+        told = f"{file.artifact or file.provider_url}"
+        if self.convert is not None and not self.looks_as_delivered:
+            told += f"\0{made_by(self.convert, self.about)}"
+        return told
 
     @property
     def looks_as_delivered(self) -> bool:
@@ -329,9 +338,13 @@ async def shown_file(context: Context, model: Model) -> AsyncIterator[Path]:
             made = await convert_model(context, model)
     try:
         size_bytes = made.size_bytes if made else model.source.file.size_bytes
-        async with scratch(context) as files, context.compute.room(memory_for_model(size_bytes)):
-            chunks = read_derived(context, made) if made else read_found(context, model.source)
-            yield await files.spool(chunks)
+        chunks = read_derived(context, made) if made else read_found(context, model.source)
+        async with scratch(context) as files:
+            file = None
+            if made is None and model.source.offer is not None:
+                file = await fetch_to(context, files, chunks)
+            async with context.compute.room(memory_for_model(size_bytes)):
+                yield file or await files.spool(chunks)
     finally:
         if made is not None:
             await drop_derived(made)

@@ -49,6 +49,8 @@ async def revoke_api_key(context: Context, key_id: str) -> None:
     # First what costs money: should this process end in between, the key is asked for again.
     await context.store.end_owner(key.owner)
     await context.sessions.revoke_key(key_id)
+    # Whoever gave the key another end in between has opened it again; from now on nobody can.
+    await context.store.end_owner(key.owner)
     await audit(context, AuditAction.KEY_REVOKED, key=key_id, name=key.name)
     await stop_waiting(context, key.owner)
 
@@ -144,10 +146,8 @@ async def unfinished_jobs(context: Context, owner: OwnerId) -> AsyncIterator[Job
 
 
 async def _stop(context: Context, job_id: JobId) -> None:
-    ended = AccessEnded()
-    problem = Problem(code=ended.code, message=ended.message)
     with contextlib.suppress(JobNotFound):
         job = await context.store.get_job(job_id)
         # What is paid for and was not fetched yet costs nothing more.
         unpaid = [item.index for item in job.items if undelivered_attempt(item.attempts) is None]
-        await context.store.stop_job(job_id, unpaid, problem=problem)
+        await context.store.stop_job(job_id, unpaid, problem=Problem.of(AccessEnded()))

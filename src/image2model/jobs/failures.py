@@ -33,6 +33,5 @@ async def remembering_failure(context: Context, name: str) -> AsyncIterator[None
     try:
         yield
     except (InvalidMesh, InvalidRequest, ComputeError) as error:
-        problem = Problem(code=error.code, message=error.message, details=dict(error.details))
-        await context.store.add_failure(name, problem, lives_s=_LIVES_S, most=_MOST)
+        await context.store.add_failure(name, Problem.of(error), lives_s=_LIVES_S, most=_MOST)
         raise

@@ -80,7 +80,7 @@ async def _compare(context: Context, owner: OwnerId, item: Item) -> FidelityFact
     picture = (fronts or list(item.pictures))[0]
     photo = await read_whole(context.artifacts.read(picture.artifact))
     rules = context.rules
-    compared = f"{FACT} {item.mesh.artifact if item.mesh else ''} {picture.artifact}"
+    compared = f"{FACT}\0{shown.looks}\0{picture.artifact}"
     async with (
         remembering_failure(context, hash_of_text(compared)),
         shown_file(context, shown) as model,

@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from image2model.core.ids import ANONYMOUS_OWNER
+from image2model.core.ids import is_anonymous
 from image2model.jobs.auditing import forget_old_entries, note_expired_keys
 from image2model.jobs.context import Context
 from image2model.jobs.derived import drop_derived, give_way
@@ -101,7 +101,7 @@ class Housekeeper:
         while ended < over and (
             some := await sessions.list_sessions(skip=passed, limit=_SESSIONS_AT_ONCE)
         ):
-            anonymous = [one for one in some if one.owner.startswith(ANONYMOUS_OWNER)]
+            anonymous = [one for one in some if is_anonymous(one.owner)]
             busy = await self._context.store.owners_of_jobs({one.owner for one in anonymous})
             idle = [one for one in anonymous if one.owner not in busy][: over - ended]
             for one in idle:

@@ -9,14 +9,10 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from image2model.core.errors import (
-    InvalidPictureError,
-    TooManyRequests,
-    UploadTooLarge,
-)
+from image2model.core.errors import TooManyRequests, UploadTooLarge
 from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, new_hex_id
-from image2model.core.job import Picture, Problem
+from image2model.core.job import Picture
 from image2model.jobs.computations import (
     LargePicture,
     PictureFacts,
@@ -149,11 +145,6 @@ async def read_upload(upload: Upload, facts: PictureFacts) -> AsyncIterator[byte
 async def take_picture(context: Context, chunks: AsyncIterator[bytes], *, view: View) -> Picture:
     """Receive and accept one upload; raises what `receive_upload` and `accept_upload` do."""
     return await accept_upload(context, await receive_upload(context, chunks), view=view)
-
-
-def problem_of(error: InvalidPictureError | UploadTooLarge) -> Problem:
-    """Turn the refusal of a picture into what its item says."""
-    return Problem(code=error.code, message=error.message, details=dict(error.details))
 
 
 async def _spool(chunks: AsyncIterator[bytes], path: Path, *, limit_bytes: int) -> Upload:

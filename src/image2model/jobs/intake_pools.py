@@ -19,6 +19,8 @@ class Pool:
         measured_at_s: When the store was last asked; None: never.
         stored_bytes: Pictures and results, as it answered.
         derived_bytes: What is made of them, as it answered.
+        in_vain_at_s: When derived files were last to make way and too many were in use; None: the
+            last time enough did.
         since_bytes: What came in since.
         coming_bytes: What came of requests that are under way.
         users: How many requests look at it.
@@ -29,6 +31,7 @@ class Pool:
     measured_at_s: float | None = None
     stored_bytes: int = 0
     derived_bytes: int = 0
+    in_vain_at_s: float | None = None
     since_bytes: int = 0
     coming_bytes: int = 0
     users: int = 0

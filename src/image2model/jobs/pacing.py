@@ -1,6 +1,7 @@
 """How often progress is written, and how long to wait before another try."""
 
 from image2model.core.job import Progress
+from image2model.core.pauses import growing_s
 from image2model.ports.clock import Clock
 
 _MIN_INTERVAL_S = 0.5
@@ -15,7 +16,7 @@ def retry_delay_s(tries: int, *, retry_after_s: float | None) -> float:
 
     Doubles with every try from 2 s to 300 s; never less than what the provider asked for.
     """
-    growing = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** min(tries, 10))
+    growing = growing_s(tries, first_s=_FIRST_DELAY_S, longest_s=_LONGEST_DELAY_S)
     return max(growing, retry_after_s or 0.0)
 
 

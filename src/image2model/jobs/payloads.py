@@ -1,8 +1,11 @@
 """The bodies of webhooks: what happened, in the words of the HTTP API, and small."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Self
 
 from image2model.core.errors import JsonValue
 from image2model.core.job import Item, Job
@@ -12,20 +15,36 @@ from image2model.core.webhooks import Event, EventType
 _MESSAGE_CHARACTERS = 2_000
 
 
-def payload_of(event: Event, job: Job | None) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldJob:
+    """
+    What the bodies of all events of one job share: a large job has many.
+
+    Attributes:
+        data: What is said of the job.
+        items: Its items by their index.
+    """
+
+    data: JsonValue
+    items: Mapping[int, Item]
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Tell of *job* with its items, as it is now."""
+        return cls(data=_job_data(job), items={item.index: item for item in job.items})
+
+
+def payload_of(event: Event, job: ToldJob | None) -> str:
     """
     Write the body for *event*.
 
     Args:
         event: What happened.
-        job: Its job with its items, as it is now; None: it was deleted meanwhile.
+        job: Its job; None: it was deleted meanwhile.
     """
-    data: dict[str, JsonValue] = {"job": {"id": event.job}}
-    if job is not None:
-        data["job"] = _job_data(job)
+    data: dict[str, JsonValue] = {"job": {"id": event.job} if job is None else job.data}
     if event.item is not None:
-        known = {item.index: item for item in job.items} if job is not None else {}
-        item = known.get(event.item)
+        item = None if job is None else job.items.get(event.item)
         data["item"] = {"index": event.item} if item is None else _item_data(item)
     return _written(event.type, event.at, data)
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from image2model.core.errors import QuotaExceeded
-from image2model.core.ids import ANONYMOUS_OWNER, LOCAL_OWNER, OwnerId
+from image2model.core.ids import LOCAL_OWNER, OwnerId, is_anonymous
 from image2model.jobs.context import Context
 from image2model.jobs.derived import drop_derived
 from image2model.jobs.intake_pools import Pool
@@ -67,12 +67,20 @@ class Room:
         if pool.all_bytes > fits_bytes:
             await self._measure(pool, unless_within_s=_MEASURED_JUST_NOW_S)
         if pool.all_bytes > fits_bytes and pool.derived_bytes:
-            keep_bytes = fits_bytes - pool.kept_bytes
-            pool.derived_bytes = await drop_derived(self.context, pool.whose, keep_bytes=keep_bytes)
+            await self._drop_derived(pool, fits_bytes - pool.kept_bytes, at_once=more_bytes > 0)
         if pool.kept_bytes <= fits_bytes or await self._came_before():
             return
         used_bytes = pool.kept_bytes - self.came_bytes
         raise QuotaExceeded(limit=name, used=used_bytes, allowed=limit_bytes)
+
+    async def _drop_derived(self, pool: Pool, keep_bytes: int, *, at_once: bool) -> None:
+        """Drop derived files, unless that was in vain just now; *at_once*: in any case."""
+        now_s = self.context.clock.monotonic_s()
+        last_s = pool.in_vain_at_s
+        if last_s is not None and not at_once and now_s - last_s <= _MEASURED_JUST_NOW_S:
+            return
+        pool.derived_bytes = await drop_derived(self.context, pool.whose, keep_bytes=keep_bytes)
+        pool.in_vain_at_s = now_s if pool.derived_bytes > max(0, keep_bytes) else None
 
     async def _measure(self, pool: Pool, *, unless_within_s: float) -> None:
         clock = self.context.clock
@@ -148,9 +156,9 @@ async def check_counts(
     ]
     if owner == LOCAL_OWNER or not wanted:
         return
-    usage = await context.store.usage(owner)
+    counts = await context.store.counts(owner)
     for name, count, allowed in wanted:
-        used = usage.drafts if name == "drafts_per_owner" else usage.unfinished_items
+        used = counts.drafts if name == "drafts_per_owner" else counts.unfinished_items
         if used + count > allowed:
             raise QuotaExceeded(limit=name, used=used, allowed=allowed)
 
@@ -164,6 +172,6 @@ def _limits(context: Context, owner: OwnerId) -> list[tuple[str, Whose, int]]:
         ("bytes_per_owner", owner, bounds.bytes_per_owner),
         ("bytes", Owners.ALL, bounds.bytes),
     ]
-    if owner.startswith(ANONYMOUS_OWNER):
+    if is_anonymous(owner):
         limits.append(("anonymous_bytes", Owners.ANONYMOUS, bounds.anonymous_bytes))
     return [(name, whose, limit) for name, whose, limit in limits if limit is not None]

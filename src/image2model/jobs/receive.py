@@ -24,13 +24,7 @@ from image2model.core.states import JobState
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.discard import discard_artifacts
-from image2model.jobs.intake import (
-    Upload,
-    accept_upload,
-    problem_of,
-    receive_upload,
-    take_picture,
-)
+from image2model.jobs.intake import Upload, accept_upload, receive_upload, take_picture
 from image2model.jobs.quotas import Room, room_for
 from image2model.jobs.sheet import describe_items
 from image2model.jobs.submit import NewItem, put_picture
@@ -93,7 +87,7 @@ class PictureIntake:
         try:
             upload = await receive_upload(self._context, chunks)
         except UploadTooLarge as error:
-            received.problem = problem_of(error)
+            received.problem = Problem.of(error)
             received.checked.set()
         else:
             self._checks.start_soon(self._check, received, upload)
@@ -103,7 +97,7 @@ class PictureIntake:
             picture = await accept_upload(self._context, upload, view=View.FRONT)
             received.picture = replace(picture, file_name=name_of_upload(received.file_name))
         except InvalidPictureError as error:
-            received.problem = problem_of(error)
+            received.problem = Problem.of(error)
         received.checked.set()
 
     async def hand_over(

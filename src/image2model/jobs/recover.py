@@ -8,9 +8,11 @@ from image2model.core.errors import GeneratorNotFound, JobNotFound
 from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Problem
+from image2model.core.pauses import growing_s
 from image2model.jobs.context import Context
 from image2model.jobs.turns import Turn
 from image2model.ports.dispatcher import ItemRef
+from image2model.ports.jobstore import DueJob
 
 SWEEP_EVERY_S = 2.0
 _MOST_AT_ONCE = 2_000
@@ -55,13 +57,14 @@ class Sweeper:
             return 0
         store = self._context.store
         # One of each job too: however many items one owner has waiting, the others' are seen.
-        firsts = [due.first for due in await store.due_jobs(limit=_MOST_AT_ONCE)]
+        jobs = {due.first.job: due for due in await store.due_jobs(limit=_MOST_AT_ONCE)}
+        firsts = [due.first for due in jobs.values()]
         oldest = await store.due_items(limit=_MOST_AT_ONCE)
         refs = list(dict.fromkeys([*firsts, *oldest]))
         self._note(refs)
         by_kind: dict[RunsOn, list[ItemRef]] = defaultdict(list)
         for ref in refs:
-            known = await self._know(ref.job)
+            known = await self._know(ref.job, jobs.get(ref.job))
             if known is not None and self._only_of in {None, known.owner}:
                 by_kind[known.runs_on].append(ref)
         return sum([await self._send(items, kind) for kind, items in by_kind.items()])
@@ -96,20 +99,20 @@ class Sweeper:
             self._waits[ref].note_sent(now_s)
         return len(sent)
 
-    async def _know(self, job_id: JobId) -> "_Known | None":
+    async def _know(self, job_id: JobId, due: DueJob | None = None) -> "_Known | None":
         if job_id not in self._known:
             try:
-                job = await self._context.store.get_job(job_id)
+                job = due or await self._context.store.get_job(job_id)
                 runs_on = self._context.catalogue.card(job.generator).runs_on
                 self._known[job_id] = _Known(owner=job.owner, runs_on=runs_on)
             except JobNotFound:
                 return None  # It was deleted meanwhile.
             except GeneratorNotFound as error:
                 # It was there when the job came in: a plug-in was removed since.
-                problem = Problem(
-                    code=error.code, message=error.message, details=dict(error.details)
-                )
-                await self._context.store.stop_job(job_id, problem=problem)
+                try:
+                    await self._context.store.stop_job(job_id, problem=Problem.of(error))
+                except JobNotFound:
+                    return None
                 await self._context.recall()
                 await self._context.announce(job_id)
                 return None
@@ -151,4 +154,4 @@ class _Wait:
         self.sends += 1
 
     def _patience_s(self, first_s: float) -> float:
-        return min(first_s * 2.0 ** min(self.sends, 10), _LONGEST_PATIENCE_S)
+        return growing_s(self.sends, first_s=first_s, longest_s=_LONGEST_PATIENCE_S)

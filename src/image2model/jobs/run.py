@@ -556,7 +556,7 @@ class _Run:
         error = ItemTimedOut(limit_s=self._context.rules.soft_limit_s)
         if self._state is ItemState.GENERATING:
             if await self._cancelled_there():
-                await self._fail(_problem_of(error), cost_usd=self._cost_of_stopped_usd)
+                await self._fail(Problem.of(error), cost_usd=self._cost_of_stopped_usd)
             else:
                 await self._advance()
         elif self._state in ACTIVE_STATES:
@@ -585,7 +585,7 @@ class _Run:
         if self._is_paid and not self._is_verdict(error):
             await self._collect_later(Failure.of(error))
             return
-        problem = _problem_of(error)
+        problem = Problem.of(error)
         match error:
             case SubmissionUncertain():
                 await self._step(
@@ -693,7 +693,7 @@ class _Run:
                 )
             )
         if isinstance(failure.error, ProviderAccountBlocked | GeneratorRetired):
-            await self._stop_others(_problem_of(failure.error), least_usd=_NOTHING_USD)
+            await self._stop_others(Problem.of(failure.error), least_usd=_NOTHING_USD)
 
     def _waits_for(self, error: StorageError) -> bool:
         """Tell whether an item that is not sent yet waits until *error* is gone."""
@@ -780,10 +780,6 @@ def _may_be_fetched_again(error: Image2ModelError) -> bool:
     return isinstance(
         error, ProviderUnavailable | FetchBroken | StorageError | ComputeError | ItemTimedOut
     )
-
-
-def _problem_of(error: Image2ModelError) -> Problem:
-    return Problem(code=error.code, message=error.message, details=dict(error.details))
 
 
 def _problem_of_lost_worker() -> Problem:

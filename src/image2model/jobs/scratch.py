@@ -63,6 +63,16 @@ async def scratch(context: Context) -> AsyncIterator[Scratch]:
         await files.aclose()
 
 
+async def fetch_to(context: Context, files: Scratch, chunks: AsyncIterable[bytes]) -> Path:
+    """
+    Write a model that only its provider has to a new file, and raise what `Scratch.spool` does.
+
+    Its provider may be slow: nobody holds memory for computing meanwhile, but one of few places.
+    """
+    async with context.fetching_models.hold():
+        return await files.spool(chunks)
+
+
 async def read_file(
     path: Path, *, start: int = 0, length: int | None = None
 ) -> AsyncIterator[bytes]:

@@ -37,7 +37,6 @@ async def stop_spending(context: Context, *, reason: str, everything: bool = Fal
     """
     by = current_actor().name
     stop = await context.store.stop_spending(reason=reason, by=by, everything=everything)
-    _log.error("spending is stopped: %s (%s)", stop.reason, stop.by)
     await audit(
         context, AuditAction.SPENDING_STOPPED, reason=stop.reason, everything=stop.everything
     )
@@ -47,7 +46,6 @@ async def stop_spending(context: Context, *, reason: str, everything: bool = Fal
 async def allow_spending(context: Context) -> None:
     """Let what was stopped go on; what waited for it begins within seconds, by itself."""
     await context.store.allow_spending()
-    _log.warning("spending goes on (%s)", current_actor().name)
     await audit(context, AuditAction.SPENDING_ALLOWED)
 
 
@@ -123,5 +121,6 @@ async def note_bill(context: Context, before: Claim, attempt: Attempt) -> None:
                 f"more was billed than expected, and the budget {_PERIODS[cap.scope]} is overdrawn"
             )
             with acting_as(OURSELVES):
-                await stop_spending(context, reason=reason)
+                stop = await stop_spending(context, reason=reason)
+            _log.error("spending is stopped: %s (%s)", stop.reason, stop.by)
             return

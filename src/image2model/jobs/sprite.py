@@ -5,7 +5,6 @@ from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.jobs.computations import sprite_of
 from image2model.jobs.context import Context
-from image2model.jobs.convert import made_by
 from image2model.jobs.derived import keep_derived, make_room
 from image2model.jobs.download import Model, find_shown, shown_file
 from image2model.jobs.failures import remembering_failure
@@ -37,7 +36,7 @@ async def find_sprite(context: Context, owner: OwnerId, ref: ItemRef) -> Artifac
         model = await find_shown(context, owner, ref)
     except FormatUnsupported as error:
         raise FileNotInResult(job=ref.job, index=ref.index, name=SPRITE_NAME) from error
-    sprite = _sprite_id(model)
+    sprite = ArtifactId(hash_of_text(f"{_MADE_BY}\0{model.looks}")[:32])
     if not await _is_there(context, sprite):
         async with context.drawing.lock(sprite):
             if not await _is_there(context, sprite):
@@ -52,14 +51,6 @@ async def _is_there(context: Context, sprite: ArtifactId) -> bool:
         return False
     await context.store.use_derived(sprite)
     return True
-
-
-def _sprite_id(model: Model) -> ArtifactId:
-    file = model.source.file
-    told = f"{_MADE_BY}\0{file.artifact or file.provider_url}"
-    if model.convert is not None and not model.looks_as_delivered:
-        told += f"\0{made_by(model.convert, model.about)}"
-    return ArtifactId(hash_of_text(told)[:32])
 
 
 async def _draw(context: Context, model: Model, sprite: ArtifactId) -> None:

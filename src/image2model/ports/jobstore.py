@@ -89,6 +89,20 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """
+    How much an owner has here that is not finished.
+
+    Attributes:
+        drafts: The owner's drafts.
+        unfinished_items: Items of running and paused jobs that are not final.
+    """
+
+    drafts: int
+    unfinished_items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """
     What an owner has here, and what is spent.
@@ -395,6 +409,10 @@ class JobStore(Facts, Failures, DerivedFiles, Overviews, Protocol):
 
     async def count_unfinished(self, owner: OwnerId) -> int:
         """Count *owner*'s drafts, running and paused jobs."""
+        ...
+
+    async def counts(self, owner: OwnerId) -> Counts:
+        """Count *owner*'s drafts and unfinished items; much less work than `usage`."""
         ...
 
     async def usage(self, owner: OwnerId) -> Usage:
@@ -824,7 +842,7 @@ class JobStore(Facts, Failures, DerivedFiles, Overviews, Protocol):
         ...
 
     async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
-        """List owners past their end who have drafts, running or paused jobs."""
+        """List owners past their end who have running or paused jobs."""
         ...
 
     # --- keeping house ----------------------------------------------------------------------

@@ -92,6 +92,10 @@ class Overviews(Protocol):
         """Count the items that are to be made, ordered by generator and state."""
         ...
 
+    async def is_sending(self) -> bool:
+        """Tell whether any item is being sent; cheap enough to ask every moment."""
+        ...
+
     async def spending(self) -> Sequence[SpendingLine]:
         """Add up the last 30 days' attempts, by owner, provider and generator, in this order."""
         ...

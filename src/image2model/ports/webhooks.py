@@ -141,7 +141,7 @@ class Poster(Protocol):
         Check what can be seen of *url* without asking anybody.
 
         Raises:
-            FetchRefused: It is not https, or no URL.
+            FetchRefused: It is not https, names a private address, or is no URL.
         """
         ...
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from image2model.core.ids import ANONYMOUS_OWNER, ArtifactId, OwnerId
+from image2model.core.ids import ArtifactId, OwnerId, is_anonymous
 from image2model.core.job import Problem
 from image2model.ports.derived import Dropped, Owners, Whose
 
@@ -79,5 +79,5 @@ class FailureBook:
 def is_of(owner: str, whose: Whose) -> bool:
     """Tell whether *owner* is one of *whose*."""
     if whose is Owners.ANONYMOUS:
-        return owner.startswith(ANONYMOUS_OWNER)
+        return is_anonymous(owner)
     return whose is Owners.ALL or owner == whose

@@ -51,6 +51,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
+    Counts,
     DraftTerms,
     DueJob,
     JobChanges,
@@ -160,13 +161,21 @@ class MemoryJobStore:
         jobs = (record.job for record in self._jobs.values())
         return sum(job.owner == owner and job.state is not JobState.FINISHED for job in jobs)
 
-    async def usage(self, owner: OwnerId) -> Usage:
-        """Add up what an owner has here, and what was spent in a day."""
+    async def counts(self, owner: OwnerId) -> Counts:
+        """Count an owner's drafts and unfinished items."""
         own = [record.summary() for record in self._jobs.values() if record.job.owner == owner]
-        return Usage(
-            jobs=len(own),
+        return Counts(
             drafts=sum(job.state is JobState.DRAFT for job in own),
             unfinished_items=sum(map(unfinished_items_of, own)),
+        )
+
+    async def usage(self, owner: OwnerId) -> Usage:
+        """Add up what an owner has here, and what was spent in a day."""
+        counts = await self.counts(owner)
+        return Usage(
+            jobs=sum(record.job.owner == owner for record in self._jobs.values()),
+            drafts=counts.drafts,
+            unfinished_items=counts.unfinished_items,
             stored=await self.stored(owner),
             day_usd=await self.spent_usd(BudgetScope.DAY, owner=owner),
         )
@@ -530,6 +539,11 @@ class MemoryJobStore:
         """Count the items that are to be made."""
         return queue_of(self._jobs.values())
 
+    async def is_sending(self) -> bool:
+        """Tell whether any item is being sent."""
+        items = (item for job in self._jobs.values() for item in job.items.values())
+        return any(record.item.state is ItemState.SUBMITTING for record in items)
+
     async def spending(self) -> Sequence[SpendingLine]:
         """Add up the last 30 days' attempts."""
         now = self._clock.now()
@@ -556,9 +570,13 @@ class MemoryJobStore:
         self._ends.pop(owner, None)
 
     async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
-        """List owners past their end who have unfinished jobs."""
-        over = [owner for owner in self._ends if self._is_over(owner)]
-        return [owner for owner in over if await self.count_unfinished(owner)][:limit]
+        """List owners past their end who have running or paused jobs."""
+        begun = {
+            record.job.owner
+            for record in self._jobs.values()
+            if record.job.state in {JobState.RUNNING, JobState.PAUSED}
+        }
+        return [owner for owner in self._ends if self._is_over(owner) and owner in begun][:limit]
 
     def _is_over(self, owner: OwnerId) -> bool:
         return owner in self._ends and self._ends[owner] <= self._clock.now()

@@ -89,6 +89,7 @@ async def live(store: SqlJobStore) -> None:
         await store.list_jobs(query)
     await store.count_unfinished(job.owner)
     await store.usage(job.owner)
+    await store.is_sending()
     await store.has_key(job.owner, "a key")
     page = await store.list_ledger(LedgerQuery(owner=job.owner, limit=1))
     await store.list_ledger(LedgerQuery(owner=job.owner, after=page.next, limit=1))

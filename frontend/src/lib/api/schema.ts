@@ -618,6 +618,8 @@ export interface paths {
          * Share a job, or one model of it, by a link
          * @description Make a link through which whoever has it may look and download, and nothing else.
          *
+         *     Without a body it shows all of the job, and works for thirty days.
+         *
          *     It shows names, models and what is known of them; not what they cost, how they were ordered, or
          *     what else you have. Revoke it at any time; it ends with the job.
          */
@@ -12822,7 +12824,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {

@@ -1,5 +1,6 @@
 """Routes for operators: everybody's jobs, the stop of all spending, storage, and the audit log."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from image2model.api.translate_admin import (
     stop_out,
 )
 from image2model.core import errors
-from image2model.core.audit import AuditAction
+from image2model.core.audit import AuditAction, current_actor
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.states import JobState
 from image2model.jobs import admin, watch
@@ -44,6 +45,8 @@ from image2model.wire.admin import (
     audit_csv_line,
     audit_json_line,
 )
+
+_log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/admin", tags=["admin"])
 
@@ -117,6 +120,8 @@ async def stop_spending(given: StopIn, context: ContextIn) -> StopOut:
     paid for.
     """
     stop = await admin.stop_work(context, reason=given.reason, everything=given.everything)
+    # Whoever reads the server's log has not asked, and shall know why nothing is sent.
+    _log.error("spending is stopped: %s (%s)", stop.reason, stop.by)
     return stop_out(stop)
 
 
@@ -132,6 +137,7 @@ async def stop_spending(given: StopIn, context: ContextIn) -> StopOut:
 async def go(context: ContextIn) -> None:
     """End the stop, whoever or whatever made it; what waits goes on within seconds."""
     await allow_spending(context)
+    _log.warning("spending goes on (%s)", current_actor().name)
 
 
 @router.get(

@@ -103,14 +103,15 @@ async def create_job(
     next ones come; one that cannot be used makes its item `failed` and the others go on.
     """
     owner, key = caller.maker(idempotency_key), idempotency_key
-    await submit.check_new_job(context, owner, idempotency_key=key)
-    if draft:
-        wanted = await read_draft(request, idempotency_key=key, caller=caller)
-        async with caller.making(owner, response):
-            job = await submit.create_draft(context, owner, wanted)
-        response.status_code = 201
-    else:
-        async with room_for(context, owner, idempotency_key=key) as room:
+    # What is measured for the first check is known to the later ones.
+    async with room_for(context, owner, idempotency_key=key) as room:
+        await submit.check_new_job(context, owner, idempotency_key=key)
+        if draft:
+            wanted = await read_draft(request, idempotency_key=key, caller=caller)
+            async with caller.making(owner, response):
+                job = await submit.create_draft(context, owner, wanted)
+            response.status_code = 201
+        else:
             await room.expect(promised_length(request) or 0)
             async with upload_place(context):
                 wanted, items = await read_job_form(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Body, Path, Response
 
 from image2model.api.answers import problems
 from image2model.api.auth import OwnerIn
@@ -27,9 +27,17 @@ router = APIRouter(prefix="/jobs/{job}/shares", tags=["shares"])
     status_code=201,
     responses=problems(errors.JobNotFound, errors.ItemNotFound, changes=True),
 )
-async def share(given: ShareIn, job: JobParam, context: ContextIn, owner: OwnerIn) -> NewShareOut:
+async def share(
+    *,
+    given: Annotated[ShareIn, Body(default_factory=ShareIn)],
+    job: JobParam,
+    context: ContextIn,
+    owner: OwnerIn,
+) -> NewShareOut:
     """
     Make a link through which whoever has it may look and download, and nothing else.
+
+    Without a body it shows all of the job, and works for thirty days.
 
     It shows names, models and what is known of them; not what they cost, how they were ordered, or
     what else you have. Revoke it at any time; it ends with the job.

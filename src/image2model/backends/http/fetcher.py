@@ -85,7 +85,12 @@ class HttpFetcher:
 
     def check_url(self, url: str) -> None:
         """Check what can be seen of *url*; see `Poster.check_url`."""
-        self._check(_parse(url))
+        target = _parse(url)
+        self._check(target)
+        try:
+            self._network.check_literal(target.host, _port_of(target))
+        except AddressRefused as error:
+            raise FetchRefused(host=target.host, reason=str(error)) from error
 
     async def post(
         self, url: str, *, headers: Mapping[str, str], body: bytes, limit_s: float
@@ -144,8 +149,7 @@ class HttpFetcher:
         raise FetchRefused(host=target.host, reason="it redirects without end")
 
     def _check(self, target: httpx2.URL) -> None:
-        port = target.port or (443 if target.scheme == "https" else 80)
-        exempt = self._network.allows_private(target.host, port)
+        exempt = self._network.allows_private(target.host, _port_of(target))
         if target.scheme != "https" and not (exempt and target.scheme == "http"):
             raise FetchRefused(host=target.host or "?", reason="it is not https")
         if target.userinfo:
@@ -205,6 +209,10 @@ def _parse(url: str) -> httpx2.URL:
     if not target.host:
         raise FetchRefused(host="?", reason="that is no URL of a host")
     return target
+
+
+def _port_of(target: httpx2.URL) -> int:
+    return target.port or (443 if target.scheme == "https" else 80)
 
 
 def _next(target: httpx2.URL, location: str) -> httpx2.URL:

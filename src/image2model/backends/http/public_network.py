@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import anyio
@@ -85,6 +86,19 @@ class PublicNetwork(httpcore2.AsyncNetworkBackend):
         """Tell whether *host* is one of the exceptions."""
         return not self._allowed.isdisjoint({host.lower(), f"{host.lower()}:{port}"})
 
+    def check_literal(self, host: str, port: int) -> None:
+        """
+        Refuse a *host* that no name server is needed for: an address, or this machine's own name.
+
+        Raises:
+            AddressRefused: It is private, or the port is not that of https.
+        """
+        address = _literal_address(host)
+        if address is None or self.allows_private(host, port):
+            return
+        _check_port(port)
+        _check_addresses([address])
+
     async def connect_tcp(
         self,
         host: str,
@@ -116,12 +130,9 @@ class PublicNetwork(httpcore2.AsyncNetworkBackend):
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         if self.allows_private(host, port):
             return [host]
-        if port != _HTTPS_PORT:
-            raise AddressRefused(f"port {port} is not that of https")
+        _check_port(port)
         addresses = await self._resolve(host, port)
-        # All of them: a name with one private address among public ones is up to something.
-        if not all(is_public(address) for address in addresses):
-            raise AddressRefused("its address is not public")
+        _check_addresses(addresses)
         return addresses
 
     async def sleep(self, seconds: float) -> None:
@@ -133,6 +144,30 @@ async def resolve_host(host: str, port: int) -> Sequence[str]:
     """Ask the system for the addresses of *host*."""
     found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _check_port(port: int) -> None:
+    if port != _HTTPS_PORT:
+        raise AddressRefused(f"port {port} is not that of https")
+
+
+def _check_addresses(addresses: Iterable[str]) -> None:
+    # All of them: a name with one private address among public ones is up to something.
+    if not all(is_public(address) for address in addresses):
+        raise AddressRefused("its address is not public")
+
+
+def _literal_address(host: str) -> str | None:
+    """Read a host that is an address itself; None: it is a name."""
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return "127.0.0.1"
+    with suppress(ValueError):
+        return str(ip_address(name))
+    # Systems read `127.1`, `2130706433` and `0x7f.1` as addresses, too.
+    with suppress(OSError, UnicodeEncodeError):
+        return socket.inet_ntoa(socket.inet_aton(name))
+    return None
 
 
 def is_public(text: str) -> bool:

@@ -23,6 +23,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
+    Counts,
     DraftTerms,
     DueJob,
     JobChanges,
@@ -73,6 +74,10 @@ class RedisJobStore:
     async def count_unfinished(self, owner: OwnerId) -> int:
         """Count an owner's drafts, running and paused jobs."""
         return int(await self._database.run("SCARD", keys.unfinished_of(owner)))
+
+    async def counts(self, owner: OwnerId) -> Counts:
+        """Count an owner's drafts and unfinished items."""
+        return await listing.counts(self._database, owner)
 
     async def usage(self, owner: OwnerId) -> Usage:
         """Add up what an owner has here, and what was spent in a day."""
@@ -312,6 +317,10 @@ class RedisJobStore:
         """Count the items that are to be made."""
         return await overview.read_queue(self._database)
 
+    async def is_sending(self) -> bool:
+        """Tell whether any item is being sent."""
+        return await overview.is_sending(self._database)
+
     async def spending(self) -> Sequence[SpendingLine]:
         """Add up the last 30 days' attempts."""
         return await overview.read_spending(self._database)
@@ -336,7 +345,7 @@ class RedisJobStore:
         await self._database.commit(change)
 
     async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
-        """List owners past their end who have unfinished jobs."""
+        """List owners past their end who have running or paused jobs."""
         return await listing.ended_owners(self._database, limit=limit)
 
     # --- keeping house ----------------------------------------------------------------------

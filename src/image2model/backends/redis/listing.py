@@ -21,6 +21,7 @@ from image2model.jobs.records.document import LedgerLine
 from image2model.jobs.records.steps import is_asked_for, is_in_ledger_of
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
+    Counts,
     JobPage,
     JobQuery,
     LedgerPage,
@@ -72,21 +73,34 @@ async def read_jobs(database: RedisDatabase, jobs: Iterable[str]) -> list[Job]:
 
 
 async def ended_owners(database: RedisDatabase, *, limit: int) -> Sequence[OwnerId]:
-    """List owners past their end who have unfinished jobs."""
+    """List owners past their end who have running or paused jobs."""
     ends: Mapping[str, str] = await database.run("HGETALL", keys.OWNER_ENDS)
     now_s = (await database.now()).timestamp()
     over = [OwnerId(owner) for owner, ends_at in ends.items() if float(ends_at) <= now_s]
-    counts = await database.run_all([("SCARD", keys.unfinished_of(owner)) for owner in over])
-    return [owner for owner, count in zip(over, counts, strict=True) if int(count)][:limit]
+    unfinished = await database.run_all([("SMEMBERS", keys.unfinished_of(one)) for one in over])
+    having = [(owner, jobs) for owner, jobs in zip(over, unfinished, strict=True) if jobs]
+    drafts = await database.run_all([("ZMSCORE", keys.DRAFTS, *jobs) for _, jobs in having])
+    found = [owner for (owner, _), scores in zip(having, drafts, strict=True) if None in scores]
+    return found[:limit]
+
+
+async def counts(database: RedisDatabase, owner: OwnerId) -> Counts:
+    """Count an owner's drafts and unfinished items."""
+    unfinished = await database.run("SMEMBERS", keys.unfinished_of(owner))
+    jobs = await read_jobs(database, unfinished)
+    return Counts(
+        drafts=sum(job.state is JobState.DRAFT for job in jobs),
+        unfinished_items=sum(map(unfinished_items_of, jobs)),
+    )
 
 
 async def usage(database: RedisDatabase, owner: OwnerId) -> Usage:
     """Add up what an owner has here, and what was spent in a day."""
-    jobs = await read_jobs(database, await database.run("ZRANGE", keys.jobs_of(owner), 0, -1))
+    counted = await counts(database, owner)
     return Usage(
-        jobs=len(jobs),
-        drafts=sum(job.state is JobState.DRAFT for job in jobs),
-        unfinished_items=sum(map(unfinished_items_of, jobs)),
+        jobs=int(await database.run("ZCARD", keys.jobs_of(owner))),
+        drafts=counted.drafts,
+        unfinished_items=counted.unfinished_items,
         stored=await stored(database, owner),
         day_usd=await spent_usd(database, BudgetScope.DAY, owner=owner),
     )

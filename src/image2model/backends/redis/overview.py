@@ -11,6 +11,7 @@ from image2model.backends.redis.found import find
 from image2model.backends.redis.listing import read_lines
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.money import MONTH_S
+from image2model.core.states import ItemState
 from image2model.jobs.records.document import JobRecord, LedgerLine
 from image2model.jobs.records.overview import owner_line, queue_of, spending_of
 from image2model.ports.overview import OwnerLine, Queue, SpendingLine
@@ -25,6 +26,18 @@ async def read_queue(database: RedisDatabase) -> Queue:
         jobs = await database.run("SMEMBERS", keys.unfinished_of(owner))
         records += [record async for record in _records(database, sorted(jobs))]
     return queue_of(records)
+
+
+async def is_sending(database: RedisDatabase) -> bool:
+    """Tell whether any item is being sent."""
+    for owner in await _owners(database):
+        jobs = await database.run("SMEMBERS", keys.unfinished_of(owner))
+        counts = await database.run_all(
+            [("HGET", keys.counts_key(JobId(job)), ItemState.SUBMITTING) for job in jobs]
+        )
+        if any(int(count or 0) for count in counts):
+            return True
+    return False
 
 
 async def read_spending(database: RedisDatabase) -> Sequence[SpendingLine]:

@@ -27,6 +27,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     Claim,
+    Counts,
     DraftTerms,
     DueJob,
     JobChanges,
@@ -70,6 +71,10 @@ class SqlJobStore:
     async def count_unfinished(self, owner: OwnerId) -> int:
         """Count an owner's drafts, running and paused jobs."""
         return await self._database.read(jobs_read.count_unfinished, owner)
+
+    async def counts(self, owner: OwnerId) -> Counts:
+        """Count an owner's drafts and unfinished items."""
+        return await self._database.read(jobs_ledger.read_counts, owner)
 
     async def usage(self, owner: OwnerId) -> Usage:
         """Add up what an owner has here, and what was spent in a day."""
@@ -243,6 +248,10 @@ class SqlJobStore:
         """Count the items that are to be made."""
         return await self._database.read(jobs_overview.read_queue)
 
+    async def is_sending(self) -> bool:
+        """Tell whether any item is being sent."""
+        return await self._database.read(jobs_overview.read_is_sending)
+
     async def spending(self) -> Sequence[SpendingLine]:
         """Add up the last 30 days' attempts."""
         return await self._database.read(jobs_overview.read_spending)
@@ -263,7 +272,7 @@ class SqlJobStore:
         await self._database.write(jobs_ends.reopen_owner, owner)
 
     async def ended_owners(self, *, limit: int) -> Sequence[OwnerId]:
-        """List owners past their end who have unfinished jobs."""
+        """List owners past their end who have running or paused jobs."""
         return await self._database.read(jobs_ends.ended_owners, limit=limit)
 
     # --- keeping house ----------------------------------------------------------------------

@@ -43,8 +43,9 @@ def reopen_owner(tx: Transaction, owner: OwnerId) -> None:
 
 
 def ended_owners(tx: Transaction, *, limit: int) -> Sequence[OwnerId]:
-    """List owners past their end who have unfinished jobs."""
-    has_jobs = sa.exists().where(jobs.c.owner == owner_ends.c.owner, _IS_UNFINISHED)
+    """List owners past their end who have running or paused jobs."""
+    begun = jobs.c.state.in_([JobState.RUNNING, JobState.PAUSED])
+    has_jobs = sa.exists().where(jobs.c.owner == owner_ends.c.owner, begun)
     statement = (
         sa.select(owner_ends.c.owner)
         .where(owner_ends.c.ends_at <= tx.now_s, has_jobs)

@@ -39,6 +39,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import (
     AttemptChange,
     AttemptStart,
+    Counts,
     LedgerEntry,
     LedgerPage,
     LedgerQuery,
@@ -208,13 +209,10 @@ def spending_stop(tx: Transaction) -> SpendingStop | None:
     )
 
 
-def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
-    """Add up what *owner* has here, and what all owners spent in a day."""
+def read_counts(tx: Transaction, owner: OwnerId) -> Counts:
+    """Count *owner*'s drafts and unfinished items."""
     of_owner = jobs.c.owner == owner
-    by_state = tx.run(
-        sa.select(jobs.c.state, sa.func.count()).where(of_owner).group_by(jobs.c.state)
-    )
-    counts = {state: int(count) for state, count in by_state}
+    drafts = sa.select(sa.func.count()).where(of_owner, jobs.c.state == JobState.DRAFT)
     unfinished = (
         sa.select(sa.func.count())
         .select_from(items.join(jobs, jobs.c.id == items.c.job_id))
@@ -224,10 +222,18 @@ def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
             items.c.state.not_in(sorted(FINAL_STATES)),
         )
     )
+    return Counts(
+        drafts=tx.run(drafts).scalar_one(), unfinished_items=tx.run(unfinished).scalar_one()
+    )
+
+
+def read_usage(tx: Transaction, owner: OwnerId) -> Usage:
+    """Add up what *owner* has here, and what all owners spent in a day."""
+    counts = read_counts(tx, owner)
     return Usage(
-        jobs=sum(counts.values()),
-        drafts=counts.get(JobState.DRAFT, 0),
-        unfinished_items=tx.run(unfinished).scalar_one(),
+        jobs=tx.run(sa.select(sa.func.count()).where(jobs.c.owner == owner)).scalar_one(),
+        drafts=counts.drafts,
+        unfinished_items=counts.unfinished_items,
         stored=read_stored(tx, owner),
         day_usd=spent_usd(tx, BudgetScope.DAY, owner=owner),
     )

@@ -52,6 +52,20 @@ def read_queue(tx: Transaction) -> Queue:
     )
 
 
+def read_is_sending(tx: Transaction) -> bool:
+    """Tell whether any item is being sent."""
+    sent = (
+        sa.select(items.c.id)
+        .select_from(_OF_JOBS)
+        .where(
+            jobs.c.state.in_([JobState.RUNNING, JobState.PAUSED]),
+            items.c.state == ItemState.SUBMITTING,
+        )
+        .limit(1)
+    )
+    return tx.run(sent).first() is not None
+
+
 def read_spending(tx: Transaction) -> Sequence[SpendingLine]:
     """Add up the last 30 days' attempts."""
     of_today = attempts.c.submitted_at > tx.now_s - DAY_S
