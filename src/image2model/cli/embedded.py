@@ -40,12 +40,13 @@ from image2model.jobs.download import (
 )
 from image2model.jobs.estimate import estimate_job
 from image2model.jobs.fidelity import find_fidelity
+from image2model.jobs.paging import PageT, QueryT
 from image2model.jobs.purchase import find_buyer
 from image2model.jobs.receive import ItemGroup, receive_pictures
 from image2model.jobs.submit import JobRequest, submit_job
 from image2model.jobs.watch import list_jobs, wait_for_change
 from image2model.ports.dispatcher import ItemRef
-from image2model.ports.jobstore import JobPage, JobQuery, LedgerPage, LedgerQuery
+from image2model.ports.jobstore import JobQuery, LedgerQuery
 from image2model.ports.jobstore import Resolution as Decision
 from image2model.settings import Settings
 from image2model.wire.models import (
@@ -123,6 +124,15 @@ class EmbeddedDesk:
     def call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
         """Run a coroutine function on the event loop; where Ctrl-C ends the wait, it is stopped."""
         return call_on(self._loop, partial(function, *args, **more))
+
+    def pages(self, read: Callable[[QueryT], Awaitable[PageT]], query: QueryT) -> Iterator[PageT]:
+        """Yield the pages that *query* asks for, each when it is asked for."""
+        while True:
+            page = self.call(read, query)
+            yield page
+            if page.next is None:
+                return
+            query = replace(query, after=page.next)
 
     # --- generators -------------------------------------------------------------------------
 
@@ -207,13 +217,9 @@ class EmbeddedDesk:
         """List the jobs, newest first."""
         wanted = JobState(state) if state else None
         query = JobQuery(owner=LOCAL_OWNER, text=text, state=wanted)
-        while True:
-            page: JobPage = self.call(list_jobs, self.context, query)
+        for page in self.pages(partial(list_jobs, self.context), query):
             for job in page.jobs:
                 yield translate.job_summary(self.context, job)
-            if page.next is None:
-                return
-            query = JobQuery(owner=LOCAL_OWNER, text=text, state=wanted, after=page.next)
 
     def cancel(self, job: str, item: int | None) -> JobOut:
         """Cancel a job, or one item of it."""
@@ -254,12 +260,8 @@ class EmbeddedDesk:
     ) -> Iterator[LedgerEntryOut]:
         """List what was sent to providers between two moments, newest first."""
         query = LedgerQuery(owner=LOCAL_OWNER, since=since, until=until, limit=500)
-        while True:
-            page: LedgerPage = self.call(self.context.store.list_ledger, query)
+        for page in self.pages(self.context.store.list_ledger, query):
             yield from map(translate.ledger_entry_out, page.entries)
-            if page.next is None:
-                return
-            query = replace(query, after=page.next)
 
     @property
     def operator(self) -> EmbeddedOperator:

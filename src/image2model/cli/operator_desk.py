@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Protocol, TypeVar
 
 from image2model.api.translate_admin import (
@@ -16,6 +17,7 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.states import JobState
 from image2model.jobs import admin
 from image2model.jobs.context import Context
+from image2model.jobs.paging import PageT, QueryT
 from image2model.jobs.purging import Purgeable, find_purge, purge
 from image2model.jobs.spending import allow_spending
 from image2model.jobs.watch import list_jobs
@@ -41,6 +43,10 @@ class Caller(Protocol):
 
     def call(self, function: Callable[..., Awaitable[T]], *args: object, **more: object) -> T:
         """Run a coroutine function to its end."""
+        ...
+
+    def pages(self, read: Callable[[QueryT], Awaitable[PageT]], query: QueryT) -> Iterator[PageT]:
+        """Yield the pages that *query* asks for, each when it is asked for."""
         ...
 
 
@@ -69,19 +75,13 @@ class EmbeddedOperator:
         self, *, text: str = "", state: str | None = None, owner: str | None = None
     ) -> Iterator[OwnedJob]:
         """Yield everybody's jobs, or one owner's, newest first, without their items."""
-        after: str | None = None
-        while True:
-            query = JobQuery(
-                owner=OwnerId(owner) if owner else None,
-                text=text,
-                state=JobState(state) if state else None,
-                after=after,
-            )
-            page = self._desk.call(list_jobs, self._context, query)
+        query = JobQuery(
+            owner=OwnerId(owner) if owner else None,
+            text=text,
+            state=JobState(state) if state else None,
+        )
+        for page in self._desk.pages(partial(list_jobs, self._context), query):
             yield from (owned_job(self._context, job) for job in page.jobs)
-            after = page.next
-            if after is None:
-                return
 
     def cancel_job(self, job_id: str) -> OwnedJob:
         """Cancel anybody's job."""
@@ -111,17 +111,8 @@ class EmbeddedOperator:
         until: datetime | None = None,
     ) -> Iterator[AuditEntryOut]:
         """Yield who changed what about money and access, newest first."""
-        after: str | None = None
-        while True:
-            query = AuditQuery(
-                action=AuditAction(action) if action else None,
-                actor=actor,
-                since=since,
-                until=until,
-                after=after,
-            )
-            page = self._desk.call(self._context.audit.list_entries, query)
+        query = AuditQuery(
+            action=AuditAction(action) if action else None, actor=actor, since=since, until=until
+        )
+        for page in self._desk.pages(self._context.audit.list_entries, query):
             yield from map(audit_entry_out, page.entries)
-            after = page.next
-            if after is None:
-                return

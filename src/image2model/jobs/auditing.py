@@ -4,13 +4,13 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from image2model.core.audit import OURSELVES, Actor, AuditAction, AuditEntry, current_actor
 from image2model.core.errors import DatabaseUnavailable, JsonValue
 from image2model.jobs.context import Context
+from image2model.jobs.paging import read_pages
 from image2model.ports.audit import AuditQuery
 
 _log = logging.getLogger(__name__)
@@ -53,13 +53,9 @@ async def audit(
 
 async def read_audit(context: Context, query: AuditQuery) -> AsyncIterator[AuditEntry]:
     """Yield all entries that *query* asks for, newest first."""
-    while True:
-        page = await context.audit.list_entries(query)
+    async for page in read_pages(context.audit.list_entries, query):
         for entry in page.entries:
             yield entry
-        if page.next is None:
-            return
-        query = replace(query, after=page.next)
 
 
 async def note_expired_keys(context: Context) -> None:

@@ -22,6 +22,7 @@ from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.jobs.control import cancel_items, delete_job, until_sent
 from image2model.jobs.outgoing import remove_webhook
+from image2model.jobs.paging import read_pages
 from image2model.jobs.people import is_known_owner
 from image2model.ports.jobstore import JobQuery
 
@@ -136,13 +137,9 @@ async def unfinished_jobs(context: Context, owner: OwnerId) -> AsyncIterator[Job
     """Yield the running and paused jobs of *owner*."""
     for state in (JobState.RUNNING, JobState.PAUSED):
         query = JobQuery(owner=owner, state=state)
-        while True:
-            page = await context.store.list_jobs(query)
+        async for page in read_pages(context.store.list_jobs, query):
             for job in page.jobs:
                 yield job.id
-            if page.next is None:
-                break
-            query = JobQuery(owner=owner, state=state, after=page.next)
 
 
 async def _stop(context: Context, job_id: JobId) -> None:

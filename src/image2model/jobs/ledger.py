@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from image2model.jobs.context import Context
+from image2model.jobs.paging import read_pages
 from image2model.ports.jobstore import LedgerEntry, LedgerQuery
 
 _PAGE = 500
@@ -18,11 +19,6 @@ async def read_ledger(context: Context, query: LedgerQuery) -> AsyncIterator[Led
     Raises:
         InvalidRequest: `query.after` is no position.
     """
-    query = replace(query, limit=_PAGE)
-    while True:
-        page = await context.store.list_ledger(query)
+    async for page in read_pages(context.store.list_ledger, replace(query, limit=_PAGE)):
         for entry in page.entries:
             yield entry
-        if page.next is None:
-            return
-        query = replace(query, after=page.next)
