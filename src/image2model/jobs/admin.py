@@ -224,10 +224,12 @@ def _known_owners(
     keys: Mapping[OwnerId, ApiKey],
 ) -> list[OwnerNow]:
     by_owner = {line.owner: line for line in lines}
-    spenders = {line.owner for line in spending}
-    known = {owner for owner in by_owner.keys() | spenders if not is_anonymous(owner)}
+    spent: dict[OwnerId, list[SpendingLine]] = {}
+    for one in spending:
+        spent.setdefault(one.owner, []).append(one)
+    known = {owner for owner in by_owner.keys() | spent.keys() if not is_anonymous(owner)}
     return [
-        _owner_now(context, owner, by_owner.get(owner), spending, keys.get(owner))
+        _owner_now(context, owner, by_owner.get(owner), spent.get(owner, ()), keys.get(owner))
         for owner in known | keys.keys()
     ]
 
@@ -236,20 +238,19 @@ def _owner_now(
     context: Context,
     owner: OwnerId,
     line: OwnerLine | None,
-    spending: Sequence[SpendingLine],
+    spent: Sequence[SpendingLine],
     key: ApiKey | None,
 ) -> OwnerNow:
     limits = context.rules.budget.owner
     times = [line.last_job_at if line else None, key.last_used_at if key else None]
-    own = [one for one in spending if one.owner == owner]
     return OwnerNow(
         owner=owner,
         name=key.name if key else person_of(owner) or "",
         jobs=line.jobs if line else 0,
         unfinished_jobs=line.unfinished_jobs if line else 0,
         stored_bytes=_stored_bytes(line) if line else 0,
-        day_usd=_usd(one.day_usd for one in own),
-        month_usd=_usd(one.month_usd for one in own),
+        day_usd=_usd(one.day_usd for one in spent),
+        month_usd=_usd(one.month_usd for one in spent),
         budget=Budget(owner=limits.within(key.limits) if key else limits),
         last_active_at=max((time for time in times if time is not None), default=None),
     )
