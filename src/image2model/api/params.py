@@ -72,3 +72,23 @@ StateParam = Annotated[
     JobStateName | None, Query(description="Only jobs in this state.", examples=["finished"])
 ]
 JobsLimit = Annotated[int, Query(ge=1, le=100, description="The most jobs to send.", examples=[20])]
+
+Since = Annotated[
+    Moment | None,
+    Query(
+        alias="from",
+        description="Only entries at or after this time, with a time zone.",
+        examples=["2026-11-01T00:00:00Z"],
+    ),
+]
+Until = Annotated[
+    Moment | None,
+    Query(
+        alias="to",
+        description="Only entries before this time, with a time zone.",
+        examples=["2026-12-01T00:00:00Z"],
+    ),
+]
+EntriesLimit = Annotated[
+    int, Query(ge=1, le=500, description="The most entries to send.", examples=[100])
+]

@@ -60,6 +60,11 @@ def item_url(item: Item) -> str:
     return f"{job_url(item.job)}/items/{item.index}"
 
 
+def usd_out(usd: Decimal | None) -> float | None:
+    """Show an amount that there may not be."""
+    return None if usd is None else float(usd)
+
+
 def job_summary(context: Context, job: Job) -> JobSummary:
     """Show *job*, read with its items, without them."""
     card = _card(context, job)
@@ -311,7 +316,7 @@ def ledger_entry_out(entry: LedgerEntry) -> LedgerEntryOut:
         state=attempt.state.value,
         request_id=attempt.handle.request_id if attempt.handle else None,
         estimated_usd=float(attempt.submission.estimated_usd),
-        cost_usd=None if attempt.cost_usd is None else float(attempt.cost_usd),
+        cost_usd=usd_out(attempt.cost_usd),
     )
 
 
@@ -387,7 +392,7 @@ def _cost(job: Job, card: GeneratorCard | None) -> Cost:
     return Cost(
         estimated_usd=float(estimated_usd),
         booked_usd=float(booked_usd),
-        budget_usd=None if job.budget_usd is None else float(job.budget_usd),
+        budget_usd=usd_out(job.budget_usd),
     )
 
 
@@ -455,7 +460,7 @@ def _attempt_out(attempt: Attempt) -> AttemptOut:
         submitted_at=attempt.submitted_at,
         finished_at=attempt.finished_at,
         estimated_usd=float(attempt.submission.estimated_usd),
-        cost_usd=None if attempt.cost_usd is None else float(attempt.cost_usd),
+        cost_usd=usd_out(attempt.cost_usd),
     )
 
 

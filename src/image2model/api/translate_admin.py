@@ -1,8 +1,6 @@
 """Show operators what the use cases told, as the wire has it."""
 
-from decimal import Decimal
-
-from image2model.api.translate import job_summary
+from image2model.api.translate import job_summary, usd_out
 from image2model.core.audit import AuditEntry
 from image2model.core.job import Job
 from image2model.core.money import SpendingStop
@@ -136,11 +134,7 @@ def _owner_out(owner: OwnerNow) -> OwnerOut:
         stored_bytes=owner.stored_bytes,
         day_usd=float(owner.day_usd),
         month_usd=float(owner.month_usd),
-        day_limit_usd=_float(limits.day_usd),
-        month_limit_usd=_float(limits.month_usd),
+        day_limit_usd=usd_out(limits.day_usd),
+        month_limit_usd=usd_out(limits.month_usd),
         last_active_at=owner.last_active_at,
     )
-
-
-def _float(usd: Decimal | None) -> float | None:
-    return None if usd is None else float(usd)

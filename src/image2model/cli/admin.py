@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,10 +20,11 @@ from image2model.cli.operator_tables import (
 )
 from image2model.cli.parameters import (
     STYLE,
-    TIME_FORMATS,
     ApiKeyOption,
     JsonOption,
     ServerOption,
+    SinceOption,
+    UntilOption,
     in_utc,
 )
 from image2model.cli.printing import say, say_json
@@ -202,18 +202,8 @@ def audit(
     *,
     action: Annotated[AuditAction | None, typer.Option(help="Only entries of this kind.")] = None,
     actor: Annotated[str | None, typer.Option(metavar="ACTOR", help="Only what they did.")] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=TIME_FORMATS,
-            metavar="TIME",
-            help="Only then or later: 2026-11-01, or 2026-11-01T09:30:00, in UTC.",
-        ),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option(formats=TIME_FORMATS, metavar="TIME", help="Only before then."),
-    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     limit: Annotated[int, typer.Option(min=1, help="The most to list; exports have all.")] = 100,
     export: Annotated[
         str | None,

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +12,12 @@ from image2model.cli.opening import folder_of_records, open_desk
 from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import (
     STYLE,
-    TIME_FORMATS,
     ApiKeyOption,
     JsonOption,
     OverwriteOption,
     ServerOption,
+    SinceOption,
+    UntilOption,
     in_utc,
 )
 from image2model.cli.printing import say, say_json
@@ -35,18 +35,8 @@ def ledger(
         Path | None,
         typer.Option(metavar="FILE", help="Write all of it to this file as CSV; `-`: print it."),
     ] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=TIME_FORMATS,
-            metavar="TIME",
-            help="Only what was sent then or later: 2026-11-01, or 2026-11-01T09:30:00, in UTC.",
-        ),
-    ] = None,
-    until: Annotated[
-        datetime | None,
-        typer.Option(formats=TIME_FORMATS, metavar="TIME", help="Only what was sent before then."),
-    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     overwrite: OverwriteOption = False,
     as_json: JsonOption = False,
     server: ServerOption = None,

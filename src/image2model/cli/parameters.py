@@ -34,8 +34,21 @@ ApiKeyOption = Annotated[
     ),
 ]
 
-TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
-"""Of options that take a time, which `in_utc` reads."""
+_TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=_TIME_FORMATS,
+        metavar="TIME",
+        help="Only entries at or after this time: 2026-11-01, or 2026-11-01T09:30:00, in UTC.",
+    ),
+]
+UntilOption = Annotated[
+    datetime | None,
+    typer.Option(formats=_TIME_FORMATS, metavar="TIME", help="Only entries before this time."),
+]
+"""Read by `in_utc`."""
 
 
 def in_utc(moment: datetime | None) -> datetime | None:

@@ -15131,9 +15131,9 @@ export interface operations {
     listLedger: {
         parameters: {
             query?: {
-                /** @description Only what was sent then or later; with a time zone. */
+                /** @description Only entries at or after this time, with a time zone. */
                 from?: string | null;
-                /** @description Only what was sent before then; with a time zone. */
+                /** @description Only entries before this time, with a time zone. */
                 to?: string | null;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
@@ -15264,9 +15264,9 @@ export interface operations {
     exportLedger: {
         parameters: {
             query?: {
-                /** @description Only what was sent then or later; with a time zone. */
+                /** @description Only entries at or after this time, with a time zone. */
                 from?: string | null;
-                /** @description Only what was sent before then; with a time zone. */
+                /** @description Only entries before this time, with a time zone. */
                 to?: string | null;
             };
             header?: never;
@@ -17941,9 +17941,9 @@ export interface operations {
                 action?: ("key_made" | "key_changed" | "key_revoked" | "key_expired" | "signed_in" | "sign_in_failed" | "budget_changed" | "spending_stopped" | "spending_allowed" | "billed_beyond" | "resubmitted" | "job_cancelled" | "job_deleted" | "owner_cancelled" | "purged" | "share_made" | "share_revoked" | "webhook_added" | "webhook_changed" | "webhook_removed") | null;
                 /** @description Only what they did. */
                 actor?: string | null;
-                /** @description Only what happened then or later; with a time zone. */
+                /** @description Only entries at or after this time, with a time zone. */
                 from?: string | null;
-                /** @description Only what happened before then; with a time zone. */
+                /** @description Only entries before this time, with a time zone. */
                 to?: string | null;
                 /** @description `next` of the page before. */
                 cursor?: string | null;
@@ -18071,9 +18071,9 @@ export interface operations {
     exportAudit: {
         parameters: {
             query?: {
-                /** @description Only what happened then or later; with a time zone. */
+                /** @description Only entries at or after this time, with a time zone. */
                 from?: string | null;
-                /** @description Only what happened before then; with a time zone. */
+                /** @description Only entries before this time, with a time zone. */
                 to?: string | null;
             };
             header?: never;
@@ -18180,9 +18180,9 @@ export interface operations {
     exportAuditLines: {
         parameters: {
             query?: {
-                /** @description Only what happened then or later; with a time zone. */
+                /** @description Only entries at or after this time, with a time zone. */
                 from?: string | null;
-                /** @description Only what happened before then; with a time zone. */
+                /** @description Only entries before this time, with a time zone. */
                 to?: string | null;
             };
             header?: never;

@@ -9,7 +9,16 @@ from fastapi.responses import StreamingResponse
 
 from image2model.api.answers import problem_body, problems
 from image2model.api.downloads import send_lines
-from image2model.api.params import Cursor, JobParam, JobsLimit, Moment, NamePart, StateParam
+from image2model.api.params import (
+    Cursor,
+    EntriesLimit,
+    JobParam,
+    JobsLimit,
+    NamePart,
+    Since,
+    StateParam,
+    Until,
+)
 from image2model.api.parts import ContextIn
 from image2model.api.translate_admin import (
     audit_entry_out,
@@ -69,22 +78,6 @@ _Actor = Annotated[
         pattern=r"^[^\x00]*$",
         description="Only what they did.",
         examples=["key:0badcafe"],
-    ),
-]
-_From = Annotated[
-    Moment | None,
-    Query(
-        alias="from",
-        description="Only what happened then or later; with a time zone.",
-        examples=["2026-11-01T00:00:00Z"],
-    ),
-]
-_To = Annotated[
-    Moment | None,
-    Query(
-        alias="to",
-        description="Only what happened before then; with a time zone.",
-        examples=["2026-12-01T00:00:00Z"],
     ),
 ]
 
@@ -247,12 +240,10 @@ async def list_audit(
     context: ContextIn,
     action: _Action = None,
     actor: _Actor = None,
-    since: _From = None,
-    until: _To = None,
+    since: Since = None,
+    until: Until = None,
     cursor: Cursor = None,
-    limit: Annotated[
-        int, Query(ge=1, le=500, description="The most entries to send.", examples=[100])
-    ] = 100,
+    limit: EntriesLimit = 100,
 ) -> AuditList:
     """Return who changed what about money and access, newest first."""
     query = AuditQuery(
@@ -281,7 +272,7 @@ async def list_audit(
     },
 )
 async def export_audit(
-    *, context: ContextIn, since: _From = None, until: _To = None
+    *, context: ContextIn, since: Since = None, until: Until = None
 ) -> StreamingResponse:
     """Return the audit log for spreadsheets (RFC 4180); the details are JSON."""
     query = AuditQuery(since=since, until=until)
@@ -301,7 +292,7 @@ async def export_audit(
     },
 )
 async def export_audit_lines(
-    *, context: ContextIn, since: _From = None, until: _To = None
+    *, context: ContextIn, since: Since = None, until: Until = None
 ) -> StreamingResponse:
     """Return the audit log for programs."""
     lines = _lines(context, AuditQuery(since=since, until=until), audit_json_line)

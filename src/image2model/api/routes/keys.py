@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 
 from image2model.api.answers import problems
 from image2model.api.parts import ContextIn
+from image2model.api.translate import usd_out
 from image2model.core import errors
 from image2model.core.errors import ApiKeyNotFound, InvalidRequest
 from image2model.core.money import SpendingLimits
@@ -131,10 +132,6 @@ def _usd(limits: dict[str, float | None]) -> dict[str, Any]:
     return {name: None if usd is None else Decimal(str(usd)) for name, usd in limits.items()}
 
 
-def _float(usd: Decimal | None) -> float | None:
-    return None if usd is None else float(usd)
-
-
 def _key_out(context: Context, key: ApiKey) -> KeyOut:
     state = "expired" if key.is_expired(context.clock.now()) else "works"
     return KeyOut(
@@ -147,9 +144,9 @@ def _key_out(context: Context, key: ApiKey) -> KeyOut:
         last_used_at=key.last_used_at,
         revoked_at=key.revoked_at,
         limits=KeyLimitsOut(
-            job_usd=_float(key.limits.job_usd),
-            day_usd=_float(key.limits.day_usd),
-            month_usd=_float(key.limits.month_usd),
+            job_usd=usd_out(key.limits.job_usd),
+            day_usd=usd_out(key.limits.day_usd),
+            month_usd=usd_out(key.limits.month_usd),
         ),
         generators=None if key.generators is None else list(key.generators),
     )

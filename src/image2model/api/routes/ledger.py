@@ -1,15 +1,14 @@
 """Routes about what was spent."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from image2model.api.answers import problems
 from image2model.api.auth import OwnerIn
 from image2model.api.downloads import send_lines
-from image2model.api.params import Cursor, Moment
+from image2model.api.params import Cursor, EntriesLimit, Since, Until
 from image2model.api.parts import ContextIn
 from image2model.api.translate import ledger_entry_out
 from image2model.jobs.ledger import read_ledger
@@ -18,24 +17,6 @@ from image2model.wire.ledger_csv import entry_line, header_line
 from image2model.wire.models import LedgerList
 
 router = APIRouter(tags=["ledger"])
-
-
-_From = Annotated[
-    Moment | None,
-    Query(
-        alias="from",
-        description="Only what was sent then or later; with a time zone.",
-        examples=["2026-11-01T00:00:00Z"],
-    ),
-]
-_To = Annotated[
-    Moment | None,
-    Query(
-        alias="to",
-        description="Only what was sent before then; with a time zone.",
-        examples=["2026-12-01T00:00:00Z"],
-    ),
-]
 
 
 @router.get(
@@ -49,12 +30,10 @@ async def list_ledger(
     *,
     context: ContextIn,
     owner: OwnerIn,
-    since: _From = None,
-    until: _To = None,
+    since: Since = None,
+    until: Until = None,
     cursor: Cursor = None,
-    limit: Annotated[
-        int, Query(ge=1, le=500, description="The most entries to send.", examples=[100])
-    ] = 100,
+    limit: EntriesLimit = 100,
 ) -> LedgerList:
     """Return every try of every item of your jobs, newest first, those of deleted jobs too."""
     query = LedgerQuery(
@@ -80,7 +59,7 @@ async def list_ledger(
     },
 )
 async def export_ledger(
-    *, context: ContextIn, owner: OwnerIn, since: _From = None, until: _To = None
+    *, context: ContextIn, owner: OwnerIn, since: Since = None, until: Until = None
 ) -> StreamingResponse:
     """Return the same as a table for spreadsheets, all pages in one (RFC 4180)."""
     query = LedgerQuery(owner=owner, since=since, until=until)
