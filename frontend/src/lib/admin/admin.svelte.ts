@@ -1,9 +1,10 @@
+import { ActingView } from '../acting.svelte.js';
 import type { AdminApi } from '../api/admin-api';
-import { type Problem, asProblem } from '../api/problem';
+import { asProblem } from '../api/problem';
 import type { AuditEntry, Overview, Purge } from '../api/types';
 
-/** What an operator sees and does; every action ends by looking again. */
-export class AdminView {
+/** What an operator sees and does. */
+export class AdminView extends ActingView {
   /** Null until the first answer. */
   overview = $state.raw<Overview | null>(null);
   entries = $state.raw<AuditEntry[]>([]);
@@ -11,37 +12,32 @@ export class AdminView {
   next = $state.raw<string | null>(null);
   /** How much there is to purge; null: nobody has asked. */
   purgeable = $state.raw<Purge | null>(null);
-  problem = $state.raw<Problem | null>(null);
-  busy = $state(false);
   readonly #api: AdminApi;
 
   constructor(api: AdminApi) {
+    super();
     this.#api = api;
   }
 
-  load(): Promise<boolean> {
-    return this.#do(async () => {});
-  }
-
   stop(reason: string, everything: boolean): Promise<boolean> {
-    return this.#do(() => this.#api.stopSpending(reason, everything));
+    return this.act(() => this.#api.stopSpending(reason, everything));
   }
 
   go(): Promise<boolean> {
-    return this.#do(() => this.#api.allowSpending());
+    return this.act(() => this.#api.allowSpending());
   }
 
   /** @returns How many jobs; null: it could not be done. */
   async cancelOwner(owner: string): Promise<number | null> {
     let count = 0;
-    const done = await this.#do(async () => {
+    const done = await this.act(async () => {
       count = (await this.#api.cancelOwner(owner)).jobs.length;
     });
     return done ? count : null;
   }
 
   findPurge(): Promise<boolean> {
-    return this.#do(async () => {
+    return this.act(async () => {
       this.purgeable = await this.#api.purge(true);
     });
   }
@@ -49,7 +45,7 @@ export class AdminView {
   /** @returns What was removed; null: it could not be done. */
   async purge(): Promise<Purge | null> {
     let done: Purge | null = null;
-    await this.#do(async () => {
+    await this.act(async () => {
       done = await this.#api.purge(false);
       this.purgeable = null;
     });
@@ -66,22 +62,10 @@ export class AdminView {
     }
   }
 
-  /** @returns Whether it is done. */
-  async #do(act: () => Promise<unknown>): Promise<boolean> {
-    this.busy = true;
-    this.problem = null;
-    try {
-      await act();
-      const [overview, page] = await Promise.all([this.#api.overview(), this.#api.audit(null)]);
-      this.overview = overview;
-      this.entries = page.entries;
-      this.next = page.next;
-      return true;
-    } catch (error) {
-      this.problem = asProblem(error);
-      return false;
-    } finally {
-      this.busy = false;
-    }
+  protected async look(): Promise<void> {
+    const [overview, page] = await Promise.all([this.#api.overview(), this.#api.audit(null)]);
+    this.overview = overview;
+    this.entries = page.entries;
+    this.next = page.next;
   }
 }
