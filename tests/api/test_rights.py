@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from image2model.api.app import create_api
+from image2model.api.auth import COOKIE, SECURE_COOKIE
 from image2model.api.errors import DOCS_PATH
 from image2model.api.openapi import OPENAPI_PATH, describe_api
 from image2model.api.routes import ROUTERS
@@ -190,6 +191,8 @@ class Someone:
     http: httpx2.AsyncClient
     key_id: str
     values: dict[str, str]
+    shared: str
+    """The token of a link to the job."""
 
     async def may(self, scope: Scope) -> None:
         """Give the key this scope alone."""
@@ -233,7 +236,9 @@ async def someone(rig: Rig, api: FastAPI, job_name: str) -> AsyncIterator[Someon
             "owner": f"key:{text.split('_')[1]}",
             "token": "0" * 32,
         }
-        yield Someone(rig=rig, http=http, key_id=text.split("_")[1], values=values)
+        yield Someone(
+            rig=rig, http=http, key_id=text.split("_")[1], values=values, shared=share["token"]
+        )
 
 
 @pytest.fixture
@@ -258,6 +263,19 @@ async def test_whoever_has_no_working_key_is_refused(rig: Rig, api: FastAPI, ann
                 problem = problem_of(reply, 401)
                 assert problem["code"] == "not_authenticated", operation
                 assert ("expired" in problem["detail"]) == (key == expired), operation
+
+
+async def test_a_shared_link_opens_nothing_else(api: FastAPI, anna: Someone) -> None:
+    """Its token is neither a key nor a session, and what it opens changes nothing."""
+    async with ask(api) as guest:
+        opened = await guest.get(f"{PREFIX}/shared/{anna.shared}")
+        assert SECRET_NAME in opened.text, "the link works"
+        cookies = f"{COOKIE}={anna.shared}; {SECURE_COOKIE}={anna.shared}"
+        for operation in GUARDED:
+            for headers in ({"Authorization": f"Bearer {anna.shared}"}, {"Cookie": cookies}):
+                await anna.rig.clock.advance(60)  # Wrong keys are counted.
+                reply = await operation.call(guest, anna.values, headers=headers)
+                assert problem_of(reply, 401)["code"] == "not_authenticated", operation
 
 
 async def test_public_routes_tell_nothing_of_anybody(api: FastAPI, anna: Someone) -> None:
@@ -287,6 +305,11 @@ async def test_nobody_reaches_what_is_somebody_elses(rig: Rig, api: FastAPI, ann
     async with someone(rig, api, "berts-jug") as bert:
         await bert.may(ADMIN)
         of_anna = {name: anna.values[name] for name in ("job", "draft", "webhook", "delivery")}
+        through_own = {**bert.values, "delivery": anna.values["delivery"]}
+        for operation in GUARDED:
+            if "{delivery}" in operation.path:
+                reply = await operation.call(bert.http, through_own)
+                assert problem_of(reply, 404)["code"] == "delivery_not_found", operation
         for operation in GUARDED:
             if operation.path.startswith(f"{PREFIX}/admin/"):
                 continue

@@ -196,6 +196,8 @@ async def test_webhooks_are_kept_counted_changed_and_removed(
     assert await webhooks.find_webhook(first.id) == changed
     delivery = make_delivery(first, store_clock)
     await webhooks.put_delivery(delivery)
+    assert await webhooks.find_delivery(first.id, delivery.id) == delivery
+    assert await webhooks.find_delivery(second.id, delivery.id) is None, "it is not this one's"
     await webhooks.remove_webhook(first.id)
     await webhooks.remove_webhook(first.id)
     assert await webhooks.find_webhook(first.id) is None
