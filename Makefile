@@ -79,7 +79,7 @@ soaking := --lease-s 10 --resume-limit-s 20
 
 .PHONY: soak
 soak: set-up ## Kill, stop and cut off parts of scaled mode, SOAK times over
-	for round in $$(seq $(SOAK)); do .venv/bin/pytest tests/crash $(soaking) $(PYTEST_ARGS) || exit 1; done
+	for round in $$(seq $(SOAK)); do .venv/bin/pytest tests/system/crash $(soaking) $(PYTEST_ARGS) || exit 1; done
 
 .PHONY: set-up
 set-up: $(dev) $(khronos) $(webapp) $(chromium) $(servers)

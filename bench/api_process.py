@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 
 from image2model.api.app import create_api
-from image2model.api.server import serve_api
+from image2model.api.server.serve import serve_api
 from image2model.bootstrap import open_app
 from image2model.settings import Settings
 

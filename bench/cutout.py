@@ -11,11 +11,11 @@ from PIL import Image
 
 from bench.cutout_scenes import Scene, compose, make_scene
 from image2model.core.errors import InvalidPictureError
-from image2model.geometry.mask import NEEDED_SCORE, best_cut, find_subject
-from image2model.geometry.mask_background import fit_background
-from image2model.geometry.mask_candidate import view_for_masks
-from image2model.geometry.mask_confidence import CutSigns, measure_cut
-from image2model.geometry.mask_edges import refine_edges
+from image2model.geometry.subject.background import fit_background
+from image2model.geometry.subject.candidate import view_for_masks
+from image2model.geometry.subject.confidence import CutSigns, measure_cut
+from image2model.geometry.subject.edge_refinement import refine_edges
+from image2model.geometry.subject.mask import NEEDED_SCORE, best_cut, find_subject
 
 GOOD_IOU = 0.9
 _FIRST_HELD_OUT = 1_000_000

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from image2model.geometry.pictures import Picture
+from image2model.geometry.pictures.picture import Picture
 
 Floats = NDArray[np.float32]
 

@@ -15,8 +15,8 @@ import httpx2
 import numpy as np
 import psutil
 
-from tests.rig import disc_png
-from tests.scaled.installation import Installation, Simulator
+from tests.harness.rig import disc_png
+from tests.system.scaled.installation import Installation, Simulator
 
 GENERATOR = "fal/tripo-v2.5"
 CROWDS = (25, 40)

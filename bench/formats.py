@@ -12,23 +12,23 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from image2model.geometry.camera import frame
-from image2model.geometry.conversion import FORMATS, Conversion
-from image2model.geometry.drawing import draw_scene
-from image2model.geometry.fidelity import measure_fidelity
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import FORMATS, Conversion
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.formats.writing import write_model
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.mesh import EncodedImage, Material, Mesh
-from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.preview import render_preview
-from image2model.geometry.print_check import check_print
-from image2model.geometry.repair import repair
-from image2model.geometry.report import report_file
-from image2model.geometry.scene import prepare_scene
-from image2model.geometry.simplify import simplify
-from image2model.geometry.sprite import render_sprite
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.inspection.fidelity import measure_fidelity
+from image2model.geometry.inspection.report import report_file
+from image2model.geometry.mesh.simplification.simplify import simplify
+from image2model.geometry.mesh.solids.print_check import check_print
+from image2model.geometry.mesh.solids.repair import repair
+from image2model.geometry.mesh.types import EncodedImage, Material, Mesh
+from image2model.geometry.pictures.limits import PictureLimits
+from image2model.geometry.render.camera import frame
+from image2model.geometry.render.drawing import draw_scene
+from image2model.geometry.render.preview import render_preview
+from image2model.geometry.render.scene import prepare_scene
+from image2model.geometry.render.sprite import render_sprite
 
 PROMISED_MS = {"stl": 30, "ply": 30, "obj.zip": 200, "usdz": 120, "3mf": 150}
 _ROUNDS = 9

@@ -14,7 +14,7 @@ import cv2
 
 from bench.alpha_pictures import alpha_pictures
 from image2model import Client
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.computations import examine_model
 from image2model.providers.local.engine import make_model
 

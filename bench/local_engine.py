@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.alpha_pictures import alpha_pictures
-from image2model.geometry.glb_reader import read_glb
-from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.preview import render_preview
+from image2model.geometry.gltf.reader import read_glb
+from image2model.geometry.pictures.limits import PictureLimits
+from image2model.geometry.render.preview import render_preview
 from image2model.providers.local.engine import make_model
 
 PICTURES = 60

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.rig import disc_png
-from tests.scaled.installation import Installation
+from tests.harness.rig import disc_png
+from tests.system.scaled.installation import Installation
 
 PEOPLE = 200
 LASTS_S = 60.0

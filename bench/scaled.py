@@ -27,9 +27,9 @@ from bench.fal_batch import (
     write_pictures,
 )
 from image2model import Client
-from tests.scaled.installation import Installation, Program, Simulator
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
+from tests.system.scaled.installation import Installation, Program, Simulator
 
 BATCH_LATENCY_S = 5.0
 QUICK = 400

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from examples.make_pictures import EXAMPLES, HERE
-from image2model.geometry.camera import frame
-from image2model.geometry.drawing import draw_scene
-from image2model.geometry.glb_reader import read_glb
-from image2model.geometry.scene import Scene, prepare_scene
+from image2model.geometry.gltf.reader import read_glb
+from image2model.geometry.render.camera import frame
+from image2model.geometry.render.drawing import draw_scene
+from image2model.geometry.render.scene import Scene, prepare_scene
 
 SHEET = HERE.parent / "docs" / "images" / "gallery.webp"
 TILE_PX, GAP_PX, CARD_GAP_PX, RADIUS_PX = 164, 6, 18, 14

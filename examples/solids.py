@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from examples.fields import Values, smooth_union
-from image2model.geometry.surface_nets import surface_of
+from image2model.geometry.shapes.multiview.surface_nets import surface_of
 
 Field = Callable[[Values], Values]
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from examples.fields import Values
 from examples.solids import Skin, Solid, paint, tessellate
-from image2model.geometry.camera import Camera, frame
-from image2model.geometry.raster import rasterize
-from image2model.geometry.shading import normalized, resolve, to_linear, to_srgb
+from image2model.geometry.mesh.textures.srgb import normalized, resolve, to_linear, to_srgb
+from image2model.geometry.render.camera import Camera, frame
+from image2model.geometry.render.raster import rasterize
 
 _SHADOW_PX = 448
 _FLOOR_CELLS = 192

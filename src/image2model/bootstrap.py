@@ -43,7 +43,7 @@ from image2model.core.generator import GeneratorId, RunsOn
 from image2model.core.ids import OwnerId, WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
 from image2model.core.money import Budget, SpendingLimits
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.bounds import Bounds
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.chores import Chores

@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 
-from tests.rig import disc_png
+from tests.harness.rig import disc_png
 
 BASE_URL = "http://localhost"
 

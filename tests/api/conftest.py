@@ -9,8 +9,8 @@ import pytest
 
 from image2model.api.app import create_api
 from tests.api.asking import ask
-from tests.rig import Rig
-from tests.unhurried import UNHURRIED
+from tests.harness.rig import Rig
+from tests.harness.unhurried import UNHURRIED
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import anyio
 import httpx2
 from fastapi import FastAPI
 
-from image2model.api.edge import EdgeLimits
-from image2model.api.server import serve_api
-from tests.patience import PATIENCE_S, waiting_for
+from image2model.api.server.connections import EdgeLimits
+from image2model.api.server.serve import serve_api
+from tests.harness.patience import PATIENCE_S, waiting_for
 
 
 @asynccontextmanager

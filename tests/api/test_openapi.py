@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 
 from image2model.api.app import create_api
 from image2model.api.openapi import describe_api, document_text
-from image2model.api.reference import reference_page
+from image2model.api.pages.reference import reference_page
 from image2model.core.ids import OwnerId
 from image2model.jobs.access import create_api_key
 from image2model.jobs.submit import JobRequest, create_draft
 from tests.api.asking import problem_of
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 DOCUMENT = describe_api()
 KEPT = Path(__file__).parent.parent.parent / "docs" / "reference" / "openapi.json"

@@ -10,7 +10,7 @@ from image2model.backends.http.public_network import is_public
 from image2model.core.errors import ArtifactTooLarge, FetchBroken, FetchGone, FetchRefused
 from image2model.ports.webhooks import Answer
 from image2model.testing.fal_simulator import Behaviour, FalSimulator, Latency
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 from tests.servers.receiver import Receiver
 from tests.testing.fal_simulator_rig import running
 

@@ -13,8 +13,8 @@ from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.bootstrap import telling_metrics
 from image2model.core.errors import InvalidSetting
 from image2model.settings import ServeSettings
-from tests.patience import PATIENCE_S, waiting_for
-from tests.rig import Rig
+from tests.harness.patience import PATIENCE_S, waiting_for
+from tests.harness.rig import Rig
 from tests.servers.process import free_port
 
 

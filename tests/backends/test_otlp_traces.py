@@ -18,7 +18,7 @@ from image2model.jobs.recover import Sweeper
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.jobs.watch import wait_for_change
 from image2model.settings import Settings
-from tests.rig import Rig, disc_png, once
+from tests.harness.rig import Rig, disc_png, once
 from tests.servers.collector import Collector
 
 pytestmark = pytest.mark.anyio

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from image2model.cli.model_files import one_of_several
-from image2model.geometry.conversion import FORMATS
+from image2model.geometry.conversion.request import FORMATS
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_writer import write_glb
+from image2model.geometry.gltf.writer import write_glb
 from image2model.testing.tiny_model import tiny_glb
 from tests.cli.running import Here, names_in
-from tests.geometry.shapes import pbr_material, picture, torus
+from tests.geometry.sample_meshes import pbr_material, picture, torus
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from image2model.geometry.glb_container import parse_glb
+from image2model.geometry.gltf.container import parse_glb
 from tests.cli.drawing import draw_discs
 from tests.cli.running import Here, names_in
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_reader import read_glb
+from image2model.geometry.gltf.reader import read_glb
 from image2model.wire.models import JobOut
 from tests.cli.drawing import draw_discs
 from tests.cli.running import Here, names_in

@@ -18,7 +18,7 @@ from image2model.cli.jobs import _print_job
 from image2model.cli.logs import configure_logging
 from image2model.cli.tables import job_lines, jobs_table, ledger_table, note_lines
 from image2model.settings import Settings
-from image2model.wire.ledger_csv import entry_line
+from image2model.wire.ledger import entry_line
 from image2model.wire.models import ErrorBody, JobSummary, LedgerEntryOut
 from tests.cli.drawing import draw_discs
 from tests.cli.plugin.scripted_plugin import FAULTS_VARIABLE

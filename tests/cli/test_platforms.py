@@ -13,7 +13,7 @@ import pytest
 from image2model.backends.inprocess.compute import ProcessCompute
 from tests.cli.drawing import draw_discs
 from tests.cli.running import Script
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 
 MACOS = """
 import os, resource

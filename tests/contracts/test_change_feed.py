@@ -10,7 +10,7 @@ from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.backends.redis.feed import RedisChangeFeed, open_redis_feed
 from image2model.core.ids import JobId, new_hex_id
 from image2model.ports.feed import ChangeFeed
-from tests.rig import REAL_CHORES
+from tests.harness.rig import REAL_CHORES
 
 pytestmark = pytest.mark.anyio
 

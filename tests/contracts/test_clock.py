@@ -11,7 +11,7 @@ import pytest
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.ports.clock import Clock
 from image2model.testing.fake_clock import FakeClock
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 

@@ -20,7 +20,7 @@ from image2model.core.shares import Share, working_for
 from image2model.ports.compute import Compute
 from image2model.testing.inline_compute import InlineCompute
 from tests.contracts import compute_functions as functions
-from tests.patience import waiting_for
+from tests.harness.patience import waiting_for
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.ports.dispatcher import Dispatcher, ItemRef
 from tests.backends.celery.worker_thread import working
-from tests.patience import PATIENCE_S, waiting_for
-from tests.rig import REAL_CHORES
+from tests.harness.patience import PATIENCE_S, waiting_for
+from tests.harness.rig import REAL_CHORES
 
 pytestmark = [
     pytest.mark.anyio,

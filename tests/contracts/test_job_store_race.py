@@ -16,7 +16,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobStore
 from tests.contracts.job_stores import make_job, open_job_store, refs
 from tests.contracts.race import Follower, Record, race
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 

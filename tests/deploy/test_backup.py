@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.deploy.reading import DEPLOY
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 from tests.servers.postgres import PROGRAMS
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.deploy.reading import DEPLOY, documents, interpolate
-from tests.rig import disc_png
+from tests.harness.rig import disc_png
 from tests.servers.process import free_port
 
 START_LIMIT_S = 300.0

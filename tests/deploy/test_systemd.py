@@ -10,7 +10,7 @@ import pytest
 
 from image2model.settings import load_settings
 from tests.deploy.reading import DEPLOY, check_command, check_variables, environment_of
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 
 FOLDER = DEPLOY / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))

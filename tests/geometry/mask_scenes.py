@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from image2model.geometry.pictures import Picture
+from image2model.geometry.pictures.picture import Picture
 
 SIDE_PX = 768
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 
 LIMITS = PictureLimits()
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -6,7 +6,7 @@ import manifold3d
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.mesh import Mesh
+from image2model.geometry.mesh.types import Mesh
 
 Points = NDArray[np.float64]
 

@@ -4,9 +4,9 @@ import manifold3d
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.raster import rasterize
-from image2model.geometry.shape import Shape
-from image2model.geometry.topology import is_watertight
+from image2model.geometry.mesh.topology import is_watertight
+from image2model.geometry.render.raster import rasterize
+from image2model.geometry.shapes.shape import Shape
 
 TO_WORLD = np.array([1, -1, 1], np.float32)
 """From a picture's axes, y down, to the world's."""

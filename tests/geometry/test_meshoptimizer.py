@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import image2model.geometry.meshoptimizer as package
-from image2model.geometry.mesh import Mesh
+from image2model.geometry.mesh.simplification.simplify import simplify
+from image2model.geometry.mesh.types import Mesh
 from image2model.geometry.meshoptimizer import simplifier
 from image2model.geometry.meshoptimizer.decoder import Filter, Packing, decode
 from image2model.geometry.meshoptimizer.sandbox import Sandbox
-from image2model.geometry.simplify import simplify
 from tests.geometry.meshopt_packing import (
     filter_values,
     pack_indices,
     pack_triangles,
     pack_vertices,
 )
+from tests.geometry.sample_meshes import torus
 from tests.geometry.seamed_shapes import house, uv_sphere, walking_figure, without_indices
-from tests.geometry.shapes import torus
 
 FOLDER = Path(package.__file__).parent
 ROOT = Path(__file__).parent.parent.parent
@@ -142,8 +142,8 @@ def test_works_where_address_space_is_limited() -> None:
     script = """
 import resource
 from image2model.geometry.meshoptimizer.simplifier import _MODULE, Sandbox
-from image2model.geometry.simplify import simplify
-from tests.geometry.shapes import torus
+from image2model.geometry.mesh.simplification.simplify import simplify
+from tests.geometry.sample_meshes import torus
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000, used + 200_000_000))
 (found,) = simplify([torus(around=160, across=80)], faces=1000).meshes

@@ -20,8 +20,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from tests.geometry.glb_files import SQUARE, Builder, pack, pack_text, square
+from tests.geometry.gltf.test_reader_hostile import CHANGES
 from tests.geometry.picture_files import bomb_png, encode, png_chunk, scene
-from tests.geometry.test_glb_reader_hostile import CHANGES
 from tests.hostile import seeds
 
 Kind: TypeAlias = Literal["picture", "model", "sheet"]

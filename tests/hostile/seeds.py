@@ -14,13 +14,13 @@ import openpyxl
 from PIL import Image, ImageCms, PngImagePlugin
 
 from image2model.core.job import Description
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.making import make_file
+from image2model.geometry.conversion.export import make_file
+from image2model.geometry.conversion.request import Conversion
+from image2model.geometry.gltf.writer import write_glb
 from tests.geometry.glb_files import SQUARE, Builder, square
 from tests.geometry.picture_files import scene
+from tests.geometry.sample_meshes import pbr_material, wedge
 from tests.geometry.seamed_shapes import uv_sphere
-from tests.geometry.shapes import pbr_material, wedge
 
 PICTURE_KINDS = ("JPEG", "PNG", "WEBP", "AVIF")
 

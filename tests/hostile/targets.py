@@ -11,19 +11,19 @@ from pathlib import Path
 import anyio
 from starlette.requests import Request
 
-from image2model.api.downloads import content_disposition
-from image2model.api.multipart import MultipartReader
-from image2model.api.raw_upload import file_name_in
+from image2model.api.requests.multipart import MultipartReader
+from image2model.api.requests.raw_upload import file_name_in
+from image2model.api.responses.files import content_disposition
 from image2model.core.errors import Image2ModelError
 from image2model.core.job import Description
 from image2model.core.names import clean_name, name_of_upload
 from image2model.core.plain_values import decode_value, encode_value
-from image2model.geometry.conversion import Conversion
+from image2model.geometry.conversion.request import Conversion
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.inspect import inspect_meshes
-from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.pictures import check_picture
-from image2model.geometry.report import report_file
+from image2model.geometry.inspection.facts import inspect_meshes
+from image2model.geometry.inspection.report import report_file
+from image2model.geometry.pictures.limits import PictureLimits
+from image2model.geometry.pictures.picture import check_picture
 from image2model.jobs.archive_check import check_archive
 from image2model.jobs.computations import convert_model, examine_model
 from image2model.jobs.csv_text import decode_csv

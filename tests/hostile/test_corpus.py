@@ -15,8 +15,8 @@ from image2model.core.generator import GeneratorId
 from image2model.core.ids import OwnerId, new_hex_id
 from image2model.core.job import Description, FileRole, Handle
 from image2model.core.states import ItemState
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.conversion.request import Conversion
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.computations import check_picture_file, convert_model
 from image2model.jobs.context import Rules
 from image2model.jobs.report import report_model
@@ -25,8 +25,8 @@ from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.ports.provider import Delivery, ProvidedFile, Work
 from image2model.testing.scripted_provider import ScriptedProvider
 from image2model.testing.tiny_model import tiny_glb
+from tests.harness.rig import Rig
 from tests.hostile.corpus import Hostile, corpus
-from tests.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

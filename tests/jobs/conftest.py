@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.rig import Rig
-from tests.unhurried import UNHURRIED
+from tests.harness.rig import Rig
+from tests.harness.unhurried import UNHURRIED
 
 
 @pytest.fixture

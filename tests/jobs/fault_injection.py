@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.links import Links
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 When = Literal["before", "after"]
 

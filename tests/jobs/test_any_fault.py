@@ -25,8 +25,8 @@ from image2model.jobs.doubts import DoubtSettler
 from image2model.jobs.recover import Sweeper
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.ports.jobstore import LedgerQuery
+from tests.harness.rig import Rig, once
 from tests.jobs.fault_injection import Injector, When, with_faults
-from tests.rig import Rig, once
 
 pytestmark = pytest.mark.anyio
 

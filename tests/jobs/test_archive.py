@@ -28,7 +28,7 @@ from image2model.jobs.manifest import Manifest, Written
 from image2model.jobs.submit import JobRequest, NewItem, submit_job
 from image2model.testing.tiny_model import tiny_glb
 from tests.geometry.picture_files import png_chunk
-from tests.rig import Rig, disc_png, once
+from tests.harness.rig import Rig, disc_png, once
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from image2model.core.ids import OwnerId
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_check import check_archive, faults_of_name
 from image2model.jobs.archive_plan import ArchiveRequest
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 ANNA = OwnerId("key:anna")
 

@@ -14,7 +14,7 @@ from image2model.jobs.bells import listening, ring
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.fake_clock import FakeClock
 from image2model.testing.scripted_provider import ScriptedProvider
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 

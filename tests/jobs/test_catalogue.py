@@ -6,7 +6,7 @@ from image2model.core.errors import GeneratorNotFound, InvalidOptions, InvalidVi
 from image2model.core.generator import GeneratorId, View
 from image2model.jobs.catalogue import check_views, fill_options
 from image2model.testing.scripted_provider import SCRIPTED
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 
 def test_an_unknown_generator_is_named_with_those_there_are(rig: Rig) -> None:

@@ -15,7 +15,7 @@ from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.previews import PreviewDrawer
 from image2model.jobs.recover import Sweeper
 from image2model.testing.fake_clock import FakeClock
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

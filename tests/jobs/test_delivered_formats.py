@@ -16,8 +16,8 @@ from image2model.core.ids import OwnerId
 from image2model.core.job import FileRole, Handle, Item
 from image2model.core.rules import offered_usd
 from image2model.core.states import AttemptState, ItemState
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import Conversion
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.catalogue import Catalogue
@@ -31,7 +31,7 @@ from image2model.ports.provider import Delivery, ProvidedFile, Work
 from image2model.providers.function import FunctionProvider
 from image2model.testing.scripted_provider import SCRIPTED, ScriptedProvider
 from image2model.testing.tiny_model import tiny_glb
-from tests.rig import Rig, disc_png
+from tests.harness.rig import Rig, disc_png
 
 pytestmark = pytest.mark.anyio
 

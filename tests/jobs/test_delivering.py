@@ -34,7 +34,7 @@ from image2model.jobs.payloads import ToldJob
 from image2model.jobs.submit import JobRequest
 from image2model.jobs.turns import Turn
 from image2model.ports.webhooks import Answer
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ import pytest
 from image2model.core.errors import ComputeTimedOut, InvalidMesh
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Job, KeepPolicy
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.bounds import Bounds
@@ -29,7 +29,7 @@ from image2model.ports.derived import Owners
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.fetcher import Fetched
 from image2model.testing.inline_compute import InlineCompute
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from image2model.core.states import AttemptState, ItemState
 from image2model.jobs.doubts import GIVE_UP_AFTER, DoubtSettler
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import AttemptChange, Resolution
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

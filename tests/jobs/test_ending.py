@@ -24,7 +24,7 @@ from image2model.jobs.control import pause_job
 from image2model.jobs.ending import close_session, revoke_api_key
 from image2model.jobs.housekeeping import Housekeeper
 from image2model.ports.sessions import ApiKey
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import pytest
 
 from image2model.core.errors import InvalidMesh
 from image2model.jobs.failures import remembering_failure
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

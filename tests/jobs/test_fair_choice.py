@@ -10,7 +10,7 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
 from image2model.jobs.fair_choice import FairChoice
 from image2model.ports.dispatcher import ItemRef
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

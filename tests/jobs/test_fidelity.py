@@ -14,15 +14,15 @@ from image2model.core.errors import (
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import Job, KeepPolicy
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import Conversion
 from image2model.jobs.computations import FidelityFacts
 from image2model.jobs.fidelity import FACT, find_fidelity
 from image2model.jobs.submit import JobRequest, submit_job
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.tiny_model import tiny_glb
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

@@ -25,15 +25,15 @@ from image2model.core.ids import OwnerId
 from image2model.core.job import Description, FileRole, Job, KeepPolicy, ResultFile
 from image2model.core.output import Output
 from image2model.core.states import ItemState
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.export import make_file
+from image2model.geometry.conversion.request import Conversion
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_container import parse_glb
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.making import make_file
-from image2model.geometry.mesh import Mesh
-from image2model.geometry.preview import render_preview
-from image2model.geometry.sprite import render_sprite
+from image2model.geometry.gltf.container import parse_glb
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.mesh.types import Mesh
+from image2model.geometry.render.preview import render_preview
+from image2model.geometry.render.sprite import render_sprite
 from image2model.jobs.archive import open_archive
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.jobs.computations import convert_model as convert_file_of
@@ -50,7 +50,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import FailingArtifactStore
 from image2model.testing.tiny_model import tiny_glb
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from image2model.jobs.control import delete_job, update_job
 from image2model.jobs.housekeeping import Housekeeper
 from image2model.jobs.submit import JobRequest, create_draft
 from image2model.ports.shares import SharedLink
-from tests.rig import Rig, once
+from tests.harness.rig import Rig, once
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from image2model.core.errors import StorageFull
 from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, OwnerId, new_hex_id
 from image2model.core.job import Description
-from image2model.geometry.conversion import Conversion
+from image2model.geometry.conversion.request import Conversion
 from image2model.jobs.computations import convert_model as convert_file
 from image2model.jobs.convert import (
     Derivation,
@@ -28,7 +28,7 @@ from image2model.jobs.intake import take_picture
 from image2model.jobs.whole import one_chunk, put_whole, read_whole
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.tiny_model import tiny_glb
-from tests.rig import Rig, disc_png
+from tests.harness.rig import Rig, disc_png
 
 pytestmark = pytest.mark.anyio
 

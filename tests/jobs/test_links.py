@@ -14,7 +14,7 @@ from image2model.jobs.submit import JobRequest
 from image2model.jobs.whole import read_whole
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.tiny_model import tiny_glb
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

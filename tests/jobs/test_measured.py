@@ -14,7 +14,7 @@ from image2model.jobs.recover import Sweeper
 from image2model.jobs.webhooks import receive_webhook
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.metrics import ItemChange
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

@@ -29,7 +29,7 @@ from image2model.core.ids import OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.rules import offered_usd
 from image2model.core.states import AttemptState, ItemState, JobState
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.context import Rules
 from image2model.jobs.control import cancel_items, delete_job, resolve_item, retry_items
 from image2model.jobs.recover import Sweeper
@@ -39,7 +39,7 @@ from image2model.ports.jobstore import LedgerQuery, Resolution
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import FailingArtifactStore
 from image2model.testing.scripted_provider import Stage
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

@@ -23,7 +23,7 @@ from image2model.jobs.previews import PreviewDrawer
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_artifacts import FailingArtifactStore
-from tests.rig import Rig, once
+from tests.harness.rig import Rig, once
 
 pytestmark = pytest.mark.anyio
 

@@ -27,7 +27,7 @@ from image2model.jobs.submit import JobRequest, create_draft, put_picture, start
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
 from image2model.testing.scripted_provider import SCRIPTED
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

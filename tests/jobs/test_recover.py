@@ -8,7 +8,7 @@ from image2model.core.states import JobState
 from image2model.jobs.recover import Sweeper
 from image2model.jobs.turns import Turn
 from image2model.ports.dispatcher import ItemRef
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

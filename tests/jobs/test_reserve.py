@@ -26,7 +26,7 @@ from image2model.jobs.recover import Sweeper
 from image2model.jobs.reserve import Reserve
 from image2model.jobs.submit import JobRequest, create_draft, start_draft
 from image2model.ports.dispatcher import ItemRef
-from tests.rig import Rig, disc_png, once
+from tests.harness.rig import Rig, disc_png, once
 
 pytestmark = pytest.mark.anyio
 

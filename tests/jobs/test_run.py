@@ -28,7 +28,7 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
 from image2model.testing.memory_artifacts import FailingArtifactStore
 from image2model.testing.scripted_provider import Stage
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

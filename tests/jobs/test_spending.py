@@ -15,7 +15,7 @@ from image2model.core.states import ItemState
 from image2model.jobs.control import cancel_items
 from image2model.jobs.spending import LOOK_EVERY_S, allow_spending, stop_spending
 from image2model.ports.dispatcher import ItemRef
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

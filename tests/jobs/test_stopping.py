@@ -14,7 +14,7 @@ from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.control import cancel_items, delete_job, pause_job, resume_job
 from image2model.jobs.ending import end_owner
 from image2model.jobs.submit import JobRequest
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

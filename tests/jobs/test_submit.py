@@ -40,7 +40,7 @@ from image2model.jobs.submit import (
     submit_job,
 )
 from image2model.ports.dispatcher import ItemRef
-from tests.rig import Rig, disc_png, once
+from tests.harness.rig import Rig, disc_png, once
 
 pytestmark = pytest.mark.anyio
 

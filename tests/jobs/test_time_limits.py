@@ -7,12 +7,12 @@ import pytest
 
 from image2model.core.ids import OwnerId
 from image2model.core.states import AttemptState, ItemState, JobState
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.context import Rules
 from image2model.ports.dispatcher import ItemRef
 from image2model.testing.scripted_provider import Stage
-from tests.patience import PATIENCE_S
-from tests.rig import Rig
+from tests.harness.patience import PATIENCE_S
+from tests.harness.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

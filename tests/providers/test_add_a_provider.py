@@ -11,14 +11,14 @@ from image2model.backends.http.fetcher import HttpFetcher
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.states import ItemState
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.leases import LeaseKeeper
 from image2model.jobs.run import ItemRunner
 from image2model.jobs.submit import JobRequest
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.providers.registry import create_providers
-from tests.rig import Rig
+from tests.harness.rig import Rig
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "add-a-provider.md"
 CUBE = GeneratorId("acme/cube")

@@ -11,7 +11,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 from tests.servers.process import ServerFailed, ServerProcess, unprivileged
 
 PROGRAMS = Path(__file__).parents[2] / ".tools" / "postgresql"

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

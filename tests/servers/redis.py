@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 from tests.servers.process import ServerProcess
 
 PROGRAM = Path(__file__).parents[2] / ".tools" / "redis-server"

@@ -4,7 +4,7 @@ import http.client
 import sys
 from collections.abc import Sequence
 
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 from tests.servers.process import ServerProcess
 
 BUCKET = "models"

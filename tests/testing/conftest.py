@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unhurried import UNHURRIED
+from tests.harness.unhurried import UNHURRIED
 
 
 @pytest.fixture

@@ -7,19 +7,19 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from image2model.api import guards
-from image2model.api.auth import check_operator, check_rights, receive_visitor
-from image2model.api.channel import Pace
-from image2model.api.errors import HANDLERS
-from image2model.api.forwarded import ForwardedHeaders, Proxies
-from image2model.api.hub import Hub
-from image2model.api.parts import Parts
+from image2model.api.access.callers import check_operator, check_rights, receive_visitor
+from image2model.api.dependencies import Parts
+from image2model.api.events.channel import Pace
+from image2model.api.events.hub import Hub
+from image2model.api.limits.watchers import WatcherLimits, Watchers
+from image2model.api.middleware import guards
+from image2model.api.middleware.forwarded import ForwardedHeaders, Proxies
+from image2model.api.pages.routes import index
+from image2model.api.pages.routes import router as pages
+from image2model.api.pages.web_app import WebApp
+from image2model.api.responses.problems import HANDLERS
 from image2model.api.routes import ADMIN_ROUTERS, PUBLIC_ROUTERS, ROUTERS, UNSHARED_ROUTERS
-from image2model.api.routes.pages import index
-from image2model.api.routes.pages import router as pages
-from image2model.api.translate import PREFIX
-from image2model.api.watchers import WatcherLimits, Watchers
-from image2model.api.web import WebApp
+from image2model.api.serializers.jobs import PREFIX
 from image2model.jobs.context import Context
 from image2model.jobs.key_uses import KeyUses
 from image2model.jobs.rates import Rate

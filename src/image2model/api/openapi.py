@@ -11,12 +11,12 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from image2model.api.answers import edge_problems
-from image2model.api.auth import COOKIE, SECURE_COOKIE
-from image2model.api.examples import add_examples
+from image2model.api.access.callers import COOKIE, SECURE_COOKIE
+from image2model.api.events.sse import EVENT_STREAM
+from image2model.api.openapi_examples import add_examples
+from image2model.api.responses.documented_errors import edge_problems
 from image2model.api.routes import ROUTERS
-from image2model.api.sse import EVENT_STREAM
-from image2model.api.translate import PREFIX
+from image2model.api.serializers.jobs import PREFIX
 from image2model.wire.models import DraftIn, ItemOut, JobFormIn, JobSummary, ProblemOut, StreamEnd
 
 OPENAPI_PATH = f"{PREFIX}/openapi.json"

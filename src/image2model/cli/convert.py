@@ -28,8 +28,8 @@ from image2model.cli.outputs import OutputFolder
 from image2model.cli.parameters import STYLE, JsonOption, OverwriteOption
 from image2model.cli.printing import say, say_json
 from image2model.core.names import name_of_file, unique_name
-from image2model.geometry.conversion import FORMATS, Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import FORMATS, Conversion
 
 app = typer.Typer(**STYLE)
 

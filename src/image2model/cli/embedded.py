@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio.from_thread import start_blocking_portal
 
-from image2model.api import translate
+from image2model.api.serializers import jobs as translate
 from image2model.bootstrap import open_app
 from image2model.cli.calls import call_on
 from image2model.cli.desk import Order, Resolution
@@ -26,7 +26,7 @@ from image2model.core.ids import LOCAL_OWNER, JobId
 from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import FINAL_STATES, ItemState, JobState
 from image2model.core.webhooks import EventId, WebhookId
-from image2model.geometry.conversion import FORMATS
+from image2model.geometry.conversion.request import FORMATS
 from image2model.jobs import control, outgoing
 from image2model.jobs.access import owned_job
 from image2model.jobs.archive import open_archive

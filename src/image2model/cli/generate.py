@@ -65,8 +65,8 @@ from image2model.core.hashing import hash_of
 from image2model.core.ids import new_hex_id
 from image2model.core.money import BudgetScope
 from image2model.core.output import Output
-from image2model.geometry.conversion import FORMATS, Conversion
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.conversion.request import FORMATS, Conversion
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.computations import check_picture_file
 from image2model.wire.models import EstimateOut, JobOut
 

@@ -10,7 +10,7 @@ from image2model.cli.model_files import FilesArgument, files_beside, one_of_seve
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE, JsonOption
 from image2model.cli.printing import say, say_json
-from image2model.geometry.report import report_file
+from image2model.geometry.inspection.report import report_file
 from image2model.wire.inspection import InspectionOut
 
 app = typer.Typer(**STYLE)

@@ -47,7 +47,7 @@ from image2model.core.errors import InvalidRequest, JobNotFound
 from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.core.ids import is_hex_id
 from image2model.core.states import JobState
-from image2model.geometry.conversion import FORMATS
+from image2model.geometry.conversion.request import FORMATS
 from image2model.jobs.archive_plan import ArchiveRequest
 from image2model.wire.models import JobOut
 

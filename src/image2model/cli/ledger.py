@@ -22,7 +22,7 @@ from image2model.cli.parameters import (
 )
 from image2model.cli.printing import say, say_json
 from image2model.cli.tables import dollars, ledger_table
-from image2model.wire.ledger_csv import entry_line, header_line
+from image2model.wire.ledger import entry_line, header_line
 from image2model.wire.models import LedgerEntryOut
 
 app = typer.Typer(**STYLE)

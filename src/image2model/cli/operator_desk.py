@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol, TypeVar
 
-from image2model.api.translate_admin import (
+from image2model.api.serializers.admin import (
     audit_entry_out,
     overview_out,
     owned_job,

@@ -8,11 +8,11 @@ import anyio
 import typer
 
 from image2model.api.app import create_api
-from image2model.api.edge import EdgeLimits
-from image2model.api.forwarded import Proxies
-from image2model.api.server import serve_api
-from image2model.api.watchers import WatcherLimits
-from image2model.api.web import find_web_app
+from image2model.api.limits.watchers import WatcherLimits
+from image2model.api.middleware.forwarded import Proxies
+from image2model.api.pages.web_app import find_web_app
+from image2model.api.server.connections import EdgeLimits
+from image2model.api.server.serve import serve_api
 from image2model.bootstrap import open_app, open_sign_in, telling_metrics
 from image2model.cli.access import (
     NAMES_ADVICE,

@@ -11,7 +11,7 @@ from typing import Any
 
 from image2model.core.names import is_reserved_name, same_file
 from image2model.core.zip_damage import ZIP_DAMAGE, is_zip_damage
-from image2model.geometry.mesh_types import HEAD_BYTES, glb_length, mesh_format
+from image2model.geometry.formats.detection import HEAD_BYTES, glb_length, mesh_format
 from image2model.jobs.archive_names import MANIFEST_JSON
 from image2model.jobs.manifest import FORMAT, VERSION
 

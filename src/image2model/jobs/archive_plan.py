@@ -18,7 +18,7 @@ from image2model.core.ids import ArtifactId
 from image2model.core.job import FileRole, Item, Job, Picture, ResultFile
 from image2model.core.output import adjust_further
 from image2model.core.states import ItemState
-from image2model.geometry.conversion import FORMATS, Conversion
+from image2model.geometry.conversion.request import FORMATS, Conversion
 from image2model.jobs.archive_names import ArchiveNames
 from image2model.jobs.context import Context
 from image2model.jobs.convert import find_derived

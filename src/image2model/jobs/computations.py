@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from image2model.core.errors import Image2ModelError, InvalidMesh, JsonValue
 from image2model.core.job import Description
 from image2model.core.plain_values import plain_value
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.sprite_layout import SPRITE_FACTS
+from image2model.geometry.conversion.request import Conversion
+from image2model.geometry.pictures.limits import PictureLimits
+from image2model.geometry.render.sprite_layout import SPRITE_FACTS
 
 if TYPE_CHECKING:
-    from image2model.geometry.inspect import MeshFacts
+    from image2model.geometry.inspection.facts import MeshFacts
 
 
 _GLB_MAGIC = b"glTF"
@@ -75,8 +75,8 @@ def check_picture_file(source: str, target: str, limits: PictureLimits) -> Pictu
     Raises:
         InvalidPictureError: It cannot be used.
     """
-    from image2model.geometry.picture_outlook import foresee_cut
-    from image2model.geometry.pictures import check_and_decode
+    from image2model.geometry.pictures.picture import check_and_decode
+    from image2model.geometry.subject.cut_warnings import foresee_cut
 
     data = Path(source).read_bytes()
     checked, image = check_and_decode(data, limits=limits)
@@ -105,7 +105,7 @@ def check_picture_unless_large(
     Raises:
         InvalidPictureError: It cannot be used.
     """
-    from image2model.geometry.pictures import count_pixels
+    from image2model.geometry.pictures.picture import count_pixels
 
     pixels = count_pixels(Path(source).read_bytes(), limits=limits)
     if most_pixels < pixels <= limits.max_pixels:
@@ -138,9 +138,9 @@ def examine_model(model: bytes | Path) -> Examined:
         InvalidMesh: It is a damaged GLB file.
     """
     from image2model.geometry.formats.reading import read_model
-    from image2model.geometry.glb_reader import verify_glb
-    from image2model.geometry.inspect import inspect_meshes
-    from image2model.geometry.preview import draw_preview
+    from image2model.geometry.gltf.reader import verify_glb
+    from image2model.geometry.inspection.facts import inspect_meshes
+    from image2model.geometry.render.preview import draw_preview
 
     data = model if isinstance(model, bytes) else model.read_bytes()
     try:
@@ -163,8 +163,8 @@ def inspect_model(model: bytes | Path) -> Mapping[str, JsonValue]:
         InvalidMesh: It is a damaged GLB file.
     """
     from image2model.geometry.formats.reading import read_model
-    from image2model.geometry.glb_reader import verify_glb
-    from image2model.geometry.inspect import inspect_meshes
+    from image2model.geometry.gltf.reader import verify_glb
+    from image2model.geometry.inspection.facts import inspect_meshes
 
     data = model if isinstance(model, bytes) else model.read_bytes()
     try:
@@ -182,7 +182,7 @@ def preview_of(model: Path) -> bytes:
     Raises:
         InvalidMesh: It cannot be read.
     """
-    from image2model.geometry.preview import render_preview
+    from image2model.geometry.render.preview import render_preview
 
     return render_preview(model.read_bytes())
 
@@ -236,7 +236,7 @@ def fidelity_of(model: Path, photo: bytes, limits: PictureLimits) -> FidelityFac
     Raises:
         InvalidMesh: It cannot be read.
     """
-    from image2model.geometry.fidelity import measure_fidelity
+    from image2model.geometry.inspection.fidelity import measure_fidelity
 
     found = measure_fidelity(model.read_bytes(), photo, limits=limits)
     view = found.view
@@ -259,7 +259,7 @@ def thumbnail_of(picture: bytes, size_px: int, limits: PictureLimits) -> bytes:
     Raises:
         InvalidPictureError: It cannot be read.
     """
-    from image2model.geometry.thumbnail import render_thumbnail
+    from image2model.geometry.pictures.thumbnail import render_thumbnail
 
     return render_thumbnail(picture, size_px, limits=limits)
 
@@ -271,7 +271,7 @@ def sprite_of(model: Path) -> bytes:
     Raises:
         InvalidMesh: It cannot be read.
     """
-    from image2model.geometry.sprite import render_sprite
+    from image2model.geometry.render.sprite import render_sprite
 
     return render_sprite(model.read_bytes())
 
@@ -314,7 +314,7 @@ def convert_model(
         InvalidRequest: It cannot become as small as asked for.
         OSError: The new file cannot be written.
     """
-    from image2model.geometry.making import make_file
+    from image2model.geometry.conversion.export import make_file
 
     data = source.read_bytes()
     try:

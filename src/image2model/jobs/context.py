@@ -8,7 +8,7 @@ from pathlib import Path
 from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.core.money import UNLIMITED, Budget
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.aside import aside
 from image2model.jobs.bells import RECALLS
 from image2model.jobs.bounds import Bounds

@@ -15,7 +15,7 @@ from image2model.core.errors import ArtifactNotFound, StorageError
 from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Description
-from image2model.geometry.conversion import Conversion
+from image2model.geometry.conversion.request import Conversion
 from image2model.jobs.computations import ConvertedFile, convert_model, memory_for_model
 from image2model.jobs.context import Context
 from image2model.jobs.derived import keep_derived, make_room

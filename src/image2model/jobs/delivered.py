@@ -10,7 +10,7 @@ from typing import BinaryIO
 import anyio.to_thread
 
 from image2model.core.errors import ProviderResultInvalid
-from image2model.geometry.mesh_types import HEAD_BYTES, glb_length, mesh_format
+from image2model.geometry.formats.detection import HEAD_BYTES, glb_length, mesh_format
 from image2model.ports.provider import ProvidedFile
 
 _SPLAT_BYTES = 32

@@ -19,8 +19,8 @@ from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import Description, FileRole, Item, Job, Picture, ResultFile
 from image2model.core.output import adjust_further, adjust_item
-from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
-from image2model.geometry.picture_types import PictureType, recognise_type
+from image2model.geometry.conversion.request import FORMATS, SOURCES, Conversion
+from image2model.geometry.pictures.types import PictureType, recognise_type
 from image2model.jobs.access import owned_item
 from image2model.jobs.computations import memory_for_model
 from image2model.jobs.context import Context

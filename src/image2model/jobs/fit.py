@@ -20,7 +20,7 @@ from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, Item, Job, Result, ResultFile
 from image2model.core.names import unique_name
 from image2model.core.output import adjust_item
-from image2model.geometry.conversion import FORMATS, SOURCES, Conversion
+from image2model.geometry.conversion.request import FORMATS, SOURCES, Conversion
 from image2model.jobs.computations import (
     NOT_READ,
     ConvertedFile,

@@ -8,7 +8,7 @@ from hashlib import sha256
 from image2model.core.errors import JobNotFound, ProviderResultInvalid, ResultExpired
 from image2model.core.job import Item, Job, KeepPolicy, ResultFile
 from image2model.core.states import AttemptState, JobState
-from image2model.geometry.mesh_types import HEAD_BYTES, glb_length, mesh_format
+from image2model.geometry.formats.detection import HEAD_BYTES, glb_length, mesh_format
 from image2model.jobs.catalogue import provider_name
 from image2model.jobs.context import Context
 from image2model.jobs.links import Offer, offer_of

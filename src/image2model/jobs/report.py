@@ -42,6 +42,6 @@ def report_model(model: Path, printer_min_mm: float) -> Mapping[str, JsonValue]:
         InvalidMesh: It cannot be read.
     """
     # The server only refers to this function, and starts in half the time without numpy.
-    from image2model.geometry.report import report_file  # noqa: PLC0415
+    from image2model.geometry.inspection.report import report_file  # noqa: PLC0415
 
     return report_file(model.read_bytes(), printer_min_mm=printer_min_mm)

@@ -22,7 +22,7 @@ from image2model.core.madekey import made_key
 from image2model.core.names import clean_name, unique_name
 from image2model.core.output import Output
 from image2model.core.states import ItemState, JobState
-from image2model.geometry.conversion import FORMATS, Conversion
+from image2model.geometry.conversion.request import FORMATS, Conversion
 from image2model.jobs.access import owned_job
 from image2model.jobs.catalogue import check_views, fill_options
 from image2model.jobs.context import Context

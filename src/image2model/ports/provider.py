@@ -11,7 +11,7 @@ from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorCard, GeneratorId, Options, View
 from image2model.core.ids import SubmitKey
 from image2model.core.job import FileRole, Handle, KeepPolicy, Progress, Submission
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.ports.clock import Clock
 from image2model.ports.compute import Compute
 from image2model.ports.facts import Facts

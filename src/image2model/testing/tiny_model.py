@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.mesh import Material, Mesh
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.mesh.types import Material, Mesh
 
 _CORNERS = [(x, y, z) for x in (-0.05, 0.05) for y in (0.0, 0.1) for z in (-0.05, 0.05)]
 _QUADS = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]

@@ -24,8 +24,8 @@ from image2model.core.errors import InvalidSetting
 from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.ports.dispatcher import ItemRef
-from tests.patience import PATIENCE_S, waiting_for
-from tests.rig import REAL_CHORES
+from tests.harness.patience import PATIENCE_S, waiting_for
+from tests.harness.rig import REAL_CHORES
 from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
 

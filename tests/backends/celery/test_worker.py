@@ -15,8 +15,8 @@ from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.ports.dispatcher import ItemRef
 from tests.backends.celery.worker_thread import working
 from tests.contracts.test_dispatcher import Runs
-from tests.patience import waiting_for
-from tests.rig import REAL_CHORES
+from tests.harness.patience import waiting_for
+from tests.harness.rig import REAL_CHORES
 
 pytestmark = [
     pytest.mark.anyio,

@@ -14,7 +14,7 @@ from image2model.backends.celery.item_loop import RunItem
 from image2model.backends.celery.worker import add_item_task
 from image2model.core.generator import RunsOn
 from image2model.ports.dispatcher import ItemRef
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from image2model.backends.redis import feed as feed_module
 from image2model.backends.redis.feed import RedisChangeFeed, open_redis_feed
 from image2model.core.errors import InvalidSetting
 from image2model.core.ids import JobId, new_hex_id
-from tests.rig import REAL_CHORES
+from tests.harness.rig import REAL_CHORES
 from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
 

@@ -32,7 +32,7 @@ from image2model.core.errors import (
 )
 from tests.contracts.job_stores import make_job, new_start, refs, take
 from tests.contracts.wrong_clock import check_wrong_clock
-from tests.patience import PATIENCE_S, waiting_for
+from tests.harness.patience import PATIENCE_S, waiting_for
 from tests.servers.cutting_proxy import CuttingProxy
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import free_port

@@ -27,7 +27,7 @@ from image2model.core.shares import Share, working_for
 from image2model.core.states import ItemState
 from image2model.ports.jobstore import JobQuery
 from tests.contracts.job_stores import generate, make_job, new_start, refs, take
-from tests.patience import PATIENCE_S
+from tests.harness.patience import PATIENCE_S
 
 pytestmark = pytest.mark.anyio
 

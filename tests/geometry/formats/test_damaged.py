@@ -14,7 +14,7 @@ from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.reading import read_model
 from tests.geometry.formats.test_ply import FACES, ORDERS, VERTICES, Kind, Value, faces, ply
 from tests.geometry.formats.test_three_mf_reader import BASES, package, part, wedge
-from tests.geometry.shapes import picture
+from tests.geometry.sample_meshes import picture
 
 OBJ = b"""# a remark
 mtllib look.mtl

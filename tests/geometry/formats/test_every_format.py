@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from image2model.geometry.conversion import FORMATS, Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import FORMATS, Conversion
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.inspect import weld_faces
-from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.topology import is_watertight
-from tests.geometry.shapes import coat, drawn, pbr_material, picture, psnr_db, torus
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.inspection.facts import weld_faces
+from image2model.geometry.mesh.topology import is_watertight
+from image2model.geometry.mesh.types import Material, Mesh
+from tests.geometry.sample_meshes import coat, drawn, pbr_material, picture, psnr_db, torus
 from tests.khronos.validator import KhronosValidator
 
 READ_BACK = ("glb", "gltf.zip", "obj.zip", "ply", "stl")

@@ -9,17 +9,17 @@ import PIL.Image
 import pytest
 from numpy.typing import NDArray
 
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.formats.convert import convert_file
-from image2model.geometry.formats.three_mf import write_3mf
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import Conversion
+from image2model.geometry.formats.three_mf.writer import write_3mf
 from image2model.geometry.formats.writing import beyond_format
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.mesh import EncodedImage, Material, Mesh, Placement
-from image2model.geometry.preview import draw_preview
-from image2model.geometry.surface_colors import surface_colors
-from image2model.geometry.texture import decode_texture
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.mesh.textures.decoding import decode_texture
+from image2model.geometry.mesh.textures.surface_colors import surface_colors
+from image2model.geometry.mesh.types import EncodedImage, Material, Mesh, Placement
+from image2model.geometry.render.preview import draw_preview
 from tests.geometry.formats.outside_readers import read_3mf
-from tests.geometry.shapes import coat, torus
+from tests.geometry.sample_meshes import coat, torus
 
 BLACK = (0.0, 0.0, 0.0, 1.0)
 RED = (1.0, 0.0, 0.0)

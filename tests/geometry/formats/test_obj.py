@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from image2model.core.errors import InvalidMesh
-from image2model.geometry.formats.files_beside import FilesBeside
-from image2model.geometry.formats.obj_reader import read_obj
+from image2model.geometry.formats.archives.linked_files import FilesBeside
+from image2model.geometry.formats.obj.reader import read_obj
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.mesh import Mesh, Model
-from tests.geometry.shapes import picture
+from image2model.geometry.mesh.types import Mesh, Model
+from tests.geometry.sample_meshes import picture
 
 TRIANGLE = b"v 0 0 0\nv 1 0 0\nv 0 1 0\n"
 TEXTURED = TRIANGLE + b"vt 0 0\nvt 1 0\nvt 0 1\n"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from image2model.core.errors import InvalidMesh
-from image2model.geometry.formats.ply_reader import read_ply
-from image2model.geometry.formats.ply_writer import write_ply
+from image2model.geometry.formats.ply.reader import read_ply
+from image2model.geometry.formats.ply.writer import write_ply
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.mesh import Material, Mesh
+from image2model.geometry.mesh.types import Material, Mesh
 from tests.geometry.formats.test_obj import area, corner_uvs, shown
-from tests.geometry.shapes import picture
+from tests.geometry.sample_meshes import picture
 
 CODES = {"uchar": "B", "char": "b", "ushort": "H", "int": "i", "float": "f", "double": "d"}
 FORMATS = ("ascii", "binary_little_endian", "binary_big_endian")

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from image2model.core.errors import Image2ModelError, InvalidMesh
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.formats.convert import convert_file
-from image2model.geometry.formats.obj_reader import read_obj
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import Conversion
+from image2model.geometry.formats.obj.reader import read_obj
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.mesh import Material, Mesh
-from tests.geometry.shapes import coat, pbr_material, picture, torus
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.mesh.types import Material, Mesh
+from tests.geometry.sample_meshes import coat, pbr_material, picture, torus
 
 FORMATS_READ = ("glb", "gltf.zip", "obj.zip", "ply", "stl")
 CUBE = trimesh.creation.box((1, 2, 3))

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import trimesh
 
-from image2model.geometry.conversion import FORMATS, Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import FORMATS, Conversion
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.inspect import weld_faces
-from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.topology import is_watertight
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.inspection.facts import weld_faces
+from image2model.geometry.mesh.topology import is_watertight
+from image2model.geometry.mesh.types import Material, Mesh
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.providers.local.engine import make_model
 from tests.geometry.formats.outside_readers import is_solid, see
 from tests.geometry.mask_scenes import SAMPLES
-from tests.geometry.shapes import coat, drawn, pbr_material, picture, psnr_db, torus, wedge
+from tests.geometry.sample_meshes import coat, drawn, pbr_material, picture, psnr_db, torus, wedge
 from tests.khronos.validator import KhronosValidator
 
 LIMITS = PictureLimits()

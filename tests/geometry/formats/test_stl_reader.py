@@ -8,12 +8,12 @@ import pytest
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.inspect import inspect_meshes
-from image2model.geometry.mesh import Mesh
-from image2model.geometry.stl import write_stl
+from image2model.geometry.formats.stl.writer import write_stl
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.inspection.facts import inspect_meshes
+from image2model.geometry.mesh.types import Mesh
 from tests.geometry.formats.test_obj import shown
-from tests.geometry.shapes import torus
+from tests.geometry.sample_meshes import torus
 
 TRIANGLES = [[(0, 0, 0), (10, 0, 0), (0, 0, 10)], [(10, 0, 0), (10, 0, 10), (0, 0, 10)]]
 RED, BLUE = [255, 0, 0, 255], [0, 0, 255, 255]

@@ -12,15 +12,15 @@ import pytest
 from numpy.typing import NDArray
 from pxr import UsdShade
 
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import Conversion
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.mesh import EncodedImage, Mesh
-from image2model.geometry.texture import decode_texture, sample_texture
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.mesh.textures.decoding import decode_texture, sample_texture
+from image2model.geometry.mesh.types import EncodedImage, Mesh
 from tests.geometry.formats.outside_readers import complaints_of_usd, opened_usdz
 from tests.geometry.glb_files import Builder
-from tests.geometry.shapes import picture
+from tests.geometry.sample_meshes import picture
 from tests.khronos.validator import KhronosValidator
 
 CELLS = 20

@@ -6,10 +6,10 @@ import lib3mf
 import numpy as np
 import pytest
 
-from image2model.geometry.formats.three_mf import write_3mf
-from image2model.geometry.mesh import Material, Mesh
+from image2model.geometry.formats.three_mf.writer import write_3mf
+from image2model.geometry.mesh.types import Material, Mesh
 from tests.geometry.formats.outside_readers import read_3mf
-from tests.geometry.shapes import coat, pbr_material, picture, torus
+from tests.geometry.sample_meshes import coat, pbr_material, picture, torus
 
 SHAPES: dict[str, list[Mesh]] = {
     "textured": [torus(material=pbr_material())],

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from image2model.core.errors import InvalidMesh
-from image2model.geometry.conversion import Conversion
-from image2model.geometry.formats.convert import convert_file
+from image2model.geometry.conversion.convert import convert_file
+from image2model.geometry.conversion.request import Conversion
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.inspect import inspect_meshes
-from image2model.geometry.mesh import Material, Model
-from tests.geometry.shapes import coat, drawn, picture, psnr_db, torus
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.inspection.facts import inspect_meshes
+from image2model.geometry.mesh.types import Material, Model
+from tests.geometry.sample_meshes import coat, drawn, picture, psnr_db, torus
 
 CORE = "http://schemas.microsoft.com/3dmanufacturing/core/2015/02"
 MATERIALS = "http://schemas.microsoft.com/3dmanufacturing/material/2015/02"

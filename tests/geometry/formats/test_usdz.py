@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pxr import Sdf, Usd, UsdGeom, UsdShade
 
-from image2model.geometry.formats.usdz_writer import write_usdz
-from image2model.geometry.mesh import Material, Mesh
+from image2model.geometry.formats.usd.writer import write_usdz
+from image2model.geometry.mesh.types import Material, Mesh
 from tests.geometry.formats.outside_readers import complaints_of_usd, opened_usdz
-from tests.geometry.shapes import coat, pbr_material, picture, torus
+from tests.geometry.sample_meshes import coat, pbr_material, picture, torus
 
 SHAPES = {
     "pbr": [torus(material=pbr_material())],

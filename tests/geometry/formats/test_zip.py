@@ -9,10 +9,10 @@ import pytest
 
 from image2model.core.errors import InvalidMesh
 from image2model.geometry.formats.reading import read_model
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.mesh import Model
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.mesh.types import Model
 from tests.geometry.formats.test_ply import ORDERS, VERTICES, faces, ply
-from tests.geometry.shapes import picture, torus
+from tests.geometry.sample_meshes import picture, torus
 
 PICTURE = picture(kind="png", size_px=4).data
 TRIANGLE = "v 0 0 0\nv 1 0 0\nv 0 1 0\nvt 0 0\nvt 1 0\nvt 0 1\n"

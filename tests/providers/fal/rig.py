@@ -14,7 +14,7 @@ from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import FileRole, Handle, Progress
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.catalogue import fill_options
 from image2model.ports.clock import Clock
 from image2model.ports.provider import Delivery, ProvidedFile, ProviderTools, Work, WorkPicture
@@ -23,7 +23,7 @@ from image2model.providers.fal.provider import FalProvider
 from image2model.testing.fal_simulator import Behaviour, FalSimulator, FaultRule, Latency
 from image2model.testing.inline_compute import InlineCompute
 from image2model.testing.memory_jobs import MemoryJobStore
-from tests.rig import disc_png
+from tests.harness.rig import disc_png
 
 TRIPO = GeneratorId("fal/tripo-v2.5")
 AT_ONCE = Latency(median_s=0.0)

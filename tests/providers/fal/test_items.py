@@ -29,8 +29,8 @@ from image2model.ports.jobstore import LedgerQuery, Resolution
 from image2model.providers.fal.provider import FalProvider
 from image2model.providers.fal.spooling import Spooler
 from image2model.testing.fal_simulator import FaultRule, Latency
+from tests.harness.rig import Rig
 from tests.providers.fal.rig import TRIPO, FalRig, running
-from tests.rig import Rig
 
 pytestmark = pytest.mark.anyio
 

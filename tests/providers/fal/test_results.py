@@ -14,7 +14,7 @@ from image2model.backends.http.fetcher import HttpFetcher
 from image2model.core.errors import ArtifactTooLarge, ProviderResultInvalid, ProviderUnavailable
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import FileRole
-from image2model.geometry.glb_reader import verify_glb
+from image2model.geometry.gltf.reader import verify_glb
 from image2model.providers.fal.archives import unpack
 from image2model.providers.fal.provider import FalProvider
 from image2model.providers.fal.spooling import BadContent

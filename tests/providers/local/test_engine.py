@@ -19,8 +19,8 @@ from image2model.core.errors import (
     InvalidViews,
     PictureEmpty,
 )
-from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.pictures import check_picture
+from image2model.geometry.pictures.limits import PictureLimits
+from image2model.geometry.pictures.picture import check_picture
 from image2model.providers.local.cards import CARDS
 from image2model.providers.local.engine import make_model
 from image2model.providers.local.model import LocalModel

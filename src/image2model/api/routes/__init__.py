@@ -5,45 +5,27 @@ A route finds a caller who may call it, by `api.rights`, unless its router is in
 `PUBLIC_ROUTERS`.
 """
 
-from image2model.api.routes import (
-    account,
-    admin,
-    archive,
-    control,
-    drafts,
-    events,
-    fidelity,
-    files,
-    generators,
-    health,
-    hooks,
-    inspection,
-    intake,
-    items,
-    jobs,
-    keys,
-    ledger,
-    metrics,
-    session,
-    shared,
-    shares,
-    sign_in,
-    webhooks,
-)
+from image2model.api.routes import generators, ledger
+from image2model.api.routes.accounts import account, keys, session, sign_in
+from image2model.api.routes.jobs import control, crud, drafts, events, items, preparation
+from image2model.api.routes.operations import admin, health, metrics
+from image2model.api.routes.results import archive, fidelity, files, inspection
+from image2model.api.routes.sharing import links, public
+from image2model.api.routes.webhooks import incoming, outgoing
 
 ROUTERS = (
-    jobs.router,
+    crud.router,
     events.router,
     control.router,
     drafts.router,
-    intake.router,
+    preparation.router,
     items.router,
     files.router,
     fidelity.router,
     inspection.router,
     archive.router,
-    shares.router,
-    shared.router,
+    links.router,
+    public.router,
     generators.router,
     ledger.router,
     account.router,
@@ -51,8 +33,8 @@ ROUTERS = (
     keys.router,
     admin.router,
     sign_in.router,
-    webhooks.router,
-    hooks.router,
+    outgoing.router,
+    incoming.router,
     health.router,
     metrics.router,
 )
@@ -64,5 +46,5 @@ ADMIN_ROUTERS = (keys.router, admin.router, metrics.router)
 UNSHARED_ROUTERS = (health.router,)
 """Whoever comes may call these, and waits behind nobody."""
 
-PUBLIC_ROUTERS = (session.router, sign_in.router, shared.router, hooks.router, *UNSHARED_ROUTERS)
+PUBLIC_ROUTERS = (session.router, sign_in.router, public.router, incoming.router, *UNSHARED_ROUTERS)
 """Whoever comes may call these; they find out themselves whom they answer."""

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
-from image2model.api.answers import problems
-from image2model.api.auth import BuyerIn
-from image2model.api.packing import send_json
-from image2model.api.translate import estimate_out, generator_out
+from image2model.api.access.callers import BuyerIn
+from image2model.api.responses.compression import send_json
+from image2model.api.responses.documented_errors import problems
+from image2model.api.serializers.jobs import estimate_out, generator_out
 from image2model.core import errors
 from image2model.core.generator import GeneratorCard, GeneratorId
 from image2model.jobs.estimate import estimate_job

@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from image2model.api.answers import problems
-from image2model.api.auth import OwnerIn
-from image2model.api.downloads import send_lines
-from image2model.api.params import Cursor, EntriesLimit, Since, Until
-from image2model.api.parts import ContextIn
-from image2model.api.translate import ledger_entry_out
+from image2model.api.access.callers import OwnerIn
+from image2model.api.dependencies import ContextIn
+from image2model.api.requests.params import Cursor, EntriesLimit, Since, Until
+from image2model.api.responses.documented_errors import problems
+from image2model.api.responses.files import send_lines
+from image2model.api.serializers.jobs import ledger_entry_out
 from image2model.jobs.ledger import read_ledger
 from image2model.ports.jobstore import LedgerQuery
-from image2model.wire.ledger_csv import entry_line, header_line
+from image2model.wire.ledger import entry_line, header_line
 from image2model.wire.models import LedgerList
 
 router = APIRouter(tags=["ledger"])

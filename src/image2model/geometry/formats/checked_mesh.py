@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.errors import InvalidMesh
-from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.polygons import FARTHEST
+from image2model.geometry.mesh.triangulation import FARTHEST
+from image2model.geometry.mesh.types import Material, Mesh
 
 
 def checked_mesh(

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.polygons import Triangles
+from image2model.geometry.mesh.triangulation import Triangles
 
 _LARGEST_KEY = 2**62
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from image2model.core.errors import JsonValue
-from image2model.geometry.formats.packing import pack_zip
+from image2model.geometry.formats.archives.packing import pack_zip
 from image2model.geometry.formats.texture_files import TextureFiles
-from image2model.geometry.gltf_builder import GltfBuilder, encode_json
-from image2model.geometry.mesh import Mesh
+from image2model.geometry.gltf.builder import GltfBuilder, encode_json
+from image2model.geometry.mesh.types import Mesh
 
 
 def write_gltf_zip(

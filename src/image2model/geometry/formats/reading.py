@@ -9,18 +9,18 @@ from urllib.parse import unquote
 import numpy as np
 
 from image2model.core.errors import InvalidMesh
-from image2model.geometry.formats.files_beside import FilesBeside
-from image2model.geometry.formats.obj_reader import read_obj
-from image2model.geometry.formats.ply_reader import read_ply
-from image2model.geometry.formats.stl_reader import read_stl
-from image2model.geometry.formats.three_mf_reader import read_3mf
-from image2model.geometry.formats.zip_reader import Unpacked, unpack_model
-from image2model.geometry.glb_container import GlbContainer, parse_glb, parse_gltf_json
-from image2model.geometry.glb_reader import read_gltf
-from image2model.geometry.gltf_accessors import GltfData
-from image2model.geometry.gltf_json import Object, children, text
-from image2model.geometry.mesh import Mesh, Model
-from image2model.geometry.mesh_types import file_format
+from image2model.geometry.formats.archives.linked_files import FilesBeside
+from image2model.geometry.formats.archives.unpacking import Unpacked, unpack_model
+from image2model.geometry.formats.detection import file_format
+from image2model.geometry.formats.obj.reader import read_obj
+from image2model.geometry.formats.ply.reader import read_ply
+from image2model.geometry.formats.stl.reader import read_stl
+from image2model.geometry.formats.three_mf.reader import read_3mf
+from image2model.geometry.gltf.accessors import GltfData
+from image2model.geometry.gltf.container import GlbContainer, parse_glb, parse_gltf_json
+from image2model.geometry.gltf.json import Object, children, text
+from image2model.geometry.gltf.reader import read_gltf
+from image2model.geometry.mesh.types import Mesh, Model
 
 MOST_FACES = 12_000_000
 """More would take over 4 GB to look at, which is what a process may have."""

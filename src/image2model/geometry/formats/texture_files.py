@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from image2model.geometry.mesh import EncodedImage
-from image2model.geometry.texture_coding import extension_of
+from image2model.geometry.mesh.textures.recoding import extension_of
+from image2model.geometry.mesh.types import EncodedImage
 
 
 class TextureFiles:

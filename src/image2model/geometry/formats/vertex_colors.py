@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.shading import to_linear
+from image2model.geometry.mesh.textures.srgb import to_linear
 
 
 def shown_colors(

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from image2model.geometry.adjust import turn_z_up
-from image2model.geometry.conversion import Conversion
+from image2model.geometry.conversion.adjust import turn_z_up
+from image2model.geometry.conversion.request import Conversion
 from image2model.geometry.formats.gltf_zip import write_gltf_zip
-from image2model.geometry.formats.obj_writer import write_obj_zip
-from image2model.geometry.formats.ply_writer import write_ply
-from image2model.geometry.formats.three_mf import write_3mf
-from image2model.geometry.formats.three_mf_colors import glow_of, lies_alike
-from image2model.geometry.formats.usdz_writer import write_usdz
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.stl import write_stl
+from image2model.geometry.formats.obj.writer import write_obj_zip
+from image2model.geometry.formats.ply.writer import write_ply
+from image2model.geometry.formats.stl.writer import write_stl
+from image2model.geometry.formats.three_mf.colors import glow_of, lies_alike
+from image2model.geometry.formats.three_mf.writer import write_3mf
+from image2model.geometry.formats.usd.writer import write_usdz
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.mesh.types import Material, Mesh
 
 
 def write_model(

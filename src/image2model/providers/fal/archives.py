@@ -7,7 +7,7 @@ from pathlib import Path
 
 from image2model.core.ids import new_hex_id
 from image2model.core.zip_damage import ZIP_DAMAGE, is_zip_damage
-from image2model.geometry.mesh_types import HEAD_BYTES
+from image2model.geometry.formats.detection import HEAD_BYTES
 from image2model.providers.fal.sniffing import MESH_FORMATS, PICTURE_FORMATS, sniff
 from image2model.providers.fal.spooling import BadContent, Spooled
 

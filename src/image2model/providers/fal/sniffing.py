@@ -2,7 +2,7 @@
 
 import re
 
-from image2model.geometry.mesh_types import mesh_format
+from image2model.geometry.formats.detection import mesh_format
 
 MESH_FORMATS = frozenset({"glb", "fbx", "obj", "stl", "ply", "usdz", "splat"})
 PICTURE_FORMATS = frozenset({"png", "jpg", "webp", "avif"})

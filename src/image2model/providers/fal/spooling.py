@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from image2model.core.errors import FetchBroken
 from image2model.core.ids import new_hex_id
-from image2model.geometry.mesh_types import HEAD_BYTES, glb_length
+from image2model.geometry.formats.detection import HEAD_BYTES, glb_length
 from image2model.ports.fetcher import Fetcher
 from image2model.providers.fal.asking import waits_s
 from image2model.providers.fal.config import Pace

@@ -21,7 +21,7 @@ import anyio
 from image2model.core.errors import Image2ModelError, ProviderUnavailable
 from image2model.core.generator import View
 from image2model.core.ids import new_hex_id
-from image2model.geometry.picture_png import drop_deep
+from image2model.geometry.pictures.png import drop_deep
 from image2model.ports.clock import Clock
 from image2model.ports.provider import WorkPicture
 from image2model.providers.fal.asking import ask

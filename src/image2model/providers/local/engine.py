@@ -6,13 +6,13 @@ import numpy as np
 
 from image2model.core.errors import GeneratorNotFound, InvalidViews, JsonValue
 from image2model.core.generator import GeneratorCard, View
-from image2model.geometry.edges import islands
-from image2model.geometry.glb_writer import write_glb
-from image2model.geometry.inspect import weld_faces
-from image2model.geometry.mesh import Mesh
-from image2model.geometry.picture_limits import PictureLimits
-from image2model.geometry.pictures import Picture, decode_picture
-from image2model.geometry.topology import is_watertight
+from image2model.geometry.gltf.writer import write_glb
+from image2model.geometry.inspection.facts import weld_faces
+from image2model.geometry.mesh.edges import islands
+from image2model.geometry.mesh.topology import is_watertight
+from image2model.geometry.mesh.types import Mesh
+from image2model.geometry.pictures.limits import PictureLimits
+from image2model.geometry.pictures.picture import Picture, decode_picture
 from image2model.jobs.catalogue import fill_options
 from image2model.providers.local import cards
 from image2model.providers.local.made import Made, Options

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from image2model.core.errors import JsonValue
-from image2model.geometry.mesh import Material, Mesh
-from image2model.geometry.shape import Shape, stand_up
-from image2model.geometry.texture_sheet import Sheet, encode_jpeg
+from image2model.geometry.mesh.types import Material, Mesh
+from image2model.geometry.shapes.shape import Shape, stand_up
+from image2model.geometry.shapes.texture_sheet import Sheet, encode_jpeg
 
 Options = Mapping[str, Any]
 """A generator's options, every one filled in and checked."""

@@ -8,29 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.generator import View
-from image2model.geometry.atlas import (
+from image2model.geometry.mesh.types import EncodedImage, Material
+from image2model.geometry.pictures.picture import Picture
+from image2model.geometry.shapes.multiview.atlas import (
     Painted,
     choose_charts,
     cut_charts,
     pack_sheets,
     vertex_normals,
 )
-from image2model.geometry.hull import carve
-from image2model.geometry.inflate import inflate
-from image2model.geometry.mesh import EncodedImage, Material
-from image2model.geometry.object_frame import ObjectFrame
-from image2model.geometry.patchwork import number_islands, sew_patches
-from image2model.geometry.pictures import Picture
-from image2model.geometry.seams import twin_half_edges
-from image2model.geometry.shape import Shape, stand_up
-from image2model.geometry.texture_sheet import Sheet, encode_jpeg
-from image2model.geometry.view_colors import (
+from image2model.geometry.shapes.multiview.hull import carve
+from image2model.geometry.shapes.multiview.object_frame import ObjectFrame
+from image2model.geometry.shapes.multiview.patchwork import number_islands, sew_patches
+from image2model.geometry.shapes.multiview.seams import twin_half_edges
+from image2model.geometry.shapes.multiview.view_colors import (
     Projection,
     mix_colors,
     retouch,
     share_out,
     smooth_normals,
 )
+from image2model.geometry.shapes.puff import inflate
+from image2model.geometry.shapes.shape import Shape, stand_up
+from image2model.geometry.shapes.texture_sheet import Sheet, encode_jpeg
 from image2model.providers.local.made import Made, Options
 from image2model.providers.local.subject import Subject, cut_out
 

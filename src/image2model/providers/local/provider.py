@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from image2model.core.errors import JsonValue
-from image2model.geometry.picture_limits import PictureLimits
+from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.computations import memory_for_pictures
 from image2model.ports.provider import Delivery, ProviderTools, Work
 from image2model.providers.immediate import ImmediateProvider, free_delivery
@@ -61,5 +61,7 @@ def create_provider(tools: ProviderTools) -> LocalProvider:
 
 def load_engine() -> None:
     """Load in a worker process what the first model needs, so that it does not wait for it."""
-    from image2model.geometry import inspect, pictures, preview  # noqa: F401, PLC0415
+    from image2model.geometry.inspection import facts  # noqa: F401, PLC0415
+    from image2model.geometry.pictures import picture  # noqa: F401, PLC0415
+    from image2model.geometry.render import preview  # noqa: F401, PLC0415
     from image2model.providers.local import engine  # noqa: F401, PLC0415

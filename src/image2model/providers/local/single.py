@@ -5,20 +5,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2model.core.errors import JsonValue, SubjectNotFound
-from image2model.geometry.extrude import extrude
-from image2model.geometry.inflate import inflate
-from image2model.geometry.lathe import turn
-from image2model.geometry.mesh import Material
-from image2model.geometry.pictures import Picture
-from image2model.geometry.relief import (
+from image2model.geometry.mesh.types import Material
+from image2model.geometry.pictures.picture import Picture
+from image2model.geometry.shapes.extrude import extrude
+from image2model.geometry.shapes.lathe import turn
+from image2model.geometry.shapes.puff import inflate
+from image2model.geometry.shapes.relief import (
     carve_heights,
     lightness,
     raise_plate,
     relief_size,
 )
-from image2model.geometry.shape import stand_up
-from image2model.geometry.symmetry import mirror_symmetry
-from image2model.geometry.texture_sheet import make_plate_sheet
+from image2model.geometry.shapes.shape import stand_up
+from image2model.geometry.shapes.texture_sheet import make_plate_sheet
+from image2model.geometry.subject.symmetry import mirror_symmetry
 from image2model.providers.local.made import Made, Options, dress
 from image2model.providers.local.subject import Subject, cut_out
 

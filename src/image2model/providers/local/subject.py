@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.geometry.bodies import drop_specks, join_bodies, keep_largest
-from image2model.geometry.mask import find_subject
-from image2model.geometry.picture_outlook import describe_cut
-from image2model.geometry.pictures import Picture
-from image2model.geometry.silhouette import Silhouette, trace_silhouette
-from image2model.geometry.texture_sheet import Sheet, make_sheet
+from image2model.geometry.pictures.picture import Picture
+from image2model.geometry.shapes.texture_sheet import Sheet, make_sheet
+from image2model.geometry.subject.cut_warnings import describe_cut
+from image2model.geometry.subject.mask import find_subject
+from image2model.geometry.subject.separate_bodies import drop_specks, join_bodies, keep_largest
+from image2model.geometry.subject.silhouette import Silhouette, trace_silhouette
 
 _TRIM_ALPHA = 0.002
 _TRIM_GUESSED = 0.004

@@ -1,0 +1,1 @@
+"""Server-sent events: the frames of a stream, and who receives which."""

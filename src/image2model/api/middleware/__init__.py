@@ -1,0 +1,1 @@
+"""What surrounds every request: host names, proxies, response headers."""

@@ -1,0 +1,1 @@
+"""Read requests: parameters, forms, uploads."""

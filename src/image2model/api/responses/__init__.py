@@ -1,0 +1,1 @@
+"""Write responses: errors, files, compression."""

@@ -1,0 +1,1 @@
+"""Routes for accounts: keys, sessions, sign-in."""

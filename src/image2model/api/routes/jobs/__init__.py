@@ -1,0 +1,1 @@
+"""Routes for jobs, their items and drafts."""

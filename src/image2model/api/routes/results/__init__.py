@@ -1,0 +1,1 @@
+"""Routes for what a job has made: files, archives, facts."""

@@ -1,0 +1,1 @@
+"""Routes for share links, and for those who open them."""

@@ -1,0 +1,1 @@
+"""Routes for webhooks: those we send, and those that providers send us."""

@@ -1,0 +1,1 @@
+"""Turn jobs, items and ledgers into the models of the HTTP API."""

@@ -1,0 +1,1 @@
+"""Convert models: format, size, weight, orientation and description."""

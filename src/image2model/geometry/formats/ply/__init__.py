@@ -1,0 +1,1 @@
+"""PLY, binary and text."""

@@ -1,0 +1,1 @@
+"""3MF, the format of 3D printers."""

@@ -1,0 +1,1 @@
+"""USD and USDZ, as binary crate files."""

@@ -1,0 +1,1 @@
+"""Facts about a model: size, printability, likeness to its photo."""

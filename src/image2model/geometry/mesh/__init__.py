@@ -1,0 +1,1 @@
+"""Triangle meshes: types, topology, simplification, repair, textures."""

@@ -1,0 +1,1 @@
+"""Reduce the number of faces and keep the shape and the textures."""

@@ -1,0 +1,1 @@
+"""Closed solids: check whether they print, and repair them."""

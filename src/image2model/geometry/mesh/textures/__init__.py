@@ -1,0 +1,1 @@
+"""Textures and colours of meshes: decode, recode, lay out."""

@@ -1,0 +1,1 @@
+"""Read untrusted pictures: types, headers, limits, decoding, colour."""

@@ -1,0 +1,1 @@
+"""Draw models: camera, rasteriser, previews, turntables."""

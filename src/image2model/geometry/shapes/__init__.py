@@ -1,0 +1,1 @@
+"""Build solids from silhouettes: puff, extrude, relief, lathe, hull."""

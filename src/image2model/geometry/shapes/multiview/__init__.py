@@ -1,0 +1,1 @@
+"""A solid from several views of one object."""
