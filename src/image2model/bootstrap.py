@@ -44,22 +44,22 @@ from image2model.core.ids import OwnerId, WorkerId, new_hex_id
 from image2model.core.job import KeepPolicy
 from image2model.core.money import Budget, SpendingLimits
 from image2model.geometry.pictures.limits import PictureLimits
-from image2model.jobs.bounds import Bounds
+from image2model.jobs.background.exclusive_tasks import Turn
+from image2model.jobs.background.tasks import Chores
 from image2model.jobs.catalogue import Catalogue
-from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
-from image2model.jobs.delivering import DELIVERY_TURN_S, WebhookDeliverer
-from image2model.jobs.doubts import SETTLE_EVERY_S, DoubtSettler
-from image2model.jobs.fair_choice import FairChoice
 from image2model.jobs.health import measure_now
-from image2model.jobs.housekeeping import TIDY_EVERY_S, Housekeeper
-from image2model.jobs.leases import LeaseKeeper
-from image2model.jobs.links import Links
-from image2model.jobs.previews import PreviewDrawer
-from image2model.jobs.recover import SWEEP_EVERY_S, Sweeper
-from image2model.jobs.reserve import Reserve
-from image2model.jobs.run import ItemRunner
-from image2model.jobs.turns import Turn
+from image2model.jobs.lifecycle.housekeeping import TIDY_EVERY_S, Housekeeper
+from image2model.jobs.limits.bounds import Bounds
+from image2model.jobs.limits.free_space import Reserve
+from image2model.jobs.provider_links import Links
+from image2model.jobs.results.previews import PreviewDrawer
+from image2model.jobs.runs.fair_choice import FairChoice
+from image2model.jobs.runs.leases import LeaseKeeper
+from image2model.jobs.runs.recover import SWEEP_EVERY_S, Sweeper
+from image2model.jobs.runs.run import ItemRunner
+from image2model.jobs.runs.uncertain import SETTLE_EVERY_S, DoubtSettler
+from image2model.jobs.webhooks.deliver import DELIVERY_TURN_S, WebhookDeliverer
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.audit import AuditLog
 from image2model.ports.dispatcher import Dispatcher, ItemRef

@@ -20,7 +20,7 @@ from image2model.api.openapi import describe_api, document_text
 from image2model.api.pages.reference import reference_page
 from image2model.core.ids import OwnerId
 from image2model.jobs.access import create_api_key
-from image2model.jobs.submit import JobRequest, create_draft
+from image2model.jobs.intake.submit import JobRequest, create_draft
 from tests.api.asking import problem_of
 from tests.harness.rig import Rig
 

@@ -13,10 +13,10 @@ from image2model.core.ids import OwnerId
 from image2model.core.job import Job
 from image2model.core.states import JobState
 from image2model.jobs.context import Context
-from image2model.jobs.intake import take_picture
-from image2model.jobs.recover import Sweeper
-from image2model.jobs.submit import JobRequest, NewItem, submit_job
-from image2model.jobs.watch import wait_for_change
+from image2model.jobs.intake.pictures import take_picture
+from image2model.jobs.intake.submit import JobRequest, NewItem, submit_job
+from image2model.jobs.lifecycle.watch import wait_for_change
+from image2model.jobs.runs.recover import Sweeper
 from image2model.settings import Settings
 from tests.harness.rig import Rig, disc_png, once
 from tests.servers.collector import Collector

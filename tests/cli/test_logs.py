@@ -10,7 +10,7 @@ import pytest
 
 from image2model.cli.logs import MOST_A_MINUTE, configure_logging
 from image2model.core.ids import JobId, new_hex_id
-from image2model.jobs.current import current_item, working_on
+from image2model.jobs.background.current_item import current_item, working_on
 from image2model.ports.dispatcher import ItemRef
 from image2model.settings import Settings
 

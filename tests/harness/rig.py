@@ -17,16 +17,16 @@ from image2model.core.generator import View
 from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.job import Job
 from image2model.geometry.pictures.limits import PictureLimits
+from image2model.jobs.background.tasks import Chores
 from image2model.jobs.catalogue import Catalogue
-from image2model.jobs.chores import Chores
 from image2model.jobs.context import Context, Rules
-from image2model.jobs.intake import take_picture
-from image2model.jobs.leases import LeaseKeeper
-from image2model.jobs.links import Links
-from image2model.jobs.previews import PreviewDrawer
-from image2model.jobs.recover import Sweeper
-from image2model.jobs.run import ItemRunner
-from image2model.jobs.submit import JobRequest, NewItem, submit_job
+from image2model.jobs.intake.pictures import take_picture
+from image2model.jobs.intake.submit import JobRequest, NewItem, submit_job
+from image2model.jobs.provider_links import Links
+from image2model.jobs.results.previews import PreviewDrawer
+from image2model.jobs.runs.leases import LeaseKeeper
+from image2model.jobs.runs.recover import Sweeper
+from image2model.jobs.runs.run import ItemRunner
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.metrics import Metrics
 from image2model.testing.fake_clock import FakeClock

@@ -18,17 +18,17 @@ from image2model.core.errors import Image2ModelError
 from image2model.core.job import Description
 from image2model.core.names import clean_name, name_of_upload
 from image2model.core.plain_values import decode_value, encode_value
+from image2model.documents.csv_text import decode_csv
+from image2model.documents.number_format import shown_date, shown_number
+from image2model.documents.spreadsheet import read_sheet_file
 from image2model.geometry.conversion.request import Conversion
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.inspection.facts import inspect_meshes
 from image2model.geometry.inspection.report import report_file
 from image2model.geometry.pictures.limits import PictureLimits
 from image2model.geometry.pictures.picture import check_picture
-from image2model.jobs.archive_check import check_archive
+from image2model.jobs.archives.check import check_archive
 from image2model.jobs.computations import convert_model, examine_model
-from image2model.jobs.csv_text import decode_csv
-from image2model.jobs.number_format import shown_date, shown_number
-from image2model.jobs.sheet_file import read_sheet_file
 from image2model.providers.fal.catalogue import tripo
 from image2model.providers.fal.errors import input_problem
 from image2model.providers.fal.extracting import find_facts, find_offers

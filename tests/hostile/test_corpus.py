@@ -15,13 +15,13 @@ from image2model.core.generator import GeneratorId
 from image2model.core.ids import OwnerId, new_hex_id
 from image2model.core.job import Description, FileRole, Handle
 from image2model.core.states import ItemState
+from image2model.documents.spreadsheet import read_sheet_file
 from image2model.geometry.conversion.request import Conversion
 from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.computations import check_picture_file, convert_model
 from image2model.jobs.context import Rules
-from image2model.jobs.report import report_model
-from image2model.jobs.sheet_file import read_sheet_file
-from image2model.jobs.submit import JobRequest, NewItem, submit_job
+from image2model.jobs.intake.submit import JobRequest, NewItem, submit_job
+from image2model.jobs.results.report import report_model
 from image2model.ports.provider import Delivery, ProvidedFile, Work
 from image2model.testing.scripted_provider import ScriptedProvider
 from image2model.testing.tiny_model import tiny_glb

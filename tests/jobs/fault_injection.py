@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, Literal, cast
 
 from image2model.jobs.catalogue import Catalogue
-from image2model.jobs.links import Links
+from image2model.jobs.provider_links import Links
 from tests.harness.rig import Rig
 
 When = Literal["before", "after"]

@@ -20,10 +20,10 @@ from image2model.core.generator import View
 from image2model.core.ids import ArtifactId, OwnerId, new_hex_id
 from image2model.core.job import Item, KeepPolicy, Picture
 from image2model.core.states import AttemptState, ItemState
-from image2model.jobs.control import retry_items
-from image2model.jobs.doubts import DoubtSettler
-from image2model.jobs.recover import Sweeper
-from image2model.jobs.submit import JobRequest, NewItem, submit_job
+from image2model.jobs.intake.submit import JobRequest, NewItem, submit_job
+from image2model.jobs.lifecycle.control import retry_items
+from image2model.jobs.runs.recover import Sweeper
+from image2model.jobs.runs.uncertain import DoubtSettler
 from image2model.ports.jobstore import LedgerQuery
 from tests.harness.rig import Rig, once
 from tests.jobs.fault_injection import Injector, When, with_faults

@@ -13,9 +13,9 @@ from image2model.core.ids import OwnerId, WorkerId
 from image2model.core.states import ItemState
 from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.catalogue import Catalogue
-from image2model.jobs.leases import LeaseKeeper
-from image2model.jobs.run import ItemRunner
-from image2model.jobs.submit import JobRequest
+from image2model.jobs.intake.submit import JobRequest
+from image2model.jobs.runs.leases import LeaseKeeper
+from image2model.jobs.runs.run import ItemRunner
 from image2model.ports.provider import Provider, ProviderTools
 from image2model.providers.registry import create_providers
 from tests.harness.rig import Rig

@@ -11,7 +11,10 @@ from image2model.api.access.callers import check_operator, check_rights, receive
 from image2model.api.dependencies import Parts
 from image2model.api.events.channel import Pace
 from image2model.api.events.hub import Hub
+from image2model.api.limits.key_uses import KeyUses
+from image2model.api.limits.rates import Rate
 from image2model.api.limits.watchers import WatcherLimits, Watchers
+from image2model.api.limits.wrong_keys import WrongKeys
 from image2model.api.middleware import guards
 from image2model.api.middleware.forwarded import ForwardedHeaders, Proxies
 from image2model.api.pages.routes import index
@@ -21,9 +24,6 @@ from image2model.api.responses.problems import HANDLERS
 from image2model.api.routes import ADMIN_ROUTERS, PUBLIC_ROUTERS, ROUTERS, UNSHARED_ROUTERS
 from image2model.api.serializers.jobs import PREFIX
 from image2model.jobs.context import Context
-from image2model.jobs.key_uses import KeyUses
-from image2model.jobs.rates import Rate
-from image2model.jobs.wrong_keys import WrongKeys
 from image2model.ports.sign_in import SignIn
 
 _HOUR_S = 3_600.0

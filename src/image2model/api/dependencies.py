@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from image2model.api.events.hub import Hub
+from image2model.api.limits.key_uses import KeyUses
+from image2model.api.limits.rates import Rate
 from image2model.api.limits.watchers import Watchers
+from image2model.api.limits.wrong_keys import WrongKeys
 from image2model.api.middleware.forwarded import Proxies
 from image2model.jobs.context import Context
-from image2model.jobs.key_uses import KeyUses
-from image2model.jobs.rates import Rate
-from image2model.jobs.wrong_keys import WrongKeys
 from image2model.ports.sign_in import SignIn
 
 

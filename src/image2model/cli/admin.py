@@ -33,7 +33,7 @@ from image2model.core.audit import AuditAction
 from image2model.core.errors import OwnerNotFound
 from image2model.core.ids import LOCAL_OWNER
 from image2model.core.states import JobState
-from image2model.jobs.purging import Purgeable
+from image2model.jobs.lifecycle.purge import Purgeable
 from image2model.wire.admin import (
     AuditEntryOut,
     audit_csv_header,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from image2model.cli.sheets import SourceSheet
 from image2model.cli.subjects import Subject
 from image2model.core.output import Output
-from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.archives.plan import ArchiveRequest
 from image2model.wire.models import (
     EstimateOut,
     FidelityOut,

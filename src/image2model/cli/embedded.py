@@ -27,24 +27,25 @@ from image2model.core.job import Job, KeepPolicy
 from image2model.core.states import FINAL_STATES, ItemState, JobState
 from image2model.core.webhooks import EventId, WebhookId
 from image2model.geometry.conversion.request import FORMATS
-from image2model.jobs import control, outgoing
 from image2model.jobs.access import owned_job
-from image2model.jobs.archive import open_archive
-from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.archives.plan import ArchiveRequest
+from image2model.jobs.archives.send import open_archive
 from image2model.jobs.context import Context
-from image2model.jobs.download import (
+from image2model.jobs.intake.receive import ItemGroup, receive_pictures
+from image2model.jobs.intake.submit import JobRequest, submit_job
+from image2model.jobs.lifecycle import control
+from image2model.jobs.lifecycle.watch import list_jobs, wait_for_change
+from image2model.jobs.paging import PageT, QueryT
+from image2model.jobs.results.download import (
     find_file,
     find_model,
     read_found,
     read_model,
 )
-from image2model.jobs.estimate import estimate_job
-from image2model.jobs.fidelity import find_fidelity
-from image2model.jobs.paging import PageT, QueryT
-from image2model.jobs.purchase import find_buyer
-from image2model.jobs.receive import ItemGroup, receive_pictures
-from image2model.jobs.submit import JobRequest, submit_job
-from image2model.jobs.watch import list_jobs, wait_for_change
+from image2model.jobs.results.fidelity import find_fidelity
+from image2model.jobs.spending.estimate import estimate_job
+from image2model.jobs.spending.purchase import find_buyer
+from image2model.jobs.webhooks import manage
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobQuery, LedgerQuery
 from image2model.ports.jobstore import Resolution as Decision
@@ -278,7 +279,7 @@ class EmbeddedDesk:
     def add_webhook(self, url: str, *, events: Sequence[str], named_only: bool) -> WebhookSecretOut:
         """Have events posted to a URL."""
         added = self.call(
-            outgoing.add_webhook,
+            manage.add_webhook,
             self.context,
             LOCAL_OWNER,
             url,
@@ -289,26 +290,26 @@ class EmbeddedDesk:
 
     def switch_webhook(self, webhook: str, *, enabled: bool) -> WebhookOut:
         """Switch a webhook on or off."""
-        change = outgoing.WebhookChange(enabled=enabled)
-        return translate.webhook_out(self._hook(outgoing.change_webhook, webhook, change))
+        change = manage.WebhookChange(enabled=enabled)
+        return translate.webhook_out(self._hook(manage.change_webhook, webhook, change))
 
     def remove_webhook(self, webhook: str) -> None:
         """Remove a webhook with its log."""
-        self._hook(outgoing.remove_webhook, webhook)
+        self._hook(manage.remove_webhook, webhook)
 
     def rotate_webhook(self, webhook: str) -> WebhookSecretOut:
         """Give a webhook a new secret."""
-        return translate.webhook_with_secret(self._hook(outgoing.rotate_secret, webhook))
+        return translate.webhook_with_secret(self._hook(manage.rotate_secret, webhook))
 
     def test_webhook(self, webhook: str) -> DeliveryOut:
         """Have a test sent."""
-        return translate.delivery_out(self._hook(outgoing.send_test, webhook))
+        return translate.delivery_out(self._hook(manage.send_test, webhook))
 
     def deliveries(self, webhook: str) -> Iterator[DeliveryOut]:
         """List what was, or is to be, sent to a webhook, newest first."""
         after: str | None = None
         while True:
-            page = self._hook(outgoing.list_deliveries, webhook, after=after, limit=500)
+            page = self._hook(manage.list_deliveries, webhook, after=after, limit=500)
             yield from map(translate.delivery_out, page.deliveries)
             if page.next is None:
                 return
@@ -316,7 +317,7 @@ class EmbeddedDesk:
 
     def replay_delivery(self, webhook: str, delivery: str) -> DeliveryOut:
         """Have a delivery sent again."""
-        again = self._hook(outgoing.replay_delivery, webhook, EventId(delivery))
+        again = self._hook(manage.replay_delivery, webhook, EventId(delivery))
         return translate.delivery_out(again)
 
     def _hook(

@@ -14,7 +14,7 @@ from image2model.cli.moving import RECORDS, files_of, sql_database, tell_files, 
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
 from image2model.core.errors import InvalidRequest
-from image2model.jobs.copying import Copied, copy_artifacts
+from image2model.jobs.storage.copying import Copied, copy_artifacts
 from image2model.settings import Settings
 
 _BEGINNING = b'{"image2model":"records"'

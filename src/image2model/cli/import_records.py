@@ -21,7 +21,7 @@ from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE
 from image2model.cli.printing import say
 from image2model.core.errors import InvalidRequest
-from image2model.jobs.copying import Copied, copy_artifacts
+from image2model.jobs.storage.copying import Copied, copy_artifacts
 from image2model.settings import Settings
 
 app = typer.Typer(**STYLE)

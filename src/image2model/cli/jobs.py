@@ -48,7 +48,7 @@ from image2model.core.file_template import DEFAULT_TEMPLATE
 from image2model.core.ids import is_hex_id
 from image2model.core.states import JobState
 from image2model.geometry.conversion.request import FORMATS
-from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.archives.plan import ArchiveRequest
 from image2model.wire.models import JobOut
 
 app = typer.Typer(help="Look at jobs and change them.", no_args_is_help=True, **STYLE)

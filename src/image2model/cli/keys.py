@@ -24,7 +24,7 @@ from image2model.jobs.access import (
     find_api_key,
     list_api_keys,
 )
-from image2model.jobs.ending import revoke_api_key
+from image2model.jobs.lifecycle.owner_end import revoke_api_key
 
 app = typer.Typer(help="Manage API keys for `serve`.", no_args_is_help=True, **STYLE)
 

@@ -11,7 +11,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from image2model.core.text import harmless_text
-from image2model.jobs.current import current_item
+from image2model.jobs.background.current_item import current_item
 from image2model.settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from image2model.backends.sql.transaction import Database
 from image2model.bootstrap import Stores
 from image2model.cli.printing import say
 from image2model.core.errors import InvalidSetting
-from image2model.jobs.copying import Copied
+from image2model.jobs.storage.copying import Copied
 
 RECORDS = "records.jsonl"
 FILES = "files"

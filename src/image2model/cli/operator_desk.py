@@ -15,12 +15,12 @@ from image2model.api.serializers.admin import (
 from image2model.core.audit import AuditAction
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.states import JobState
-from image2model.jobs import admin
 from image2model.jobs.context import Context
+from image2model.jobs.lifecycle import admin
+from image2model.jobs.lifecycle.purge import Purgeable, find_purge, purge
+from image2model.jobs.lifecycle.watch import list_jobs
 from image2model.jobs.paging import PageT, QueryT
-from image2model.jobs.purging import Purgeable, find_purge, purge
-from image2model.jobs.spending import allow_spending
-from image2model.jobs.watch import list_jobs
+from image2model.jobs.spending.stop import allow_spending
 from image2model.ports.audit import AuditQuery
 from image2model.ports.jobstore import JobQuery
 from image2model.wire.admin import (

@@ -14,7 +14,7 @@ from image2model.cli.desk import Order, Resolution
 from image2model.client.admin import AdminClient
 from image2model.client.client import Client, archive_url, model_url
 from image2model.core.errors import InvalidRequest
-from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.archives.plan import ArchiveRequest
 from image2model.settings import Settings
 from image2model.wire.models import (
     EstimateOut,

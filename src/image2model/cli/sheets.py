@@ -9,9 +9,9 @@ from image2model.cli.subjects import Subject
 from image2model.core.errors import InvalidRequest
 from image2model.core.generator import GeneratorId
 from image2model.core.sheet import SheetRow
-from image2model.jobs.sheet import match_rows, with_generator
-from image2model.jobs.sheet_file import read_sheet_file
-from image2model.jobs.submit import JobRequest
+from image2model.documents.spreadsheet import read_sheet_file
+from image2model.jobs.intake.spreadsheet import match_rows, with_generator
+from image2model.jobs.intake.submit import JobRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

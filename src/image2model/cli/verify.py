@@ -10,7 +10,7 @@ from image2model.cli.errors import SOME_FAILED
 from image2model.cli.opening import open_settings
 from image2model.cli.parameters import STYLE, JsonOption
 from image2model.cli.printing import say, say_json
-from image2model.jobs.archive_check import check_archive
+from image2model.jobs.archives.check import check_archive
 
 app = typer.Typer(**STYLE)
 

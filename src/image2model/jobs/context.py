@@ -9,16 +9,16 @@ from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.core.money import UNLIMITED, Budget
 from image2model.geometry.pictures.limits import PictureLimits
-from image2model.jobs.aside import aside
-from image2model.jobs.bells import RECALLS
-from image2model.jobs.bounds import Bounds
+from image2model.jobs.background.best_effort import aside
+from image2model.jobs.background.item_signals import RECALLS
+from image2model.jobs.background.preview_queue import Drawing
+from image2model.jobs.background.tasks import Chores
 from image2model.jobs.catalogue import Catalogue
-from image2model.jobs.chores import Chores
-from image2model.jobs.drawing import Drawing
-from image2model.jobs.fair import FairLimiter, FairLimiters
-from image2model.jobs.intake_pools import IntakePools
-from image2model.jobs.links import Links
-from image2model.jobs.reserve import Reserve
+from image2model.jobs.limits.bounds import Bounds
+from image2model.jobs.limits.fair import FairLimiter, FairLimiters
+from image2model.jobs.limits.free_space import Reserve
+from image2model.jobs.limits.intake_pools import IntakePools
+from image2model.jobs.provider_links import Links
 from image2model.ports.artifacts import ArtifactStore
 from image2model.ports.audit import AuditLog
 from image2model.ports.clock import Clock

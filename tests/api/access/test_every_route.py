@@ -21,7 +21,7 @@ from image2model.api.serializers.jobs import PREFIX
 from image2model.core.ids import JobId
 from image2model.core.scopes import Scope
 from image2model.jobs.access import change_api_key, create_api_key, find_api_key
-from image2model.jobs.ending import revoke_api_key
+from image2model.jobs.lifecycle.owner_end import revoke_api_key
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.harness.rig import Rig, disc_png
 

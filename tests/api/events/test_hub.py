@@ -16,11 +16,12 @@ from image2model.backends.inprocess.clock import SystemClock
 from image2model.core.errors import DatabaseUnavailable, ProviderRejected
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
-from image2model.jobs import control, submit
 from image2model.jobs.access import create_api_key, identify_key
 from image2model.jobs.context import Context
-from image2model.jobs.ending import revoke_api_key
-from image2model.jobs.submit import JobRequest
+from image2model.jobs.intake import submit
+from image2model.jobs.intake.submit import JobRequest
+from image2model.jobs.lifecycle import control
+from image2model.jobs.lifecycle.owner_end import revoke_api_key
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobChanges, JobStore
 from tests.api.asking import ask

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
-from image2model.jobs import fetch_picture, intake
+from image2model.jobs.intake import fetch_picture
 from image2model.ports.fetcher import Fetched
 from image2model.testing.memory_fetcher import MemoryFetcher
 from tests.api.asking import ask, make_draft, problem_of
@@ -120,7 +120,7 @@ async def test_a_host_that_sends_hardly_anything_is_given_up(rig: Rig) -> None:
 async def test_slow_uploads_of_one_caller_hold_up_nobody_else(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(pictures, "_PATIENCE_S", 0.05)
     rules = replace(rig.context.rules, uploads_at_once=3)
     api = create_api(replace(rig.context, rules=rules))
     begun = 0

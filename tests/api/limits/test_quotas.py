@@ -13,10 +13,10 @@ from image2model.api.app import create_api
 from image2model.core.errors import QuotaExceeded
 from image2model.core.ids import LOCAL_OWNER, ArtifactId, OwnerId
 from image2model.jobs.access import create_api_key
-from image2model.jobs.bounds import Bounds
-from image2model.jobs.control import retry_items
-from image2model.jobs.housekeeping import Housekeeper
-from image2model.jobs.quotas import check_room, room_for
+from image2model.jobs.intake.quotas import check_room, room_for
+from image2model.jobs.lifecycle.control import retry_items
+from image2model.jobs.lifecycle.housekeeping import Housekeeper
+from image2model.jobs.limits.bounds import Bounds
 from image2model.ports.derived import Dropped, Owners, Whose
 from tests.api.asking import BASE_URL, ask, make_draft, make_job, png_part, problem_of
 from tests.harness.rig import Rig, disc_png

@@ -19,11 +19,11 @@ from image2model.core.rules import offered_usd
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.jobs.catalogue import Catalogue
 from image2model.jobs.context import Context
-from image2model.jobs.control import cancel_items, resolve_item, retry_items
-from image2model.jobs.leases import LeaseKeeper
-from image2model.jobs.recover import Sweeper
-from image2model.jobs.run import ItemRunner
-from image2model.jobs.submit import JobRequest
+from image2model.jobs.intake.submit import JobRequest
+from image2model.jobs.lifecycle.control import cancel_items, resolve_item, retry_items
+from image2model.jobs.runs.leases import LeaseKeeper
+from image2model.jobs.runs.recover import Sweeper
+from image2model.jobs.runs.run import ItemRunner
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import LedgerQuery, Resolution
 from image2model.providers.fal.provider import FalProvider

@@ -10,7 +10,7 @@ from image2model.core.ids import LOCAL_OWNER
 from image2model.core.money import BudgetScope
 from image2model.jobs.access import create_api_key
 from image2model.jobs.health import measure_now
-from image2model.jobs.spending import allow_spending
+from image2model.jobs.spending.stop import allow_spending
 from tests.api.asking import png_part
 from tests.system.product.fal_product import TRIPO, Product, running
 

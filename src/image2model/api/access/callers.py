@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from image2model.api.access.scopes import needed_scope
 from image2model.api.dependencies import Parts, parts_of
+from image2model.api.limits.rates import Rate
 from image2model.api.middleware.forwarded import PERSON
 from image2model.core.audit import Actor, AuditAction, act_as
 from image2model.core.errors import NotAuthenticated, ScopeMissing
@@ -30,10 +31,9 @@ from image2model.jobs.access import (
     repeating_owner,
 )
 from image2model.jobs.auditing import audit
-from image2model.jobs.ending import close_session
-from image2model.jobs.people import is_known_owner, person_of, person_owner
-from image2model.jobs.purchase import Buyer, buyer_of
-from image2model.jobs.rates import Rate
+from image2model.jobs.lifecycle.owner_end import close_session
+from image2model.jobs.signed_in_users import is_known_owner, person_of, person_owner
+from image2model.jobs.spending.purchase import Buyer, buyer_of
 from image2model.ports.sessions import Session
 
 COOKIE = "image2model_session"

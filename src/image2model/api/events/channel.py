@@ -13,7 +13,7 @@ from image2model.core.ids import JobId
 from image2model.core.job import Item, Job
 from image2model.core.states import JobState
 from image2model.jobs.context import Context
-from image2model.jobs.watch import LOOK_EVERY_S, catch_up
+from image2model.jobs.lifecycle.watch import LOOK_EVERY_S, catch_up
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
-from image2model.jobs.watch import RecentJobs, wait_for_change
+from image2model.jobs.lifecycle.watch import RecentJobs, wait_for_change
 
 
 class Hub:

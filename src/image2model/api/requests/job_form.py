@@ -20,12 +20,12 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import KeepPolicy
 from image2model.core.output import Output
+from image2model.documents.spreadsheet import SHEET_BYTES
 from image2model.jobs.context import Context
-from image2model.jobs.quotas import Room
-from image2model.jobs.receive import ItemGroup, PictureIntake, receive_pictures
-from image2model.jobs.sheet import parse_sheet, with_generator
-from image2model.jobs.sheet_file import SHEET_BYTES
-from image2model.jobs.submit import JobRequest, NewItem
+from image2model.jobs.intake.quotas import Room
+from image2model.jobs.intake.receive import ItemGroup, PictureIntake, receive_pictures
+from image2model.jobs.intake.spreadsheet import parse_sheet, with_generator
+from image2model.jobs.intake.submit import JobRequest, NewItem
 from image2model.wire.models import DraftIn, JobFormIn
 
 _FORM_BYTES = 1_000_000

@@ -17,9 +17,9 @@ from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
 from image2model.core.text import harmless_text
 from image2model.jobs.context import Context
-from image2model.jobs.convert import drop_derived, made_by, read_derived
-from image2model.jobs.download import Found, Model, convert_model, read_found, read_preview
-from image2model.jobs.thumbnail import THUMBNAIL_NAME, Thumbnail
+from image2model.jobs.results.convert import drop_derived, made_by, read_derived
+from image2model.jobs.results.download import Found, Model, convert_model, read_found, read_preview
+from image2model.jobs.results.thumbnail import THUMBNAIL_NAME, Thumbnail
 
 MEDIA_TYPES: Mapping[str, str] = {
     "avif": "image/avif",

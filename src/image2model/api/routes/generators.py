@@ -11,8 +11,8 @@ from image2model.api.responses.documented_errors import problems
 from image2model.api.serializers.jobs import estimate_out, generator_out
 from image2model.core import errors
 from image2model.core.generator import GeneratorCard, GeneratorId
-from image2model.jobs.estimate import estimate_job
-from image2model.jobs.purchase import Buyer
+from image2model.jobs.spending.estimate import estimate_job
+from image2model.jobs.spending.purchase import Buyer
 from image2model.wire.models import EstimateIn, EstimateOut, GeneratorList, GeneratorOut
 
 router = APIRouter(tags=["generators"])

@@ -5,9 +5,9 @@ from image2model.core.audit import AuditEntry
 from image2model.core.job import Job
 from image2model.core.money import SpendingStop
 from image2model.core.states import ItemState
-from image2model.jobs.admin import Overview, OwnerNow
 from image2model.jobs.context import Context
-from image2model.jobs.purging import Purge
+from image2model.jobs.lifecycle.admin import Overview, OwnerNow
+from image2model.jobs.lifecycle.purge import Purge
 from image2model.wire.admin import (
     AuditEntryOut,
     MakerOut,

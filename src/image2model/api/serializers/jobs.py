@@ -10,12 +10,12 @@ from image2model.core.ids import JobId
 from image2model.core.job import Attempt, Item, Job, Picture, ResultFile
 from image2model.core.states import AttemptState, ItemState, JobState
 from image2model.core.webhooks import Delivery, EventType, Webhook
+from image2model.documents.spreadsheet import SHEET_BYTES, SheetFile
 from image2model.geometry.pictures.types import PictureType
 from image2model.jobs.context import Context, Rules
-from image2model.jobs.estimate import Estimate
-from image2model.jobs.progress import job_eta_s, job_fraction
-from image2model.jobs.sheet_file import SHEET_BYTES, SheetFile
-from image2model.jobs.thumbnail import THUMBNAIL_NAME, version_of
+from image2model.jobs.results.progress import job_eta_s, job_fraction
+from image2model.jobs.results.thumbnail import THUMBNAIL_NAME, version_of
+from image2model.jobs.spending.estimate import Estimate
 from image2model.ports.jobstore import LedgerEntry
 from image2model.ports.shares import SharedLink
 from image2model.wire.models import (

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from image2model.backends.celery.broker import RUN_ITEM
 from image2model.core.generator import RunsOn
 from image2model.core.ids import OwnerId
-from image2model.jobs.chores import Chores
+from image2model.jobs.background.tasks import Chores
 from image2model.ports.dispatcher import ItemRef
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from image2model.backends.inprocess.worker_process import WorkerDied, WorkerProcess
 from image2model.core.errors import ComputeCrashed, ComputeTimedOut
-from image2model.jobs.fair import FairLimiter
+from image2model.jobs.limits.fair import FairLimiter
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from image2model.backends.redis.connect import connect, wrong_part
 from image2model.core.ids import JobId, new_hex_id
-from image2model.jobs.chores import Chores
+from image2model.jobs.background.tasks import Chores
 from image2model.ports.feed import ChangeFeed, Watch
 
 _log = logging.getLogger(__name__)

@@ -36,7 +36,7 @@ from image2model.backends.sql.postgres_errors import (
 from image2model.backends.sql.together import Together
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import DatabaseUnavailable, ExtraMissing, InvalidSetting
-from image2model.jobs.fair import FairLimiter
+from image2model.jobs.limits.fair import FairLimiter
 from image2model.ports.clock import Clock
 
 _P = ParamSpec("_P")

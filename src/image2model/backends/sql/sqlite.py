@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from image2model.backends.sql.migrate import migrate
 from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import DatabaseUnavailable, InvalidSetting
-from image2model.jobs.fair import FairLimiter
+from image2model.jobs.limits.fair import FairLimiter
 from image2model.ports.clock import Clock
 
 _P = ParamSpec("_P")

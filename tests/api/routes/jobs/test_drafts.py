@@ -11,8 +11,8 @@ from image2model.api.app import create_api
 from image2model.core.errors import JobNotFound, TooManyItems, WrongState
 from image2model.core.generator import View
 from image2model.core.ids import JobId, OwnerId
-from image2model.jobs.receive import upload_picture
-from image2model.jobs.submit import JobRequest, create_draft
+from image2model.jobs.intake.receive import upload_picture
+from image2model.jobs.intake.submit import JobRequest, create_draft
 from image2model.ports.dispatcher import ItemRef
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.harness.rig import Rig, disc_png

@@ -11,7 +11,7 @@ from PIL import Image
 from image2model.api.app import create_api
 from image2model.core.ids import JobId
 from image2model.core.job import FileRole, ResultFile
-from image2model.jobs.sheet_file import SHEET_BYTES
+from image2model.documents.spreadsheet import SHEET_BYTES
 from image2model.ports.dispatcher import ItemRef
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.harness.rig import Rig, disc_png

@@ -18,7 +18,7 @@ from image2model.core.ids import JobId
 from image2model.core.money import Budget
 from image2model.core.scopes import Scope
 from image2model.jobs.access import create_api_key
-from image2model.jobs.housekeeping import Housekeeper
+from image2model.jobs.lifecycle.housekeeping import Housekeeper
 from image2model.ports.dispatcher import ItemRef
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.harness.rig import Rig

@@ -13,7 +13,7 @@ from image2model.api.app import create_api
 from image2model.api.openapi import describe_api
 from image2model.core.shares import current_share
 from image2model.jobs.access import create_api_key
-from image2model.jobs.ending import revoke_api_key
+from image2model.jobs.lifecycle.owner_end import revoke_api_key
 from image2model.ports.shares import SharedLink
 from tests.api.asking import ask, make_job, problem_of
 from tests.harness.rig import Rig

@@ -13,7 +13,7 @@ from image2model.backends.http.fetcher import HttpFetcher
 from image2model.client import verify_webhook
 from image2model.core.errors import FetchRefused
 from image2model.jobs.access import create_api_key
-from image2model.jobs.delivering import WebhookDeliverer
+from image2model.jobs.webhooks.deliver import WebhookDeliverer
 from tests.api.asking import ask, make_draft, make_job, png_part, problem_of
 from tests.harness.rig import Rig, disc_png
 from tests.servers.receiver import Receiver

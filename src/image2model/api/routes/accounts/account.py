@@ -16,9 +16,9 @@ from image2model.core.money import BudgetScope, Cap
 from image2model.core.scopes import Scope, includes
 from image2model.jobs.access import rotate_token
 from image2model.jobs.context import Context
-from image2model.jobs.ending import forget_owner
-from image2model.jobs.people import is_known_owner
-from image2model.jobs.purchase import Buyer
+from image2model.jobs.lifecycle.owner_end import forget_owner
+from image2model.jobs.signed_in_users import is_known_owner
+from image2model.jobs.spending.purchase import Buyer
 from image2model.wire.models import AccountOut, BudgetOut, ForgottenOut, SpendingStopOut
 
 router = APIRouter(tags=["account"])

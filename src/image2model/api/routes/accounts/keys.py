@@ -15,7 +15,7 @@ from image2model.core.money import SpendingLimits
 from image2model.core.scopes import Scope
 from image2model.jobs.access import change_api_key, create_api_key, find_api_key
 from image2model.jobs.context import Context
-from image2model.jobs.ending import revoke_api_key
+from image2model.jobs.lifecycle.owner_end import revoke_api_key
 from image2model.ports.sessions import ApiKey
 from image2model.wire.keys import KeyIn, KeyLimitsOut, KeyList, KeyMade, KeyOut, KeyPatch
 

@@ -20,7 +20,7 @@ from image2model.api.responses.documented_errors import problems
 from image2model.api.serializers.jobs import PREFIX
 from image2model.core import errors
 from image2model.core.errors import SignInNotOffered, SignInRefused
-from image2model.jobs.people import PERSON_LIFE, open_person_session, person_owner
+from image2model.jobs.signed_in_users import PERSON_LIFE, open_person_session, person_owner
 from image2model.ports.sign_in import SignIn, SignInAttempt
 
 _COOKIE = "image2model_sign_in"

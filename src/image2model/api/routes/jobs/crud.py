@@ -25,10 +25,11 @@ from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId
 from image2model.core.job import KeepPolicy
 from image2model.core.states import JobState
-from image2model.jobs import control, submit, watch
 from image2model.jobs.access import may_still_act, owned_job
-from image2model.jobs.intake import upload_place
-from image2model.jobs.quotas import room_for
+from image2model.jobs.intake import submit
+from image2model.jobs.intake.pictures import upload_place
+from image2model.jobs.intake.quotas import room_for
+from image2model.jobs.lifecycle import control, watch
 from image2model.ports.jobstore import JobQuery
 from image2model.wire.models import (
     JobDelta,

@@ -20,11 +20,11 @@ from image2model.api.serializers.jobs import job_out
 from image2model.core import errors
 from image2model.core.generator import View
 from image2model.core.ids import JobId
-from image2model.jobs import submit
-from image2model.jobs.intake import upload_place
-from image2model.jobs.receive import upload_picture
-from image2model.jobs.sheet import put_sheet
-from image2model.jobs.sheet_file import SHEET_BYTES
+from image2model.documents.spreadsheet import SHEET_BYTES
+from image2model.jobs.intake import submit
+from image2model.jobs.intake.pictures import upload_place
+from image2model.jobs.intake.receive import upload_picture
+from image2model.jobs.intake.spreadsheet import put_sheet
 from image2model.ports.dispatcher import ItemRef
 from image2model.wire.models import JobOut, MoveIn
 

@@ -9,7 +9,7 @@ from image2model.api.responses.documented_errors import problems
 from image2model.api.serializers.jobs import job_out
 from image2model.core import errors
 from image2model.core.ids import JobId
-from image2model.jobs import control
+from image2model.jobs.lifecycle import control
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
 from image2model.wire.models import JobOut, ResolveIn

@@ -12,9 +12,9 @@ from image2model.api.responses.documented_errors import PICTURE, problems
 from image2model.api.responses.files import content_disposition
 from image2model.api.serializers.jobs import limits_out, sheet_out
 from image2model.core import errors
-from image2model.jobs.fetch_picture import fetch_picture
-from image2model.jobs.sheet import parse_sheet
-from image2model.jobs.sheet_file import SHEET_BYTES
+from image2model.documents.spreadsheet import SHEET_BYTES
+from image2model.jobs.intake.fetch_picture import fetch_picture
+from image2model.jobs.intake.spreadsheet import parse_sheet
 from image2model.wire.models import LimitsOut, PictureUrlIn, SheetOut
 
 router = APIRouter(tags=["drafts"])

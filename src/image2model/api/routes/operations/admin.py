@@ -31,11 +31,11 @@ from image2model.core import errors
 from image2model.core.audit import AuditAction, current_actor
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.states import JobState
-from image2model.jobs import admin, watch
 from image2model.jobs.auditing import read_audit
 from image2model.jobs.context import Context
-from image2model.jobs.purging import Purgeable, find_purge, purge
-from image2model.jobs.spending import allow_spending
+from image2model.jobs.lifecycle import admin, watch
+from image2model.jobs.lifecycle.purge import Purgeable, find_purge, purge
+from image2model.jobs.spending.stop import allow_spending
 from image2model.ports.audit import AuditQuery
 from image2model.ports.jobstore import JobQuery
 from image2model.wire.admin import (

@@ -14,8 +14,8 @@ from image2model.api.responses.files import Download, add_download, content_disp
 from image2model.core import errors
 from image2model.core.file_template import DEFAULT_TEMPLATE, FIELDS
 from image2model.core.ids import JobId
-from image2model.jobs.archive import Archive, open_archive
-from image2model.jobs.archive_plan import ArchiveRequest
+from image2model.jobs.archives.plan import ArchiveRequest
+from image2model.jobs.archives.send import Archive, open_archive
 from image2model.wire.adjust import AdjustIn
 
 router = APIRouter(prefix="/jobs/{job}", tags=["files"])

@@ -27,9 +27,9 @@ from image2model.core.errors import Image2ModelError
 from image2model.core.generator import View
 from image2model.core.ids import JobId
 from image2model.geometry.conversion.request import FORMATS
-from image2model.jobs import download
-from image2model.jobs.sprite import SPRITE_NAME, find_sprite
-from image2model.jobs.thumbnail import THUMBNAIL_NAME, ThumbnailSize, find_thumbnail
+from image2model.jobs.results import download
+from image2model.jobs.results.sprite import SPRITE_NAME, find_sprite
+from image2model.jobs.results.thumbnail import THUMBNAIL_NAME, ThumbnailSize, find_thumbnail
 from image2model.ports.dispatcher import ItemRef
 from image2model.wire.adjust import AdjustIn
 

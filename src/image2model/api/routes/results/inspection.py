@@ -10,7 +10,7 @@ from image2model.api.requests.params import ItemParam, JobParam
 from image2model.api.responses.documented_errors import problems
 from image2model.core import errors
 from image2model.core.ids import JobId
-from image2model.jobs.report import report_item
+from image2model.jobs.results.report import report_item
 from image2model.ports.dispatcher import ItemRef
 from image2model.wire.inspection import InspectionOut
 

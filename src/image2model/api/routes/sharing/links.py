@@ -12,7 +12,7 @@ from image2model.api.responses.documented_errors import problems
 from image2model.api.serializers.jobs import shared_url
 from image2model.core import errors
 from image2model.core.ids import JobId
-from image2model.jobs.sharing import list_shared_links, revoke_shared_link, share_job
+from image2model.jobs.lifecycle.sharing import list_shared_links, revoke_shared_link, share_job
 from image2model.ports.shares import SharedLink
 from image2model.wire.shares import NewShareOut, ShareIn, ShareOut, SharesOut
 

@@ -21,10 +21,10 @@ from image2model.api.routes.results.files import ModelIn
 from image2model.api.serializers.jobs import shared_out
 from image2model.core import errors
 from image2model.core.generator import View
-from image2model.jobs import download
-from image2model.jobs.archive import shared_archive
-from image2model.jobs.sharing import open_shared_link, shared_item
-from image2model.jobs.sprite import SPRITE_NAME, find_sprite
+from image2model.jobs.archives.send import shared_archive
+from image2model.jobs.lifecycle.sharing import open_shared_link, shared_item
+from image2model.jobs.results import download
+from image2model.jobs.results.sprite import SPRITE_NAME, find_sprite
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.shares import SharedLink
 from image2model.wire.shares import EXAMPLE_TOKEN, SharedOut

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from image2model.api.dependencies import ContextIn
 from image2model.api.responses.documented_errors import problems
 from image2model.core import errors
-from image2model.jobs.webhooks import receive_webhook
+from image2model.jobs.runs.provider_webhooks import receive_webhook
 
 router = APIRouter(prefix="/hooks", tags=["hooks"])
 

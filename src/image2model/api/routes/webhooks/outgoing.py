@@ -20,7 +20,7 @@ from image2model.core import errors
 from image2model.core.errors import WebhookNotFound
 from image2model.core.ids import is_hex_id
 from image2model.core.webhooks import EventId, WebhookId
-from image2model.jobs import outgoing
+from image2model.jobs.webhooks import manage
 from image2model.wire.webhooks import (
     EXAMPLE_WEBHOOK,
     DeliveryList,
@@ -81,7 +81,7 @@ async def add_webhook(
     """
     owner = caller.maker()
     async with caller.making(owner, response):
-        webhook = await outgoing.add_webhook(
+        webhook = await manage.add_webhook(
             context,
             owner,
             given.url,
@@ -101,7 +101,7 @@ async def add_webhook(
 )
 async def get_webhook(webhook: _WebhookParam, context: ContextIn, owner: OwnerIn) -> WebhookOut:
     """Return one webhook."""
-    return webhook_out(await outgoing.owned_webhook(context, owner, WebhookId(webhook)))
+    return webhook_out(await manage.owned_webhook(context, owner, WebhookId(webhook)))
 
 
 @router.patch(
@@ -115,13 +115,13 @@ async def change_webhook(
     webhook: _WebhookParam, given: WebhookPatch, context: ContextIn, owner: OwnerIn
 ) -> WebhookOut:
     """Change what is given. Switching it off drops the deliveries that wait."""
-    change = outgoing.WebhookChange(
+    change = manage.WebhookChange(
         url=given.url,
         events=None if given.events is None else event_types(given.events),
         named_only=given.named_only,
         enabled=given.enabled,
     )
-    return webhook_out(await outgoing.change_webhook(context, owner, WebhookId(webhook), change))
+    return webhook_out(await manage.change_webhook(context, owner, WebhookId(webhook), change))
 
 
 @router.delete(
@@ -135,7 +135,7 @@ async def change_webhook(
 )
 async def remove_webhook(webhook: _WebhookParam, context: ContextIn, owner: OwnerIn) -> None:
     """Remove a webhook with its log; what waits is not sent."""
-    await outgoing.remove_webhook(context, owner, WebhookId(webhook))
+    await manage.remove_webhook(context, owner, WebhookId(webhook))
 
 
 @router.post(
@@ -149,7 +149,7 @@ async def rotate_webhook(
     webhook: _WebhookParam, context: ContextIn, owner: OwnerIn
 ) -> WebhookSecretOut:
     """Make a new secret. For 24 hours the one before signs along, so that nothing is missed."""
-    return webhook_with_secret(await outgoing.rotate_secret(context, owner, WebhookId(webhook)))
+    return webhook_with_secret(await manage.rotate_secret(context, owner, WebhookId(webhook)))
 
 
 @router.post(
@@ -165,7 +165,7 @@ async def rotate_webhook(
 )
 async def send_test(webhook: _WebhookParam, context: ContextIn, owner: OwnerIn) -> DeliveryOut:
     """Send an event of the type `webhook.test`, whatever events the webhook hears of."""
-    return delivery_out(await outgoing.send_test(context, owner, WebhookId(webhook)))
+    return delivery_out(await manage.send_test(context, owner, WebhookId(webhook)))
 
 
 @router.get(
@@ -186,7 +186,7 @@ async def list_deliveries(
     ] = 50,
 ) -> DeliveryList:
     """Return what was, or is to be, sent, newest first; old deliveries are forgotten."""
-    page = await outgoing.list_deliveries(
+    page = await manage.list_deliveries(
         context, owner, WebhookId(webhook), after=cursor, limit=limit
     )
     return DeliveryList(deliveries=[delivery_out(one) for one in page.deliveries], next=page.next)
@@ -223,5 +223,5 @@ async def replay_delivery(
     """Send the same body with the same `webhook-id` once more, whatever came of it before."""
     if not is_hex_id(delivery):
         raise errors.DeliveryNotFound(webhook=webhook, delivery=delivery)
-    again = await outgoing.replay_delivery(context, owner, WebhookId(webhook), EventId(delivery))
+    again = await manage.replay_delivery(context, owner, WebhookId(webhook), EventId(delivery))
     return delivery_out(again)

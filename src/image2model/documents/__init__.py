@@ -1,0 +1,1 @@
+"""Spreadsheets and ZIP files: bytes in, bytes out."""

@@ -1,0 +1,1 @@
+"""Work beside requests: tasks that keep running, signals to runs, previews to draw."""

@@ -1,0 +1,1 @@
+"""Take jobs in: pictures, spreadsheets, quotas, drafts."""

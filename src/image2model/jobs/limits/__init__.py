@@ -1,0 +1,1 @@
+"""Limits on what is done or stored at once."""

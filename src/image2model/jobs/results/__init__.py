@@ -1,0 +1,1 @@
+"""What a provider made: check it, store it, convert it, draw it."""

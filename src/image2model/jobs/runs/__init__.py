@@ -1,0 +1,1 @@
+"""Run items: claim, submit, follow, collect, retry."""

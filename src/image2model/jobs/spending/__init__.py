@@ -1,0 +1,1 @@
+"""Money: what may be bought, what it costs, and the stop of all spending."""

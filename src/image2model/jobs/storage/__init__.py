@@ -1,0 +1,1 @@
+"""Files of jobs: temporary, derived, discarded."""

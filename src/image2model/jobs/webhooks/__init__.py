@@ -1,0 +1,1 @@
+"""Webhooks that we send: manage them, and deliver events to them."""
