@@ -20,12 +20,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from image2model.backends.inprocess.clock import SystemClock
-from image2model.backends.redis.connect import connect
-from image2model.backends.redis.database import CONNECTIONS, RedisDatabase
-from image2model.backends.redis.jobs import RedisJobStore
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.postgres import open_postgres
-from image2model.backends.sql.sqlite import open_sqlite
+from image2model.backends.redis.connection.connect import connect
+from image2model.backends.redis.connection.database import CONNECTIONS, RedisDatabase
+from image2model.backends.redis.jobs.store import RedisJobStore
+from image2model.backends.sql.connections.postgres import open_postgres
+from image2model.backends.sql.connections.sqlite import open_sqlite
+from image2model.backends.sql.jobs.store import SqlJobStore
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey, WorkerId, new_hex_id
 from image2model.core.job import (

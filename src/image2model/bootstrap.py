@@ -26,12 +26,12 @@ from image2model.backends.inprocess.feed import InProcessChangeFeed
 from image2model.backends.prometheus.exporter import serve_metrics
 from image2model.backends.prometheus.metrics import PrometheusMetrics
 from image2model.backends.sql.audit import SqlAuditLog
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.postgres import open_postgres
+from image2model.backends.sql.connections.postgres import open_postgres
+from image2model.backends.sql.connections.sqlite import open_sqlite
+from image2model.backends.sql.connections.transaction import Database
+from image2model.backends.sql.jobs.store import SqlJobStore
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.shares import SqlShareStore
-from image2model.backends.sql.sqlite import open_sqlite
-from image2model.backends.sql.transaction import Database
 from image2model.backends.sql.webhooks import SqlWebhookStore
 from image2model.core.errors import (
     ExtraMissing,
@@ -169,8 +169,8 @@ async def _redis_stores(url: str) -> Stores:
     try:
         # Not installed, and not needed, where everything is one process.
         from image2model.backends.redis.audit import RedisAuditLog  # noqa: PLC0415
-        from image2model.backends.redis.database import open_redis  # noqa: PLC0415
-        from image2model.backends.redis.jobs import RedisJobStore  # noqa: PLC0415
+        from image2model.backends.redis.connection.database import open_redis  # noqa: PLC0415
+        from image2model.backends.redis.jobs.store import RedisJobStore  # noqa: PLC0415
         from image2model.backends.redis.rights import (  # noqa: PLC0415
             DATABASE_RIGHTS,
             check_rights,

@@ -30,10 +30,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from image2model.core.close_names import closest_name
 from image2model.core.errors import InvalidSetting
-from image2model.core.hosts import is_loopback, read_host, read_host_and_port
 from image2model.core.platform import usable_cores
+from image2model.core.text.close_names import closest_name
+from image2model.core.text.hosts import is_loopback, read_host, read_host_and_port
 from image2model.ports.provider import PROVIDER_GROUP
 
 PREFIX = "IMAGE2MODEL_"

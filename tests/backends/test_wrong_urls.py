@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from image2model.backends.redis.database import RedisDatabase, open_redis
-from image2model.backends.sql.postgres import open_postgres
-from image2model.backends.sql.sqlite import open_sqlite
+from image2model.backends.redis.connection.database import RedisDatabase, open_redis
+from image2model.backends.sql.connections.postgres import open_postgres
+from image2model.backends.sql.connections.sqlite import open_sqlite
 from image2model.core.errors import DatabaseUnavailable, InvalidSetting
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import free_port

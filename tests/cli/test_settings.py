@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from image2model.cli.checks import _check_other_folder
-from image2model.cli.findings import Finding, Level
+from image2model.cli.checks.findings import Finding, Level
+from image2model.cli.checks.installation import _check_other_folder
 from image2model.cli.main import SUMMARIES
 from image2model.settings import load_settings, platform_data_dir
 from tests.cli.drawing import draw_discs

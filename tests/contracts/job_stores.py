@@ -9,17 +9,17 @@ from typing import Any
 
 from image2model.backends.inprocess.clock import SystemClock
 from image2model.backends.redis.audit import RedisAuditLog
-from image2model.backends.redis.database import open_redis
-from image2model.backends.redis.jobs import RedisJobStore
+from image2model.backends.redis.connection.database import open_redis
+from image2model.backends.redis.jobs.store import RedisJobStore
 from image2model.backends.redis.sessions import RedisSessionStore
 from image2model.backends.redis.shares import RedisShareStore
 from image2model.backends.redis.webhooks import RedisWebhookStore
 from image2model.backends.sql.audit import SqlAuditLog
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.postgres import open_postgres
+from image2model.backends.sql.connections.postgres import open_postgres
+from image2model.backends.sql.connections.sqlite import open_sqlite
+from image2model.backends.sql.jobs.store import SqlJobStore
 from image2model.backends.sql.sessions import SqlSessionStore
 from image2model.backends.sql.shares import SqlShareStore
-from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.webhooks import SqlWebhookStore
 from image2model.core.generator import GeneratorId, View
 from image2model.core.ids import (

@@ -1,6 +1,6 @@
 """What callers choose the keys of stays small."""
 
-from image2model.core.bounded import BoundedDict
+from image2model.core.values.bounded_dict import BoundedDict
 
 
 def test_what_was_written_longest_ago_is_forgotten() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from image2model.core.close_names import closest_name, did_you_mean
+from image2model.core.text.close_names import closest_name, did_you_mean
 
 IDS = ["fal/tripo-v2.5", "fal/tripo-v3", "local/puff", "local/relief"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from image2model.core.hosts import is_loopback
+from image2model.core.text.hosts import is_loopback
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from image2model.core.names import MAX_NAME_CHARACTERS, clean_name, name_of_file, unique_name
+from image2model.core.text.names import MAX_NAME_CHARACTERS, clean_name, name_of_file, unique_name
 
 
 @pytest.mark.parametrize(

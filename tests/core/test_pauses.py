@@ -1,6 +1,6 @@
 """Waits grow, and no further than they should."""
 
-from image2model.core.pauses import growing_s
+from image2model.core.values.backoff import growing_s
 
 
 def test_each_wait_is_twice_the_one_before() -> None:

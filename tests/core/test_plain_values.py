@@ -16,7 +16,7 @@ from image2model.core.errors import (
     PictureTooSmall,
     ProviderResultInvalid,
 )
-from image2model.core.plain_values import decode_value, encode_value, plain_value
+from image2model.core.values.plain_values import decode_value, encode_value, plain_value
 
 
 class Colour(StrEnum):

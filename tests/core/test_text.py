@@ -3,7 +3,7 @@
 import pytest
 
 from image2model.core.errors import InvalidMesh, ProviderRejected
-from image2model.core.text import harmless_text, harmless_value, table_cell
+from image2model.core.text.clean import harmless_text, harmless_value, table_cell
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from image2model.api.requests.raw_upload import file_name_in
 from image2model.api.responses.files import content_disposition
 from image2model.core.errors import Image2ModelError
 from image2model.core.job import Description
-from image2model.core.names import clean_name, name_of_upload
-from image2model.core.plain_values import decode_value, encode_value
+from image2model.core.text.names import clean_name, name_of_upload
+from image2model.core.values.plain_values import decode_value, encode_value
 from image2model.documents.csv_text import decode_csv
 from image2model.documents.number_format import shown_date, shown_number
 from image2model.documents.spreadsheet import read_sheet_file
@@ -30,10 +30,10 @@ from image2model.geometry.pictures.picture import check_picture
 from image2model.jobs.archives.check import check_archive
 from image2model.jobs.computations import convert_model, examine_model
 from image2model.providers.fal.catalogue import tripo
-from image2model.providers.fal.errors import input_problem
-from image2model.providers.fal.extracting import find_facts, find_offers
-from image2model.providers.fal.http import Answer
 from image2model.providers.fal.progress import phase_in
+from image2model.providers.fal.requests.errors import input_problem
+from image2model.providers.fal.requests.http import Answer
+from image2model.providers.fal.results.extracting import find_facts, find_offers
 from tests.hostile import seeds, spoiling
 from tests.hostile.spoiling import Spoil
 

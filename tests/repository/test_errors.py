@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 import pytest
 
 import image2model
-from image2model.cli.errors import EXIT_CODES, exit_code_of
+from image2model.cli.terminal.errors import EXIT_CODES, exit_code_of
 from image2model.core import errors
 from image2model.core.errors import Image2ModelError, JsonValue, read_error
 from image2model.core.money import BudgetScope

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from image2model.testing.fal_simulator.actions import ACTIONS, OPERATIONS
+from image2model.testing.fal_simulator.faults.actions import ACTIONS, OPERATIONS
 from tests.testing.fal_simulator_rig import FOR_EVER, HELD, PICTURE, TRIPO, running
 
 pytestmark = pytest.mark.anyio

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from image2model.cli.errors import INTERRUPTED, report
-from image2model.cli.interrupts import Interrupted
-from image2model.cli.parameters import STYLE
-from image2model.cli.printing import say
+from image2model.cli.arguments.parameters import STYLE
+from image2model.cli.terminal.errors import INTERRUPTED, report
+from image2model.cli.terminal.interrupts import Interrupted
+from image2model.cli.terminal.printing import say
 
 SUMMARIES: Mapping[str, str] = {
     "generate": "Turn pictures into 3D models.",

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from image2model.client.errors import error_of_answer
 from image2model.client.events import Event, parse_events
 from image2model.core.errors import ServerUnreachable
-from image2model.core.names import numbered_names
+from image2model.core.text.names import numbered_names
 from image2model.wire.admin import AuditList, OwnedJobList
 from image2model.wire.models import JobList, LedgerList
 from image2model.wire.webhooks import DeliveryList

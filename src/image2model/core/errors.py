@@ -97,9 +97,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Self
 
-from image2model.core.close_names import closest_name, did_you_mean
 from image2model.core.money import BudgetScope
-from image2model.core.text import harmless_text, harmless_value
+from image2model.core.text.clean import harmless_text, harmless_value
+from image2model.core.text.close_names import closest_name, did_you_mean
 
 JsonValue = Any
 """A value that `json.dumps` accepts."""

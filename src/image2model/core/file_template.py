@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from image2model.core.errors import InvalidRequest
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId
-from image2model.core.names import clean_name
+from image2model.core.text.names import clean_name
 
 DEFAULT_TEMPLATE = "{name}.{ext}"
 FIELDS: Mapping[str, str] = {

@@ -9,10 +9,10 @@ from typing import Self
 
 from image2model.core.errors import Image2ModelError, JsonValue
 from image2model.core.generator import GeneratorId, Options, View
-from image2model.core.hashing import hash_of
 from image2model.core.ids import ArtifactId, JobId, OwnerId, SubmitKey
 from image2model.core.output import SIZES, Output
 from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.core.values.hashing import hash_of
 
 
 class KeepPolicy(StrEnum):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from image2model.core.generator import GeneratorId, Options
-from image2model.core.hashing import hash_of
 from image2model.core.job import Picture
+from image2model.core.values.hashing import hash_of
 
 
 def made_key(generator: GeneratorId, options: Options, pictures: Iterable[Picture]) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from image2model.core.errors import InvalidSheet, JsonValue
-from image2model.core.names import clean_name, name_of_file, name_of_upload
-from image2model.core.plain_values import plain_value
+from image2model.core.text.names import clean_name, name_of_file, name_of_upload
+from image2model.core.values.plain_values import plain_value
 
 SHEET_COLUMNS: Mapping[str, str] = {
     "picture": "the picture's file name, with or without extension and folders",

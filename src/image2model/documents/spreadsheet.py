@@ -11,7 +11,6 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from image2model.core.errors import InvalidSheet
-from image2model.core.plain_values import plain_value
 from image2model.core.sheet import (
     MOST_CHARACTERS,
     MOST_COLUMNS,
@@ -24,6 +23,7 @@ from image2model.core.sheet import (
     refuse_sheet,
     sheet_fault,
 )
+from image2model.core.values.plain_values import plain_value
 from image2model.documents.csv_text import decode_csv
 from image2model.documents.number_format import shown_date, shown_number
 

@@ -15,11 +15,11 @@ from image2model.core.errors import (
     JobNotFound,
     NotAuthenticated,
 )
-from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ANONYMOUS_OWNER, JobId, OwnerId
 from image2model.core.job import Item, Job
 from image2model.core.money import NO_LIMITS, SpendingLimits
 from image2model.core.scopes import USER_SCOPES, Scope
+from image2model.core.values.hashing import hash_of_text
 from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from image2model.core.close_names import closest_name
 from image2model.core.errors import (
     GeneratorNotFound,
     InvalidOptions,
@@ -14,6 +13,7 @@ from image2model.core.errors import (
     JsonValue,
 )
 from image2model.core.generator import GeneratorCard, GeneratorId, Options, View
+from image2model.core.text.close_names import closest_name
 from image2model.ports.provider import Provider
 
 

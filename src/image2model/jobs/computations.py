@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from image2model.core.errors import Image2ModelError, InvalidMesh, JsonValue
 from image2model.core.job import Description
-from image2model.core.plain_values import plain_value
+from image2model.core.values.plain_values import plain_value
 from image2model.geometry.conversion.request import Conversion
 from image2model.geometry.pictures.limits import PictureLimits
 from image2model.geometry.render.sprite_layout import SPRITE_FACTS

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import anyio.lowlevel
 
 from image2model.core.errors import ComputeTimedOut
-from image2model.core.plain_values import decode_value, encode_value
+from image2model.core.values.plain_values import decode_value, encode_value
 
 T = TypeVar("T")
 

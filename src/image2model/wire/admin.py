@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from image2model.core.text import table_cell
+from image2model.core.text.clean import table_cell
 from image2model.wire.ledger import csv_line
 from image2model.wire.models import (
     EXAMPLE_JOB,

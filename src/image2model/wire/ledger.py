@@ -3,7 +3,7 @@
 import csv
 import io
 
-from image2model.core.text import table_cell
+from image2model.core.text.clean import table_cell
 from image2model.wire.models import LedgerEntryOut
 
 COLUMNS = (

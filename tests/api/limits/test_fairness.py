@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
-from image2model.jobs.intake import fetch_picture
+from image2model.jobs.intake import fetch_picture, pictures
 from image2model.ports.fetcher import Fetched
 from image2model.testing.memory_fetcher import MemoryFetcher
 from tests.api.asking import ask, make_draft, problem_of

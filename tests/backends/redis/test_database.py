@@ -7,10 +7,10 @@ import anyio.to_thread
 import pytest
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.change import Change
-from image2model.backends.redis.database import Conflict, RedisDatabase, open_redis
-from image2model.backends.redis.durability import find_weaknesses
-from image2model.backends.redis.jobs import RedisJobStore
+from image2model.backends.redis.connection.change import Change
+from image2model.backends.redis.connection.database import Conflict, RedisDatabase, open_redis
+from image2model.backends.redis.connection.durability import find_weaknesses
+from image2model.backends.redis.jobs.store import RedisJobStore
 from image2model.core.errors import DatabaseUnavailable, InvalidSetting
 from tests.contracts.job_stores import (
     doubt,

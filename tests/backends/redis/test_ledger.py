@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.database import RedisDatabase, open_redis
-from image2model.backends.redis.jobs import RedisJobStore
-from image2model.backends.redis.listing import LEDGER_S, forget_old_lines
+from image2model.backends.redis.connection.database import RedisDatabase, open_redis
+from image2model.backends.redis.jobs.listing import LEDGER_S, forget_old_lines
+from image2model.backends.redis.jobs.store import RedisJobStore
 from image2model.core.ids import LOCAL_OWNER
 from image2model.core.job import Job
 from image2model.ports.jobstore import LedgerQuery

@@ -17,9 +17,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from image2model.backends.sql import migrations
+from image2model.backends.sql.connections.sqlite import open_sqlite
 from image2model.backends.sql.migrate import migrate, read_revision, run_migrations
 from image2model.backends.sql.sessions import SqlSessionStore
-from image2model.backends.sql.sqlite import open_sqlite
 from image2model.backends.sql.tables import REVISION, metadata
 from image2model.core.errors import DatabaseUnavailable
 from image2model.core.money import NO_LIMITS
@@ -116,7 +116,7 @@ def test_starting_does_not_import_alembic(tmp_path: Path) -> None:
     """Neither a new nor an existing database waits for it."""
     program = (
         "import anyio, sys\n"
-        "from image2model.backends.sql.sqlite import open_sqlite\n"
+        "from image2model.backends.sql.connections.sqlite import open_sqlite\n"
         "async def main():\n"
         "    for _ in range(2):\n"
         "        await (await open_sqlite(sys.argv[1])).aclose()\n"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.sqlite import SqliteDatabase, open_sqlite
+from image2model.backends.sql.connections.sqlite import SqliteDatabase, open_sqlite
+from image2model.backends.sql.connections.transaction import Transaction
+from image2model.backends.sql.jobs.store import SqlJobStore
 from image2model.backends.sql.tables import metadata
-from image2model.backends.sql.transaction import Transaction
 from image2model.core.states import JobState
 from image2model.ports.jobstore import AttemptChange, JobQuery, LedgerQuery, Resolution
 from tests.contracts.job_stores import (

@@ -15,14 +15,18 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from image2model.backends.sql.connections.postgres import (
+    CONNECTIONS,
+    PostgresDatabase,
+    open_postgres,
+)
+from image2model.backends.sql.connections.postgres_commits import FORGOTTEN_AFTER_S
+from image2model.backends.sql.connections.transaction import Transaction
 from image2model.backends.sql.dialect import lock_schema
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.jobs_locked import lock_job
+from image2model.backends.sql.jobs.locking import lock_job
+from image2model.backends.sql.jobs.store import SqlJobStore
 from image2model.backends.sql.migrate import read_revision, run_migrations
-from image2model.backends.sql.postgres import CONNECTIONS, PostgresDatabase, open_postgres
-from image2model.backends.sql.postgres_commits import FORGOTTEN_AFTER_S
 from image2model.backends.sql.tables import REVISION, commits, metadata, sessions
-from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import (
     AccessEnded,
     DatabaseUnavailable,

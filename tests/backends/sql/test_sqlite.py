@@ -17,10 +17,10 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.sqlite import MOST_TOGETHER, SqliteDatabase, open_sqlite
+from image2model.backends.sql.connections.sqlite import MOST_TOGETHER, SqliteDatabase, open_sqlite
+from image2model.backends.sql.connections.transaction import Transaction
+from image2model.backends.sql.jobs.store import SqlJobStore
 from image2model.backends.sql.tables import checks, sessions
-from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import DatabaseUnavailable, InvalidSetting, JobNotFound
 from image2model.core.ids import JobId
 from image2model.core.shares import Share, working_for
@@ -122,8 +122,8 @@ async def test_file_must_be_a_database(tmp_path: Path) -> None:
 
 CREATE = """
 import asyncio, sys
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.sqlite import open_sqlite
+from image2model.backends.sql.jobs.store import SqlJobStore
+from image2model.backends.sql.connections.sqlite import open_sqlite
 from tests.contracts.job_stores import make_job
 
 async def main():

@@ -7,11 +7,11 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
-from image2model.backends.sql.jobs import SqlJobStore
-from image2model.backends.sql.postgres import PostgresDatabase, open_postgres
+from image2model.backends.sql.connections.batching import MOST_TOGETHER, Together
+from image2model.backends.sql.connections.postgres import PostgresDatabase, open_postgres
+from image2model.backends.sql.connections.transaction import Transaction
+from image2model.backends.sql.jobs.store import SqlJobStore
 from image2model.backends.sql.tables import turns
-from image2model.backends.sql.together import MOST_TOGETHER, Together
-from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import JobNotFound, LeaseLost
 from image2model.core.job import Progress
 from image2model.core.states import ItemState, JobState

@@ -11,8 +11,8 @@ from image2model.core.file_template import FileTemplate
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job
-from image2model.core.names import same_file
 from image2model.core.states import ItemState, JobState
+from image2model.core.text.names import same_file
 from image2model.jobs.archives.check import faults_of_name
 from image2model.jobs.archives.names import ArchiveNames
 

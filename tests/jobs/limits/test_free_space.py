@@ -19,6 +19,7 @@ from image2model.jobs.intake.pictures import take_picture
 from image2model.jobs.intake.submit import JobRequest, create_draft, start_draft
 from image2model.jobs.lifecycle.control import cancel_items
 from image2model.jobs.lifecycle.housekeeping import Housekeeper
+from image2model.jobs.limits import free_space
 from image2model.jobs.limits.free_space import Reserve
 from image2model.jobs.results.convert import find_derived
 from image2model.jobs.results.download import convert_model, find_model

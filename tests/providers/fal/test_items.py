@@ -27,7 +27,7 @@ from image2model.jobs.runs.run import ItemRunner
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import LedgerQuery, Resolution
 from image2model.providers.fal.provider import FalProvider
-from image2model.providers.fal.spooling import Spooler
+from image2model.providers.fal.results.download import Spooler
 from image2model.testing.fal_simulator import FaultRule, Latency
 from tests.harness.rig import Rig
 from tests.providers.fal.rig import TRIPO, FalRig, running

@@ -8,7 +8,7 @@ from anyio.lowlevel import checkpoint
 
 from image2model.core.errors import ProviderAccountBlocked
 from image2model.core.shares import Share, working_for
-from image2model.providers.fal.places import Places
+from image2model.providers.fal.admission.places import Places
 from image2model.testing.fal_simulator import FaultRule, Latency
 from tests.harness.patience import waiting_for
 from tests.providers.fal.rig import FalRig, new_key, running, work

@@ -15,9 +15,9 @@ from image2model.core.errors import ArtifactTooLarge, ProviderResultInvalid, Pro
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import FileRole
 from image2model.geometry.gltf.reader import verify_glb
-from image2model.providers.fal.archives import unpack
 from image2model.providers.fal.provider import FalProvider
-from image2model.providers.fal.spooling import BadContent
+from image2model.providers.fal.results.archives import unpack
+from image2model.providers.fal.results.download import BadContent
 from image2model.testing.fal_simulator import FaultRule
 from tests.providers.fal.rig import extras_of, mesh_of, running, work
 

@@ -7,9 +7,9 @@ import pytest
 
 from image2model.core.generator import GeneratorId
 from image2model.providers.fal.catalogue.rows import ROWS, row_of
-from image2model.providers.fal.extracting import find_offers
-from image2model.providers.fal.sniffing import sniff
-from image2model.testing.fal_simulator.impostors import file_in_format
+from image2model.providers.fal.results.extracting import find_offers
+from image2model.providers.fal.results.file_detection import sniff
+from image2model.testing.fal_simulator.faults.impostors import file_in_format
 from image2model.testing.tiny_model import tiny_glb
 
 BINARY_STL = bytes(80) + struct.pack("<I", 2) + bytes(100)

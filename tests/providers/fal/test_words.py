@@ -2,8 +2,8 @@
 
 import json
 
-from image2model.providers.fal.errors import input_problem
-from image2model.providers.fal.http import Answer
+from image2model.providers.fal.requests.errors import input_problem
+from image2model.providers.fal.requests.http import Answer
 
 
 def test_what_a_check_there_says_is_told_without_its_kind() -> None:

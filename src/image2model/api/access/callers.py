@@ -16,10 +16,10 @@ from image2model.api.limits.rates import Rate
 from image2model.api.middleware.forwarded import PERSON
 from image2model.core.audit import Actor, AuditAction, act_as
 from image2model.core.errors import NotAuthenticated, ScopeMissing
-from image2model.core.hosts import is_loopback, network_of
 from image2model.core.ids import OwnerId
 from image2model.core.scopes import USER_SCOPES, Scope, includes
 from image2model.core.shares import Share, work_for
+from image2model.core.text.hosts import is_loopback, network_of
 from image2model.jobs.access import (
     SESSION_LIFE,
     Identity,

@@ -1,6 +1,6 @@
 """How often wrong keys came from where, so that the audit log tells without a line for each."""
 
-from image2model.core.bounded import BoundedDict
+from image2model.core.values.bounded_dict import BoundedDict
 from image2model.ports.clock import Clock
 
 _MOST_PLACES = 10_000

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from image2model.core.hosts import is_loopback
+from image2model.core.text.hosts import is_loopback
 from image2model.jobs.signed_in_users import in_lower_case, is_persons_name
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from image2model.core.errors import (
     ProxyNotAnnounced,
     UploadTooLarge,
 )
-from image2model.core.hosts import is_loopback
+from image2model.core.text.hosts import is_loopback
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from starlette.requests import Request
 
 from image2model.api.access.callers import Caller
 from image2model.api.requests.multipart import MultipartReader, Part
-from image2model.core.close_names import did_you_mean
 from image2model.core.errors import (
     InvalidRequest,
     NoPictures,
@@ -20,6 +19,7 @@ from image2model.core.errors import (
 from image2model.core.generator import GeneratorId, View
 from image2model.core.job import KeepPolicy
 from image2model.core.output import Output
+from image2model.core.text.close_names import did_you_mean
 from image2model.documents.spreadsheet import SHEET_BYTES
 from image2model.jobs.context import Context
 from image2model.jobs.intake.quotas import Room

@@ -12,10 +12,10 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from image2model.api.responses.compression import is_known
 from image2model.api.responses.problems import http_problem
-from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId
 from image2model.core.job import Picture
-from image2model.core.text import harmless_text
+from image2model.core.text.clean import harmless_text
+from image2model.core.values.hashing import hash_of_text
 from image2model.jobs.context import Context
 from image2model.jobs.results.convert import drop_derived, made_by, read_derived
 from image2model.jobs.results.download import Found, Model, convert_model, read_found, read_preview

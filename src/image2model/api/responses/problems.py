@@ -16,11 +16,11 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from image2model.core import errors
-from image2model.core.close_names import did_you_mean
 from image2model.core.errors import (
     Image2ModelError,
     InvalidRequest,
 )
+from image2model.core.text.close_names import did_you_mean
 from image2model.wire.adjust import AdjustIn
 from image2model.wire.models import DraftIn, JobFormIn, ProblemOut
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from image2model.core.errors import TooManyRequests
-from image2model.core.hosts import network_of
+from image2model.core.text.hosts import network_of
 
 LOOK_EVERY_S = 1.0
 """How often connections are looked at; their times are met to within this."""

@@ -16,7 +16,7 @@ import httpx2
 import jwt
 
 from image2model.core.errors import SignInRefused, SignInUnavailable
-from image2model.core.hosts import is_loopback
+from image2model.core.text.hosts import is_loopback
 from image2model.jobs.signed_in_users import in_lower_case, is_persons_name
 from image2model.ports.clock import Clock
 from image2model.ports.sign_in import SignInAttempt

@@ -129,7 +129,7 @@ def _listen(calls: IO[bytes], inbox: queue.SimpleQueue[bytes]) -> None:
 
 
 def _answer(call: bytes) -> Parts:
-    from image2model.core.plain_values import encode_value  # noqa: PLC0415 - see above
+    from image2model.core.values.plain_values import encode_value  # noqa: PLC0415 - see above
 
     def written(ending: str, value: object, text: str) -> Parts:
         head, blobs = encode_value((ending, value, text))

@@ -16,7 +16,7 @@ from typing import IO, Any
 from image2model.backends.inprocess import compute_worker
 from image2model.backends.inprocess.compute_worker import receive_parts, send
 from image2model.core.errors import Image2ModelError
-from image2model.core.plain_values import decode_value
+from image2model.core.values.plain_values import decode_value
 
 _ANSWER_BYTES = 4 * 2**30
 """The longest answer of a process whose memory is not limited."""

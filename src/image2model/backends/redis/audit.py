@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.change import Change, seconds
-from image2model.backends.redis.codec import read_entry, write_entry
-from image2model.backends.redis.database import RedisDatabase
-from image2model.backends.redis.listing import newest_first
+from image2model.backends.redis.connection.change import Change, seconds
+from image2model.backends.redis.connection.codec import read_entry, write_entry
+from image2model.backends.redis.connection.database import RedisDatabase
+from image2model.backends.redis.jobs.listing import newest_first
 from image2model.core.audit import AuditEntry
 from image2model.core.ids import JobId
 from image2model.core.rules import format_position, parse_position

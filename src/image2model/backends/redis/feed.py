@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from image2model.backends.redis.connect import connect, wrong_part
+from image2model.backends.redis.connection.connect import connect, wrong_part
 from image2model.core.ids import JobId, new_hex_id
 from image2model.jobs.background.tasks import Chores
 from image2model.ports.feed import ChangeFeed, Watch

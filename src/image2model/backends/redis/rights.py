@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.retry import Retry
 
-from image2model.backends.redis.connect import ANSWER_S
+from image2model.backends.redis.connection.connect import ANSWER_S
 from image2model.backends.redis.feed import CHANNEL
 from image2model.backends.redis.keys import PREFIX
 from image2model.core.errors import InvalidSetting

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.change import Change, seconds
-from image2model.backends.redis.codec import (
+from image2model.backends.redis.connection.change import Change, seconds
+from image2model.backends.redis.connection.codec import (
     SessionDocument,
     Token,
     read_key,
@@ -14,7 +14,7 @@ from image2model.backends.redis.codec import (
     write_key,
     write_session,
 )
-from image2model.backends.redis.database import Conflict, RedisDatabase
+from image2model.backends.redis.connection.database import Conflict, RedisDatabase
 from image2model.core.ids import OwnerId
 from image2model.ports.sessions import ApiKey, Session
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.change import Change, seconds
-from image2model.backends.redis.codec import read_link, write_link
-from image2model.backends.redis.database import Conflict, RedisDatabase
+from image2model.backends.redis.connection.change import Change, seconds
+from image2model.backends.redis.connection.codec import read_link, write_link
+from image2model.backends.redis.connection.database import Conflict, RedisDatabase
 from image2model.core.ids import JobId
 from image2model.ports.shares import SharedLink
 

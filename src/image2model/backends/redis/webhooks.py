@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import partial
 
 from image2model.backends.redis import keys
-from image2model.backends.redis.change import Change, seconds
-from image2model.backends.redis.codec import (
+from image2model.backends.redis.connection.change import Change, seconds
+from image2model.backends.redis.connection.codec import (
     read_delivery,
     read_event,
     read_webhook,
@@ -14,8 +14,8 @@ from image2model.backends.redis.codec import (
     write_event,
     write_webhook,
 )
-from image2model.backends.redis.database import RedisDatabase
-from image2model.backends.redis.listing import newest_first
+from image2model.backends.redis.connection.database import RedisDatabase
+from image2model.backends.redis.jobs.listing import newest_first
 from image2model.core.errors import TooManyWebhooks
 from image2model.core.ids import OwnerId
 from image2model.core.rules import format_position, parse_position

@@ -4,9 +4,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.connections.transaction import Database, Transaction
 from image2model.backends.sql.rows import Row, from_seconds, to_seconds
 from image2model.backends.sql.tables import audit_log
-from image2model.backends.sql.transaction import Database, Transaction
 from image2model.core.audit import Actor, AuditAction, AuditEntry
 from image2model.core.ids import JobId
 from image2model.core.rules import format_position, parse_position

@@ -8,9 +8,9 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from image2model.backends.sql.jobs_locked import no_lease
+from image2model.backends.sql.connections.transaction import Transaction
+from image2model.backends.sql.jobs.locking import no_lease
 from image2model.backends.sql.tables import REVISION, checks, commits, items, metadata, turns
-from image2model.backends.sql.transaction import Transaction
 from image2model.core.errors import InvalidRequest
 
 Line = tuple[str, Mapping[str, Any]]

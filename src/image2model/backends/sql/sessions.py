@@ -6,6 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.connections.transaction import Database, Transaction
 from image2model.backends.sql.dialect import lock_rows
 from image2model.backends.sql.rows import (
     Row,
@@ -16,7 +17,6 @@ from image2model.backends.sql.rows import (
     to_seconds,
 )
 from image2model.backends.sql.tables import api_keys, sessions
-from image2model.backends.sql.transaction import Database, Transaction
 from image2model.core.ids import OwnerId
 from image2model.core.money import SpendingLimits
 from image2model.core.scopes import Scope

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.connections.transaction import Database, Transaction
 from image2model.backends.sql.rows import Row, from_seconds, to_seconds
 from image2model.backends.sql.tables import shared_links
-from image2model.backends.sql.transaction import Database, Transaction
 from image2model.core.errors import JobNotFound
 from image2model.core.ids import JobId, OwnerId
 from image2model.ports.shares import SharedLink

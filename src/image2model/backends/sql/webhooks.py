@@ -5,10 +5,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from image2model.backends.sql.connections.transaction import Database, Transaction
 from image2model.backends.sql.dialect import lock_owner, put_row
 from image2model.backends.sql.rows import Row, Values, from_seconds, to_seconds
 from image2model.backends.sql.tables import webhook_deliveries, webhook_events, webhooks
-from image2model.backends.sql.transaction import Database, Transaction
 from image2model.core.errors import TooManyWebhooks
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.rules import format_position, parse_position

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from image2model.core.errors import InvalidMesh
-from image2model.core.text import harmless_text
+from image2model.core.text.clean import harmless_text
 from image2model.geometry.gltf import draco, meshopt
 from image2model.geometry.gltf.json import Object, child, children, text, texts
 

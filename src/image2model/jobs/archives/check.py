@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image2model.core.names import is_reserved_name, same_file
-from image2model.core.zip_damage import ZIP_DAMAGE, is_zip_damage
+from image2model.core.text.names import is_reserved_name, same_file
+from image2model.core.values.zip_damage import ZIP_DAMAGE, is_zip_damage
 from image2model.geometry.formats.detection import HEAD_BYTES, glb_length, mesh_format
 from image2model.jobs.archives.manifest import FORMAT, VERSION
 from image2model.jobs.archives.names import MANIFEST_JSON

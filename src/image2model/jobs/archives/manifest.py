@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from image2model.core.errors import GeneratorNotFound, JsonValue
 from image2model.core.job import Item, Job
-from image2model.core.text import table_cell
+from image2model.core.text.clean import table_cell
 from image2model.jobs.archives.names import MANIFEST_CSV
 from image2model.jobs.archives.plan import MODEL, Entry, Missing
 from image2model.jobs.context import Context

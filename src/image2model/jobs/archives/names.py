@@ -2,7 +2,7 @@
 
 from image2model.core.file_template import FileTemplate, Named
 from image2model.core.job import Item, Job
-from image2model.core.names import same_file
+from image2model.core.text.names import same_file
 
 MANIFEST_CSV, MANIFEST_JSON = "manifest.csv", "manifest.json"
 

@@ -11,7 +11,7 @@ import anyio.to_thread
 from image2model.core.errors import ArtifactNotFound, Image2ModelError, StorageUnavailable
 from image2model.core.ids import ArtifactId, JobId, OwnerId
 from image2model.core.job import Job
-from image2model.core.names import clean_name
+from image2model.core.text.names import clean_name
 from image2model.documents.zip_writer import Deflater, Packed, ZipWriter
 from image2model.jobs.access import owned_job
 from image2model.jobs.archives.manifest import Manifest, Written

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from image2model.core.errors import Image2ModelError
-from image2model.core.pauses import growing_s
+from image2model.core.values.backoff import growing_s
 from image2model.ports.clock import Clock
 from image2model.ports.metrics import Metrics
 

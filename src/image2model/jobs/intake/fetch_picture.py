@@ -15,7 +15,7 @@ from image2model.core.errors import (
     TooManyRequests,
     UploadTooLarge,
 )
-from image2model.core.names import name_of_file
+from image2model.core.text.names import name_of_file
 from image2model.jobs.computations import PictureFacts
 from image2model.jobs.context import Context
 from image2model.jobs.intake.pictures import (

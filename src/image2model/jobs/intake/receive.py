@@ -18,9 +18,9 @@ from image2model.core.errors import (
 from image2model.core.generator import View
 from image2model.core.ids import OwnerId
 from image2model.core.job import Job, Picture, Problem
-from image2model.core.names import clean_name, name_of_file, name_of_upload
 from image2model.core.sheet import SheetRow
 from image2model.core.states import JobState
+from image2model.core.text.names import clean_name, name_of_file, name_of_upload
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context
 from image2model.jobs.intake.pictures import Upload, accept_upload, receive_upload, take_picture

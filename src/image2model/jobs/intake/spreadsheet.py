@@ -8,9 +8,9 @@ from image2model.core.errors import GeneratorNotFound, WrongState
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Description, Item, Job
-from image2model.core.names import name_of_file
 from image2model.core.sheet import SheetRow, file_key, picture_key, refuse_sheet
 from image2model.core.states import JobState
+from image2model.core.text.names import name_of_file
 from image2model.documents.spreadsheet import SheetFile, read_sheet_file
 from image2model.jobs.access import owned_job
 from image2model.jobs.context import Context

@@ -15,13 +15,13 @@ from image2model.core.errors import (
     WrongState,
 )
 from image2model.core.generator import GeneratorCard, GeneratorId, Options, View
-from image2model.core.hashing import hash_of
 from image2model.core.ids import JobId, OwnerId, new_hex_id
 from image2model.core.job import Item, Job, KeepPolicy, Picture, Problem
 from image2model.core.madekey import made_key
-from image2model.core.names import clean_name, unique_name
 from image2model.core.output import Output
 from image2model.core.states import ItemState, JobState
+from image2model.core.text.names import clean_name, unique_name
+from image2model.core.values.hashing import hash_of
 from image2model.geometry.conversion.request import FORMATS, Conversion
 from image2model.jobs.access import owned_job
 from image2model.jobs.catalogue import check_views, fill_options

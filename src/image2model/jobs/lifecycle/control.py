@@ -10,9 +10,9 @@ from image2model.core.audit import AuditAction
 from image2model.core.errors import NoPictures, WrongState
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Item, Job, Problem
-from image2model.core.names import clean_name
 from image2model.core.rules import RESUBMIT_USD, offered_usd, undelivered_attempt, was_given_up
 from image2model.core.states import AttemptState, ItemState, JobState
+from image2model.core.text.names import clean_name
 from image2model.jobs.access import owned_job
 from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context

@@ -12,10 +12,10 @@ from image2model.core.errors import (
     JobNotFound,
     SharedLinkNotFound,
 )
-from image2model.core.hashing import hash_of_text
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Job
-from image2model.core.names import clean_name
+from image2model.core.text.names import clean_name
+from image2model.core.values.hashing import hash_of_text
 from image2model.jobs.access import may_still_act, owned_item, owned_job
 from image2model.jobs.auditing import audit
 from image2model.jobs.context import Context

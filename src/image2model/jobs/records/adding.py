@@ -7,9 +7,9 @@ from datetime import datetime
 from image2model.core.errors import AlreadyRunning
 from image2model.core.ids import JobId
 from image2model.core.job import Item, Job, Result
-from image2model.core.names import unique_name
 from image2model.core.rules import is_reusable, is_still_to_come
 from image2model.core.states import ItemState, JobState
+from image2model.core.text.names import unique_name
 from image2model.jobs.records.document import ItemRecord, JobRecord
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from image2model.core.errors import ItemNotFound, TooManyItems, WrongState
 from image2model.core.job import Description, Item, Job, Picture
-from image2model.core.names import unique_name
 from image2model.core.rules import front_first
 from image2model.core.states import ItemState, JobState
+from image2model.core.text.names import unique_name
 from image2model.jobs.records.document import ItemRecord, JobRecord
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import DraftTerms

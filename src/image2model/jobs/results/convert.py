@@ -12,9 +12,9 @@ import anyio
 import anyio.to_thread
 
 from image2model.core.errors import ArtifactNotFound, StorageError
-from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Description
+from image2model.core.values.hashing import hash_of_text
 from image2model.geometry.conversion.request import Conversion
 from image2model.jobs.computations import ConvertedFile, convert_model, memory_for_model
 from image2model.jobs.context import Context

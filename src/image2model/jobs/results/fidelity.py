@@ -7,9 +7,9 @@ import anyio
 
 from image2model.core.errors import FileNotInResult, Image2ModelError
 from image2model.core.generator import View
-from image2model.core.hashing import hash_of_text
 from image2model.core.ids import OwnerId
 from image2model.core.job import Item, Job
+from image2model.core.values.hashing import hash_of_text
 from image2model.geometry.conversion.request import SOURCES
 from image2model.jobs.access import owned_item, owned_job
 from image2model.jobs.computations import FidelityFacts, fidelity_of

@@ -18,8 +18,8 @@ from image2model.core.errors import (
 )
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, Item, Job, Result, ResultFile
-from image2model.core.names import unique_name
 from image2model.core.output import adjust_item
+from image2model.core.text.names import unique_name
 from image2model.geometry.conversion.request import FORMATS, SOURCES, Conversion
 from image2model.jobs.computations import (
     NOT_READ,

@@ -21,8 +21,8 @@ from image2model.core.errors import (
 )
 from image2model.core.ids import ArtifactId, new_hex_id
 from image2model.core.job import FileRole, KeepPolicy, Result, ResultFile
-from image2model.core.names import clean_name, unique_name
-from image2model.core.text import harmless_value
+from image2model.core.text.clean import harmless_value
+from image2model.core.text.names import clean_name, unique_name
 from image2model.geometry.conversion.request import SOURCES
 from image2model.geometry.render.sprite_layout import SPRITE_FACTS
 from image2model.jobs.computations import (

@@ -1,8 +1,8 @@
 """A result drawn from all around: made when somebody first looks, and kept beside it."""
 
 from image2model.core.errors import ArtifactNotFound, FileNotInResult, FormatUnsupported
-from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId, OwnerId
+from image2model.core.values.hashing import hash_of_text
 from image2model.jobs.computations import sprite_of
 from image2model.jobs.context import Context
 from image2model.jobs.results.download import Model, find_shown, shown_file

@@ -5,9 +5,9 @@ from enum import IntEnum
 
 from image2model.core.errors import ArtifactNotFound, ViewNotFound
 from image2model.core.generator import View
-from image2model.core.hashing import hash_of_text
 from image2model.core.ids import ArtifactId, OwnerId
 from image2model.core.job import Picture
+from image2model.core.values.hashing import hash_of_text
 from image2model.jobs.computations import memory_for_pictures, thumbnail_of
 from image2model.jobs.context import Context
 from image2model.jobs.results.download import find_picture

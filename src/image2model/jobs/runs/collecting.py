@@ -24,8 +24,8 @@ from image2model.core.errors import (
     StorageUnavailable,
 )
 from image2model.core.job import Item, Problem
-from image2model.core.pauses import growing_s
 from image2model.core.rules import RESUBMIT_USD
+from image2model.core.values.backoff import growing_s
 
 _COLLECTING = "collecting"
 """The detail of a problem that says how often a paid result was fetched, and what came."""

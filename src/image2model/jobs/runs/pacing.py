@@ -1,7 +1,7 @@
 """How often progress is written, and how long to wait before another try."""
 
 from image2model.core.job import Progress
-from image2model.core.pauses import growing_s
+from image2model.core.values.backoff import growing_s
 from image2model.ports.clock import Clock
 
 _MIN_INTERVAL_S = 0.5

@@ -8,7 +8,7 @@ from image2model.core.errors import GeneratorNotFound, JobNotFound
 from image2model.core.generator import RunsOn
 from image2model.core.ids import JobId, OwnerId
 from image2model.core.job import Problem
-from image2model.core.pauses import growing_s
+from image2model.core.values.backoff import growing_s
 from image2model.jobs.background.exclusive_tasks import Turn
 from image2model.jobs.context import Context
 from image2model.ports.dispatcher import ItemRef

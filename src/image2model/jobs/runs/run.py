@@ -41,7 +41,7 @@ from image2model.core.job import Attempt, Handle, Item, Job, Problem, Progress, 
 from image2model.core.rules import IllegalStep, undelivered_attempt
 from image2model.core.shares import Share, working_for
 from image2model.core.states import ACTIVE_STATES, OPEN_ATTEMPTS, AttemptState, ItemState
-from image2model.core.text import harmless_text
+from image2model.core.text.clean import harmless_text
 from image2model.jobs.background.current_item import working_on
 from image2model.jobs.background.item_signals import listening
 from image2model.jobs.context import Context, Rules

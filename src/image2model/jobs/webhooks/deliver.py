@@ -12,7 +12,7 @@ import anyio.abc
 
 from image2model.core.errors import FetchError, JobNotFound, StorageError
 from image2model.core.ids import JobId, OwnerId
-from image2model.core.pauses import growing_s
+from image2model.core.values.backoff import growing_s
 from image2model.core.webhooks import (
     RETRY_DELAYS_S,
     Delivery,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from image2model.core.errors import InvalidSetting
-from image2model.core.hosts import is_loopback
+from image2model.core.text.hosts import is_loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,16 @@ from image2model.core.errors import (
 )
 from image2model.core.generator import GeneratorId
 from image2model.core.job import Handle, Progress
+from image2model.providers.fal.admission.places import Places
 from image2model.providers.fal.config import FalConfig, Pace
-from image2model.providers.fal.errors import INFRASTRUCTURE, charged, infrastructure_failure
-from image2model.providers.fal.http import PROVIDER, Answer, AnswerLost, NotSent
-from image2model.providers.fal.places import Places
 from image2model.providers.fal.progress import Meter, RunTimes, inference_s
-from image2model.providers.fal.queue import FalQueue
+from image2model.providers.fal.requests.errors import (
+    INFRASTRUCTURE,
+    charged,
+    infrastructure_failure,
+)
+from image2model.providers.fal.requests.http import PROVIDER, Answer, AnswerLost, NotSent
+from image2model.providers.fal.requests.queue import FalQueue
 
 _LONGEST_BACKOFF_S = 20.0
 _GRACE_S = 30.0

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 import anyio
 
 from image2model.core.errors import JsonValue, ProviderError, StorageError
-from image2model.core.hashing import hash_of_text
 from image2model.core.job import Handle
+from image2model.core.values.hashing import hash_of_text
 from image2model.ports.clock import Clock
 from image2model.ports.facts import Facts
 from image2model.providers.fal.config import FalConfig
-from image2model.providers.fal.platform import Platform
+from image2model.providers.fal.requests.platform import Platform
 
 _log = logging.getLogger(__name__)
 

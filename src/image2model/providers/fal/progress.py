@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from image2model.core.bounded import BoundedDict
 from image2model.core.errors import JsonValue
 from image2model.core.generator import GeneratorId
 from image2model.core.job import Progress
-from image2model.providers.fal.http import as_object
+from image2model.core.values.bounded_dict import BoundedDict
+from image2model.providers.fal.requests.http import as_object
 
 _QUEUE_START, _RUN_START, _RUN_END = 0.02, 0.10, 0.93
 _STEEPNESS = math.log(5.0)

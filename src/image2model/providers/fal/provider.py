@@ -19,26 +19,26 @@ from image2model.core.generator import GeneratorCard, GeneratorId
 from image2model.core.ids import SubmitKey, new_hex_id
 from image2model.core.job import Handle, KeepPolicy, Progress, Submission
 from image2model.ports.provider import Delivery, ProviderTools, Work
-from image2model.providers.fal.asking import ask
+from image2model.providers.fal.admission.gate import Gate
+from image2model.providers.fal.admission.places import Places
 from image2model.providers.fal.cards import card_of
 from image2model.providers.fal.catalogue.row import Row
 from image2model.providers.fal.catalogue.rows import ROWS, is_listed, row_of
 from image2model.providers.fal.config import FalConfig, read_config
-from image2model.providers.fal.errors import BrokeDown, charged, refusal_of
-from image2model.providers.fal.extracting import find_facts
 from image2model.providers.fal.following import Follower, Forgotten
-from image2model.providers.fal.gate import Gate
-from image2model.providers.fal.http import KEY_ADVICE, PROVIDER, FalHttp, no_key
 from image2model.providers.fal.list_lessons import ListLessons
 from image2model.providers.fal.options import build_body, check_order, estimate_usd
-from image2model.providers.fal.places import Places
-from image2model.providers.fal.platform import Platform
 from image2model.providers.fal.progress import RunTimes
-from image2model.providers.fal.queue import FalQueue
 from image2model.providers.fal.reconcile import Reconciler
-from image2model.providers.fal.results import Outcome, Results, Unread
-from image2model.providers.fal.spooling import Spooler
-from image2model.providers.fal.uploads import Uploads
+from image2model.providers.fal.requests.errors import BrokeDown, charged, refusal_of
+from image2model.providers.fal.requests.http import KEY_ADVICE, PROVIDER, FalHttp, no_key
+from image2model.providers.fal.requests.platform import Platform
+from image2model.providers.fal.requests.queue import FalQueue
+from image2model.providers.fal.requests.retrying import ask
+from image2model.providers.fal.requests.uploads import Uploads
+from image2model.providers.fal.results.download import Spooler
+from image2model.providers.fal.results.extracting import find_facts
+from image2model.providers.fal.results.results import Outcome, Results, Unread
 from image2model.providers.fal.webhooks import Webhooks
 
 _log = logging.getLogger(__name__)

@@ -30,12 +30,12 @@ from image2model.core.errors import (
 )
 from image2model.core.job import Handle, Submission
 from image2model.ports.clock import Clock
-from image2model.providers.fal.asking import waits_s
 from image2model.providers.fal.config import FalConfig
-from image2model.providers.fal.http import PROVIDER
 from image2model.providers.fal.list_lessons import ListLessons
-from image2model.providers.fal.platform import Platform
-from image2model.providers.fal.queue import FalQueue
+from image2model.providers.fal.requests.http import PROVIDER
+from image2model.providers.fal.requests.platform import Platform
+from image2model.providers.fal.requests.queue import FalQueue
+from image2model.providers.fal.requests.retrying import waits_s
 
 _log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from image2model.core.errors import JsonValue, ProviderUnavailable, WebhookRefused
 from image2model.ports.clock import Clock
-from image2model.providers.fal.asking import ask
 from image2model.providers.fal.config import FalConfig
-from image2model.providers.fal.http import PROVIDER, FalHttp, as_object
+from image2model.providers.fal.requests.http import PROVIDER, FalHttp, as_object
+from image2model.providers.fal.requests.retrying import ask
 
 _LONGEST_AGE_S = 300.0
 _KEYS_LIFE_S = 24 * 3_600.0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from image2model.core.errors import JsonValue
-from image2model.core.plain_values import plain_value
+from image2model.core.values.plain_values import plain_value
 
 
 @plain_value

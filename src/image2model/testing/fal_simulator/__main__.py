@@ -13,7 +13,7 @@ import anyio
 from image2model.core.errors import InvalidRequest
 from image2model.core.platform import has_uvloop
 from image2model.testing.fal_simulator.behaviour import Behaviour, Latency
-from image2model.testing.fal_simulator.faults import FaultRule, parse_rules
+from image2model.testing.fal_simulator.faults.rules import FaultRule, parse_rules
 from image2model.testing.fal_simulator.simulator import DEFAULT_KEY, FalSimulator
 
 

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 
 from starlette.types import Receive, Scope, Send
 
-from image2model.testing.fal_simulator.cdn_api import CdnApi
-from image2model.testing.fal_simulator.control_api import ControlApi
+from image2model.testing.fal_simulator.apis.cdn import CdnApi
+from image2model.testing.fal_simulator.apis.control import ControlApi
+from image2model.testing.fal_simulator.apis.platform import PlatformApi
+from image2model.testing.fal_simulator.apis.queue import QueueApi
+from image2model.testing.fal_simulator.apis.rest import RestApi
+from image2model.testing.fal_simulator.apis.routes import Api, Route
 from image2model.testing.fal_simulator.exchange import Call, Refusal, Reply, json_reply
-from image2model.testing.fal_simulator.faults import FaultRule
-from image2model.testing.fal_simulator.platform_api import PlatformApi
-from image2model.testing.fal_simulator.queue_api import QueueApi
-from image2model.testing.fal_simulator.rest_api import RestApi
-from image2model.testing.fal_simulator.routes import Api, Route
-from image2model.testing.fal_simulator.wire_faults import WIRE_ACTIONS, Hit
+from image2model.testing.fal_simulator.faults.rules import FaultRule
+from image2model.testing.fal_simulator.faults.wire_faults import WIRE_ACTIONS, Hit
 from image2model.testing.fal_simulator.world import World
 
 

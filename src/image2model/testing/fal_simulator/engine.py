@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from image2model.testing.fal_simulator.behaviour import Account
-from image2model.testing.fal_simulator.canned import INFRASTRUCTURE_ERRORS
+from image2model.testing.fal_simulator.faults.canned import INFRASTRUCTURE_ERRORS
 from image2model.testing.fal_simulator.generation import Generation, Outcome
 
 CancelAnswer = Literal["CANCELLATION_REQUESTED", "ALREADY_COMPLETED", "LEGACY"]

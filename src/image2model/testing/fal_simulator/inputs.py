@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from image2model.testing.fal_simulator.canned import model_error
 from image2model.testing.fal_simulator.catalog import Endpoint
+from image2model.testing.fal_simulator.faults.canned import model_error
 
 Detail = Mapping[str, Any]
 

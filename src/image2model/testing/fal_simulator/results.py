@@ -7,10 +7,10 @@ from typing import Any
 
 from image2model.testing.fal_simulator.behaviour import Behaviour
 from image2model.testing.fal_simulator.catalog import OutputKind
+from image2model.testing.fal_simulator.faults.impostors import file_in_format, oversized
 from image2model.testing.fal_simulator.files import FileStore, read_lifecycle
 from image2model.testing.fal_simulator.generation import Generation, Outcome
 from image2model.testing.fal_simulator.glb import build_glb
-from image2model.testing.fal_simulator.impostors import file_in_format, oversized
 from image2model.testing.fal_simulator.inputs import picture_urls
 
 _CONTENT_TYPES = {

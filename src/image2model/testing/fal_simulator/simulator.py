@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from image2model.testing.fal_simulator.app import Application
 from image2model.testing.fal_simulator.behaviour import Account, Behaviour, Latency
-from image2model.testing.fal_simulator.faults import FaultRule
+from image2model.testing.fal_simulator.faults.rules import FaultRule
 from image2model.testing.fal_simulator.generation import Generation
 from image2model.testing.fal_simulator.ledger import Ledger
 from image2model.testing.fal_simulator.listener import Listener

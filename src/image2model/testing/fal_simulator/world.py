@@ -11,14 +11,14 @@ from image2model.testing.fal_simulator.behaviour import Account, Behaviour, Late
 from image2model.testing.fal_simulator.catalog import Endpoint
 from image2model.testing.fal_simulator.engine import QueueEngine
 from image2model.testing.fal_simulator.exchange import Call, refuse
-from image2model.testing.fal_simulator.faults import FaultBook
+from image2model.testing.fal_simulator.faults.rules import FaultBook
+from image2model.testing.fal_simulator.faults.run_faults import RUN_ACTIONS
+from image2model.testing.fal_simulator.faults.webhook_faults import WEBHOOK_ACTIONS
 from image2model.testing.fal_simulator.files import FileStore
 from image2model.testing.fal_simulator.generation import Generation, Outcome, Script
 from image2model.testing.fal_simulator.inputs import find_problems
 from image2model.testing.fal_simulator.ledger import Ledger, key_of
 from image2model.testing.fal_simulator.results import make_result
-from image2model.testing.fal_simulator.run_faults import RUN_ACTIONS
-from image2model.testing.fal_simulator.webhook_faults import WEBHOOK_ACTIONS
 from image2model.testing.fal_simulator.webhooks import DeliveryPlan, WebhookSender, WebhookSigner
 
 

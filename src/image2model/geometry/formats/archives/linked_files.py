@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from image2model.core.errors import InvalidMesh
-from image2model.core.names import same_file
+from image2model.core.text.names import same_file
 from image2model.geometry.gltf.material_reader import media_type
 from image2model.geometry.mesh.types import EncodedImage
 

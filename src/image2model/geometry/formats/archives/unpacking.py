@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from image2model.core.errors import InvalidMesh
-from image2model.core.zip_damage import ZIP_DAMAGE
+from image2model.core.values.zip_damage import ZIP_DAMAGE
 from image2model.geometry.formats.archives.linked_files import legacy_spellings
 
 _MAIN_FORMATS = ("glb", "gltf", "obj", "3mf", "ply", "stl")

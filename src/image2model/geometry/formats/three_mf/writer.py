@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
-from image2model.core.text import harmless_text
+from image2model.core.text.clean import harmless_text
 from image2model.geometry.formats.archives.packing import pack_zip
 from image2model.geometry.formats.number_formatting import format_rows
 from image2model.geometry.formats.three_mf.colors import Coloring, Resources

@@ -1,0 +1,1 @@
+"""Connections to Redis, and changes that are written as a whole."""

@@ -1,0 +1,1 @@
+"""The `JobStore` over Redis, one module for each subject of it."""

@@ -1,0 +1,1 @@
+"""The `JobStore` over SQL, one module for each subject of it."""

@@ -1,0 +1,1 @@
+"""Read the arguments of commands: pictures, options, spreadsheets."""

@@ -1,0 +1,1 @@
+"""What `doctor` and `serve` check before anything runs."""

@@ -1,0 +1,1 @@
+"""Write models into the output folder."""

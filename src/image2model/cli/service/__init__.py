@@ -1,0 +1,1 @@
+"""Where the commands do their work: in this process, or at a server."""

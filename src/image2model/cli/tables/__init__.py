@@ -1,0 +1,1 @@
+"""Tables of jobs and of what operators see."""

@@ -1,0 +1,1 @@
+"""Texts that people or other programs wrote: names, addresses, control characters."""

@@ -1,0 +1,1 @@
+"""Plain values: hashes, bounded dictionaries, backoff times."""

@@ -1,0 +1,1 @@
+"""How many requests may be at fal at once."""

@@ -1,0 +1,1 @@
+"""Requests to fal's hosts: the queue, the platform API, uploads."""

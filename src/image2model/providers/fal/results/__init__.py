@@ -1,0 +1,1 @@
+"""Fetch the results of requests, and recognise the files in them."""
