@@ -72,7 +72,7 @@ class LazyCommands(TyperGroup):
 def load_command(name: str) -> Any:
     """Import the subcommand *name*."""
     command = typer.main.get_command(
-        import_module(f"image2model.cli.{_MODULES.get(name, name)}").app
+        import_module(f"image2model.cli.commands.{_MODULES.get(name, name)}").app
     )
     command.name = name
     return command
