@@ -48,18 +48,6 @@ def place(meshes: Sequence[Mesh], conversion: Conversion) -> Sequence[Mesh]:
     ]
 
 
-def turn_z_up(meshes: Sequence[Mesh]) -> Sequence[Mesh]:
-    """Turn *meshes* so that what was Y, up, is Z; the front, +Z, becomes −Y."""
-    return [
-        replace(
-            mesh,
-            positions=_turned(mesh.positions),
-            normals=None if mesh.normals is None else _turned(mesh.normals),
-        )
-        for mesh in meshes
-    ]
-
-
 def take_colors_as_srgb(meshes: Sequence[Mesh]) -> Sequence[Mesh]:
     """Make linear light of vertex colours whose numbers were meant as sRGB."""
     return [
@@ -114,9 +102,3 @@ def _origin(
         return np.zeros(3)
     middle = (low + high) / 2
     return middle if pivot == "centre" else np.array([middle[0], low[1], middle[2]])
-
-
-def _turned(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    x, y, z = vectors.T
-    # Adding zero makes −0.0 the same as 0.0.
-    return np.stack([x, -z, y], axis=1) + np.float32(0)

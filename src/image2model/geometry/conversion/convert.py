@@ -355,4 +355,10 @@ class _Smaller:
         return sum(len(image.data) for image in unique_textures(self.meshes))
 
     def _write(self) -> bytes:
-        return write_model(self.meshes, self._conversion, name=self._name, metadata=self._metadata)
+        return write_model(
+            self.meshes,
+            self._conversion.format,
+            z_up=self._conversion.z_up,
+            name=self._name,
+            metadata=self._metadata,
+        )

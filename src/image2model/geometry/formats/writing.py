@@ -1,9 +1,11 @@
-"""Write a model in the format asked for, and say what that format does not hold."""
+"""Write a model in the requested format, and say what that format does not hold."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from image2model.geometry.conversion.adjust import turn_z_up
-from image2model.geometry.conversion.request import Conversion
+import numpy as np
+from numpy.typing import NDArray
+
 from image2model.geometry.formats.gltf_zip import write_gltf_zip
 from image2model.geometry.formats.obj.writer import write_obj_zip
 from image2model.geometry.formats.ply.writer import write_ply
@@ -16,14 +18,20 @@ from image2model.geometry.mesh.types import Material, Mesh
 
 
 def write_model(
-    meshes: Sequence[Mesh], conversion: Conversion, *, name: str, metadata: Mapping[str, str]
+    meshes: Sequence[Mesh],
+    format_name: str,
+    *,
+    z_up: bool,
+    name: str,
+    metadata: Mapping[str, str],
 ) -> bytes:
     """
     Encode *meshes*.
 
     Args:
         meshes: In metres, Y up.
-        conversion: Which format, and which axis is up in it; the rest is done already.
+        format_name: The format, such as `glb` or `obj.zip`.
+        z_up: Whether Z is up in the file, and not Y.
         name: Of the files within an archive; safe as a file name.
         metadata: Texts about the model by name, for the formats that hold such.
 
@@ -33,10 +41,9 @@ def write_model(
     Raises:
         InvalidMesh: A texture that must be recoded cannot be decoded.
     """
-    z_up = conversion.z_up
     axis = "Z" if z_up else "Y"
     about = [f"unit: metre, {axis} up", *(f"{key}: {text}" for key, text in metadata.items())]
-    upright = turn_z_up(meshes) if z_up else meshes
+    upright = _turned_z_up(meshes) if z_up else meshes
     writers: Mapping[str, Callable[[], bytes]] = {
         "glb": lambda: write_glb(*upright, extras=metadata, made_by=metadata.get("generator", "")),
         "gltf.zip": lambda: write_gltf_zip(upright, name=name, extras=metadata),
@@ -46,7 +53,7 @@ def write_model(
         "usdz": lambda: write_usdz(upright, up_axis=axis, metadata=metadata),
         "3mf": lambda: write_3mf(meshes, turn=z_up, metadata={"Title": name, **metadata}),
     }
-    return writers[conversion.format]()
+    return writers[format_name]()
 
 
 def beyond_format(meshes: Sequence[Mesh], format_name: str) -> list[str]:
@@ -118,3 +125,21 @@ def _look_lost(materials: Sequence[Material], format_name: str) -> list[str]:
 def _named(slots: set[str], format_name: str) -> list[str]:
     names = ", ".join(sorted(slot.replace("_", " ") for slot in slots))
     return [f"{format_name} holds no such textures, which were left out: {names}"] if slots else []
+
+
+def _turned_z_up(meshes: Sequence[Mesh]) -> Sequence[Mesh]:
+    """Turn *meshes* so that what was Y, up, is Z; the front, +Z, becomes −Y."""
+    return [
+        replace(
+            mesh,
+            positions=_turned(mesh.positions),
+            normals=None if mesh.normals is None else _turned(mesh.normals),
+        )
+        for mesh in meshes
+    ]
+
+
+def _turned(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    x, y, z = vectors.T
+    # Adding zero makes −0.0 the same as 0.0.
+    return np.stack([x, -z, y], axis=1) + np.float32(0)
