@@ -17,7 +17,10 @@ from image2model.api.openapi_examples import add_examples
 from image2model.api.responses.documented_errors import edge_problems
 from image2model.api.routes import ROUTERS
 from image2model.api.serializers.jobs import PREFIX
-from image2model.wire.models import DraftIn, ItemOut, JobFormIn, JobSummary, ProblemOut, StreamEnd
+from image2model.wire.items import ItemOut
+from image2model.wire.job_requests import DraftIn, JobFormIn
+from image2model.wire.jobs import JobSummary, StreamEnd
+from image2model.wire.problems import ProblemOut
 
 OPENAPI_PATH = f"{PREFIX}/openapi.json"
 

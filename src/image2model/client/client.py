@@ -14,23 +14,13 @@ from image2model.client.admin import AdminClient
 from image2model.client.connection import API, Connection
 from image2model.client.events import Event
 from image2model.core.errors import NoPictures, ServerUnreachable
-from image2model.wire.inspection import InspectionOut
+from image2model.wire.account import AccountOut, ForgottenOut
+from image2model.wire.generators import EstimateIn, EstimateOut, GeneratorList, GeneratorOut
+from image2model.wire.inspection import FidelityOut, InspectionOut
+from image2model.wire.items import FileOut, ItemOut
+from image2model.wire.jobs import JobList, JobOut
 from image2model.wire.keys import KeyList, KeyMade, KeyOut, ScopeName
-from image2model.wire.models import (
-    AccountOut,
-    EstimateIn,
-    EstimateOut,
-    FidelityOut,
-    FileOut,
-    ForgottenOut,
-    GeneratorList,
-    GeneratorOut,
-    ItemOut,
-    JobList,
-    JobOut,
-    LedgerEntryOut,
-    LedgerList,
-)
+from image2model.wire.ledger import LedgerEntryOut, LedgerList
 from image2model.wire.shares import NewShareOut, ShareIn, ShareOut, SharesOut
 from image2model.wire.webhooks import (
     DeliveryList,

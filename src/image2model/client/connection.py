@@ -17,7 +17,8 @@ from image2model.client.events import Event, parse_events
 from image2model.core.errors import ServerUnreachable
 from image2model.core.text.names import numbered_names
 from image2model.wire.admin import AuditList, OwnedJobList
-from image2model.wire.models import JobList, LedgerList
+from image2model.wire.jobs import JobList
+from image2model.wire.ledger import LedgerList
 from image2model.wire.webhooks import DeliveryList
 
 Model = TypeVar("Model", bound=BaseModel)

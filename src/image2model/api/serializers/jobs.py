@@ -18,31 +18,20 @@ from image2model.jobs.results.thumbnail import THUMBNAIL_NAME, version_of
 from image2model.jobs.spending.estimate import Estimate
 from image2model.ports.jobstore import LedgerEntry
 from image2model.ports.shares import SharedLink
-from image2model.wire.models import (
+from image2model.wire.generators import EstimateOut, GeneratorOut, PriceOut, SurchargeOut
+from image2model.wire.items import (
     AttemptOut,
-    Cost,
-    Counts,
     ErrorBody,
-    EstimateOut,
     FileOut,
-    GeneratorOut,
     ItemOut,
     ItemProgress,
-    JobDelta,
-    JobOut,
-    JobProgress,
-    JobSummary,
-    LedgerEntryOut,
-    LimitsOut,
-    ListedJob,
     PictureView,
-    PriceOut,
     ResultOut,
-    SheetOut,
-    SheetRowOut,
-    SurchargeOut,
 )
+from image2model.wire.jobs import Cost, Counts, JobDelta, JobOut, JobProgress, JobSummary, ListedJob
+from image2model.wire.ledger import LedgerEntryOut
 from image2model.wire.shares import SharedFileOut, SharedItemOut, SharedOut, SharedViewOut
+from image2model.wire.uploads import LimitsOut, SheetOut, SheetRowOut
 from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 PREFIX = "/api/v1"
