@@ -55,7 +55,7 @@ def test_probe_finds_what_a_module_does(tmp_path: Path, source: str, offence: st
     assert any(offence in found for found in offences["guilty.inner.module"])
 
 
-@pytest.mark.parametrize("module", sorted((PACKAGE / "core").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("module", sorted((PACKAGE / "core").rglob("*.py")), ids=lambda p: p.stem)
 def test_core_needs_only_the_standard_library(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
     names = {

@@ -128,7 +128,7 @@ class Provider(Protocol):
 
         May wait for a free place at the provider; cancelling ends the wait. Places are shared
         fairly: `core.shares.current_share` tells here, and in every other call, for whom it is,
-        and `jobs.fair.FairLimiter` goes by that.
+        and `jobs.limits.fair.FairLimiter` goes by that.
 
         Raises:
             ProviderRejected: The work can never be accepted.
