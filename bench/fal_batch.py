@@ -20,7 +20,7 @@ import psutil
 
 from bench.alpha_pictures import alpha_picture
 from image2model import Client
-from image2model.wire.models import JobOut
+from image2model.wire.jobs import JobOut
 
 GENERATOR = "fal/tripo-v2.5"
 BATCH, BATCH_LATENCY_S = 25, 5.0

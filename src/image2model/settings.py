@@ -35,9 +35,10 @@ from image2model.core.platform import usable_cores
 from image2model.core.text.close_names import closest_name
 from image2model.core.text.hosts import is_loopback, read_host, read_host_and_port
 from image2model.ports.provider import PROVIDER_GROUP
+from image2model.wire.paths import API_PREFIX
 
 PREFIX = "IMAGE2MODEL_"
-HOOKS_PATH = "/api/v1/hooks"
+HOOKS_PATH = f"{API_PREFIX}/hooks"
 """Below it, by name, providers tell us that work is done."""
 
 ANY_HOST = "*"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from image2model.wire.models import GeneratorOut, PriceOut
+from image2model.wire.generators import GeneratorOut, PriceOut
 
 
 def card(**more: Any) -> GeneratorOut:

@@ -144,7 +144,7 @@ def take_closed(folder: Path, variant: str, faults: list[str]) -> None:
         page.goto("/")
         page.get_by_label("API key").fill("i2m_0badcafe_wrong")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("This key is not known here")).to_be_visible()
+        expect(page.get_by_text("This key is unknown")).to_be_visible()
         album.take("sign-in")
         page.get_by_label("API key").fill(make_key(Path(data)))
         page.keyboard.press("Enter")
@@ -252,7 +252,7 @@ def results(album: Album) -> None:
     page.get_by_role("radio", name="Grid").check()
     wanted = {"format": "STL", "Faces, at most": "5000", "Length of that side": "150"}
     download_model(page, "mug", wanted)
-    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("is here")
+    expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("downloaded,")
     album.take("results-download", whole=False)
     page.get_by_role("dialog").get_by_role("button", name="Reset").click()
     page.keyboard.press("Escape")
@@ -302,7 +302,7 @@ def history(album: Album) -> None:
     page.goto("/nowhere")
     album.take("not-found")
     page.goto(f"/jobs/{'0' * 32}")
-    expect(page.get_by_text("This job is not here")).to_be_visible()
+    expect(page.get_by_text("Job not found")).to_be_visible()
     album.take("job-gone")
 
 

@@ -32,7 +32,7 @@ def test_a_key_opens_a_closed_server(tmp_path: Path, visit: Visit) -> None:
         assert serious_faults(page) == []
         field.fill("i2m_00000000_wrong")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("This key is not known here")).to_be_visible()
+        expect(page.get_by_text("This key is unknown")).to_be_visible()
         field.fill(key)
         page.keyboard.press("Enter")
         expect(page.get_by_text("No jobs yet")).to_be_visible()

@@ -27,7 +27,7 @@ def test_operator_stops_everything_and_lets_it_go_on(local_site: Site, visit: Vi
     expect(page.get_by_role("alert")).to_contain_text("The bill is too high")
     assert serious_faults(page) == []
     page.reload()
-    page.get_by_role("button", name="Let it go on").click()
+    page.get_by_role("button", name="Resume").click()
     expect(page.get_by_role("button", name="Stop spending")).to_be_visible()
     page.get_by_role("button", name="See how much that is").click()
     expect(page.get_by_text("Would be removed:").first).to_be_visible()

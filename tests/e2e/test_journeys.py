@@ -179,7 +179,7 @@ def test_a_page_heals_after_the_server_was_killed(fal_site: Site, visit: Visit) 
     fal_site.stop(signal.SIGKILL)
     expect(page.get_by_text("Connection lost")).to_be_visible()
     progress = page.get_by_role("region", name="Progress of the whole job")
-    expect(progress).to_contain_text("time left not known")
+    expect(progress).to_contain_text("time left unknown")
     expect(progress).not_to_contain_text(re.compile("left$|almost"))
     expect(page.locator("[data-stale=true]")).to_have_count(2)
     assert serious_faults(page) == []
@@ -203,7 +203,7 @@ def test_a_server_that_never_answers_is_away_too(fal_site: Site, visit: Visit) -
     fal_site.send(signal.SIGSTOP)
     try:
         progress = page.get_by_role("region", name="Progress of the whole job")
-        expect(progress).to_contain_text("time left not known", timeout=LONG_MS)
+        expect(progress).to_contain_text("time left unknown", timeout=LONG_MS)
         expect(page.get_by_text("Connection lost")).to_be_visible()
     finally:
         fal_site.send(signal.SIGCONT)

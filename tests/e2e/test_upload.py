@@ -104,7 +104,7 @@ def test_pictures_come_from_the_web(web: Web, visit: Visit) -> None:
     expect(field).to_be_focused()
     field.fill("cup")
     field.press("Enter")
-    expect(page.get_by_text("That is no web address")).to_be_visible()
+    expect(page.get_by_text("This is not a web address")).to_be_visible()
     assert serious_faults(page) == []
     field.fill(f"{web.url}/duck.jpg")
     field.press("Enter")
@@ -128,7 +128,9 @@ def test_addresses_that_lead_nowhere_are_told(web: Web, visit: Visit) -> None:
     expect(page.get_by_text("1024 × 1024")).to_be_visible()
     expect(page.get_by_role("button", name="Make 1 model")).to_be_enabled()
     order = page.get_by_role("region", name="Total")
-    expect(order).to_contain_text("2 pictures from the web did not come and will be left out.")
+    expect(order).to_contain_text(
+        "2 pictures from the web could not be fetched and will be left out."
+    )
     assert serious_faults(page) == []
     # What is not there may come; what is never read is not asked for again.
     private = failed.filter(has_text="its address is not public")
@@ -136,7 +138,7 @@ def test_addresses_that_lead_nowhere_are_told(web: Web, visit: Visit) -> None:
     failed.get_by_role("button", name="Try again").click()
     expect(failed.filter(has_text="it answers 404")).to_be_visible()
     page.get_by_role("button", name="Remove nothing.png").click()
-    expect(order).to_contain_text("1 picture from the web did not come")
+    expect(order).to_contain_text("1 picture from the web could not be fetched")
     make(page, 1)
     wait_for_results(page)
     expect(page.locator("li[data-state=succeeded]")).to_have_count(1)
@@ -585,7 +587,7 @@ def test_page_heals_when_the_server_comes_back(tmp_path: Path, visit: Visit) -> 
         expect(page.get_by_text("The server does not answer. Is it running?")).to_be_visible()
         assert serious_faults(page) == []
         page.get_by_role("link", name="History").click()
-        expect(page.get_by_text("Trying again by itself")).to_be_visible()
+        expect(page.get_by_text("Retrying automatically")).to_be_visible()
         site.start()
         expect(page.get_by_text("No jobs yet")).to_be_visible()
         page.get_by_role("link", name="Create").click()

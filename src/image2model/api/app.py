@@ -22,9 +22,9 @@ from image2model.api.pages.routes import router as pages
 from image2model.api.pages.web_app import WebApp
 from image2model.api.responses.problems import HANDLERS
 from image2model.api.routes import ADMIN_ROUTERS, PUBLIC_ROUTERS, ROUTERS, UNSHARED_ROUTERS
-from image2model.api.serializers.jobs import PREFIX
 from image2model.jobs.context import Context
 from image2model.ports.sign_in import SignIn
+from image2model.wire.paths import API_PREFIX
 
 _HOUR_S = 3_600.0
 _WRONG_KEYS_PER_MINUTE = 20
@@ -114,7 +114,7 @@ def create_api(
         sign_in=sign_in,
     )
     for router in ROUTERS:
-        api.include_router(router, prefix=PREFIX, dependencies=_checks(router))
+        api.include_router(router, prefix=API_PREFIX, dependencies=_checks(router))
     api.include_router(pages)
     if web_app is None:
         api.add_api_route("/", index, include_in_schema=False)

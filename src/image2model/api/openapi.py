@@ -16,18 +16,21 @@ from image2model.api.events.sse import EVENT_STREAM
 from image2model.api.openapi_examples import add_examples
 from image2model.api.responses.documented_errors import edge_problems
 from image2model.api.routes import ROUTERS
-from image2model.api.serializers.jobs import PREFIX
-from image2model.wire.models import DraftIn, ItemOut, JobFormIn, JobSummary, ProblemOut, StreamEnd
+from image2model.wire.items import ItemOut
+from image2model.wire.job_requests import DraftIn, JobFormIn
+from image2model.wire.jobs import JobSummary, StreamEnd
+from image2model.wire.paths import API_PREFIX
+from image2model.wire.problems import ProblemOut
 
-OPENAPI_PATH = f"{PREFIX}/openapi.json"
+OPENAPI_PATH = f"{API_PREFIX}/openapi.json"
 
 _DESCRIPTION = f"""\
 Turns pictures into 3D models. A **job** has one **item** for each object; a **generator** makes
 all of them at once.
 
-- **One call does it all**: `POST {PREFIX}/jobs` with files; then watch `…/events`, or poll with
+- **One call does it all**: `POST {API_PREFIX}/jobs` with files; then watch `…/events`, or poll with
   `after_version` and `wait_s`; then download `…/model.glb`.
-- **Or step by step**: `POST {PREFIX}/jobs?draft=true`, one `PUT` for each picture, `POST …/start`.
+- **Or step by step**: `POST {API_PREFIX}/jobs?draft=true`, one `PUT` per picture, `POST …/start`.
 - **Who you are**: an API key in `Authorization: Bearer i2m_…`, or else a session cookie that is
   set when you first make something. Somebody else's job is not found.
 - **Errors** are problem details (RFC 9457) with a stable `code`.
@@ -62,7 +65,7 @@ def describe_api() -> dict[str, Any]:
     """Describe every route as an OpenAPI 3.1 document; the same for every installation."""
     api = FastAPI()
     for router in ROUTERS:
-        api.include_router(router, prefix=PREFIX)
+        api.include_router(router, prefix=API_PREFIX)
     document = get_openapi(
         title="image2model",
         version=version("image2model"),
@@ -79,13 +82,13 @@ def describe_api() -> dict[str, Any]:
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     document["components"]["securitySchemes"] = _security_schemes()
     document["security"] = [{"apiKey": []}, {"session": []}, {"secureSession": []}, {}]
-    create = document["paths"][f"{PREFIX}/jobs"]["post"]
+    create = document["paths"][f"{API_PREFIX}/jobs"]["post"]
     create["requestBody"] = _job_body(schemas["JobFormIn"])
     create["responses"]["201"] = {
         **create["responses"]["202"],
         "description": "The empty draft; `Location` says where it is.",
     }
-    watch = document["paths"][f"{PREFIX}/jobs/{{job}}/events"]["get"]
+    watch = document["paths"][f"{API_PREFIX}/jobs/{{job}}/events"]["get"]
     watch["responses"]["200"]["content"] = {EVENT_STREAM: _STREAM}
     _add_answers_of_the_edge(document)
     add_examples(document)

@@ -11,26 +11,17 @@ from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from image2model.client.admin import AdminClient
-from image2model.client.connection import API, Connection
+from image2model.client.connection import Connection
 from image2model.client.events import Event
 from image2model.core.errors import NoPictures, ServerUnreachable
-from image2model.wire.inspection import InspectionOut
+from image2model.wire.account import AccountOut, ForgottenOut
+from image2model.wire.generators import EstimateIn, EstimateOut, GeneratorList, GeneratorOut
+from image2model.wire.inspection import FidelityOut, InspectionOut
+from image2model.wire.items import FileOut, ItemOut
+from image2model.wire.jobs import JobList, JobOut
 from image2model.wire.keys import KeyList, KeyMade, KeyOut, ScopeName
-from image2model.wire.models import (
-    AccountOut,
-    EstimateIn,
-    EstimateOut,
-    FidelityOut,
-    FileOut,
-    ForgottenOut,
-    GeneratorList,
-    GeneratorOut,
-    ItemOut,
-    JobList,
-    JobOut,
-    LedgerEntryOut,
-    LedgerList,
-)
+from image2model.wire.ledger import LedgerEntryOut, LedgerList
+from image2model.wire.paths import API_PREFIX
 from image2model.wire.shares import NewShareOut, ShareIn, ShareOut, SharesOut
 from image2model.wire.webhooks import (
     DeliveryList,
@@ -629,7 +620,7 @@ def model_url(
     job_id: str, item: int, format_name: str, *, adjust: Mapping[str, Any] | None = None
 ) -> str:
     """Tell where an item's model can be had in a format, relative to the server."""
-    url = f"{API}/jobs/{job_id}/items/{item}/model.{quote(format_name)}"
+    url = f"{API_PREFIX}/jobs/{job_id}/items/{item}/model.{quote(format_name)}"
     return f"{url}?{urlencode(_query(adjust))}" if adjust else url
 
 
@@ -648,7 +639,7 @@ def archive_url(
     query += [("template", template)] if template else []
     query += [("previews", str(previews).lower()), ("pictures", str(pictures).lower())]
     query += [("scores", "true")] if scores else []
-    return f"{API}/jobs/{job_id}/archive.zip?{urlencode(query)}"
+    return f"{API_PREFIX}/jobs/{job_id}/archive.zip?{urlencode(query)}"
 
 
 def _query(adjust: Mapping[str, Any] | None) -> list[tuple[str, str]]:

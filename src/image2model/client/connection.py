@@ -17,13 +17,14 @@ from image2model.client.events import Event, parse_events
 from image2model.core.errors import ServerUnreachable
 from image2model.core.text.names import numbered_names
 from image2model.wire.admin import AuditList, OwnedJobList
-from image2model.wire.models import JobList, LedgerList
+from image2model.wire.jobs import JobList
+from image2model.wire.ledger import LedgerList
+from image2model.wire.paths import API_PREFIX
 from image2model.wire.webhooks import DeliveryList
 
 Model = TypeVar("Model", bound=BaseModel)
 Page = TypeVar("Page", JobList, LedgerList, DeliveryList, OwnedJobList, AuditList)
 
-API = "/api/v1"
 _QUIET_S = 40.0
 """The server says something every 15 s; silence beyond this means the connection is dead."""
 
@@ -58,7 +59,7 @@ class Connection:
         self.session = session
         self._stream_timeout = httpx2.Timeout(timeout_s, read=_QUIET_S)
         self._http = httpx2.Client(
-            base_url=self.url + API,
+            base_url=self.url + API_PREFIX,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=timeout_s,
             event_hooks={"response": [self._remember_session]},

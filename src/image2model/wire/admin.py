@@ -7,15 +7,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from image2model.core.text.clean import table_cell
+from image2model.wire.account import BudgetOut, SpendingStopOut
+from image2model.wire.example_values import EXAMPLE_JOB
+from image2model.wire.jobs import JobSummary
 from image2model.wire.ledger import csv_line
-from image2model.wire.models import (
-    EXAMPLE_JOB,
-    BudgetOut,
-    JobSummary,
-    ReplyModel,
-    SpendingStopOut,
-    WireModel,
-)
+from image2model.wire.model import ReplyModel, WireModel
 
 _AT = "2026-11-30T17:00:00Z"
 _KEY_OWNER = "key:0badcafe"

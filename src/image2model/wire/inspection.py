@@ -4,7 +4,36 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from image2model.wire.models import ReplyModel
+from image2model.wire.model import ReplyModel
+
+
+class FidelityOut(ReplyModel):
+    """How well a model matches its photo, from where it looks most like it."""
+
+    score: float | None = Field(
+        description="0.0–1.0: two thirds outline, one third colours; null: cannot be told.",
+        ge=0,
+        le=1,
+        examples=[0.91],
+    )
+    iou: float | None = Field(
+        description="Overlap of the outlines, intersection over union; null: not compared.",
+        examples=[0.957],
+    )
+    color_difference: float | None = Field(
+        description="Mean difference of colours in CIE L*a*b*, lightness counted half: 2 is hardly "
+        "seen, 40 is another colour; null: not compared.",
+        examples=[3.4],
+    )
+    meaning: str = Field(
+        description="The score in words; why there is none.", examples=["very close to the photo"]
+    )
+    yaw_deg: float | None = Field(
+        description="How far to the right of the front the photo was taken; null: not found.",
+        examples=[12.0],
+    )
+    pitch_deg: float | None = Field(description="How far above; null: not found.", examples=[8.0])
+
 
 Triple = Annotated[list[float], Field(min_length=3, max_length=3)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from image2model.wire.models import ReplyModel, WireModel
+from image2model.wire.model import ReplyModel, WireModel
 
 ScopeName = Literal["read", "generate", "admin"]
 

@@ -5,10 +5,13 @@ from typing import Any
 
 from pydantic import Field
 
-from image2model.wire.models import EXAMPLE_JOB, ItemStateName, JobStateName, ReplyModel, WireModel
+from image2model.wire.example_values import EXAMPLE_JOB
+from image2model.wire.model import ReplyModel, WireModel
+from image2model.wire.names import ItemStateName, JobStateName
+from image2model.wire.paths import API_PREFIX
 
 EXAMPLE_TOKEN = "i2s_9rTn3kqk0m1zX6bqJ2nF4c7sT8uV5wYdEgHiKlMoPQA"  # noqa: S105 - an example
-_LINK = f"/api/v1/shared/{EXAMPLE_TOKEN}"
+_LINK = f"{API_PREFIX}/shared/{EXAMPLE_TOKEN}"
 _DAY_S = 86_400
 
 

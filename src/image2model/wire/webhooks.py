@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from image2model.wire.models import EXAMPLE_JOB, ReplyModel, WireModel
+from image2model.wire.example_values import EXAMPLE_JOB
+from image2model.wire.model import ReplyModel, WireModel
 
 EventName = Literal[
     "job.started",

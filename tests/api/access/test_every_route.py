@@ -17,18 +17,18 @@ from image2model.api.openapi import OPENAPI_PATH, describe_api
 from image2model.api.pages.routes import router as pages
 from image2model.api.responses.problems import DOCS_PATH
 from image2model.api.routes import ROUTERS
-from image2model.api.serializers.jobs import PREFIX
 from image2model.core.ids import JobId
 from image2model.core.scopes import Scope
 from image2model.jobs.access import change_api_key, create_api_key, find_api_key
 from image2model.jobs.lifecycle.owner_end import revoke_api_key
+from image2model.wire.paths import API_PREFIX
 from tests.api.asking import ask, make_draft, make_job, problem_of
 from tests.harness.rig import Rig, disc_png
 
 pytestmark = pytest.mark.anyio
 
 READ, GENERATE, ADMIN = Scope.READ, Scope.GENERATE, Scope.ADMIN
-JOBS, HOOKS = f"{PREFIX}/jobs", f"{PREFIX}/webhooks"
+JOBS, HOOKS = f"{API_PREFIX}/jobs", f"{API_PREFIX}/webhooks"
 URL, PNG = "https://pictures.example/jug.png", disc_png("jug")
 SECRET_NAME = "annas-secret-teapot"
 
@@ -268,7 +268,7 @@ async def test_whoever_has_no_working_key_is_refused(rig: Rig, api: FastAPI, ann
 async def test_a_shared_link_opens_nothing_else(api: FastAPI, anna: Someone) -> None:
     """Its token is neither a key nor a session, and what it opens changes nothing."""
     async with ask(api) as guest:
-        opened = await guest.get(f"{PREFIX}/shared/{anna.shared}")
+        opened = await guest.get(f"{API_PREFIX}/shared/{anna.shared}")
         assert SECRET_NAME in opened.text, "the link works"
         cookies = f"{COOKIE}={anna.shared}; {SECURE_COOKIE}={anna.shared}"
         for operation in GUARDED:
@@ -311,7 +311,7 @@ async def test_nobody_reaches_what_is_somebody_elses(rig: Rig, api: FastAPI, ann
                 reply = await operation.call(bert.http, through_own)
                 assert problem_of(reply, 404)["code"] == "delivery_not_found", operation
         for operation in GUARDED:
-            if operation.path.startswith(f"{PREFIX}/admin/"):
+            if operation.path.startswith(f"{API_PREFIX}/admin/"):
                 continue
             reply = await operation.call(bert.http, {**bert.values, **of_anna})
             if "{job}" in operation.path:

@@ -8,7 +8,7 @@ import pytest
 from image2model.cli.arguments.pictures import SourcePicture
 from image2model.cli.arguments.subjects import group_pictures
 from image2model.core.errors import InvalidViews
-from image2model.wire.models import GeneratorOut
+from image2model.wire.generators import GeneratorOut
 from tests.cli.cards import HULL, MANY, card
 
 

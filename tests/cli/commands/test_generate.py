@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from image2model.geometry.formats.reading import read_model
 from image2model.geometry.gltf.reader import read_glb
-from image2model.wire.models import JobOut
+from image2model.wire.jobs import JobOut
 from tests.cli.drawing import draw_discs
 from tests.cli.running import Here, names_in
 

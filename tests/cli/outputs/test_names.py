@@ -7,7 +7,8 @@ import pytest
 from image2model.cli.outputs.names import NameTemplate
 from image2model.core.errors import InvalidRequest
 from image2model.core.file_template import DEFAULT_TEMPLATE
-from image2model.wire.models import Cost, Counts, ItemOut, ItemProgress, JobOut, JobProgress
+from image2model.wire.items import ItemOut, ItemProgress
+from image2model.wire.jobs import Cost, Counts, JobOut, JobProgress
 
 JOB = "0123456789abcdef0123456789abcdef"
 

@@ -18,8 +18,9 @@ from image2model.cli.terminal.consoles import message_console, output_console
 from image2model.cli.terminal.logs import configure_logging
 from image2model.cli.terminal.progress import Bars, Lines
 from image2model.settings import Settings
-from image2model.wire.ledger import entry_line
-from image2model.wire.models import ErrorBody, JobSummary, LedgerEntryOut
+from image2model.wire.items import ErrorBody
+from image2model.wire.jobs import JobSummary
+from image2model.wire.ledger import LedgerEntryOut, entry_line
 from tests.cli.drawing import draw_discs
 from tests.cli.outputs.test_names import job_of
 from tests.cli.plugin.scripted_plugin import FAULTS_VARIABLE

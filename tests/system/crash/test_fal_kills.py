@@ -17,7 +17,7 @@ import pytest
 from anyio.abc import Process
 
 from image2model.testing.fal_simulator import Behaviour, FalSimulator, Latency
-from image2model.wire.models import JobOut
+from image2model.wire.jobs import JobOut
 from tests.cli.drawing import draw_discs
 
 pytestmark = pytest.mark.anyio

@@ -26,7 +26,7 @@ export const en = {
   close: 'Close',
   cancel: 'Cancel',
   retry: 'Try again',
-  again: 'Trying again by itself …',
+  again: 'Retrying automatically …',
   more: 'More',
   views: {
     front: 'Front',

@@ -9,7 +9,7 @@ from image2model.api.serializers.jobs import changed_items, item_out, job_out, j
 from image2model.core.job import Item, Job
 from image2model.core.states import JobState
 from image2model.jobs.context import Context
-from image2model.wire.models import StreamEnd
+from image2model.wire.jobs import StreamEnd
 
 
 @dataclass(frozen=True, slots=True)

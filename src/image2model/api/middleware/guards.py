@@ -9,7 +9,6 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from image2model.api.responses.problems import internal_problem, problem
-from image2model.api.serializers.jobs import PREFIX
 from image2model.core.errors import (
     CrossSiteRequest,
     HostNotAllowed,
@@ -17,6 +16,7 @@ from image2model.core.errors import (
     UploadTooLarge,
 )
 from image2model.core.text.hosts import is_loopback
+from image2model.wire.paths import API_PREFIX
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _WORTH_DISCARDING_BYTES = 100_000_000
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITE = frozenset({"same-origin", "none"})
-_HEALTH = f"{PREFIX}/health/"
+_HEALTH = f"{API_PREFIX}/health/"
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -261,5 +261,5 @@ class _Body:
 def _is_upload(scope: Scope) -> bool:
     path, method = scope["path"], scope["method"]
     if method == "POST":
-        return path in {f"{PREFIX}/jobs", f"{PREFIX}/sheet"}
+        return path in {f"{API_PREFIX}/jobs", f"{API_PREFIX}/sheet"}
     return method == "PUT" and ("/views/" in path or path.endswith("/sheet"))

@@ -10,7 +10,7 @@ from image2model.api.openapi import OPENAPI_PATH, document_text
 from image2model.api.pages.reference import PAGE_POLICY, reference_page
 from image2model.api.responses.compression import send_packed
 from image2model.api.responses.problems import DOCS_PATH
-from image2model.api.serializers.jobs import PREFIX
+from image2model.wire.paths import API_PREFIX
 
 router = APIRouter(include_in_schema=False)
 
@@ -20,7 +20,7 @@ async def index() -> dict[str, Any]:
     return {
         "name": "image2model",
         "version": version("image2model"),
-        "api": PREFIX,
+        "api": API_PREFIX,
         "openapi": OPENAPI_PATH,
         "reference": DOCS_PATH,
     }

@@ -26,7 +26,7 @@ from image2model.jobs.intake.quotas import Room
 from image2model.jobs.intake.receive import ItemGroup, PictureIntake, receive_pictures
 from image2model.jobs.intake.spreadsheet import parse_sheet, with_generator
 from image2model.jobs.intake.submit import JobRequest, NewItem
-from image2model.wire.models import DraftIn, JobFormIn
+from image2model.wire.job_requests import DraftIn, JobFormIn
 
 _FORM_BYTES = 1_000_000
 """Room for everything in the form that is no picture."""

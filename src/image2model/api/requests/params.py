@@ -7,7 +7,8 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 from image2model.core.errors import JobNotFound
 from image2model.core.ids import JobId, is_hex_id
-from image2model.wire.models import EXAMPLE_JOB, JobStateName, ViewName
+from image2model.wire.example_values import EXAMPLE_JOB
+from image2model.wire.names import JobStateName, ViewName
 
 _MOST_ITEMS = 9_999
 

@@ -22,7 +22,8 @@ from image2model.core.errors import (
 )
 from image2model.core.text.close_names import did_you_mean
 from image2model.wire.adjust import AdjustIn
-from image2model.wire.models import DraftIn, JobFormIn, ProblemOut
+from image2model.wire.job_requests import DraftIn, JobFormIn
+from image2model.wire.problems import ProblemOut
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from image2model.core import errors
 from image2model.core.generator import GeneratorCard, GeneratorId
 from image2model.jobs.spending.estimate import estimate_job
 from image2model.jobs.spending.purchase import Buyer
-from image2model.wire.models import EstimateIn, EstimateOut, GeneratorList, GeneratorOut
+from image2model.wire.generators import EstimateIn, EstimateOut, GeneratorList, GeneratorOut
 
 router = APIRouter(tags=["generators"])
 

@@ -13,8 +13,7 @@ from image2model.api.responses.files import send_lines
 from image2model.api.serializers.jobs import ledger_entry_out
 from image2model.jobs.spending.ledger import read_ledger
 from image2model.ports.jobstore import LedgerQuery
-from image2model.wire.ledger import entry_line, header_line
-from image2model.wire.models import LedgerList
+from image2model.wire.ledger import LedgerList, entry_line, header_line
 
 router = APIRouter(tags=["ledger"])
 

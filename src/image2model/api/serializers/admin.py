@@ -8,6 +8,7 @@ from image2model.core.states import ItemState
 from image2model.jobs.context import Context
 from image2model.jobs.lifecycle.admin import Overview, OwnerNow
 from image2model.jobs.lifecycle.purge import Purge
+from image2model.wire.account import BudgetOut
 from image2model.wire.admin import (
     AuditEntryOut,
     MakerOut,
@@ -22,7 +23,6 @@ from image2model.wire.admin import (
     StorageOut,
     UrlsOut,
 )
-from image2model.wire.models import BudgetOut
 
 
 def overview_out(seen: Overview) -> OverviewOut:

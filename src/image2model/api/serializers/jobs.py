@@ -18,41 +18,29 @@ from image2model.jobs.results.thumbnail import THUMBNAIL_NAME, version_of
 from image2model.jobs.spending.estimate import Estimate
 from image2model.ports.jobstore import LedgerEntry
 from image2model.ports.shares import SharedLink
-from image2model.wire.models import (
+from image2model.wire.generators import EstimateOut, GeneratorOut, PriceOut, SurchargeOut
+from image2model.wire.items import (
     AttemptOut,
-    Cost,
-    Counts,
     ErrorBody,
-    EstimateOut,
     FileOut,
-    GeneratorOut,
     ItemOut,
     ItemProgress,
-    JobDelta,
-    JobOut,
-    JobProgress,
-    JobSummary,
-    LedgerEntryOut,
-    LimitsOut,
-    ListedJob,
     PictureView,
-    PriceOut,
     ResultOut,
-    SheetOut,
-    SheetRowOut,
-    SurchargeOut,
 )
+from image2model.wire.jobs import Cost, Counts, JobDelta, JobOut, JobProgress, JobSummary, ListedJob
+from image2model.wire.ledger import LedgerEntryOut
+from image2model.wire.paths import API_PREFIX
 from image2model.wire.shares import SharedFileOut, SharedItemOut, SharedOut, SharedViewOut
+from image2model.wire.uploads import LimitsOut, SheetOut, SheetRowOut
 from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
-
-PREFIX = "/api/v1"
 
 _COVERS = 4
 
 
 def job_url(job: JobId) -> str:
     """Tell where *job* can be read, relative to the server."""
-    return f"{PREFIX}/jobs/{job}"
+    return f"{API_PREFIX}/jobs/{job}"
 
 
 def item_url(item: Item) -> str:
@@ -199,7 +187,7 @@ def generator_out(card: GeneratorCard, *, default: bool, may_pay: bool = True) -
 
 def shared_url(token: str) -> str:
     """Tell where what is shared by the link of *token* is read, relative to the server."""
-    return f"{PREFIX}/shared/{token}"
+    return f"{API_PREFIX}/shared/{token}"
 
 
 def shared_out(link: SharedLink, job: Job, *, token: str) -> SharedOut:

@@ -7,7 +7,7 @@ from typing import Any
 
 from image2model.core.errors import InvalidOptions, InvalidRequest
 from image2model.core.text.close_names import closest_name
-from image2model.wire.models import GeneratorOut
+from image2model.wire.generators import GeneratorOut
 
 _BOOLEANS = {
     "true": True, "yes": True, "on": True, "1": True,

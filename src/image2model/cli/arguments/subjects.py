@@ -9,7 +9,7 @@ from image2model.cli.arguments.pictures import SourcePicture
 from image2model.core.errors import InvalidViews
 from image2model.core.generator import View
 from image2model.core.text.names import name_of_file
-from image2model.wire.models import GeneratorOut
+from image2model.wire.generators import GeneratorOut
 
 _LAST_WORD = re.compile(
     r"(?:(?P<name>.+?)[-_ .]+)?"

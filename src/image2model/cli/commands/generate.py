@@ -68,7 +68,8 @@ from image2model.core.values.hashing import hash_of
 from image2model.geometry.conversion.request import FORMATS, Conversion
 from image2model.geometry.pictures.limits import PictureLimits
 from image2model.jobs.computations import check_picture_file
-from image2model.wire.models import EstimateOut, JobOut
+from image2model.wire.generators import EstimateOut
+from image2model.wire.jobs import JobOut
 
 app = typer.Typer(**STYLE)
 

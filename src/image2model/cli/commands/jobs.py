@@ -49,7 +49,7 @@ from image2model.core.ids import is_hex_id
 from image2model.core.states import JobState
 from image2model.geometry.conversion.request import FORMATS
 from image2model.jobs.archives.plan import ArchiveRequest
-from image2model.wire.models import JobOut
+from image2model.wire.jobs import JobOut
 
 app = typer.Typer(help="Look at jobs and change them.", no_args_is_help=True, **STYLE)
 

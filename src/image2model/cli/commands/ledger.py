@@ -22,8 +22,7 @@ from image2model.cli.service.opening import folder_of_records, open_desk
 from image2model.cli.tables.jobs import dollars, ledger_table
 from image2model.cli.terminal.consoles import output_console
 from image2model.cli.terminal.printing import say, say_json
-from image2model.wire.ledger import entry_line, header_line
-from image2model.wire.models import LedgerEntryOut
+from image2model.wire.ledger import LedgerEntryOut, entry_line, header_line
 
 app = typer.Typer(**STYLE)
 

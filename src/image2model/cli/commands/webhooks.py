@@ -11,7 +11,7 @@ from image2model.cli.terminal.printing import say, say_json
 from image2model.core.errors import InvalidRequest
 from image2model.core.ids import LOCAL_OWNER
 from image2model.core.webhooks import EventType
-from image2model.wire.models import ReplyModel
+from image2model.wire.model import ReplyModel
 from image2model.wire.webhooks import WebhookSecretOut
 
 app = typer.Typer(

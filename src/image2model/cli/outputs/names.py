@@ -6,7 +6,7 @@ from image2model.core.file_template import FileTemplate, Named
 from image2model.core.generator import GeneratorId
 from image2model.core.ids import JobId
 from image2model.core.text.names import unique_name
-from image2model.wire.models import JobOut
+from image2model.wire.jobs import JobOut
 
 
 class NameTemplate:

@@ -9,7 +9,8 @@ from image2model.cli.service.service import Desk, Order
 from image2model.cli.terminal.progress import Display
 from image2model.core.errors import AlreadyRunning, IdempotencyKeyReused, WrongState
 from image2model.core.ids import new_hex_id
-from image2model.wire.models import ItemOut, JobOut
+from image2model.wire.items import ItemOut
+from image2model.wire.jobs import JobOut
 
 Watcher = Callable[[JobOut], None]
 """Called with the job after every change."""

@@ -15,7 +15,8 @@ from image2model.core.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from image2model.wire.models import FileOut, ItemOut, JobOut
+from image2model.wire.items import FileOut, ItemOut
+from image2model.wire.jobs import JobOut
 
 PREVIEW = "preview.webp"
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "uncertain"})

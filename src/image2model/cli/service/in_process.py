@@ -50,15 +50,11 @@ from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import JobQuery, LedgerQuery
 from image2model.ports.jobstore import Resolution as Decision
 from image2model.settings import Settings
-from image2model.wire.models import (
-    EstimateOut,
-    FidelityOut,
-    FileOut,
-    GeneratorOut,
-    JobOut,
-    JobSummary,
-    LedgerEntryOut,
-)
+from image2model.wire.generators import EstimateOut, GeneratorOut
+from image2model.wire.inspection import FidelityOut
+from image2model.wire.items import FileOut
+from image2model.wire.jobs import JobOut, JobSummary
+from image2model.wire.ledger import LedgerEntryOut
 from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 T = TypeVar("T")

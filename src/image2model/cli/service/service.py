@@ -11,15 +11,11 @@ from image2model.cli.arguments.sheets import SourceSheet
 from image2model.cli.arguments.subjects import Subject
 from image2model.core.output import Output
 from image2model.jobs.archives.plan import ArchiveRequest
-from image2model.wire.models import (
-    EstimateOut,
-    FidelityOut,
-    FileOut,
-    GeneratorOut,
-    JobOut,
-    JobSummary,
-    LedgerEntryOut,
-)
+from image2model.wire.generators import EstimateOut, GeneratorOut
+from image2model.wire.inspection import FidelityOut
+from image2model.wire.items import FileOut
+from image2model.wire.jobs import JobOut, JobSummary
+from image2model.wire.ledger import LedgerEntryOut
 from image2model.wire.webhooks import DeliveryOut, WebhookOut, WebhookSecretOut
 
 if TYPE_CHECKING:

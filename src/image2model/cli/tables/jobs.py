@@ -14,16 +14,12 @@ from image2model.cli.terminal.printing import say, say_json
 from image2model.core.money import SpendingLimits
 from image2model.core.scopes import Scope
 from image2model.ports.sessions import ApiKey
-from image2model.wire.models import (
-    EstimateOut,
-    FidelityOut,
-    GeneratorOut,
-    ItemOut,
-    JobOut,
-    JobSummary,
-    LedgerEntryOut,
-    ReplyModel,
-)
+from image2model.wire.generators import EstimateOut, GeneratorOut
+from image2model.wire.inspection import FidelityOut
+from image2model.wire.items import ItemOut
+from image2model.wire.jobs import JobOut, JobSummary
+from image2model.wire.ledger import LedgerEntryOut
+from image2model.wire.model import ReplyModel
 from image2model.wire.webhooks import DeliveryOut, WebhookOut
 
 _MOST_ROWS = 30

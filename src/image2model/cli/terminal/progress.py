@@ -8,7 +8,8 @@ from rich.console import Console  # noqa: TID251 - the type only
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from image2model.cli.terminal.consoles import in_markup, shown
-from image2model.wire.models import ItemOut, JobOut
+from image2model.wire.items import ItemOut
+from image2model.wire.jobs import JobOut
 
 _MOST_BARS = 8
 """More would not fit on a small terminal, and a person cannot follow them."""

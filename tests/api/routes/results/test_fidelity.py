@@ -4,7 +4,7 @@ import httpx2
 import pytest
 
 from image2model.api.app import create_api
-from image2model.wire.models import FidelityOut
+from image2model.wire.inspection import FidelityOut
 from tests.api.asking import ask, make_job, problem_of
 from tests.harness.rig import Rig
 

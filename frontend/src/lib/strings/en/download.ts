@@ -43,10 +43,10 @@ export const download = {
   zip: 'Download ZIP',
   busy: 'Making the file …',
   zipStarted:
-    'The ZIP file is on its way. What had to be given up stands in its manifest.csv, model by model.',
+    'The ZIP file is downloading. Its manifest.csv lists what had to be reduced for each model.',
   saved: (name: string, size: string | null) =>
-    size ? `${name} is here, ${size}.` : `${name} is on its way.`,
-  givenUp: 'To make it so:',
+    size ? `${name} downloaded, ${size}.` : `${name} is downloading.`,
+  givenUp: 'Changes to this model:',
   summary: (choices: DownloadChoices, formats: string[]) =>
     [
       formats.map((format) => NAMES[format] ?? format.toUpperCase()).join(' + '),

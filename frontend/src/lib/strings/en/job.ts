@@ -1,4 +1,4 @@
-/** The page of a job, on its way and done. */
+/** The page of a job, running and finished. */
 import type { FeedState } from '../../api/job-feed';
 import type { ItemState, JobStateName } from '../../api/types';
 import type { Advice } from '../../jobs/advice';
@@ -9,7 +9,7 @@ export const job = {
   made: (generator: string, when: string) => `${generator} · ${when}`,
   rename: 'Rename',
   name: 'Name of the job',
-  star: 'Star: keep beyond the retention',
+  star: 'Star: keep past the retention period',
   unstar: 'Remove the star',
   delete: 'Delete',
   deleteTitle: (name: string) => `Delete “${name}”?`,
@@ -38,8 +38,8 @@ export const job = {
       : `${names.length} models need a decision: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : '.'}`,
   undecidedText: (count: number) =>
     count === 1
-      ? 'Nobody knows whether the provider accepted it. Decide whether to send it again; the other models do not wait for that.'
-      : 'Nobody knows whether the provider accepted them. Decide at each whether to send it again; the other models do not wait for that.',
+      ? 'It is not known whether the provider accepted it. Decide whether to send it again; the other models continue.'
+      : 'It is not known whether the provider accepted them. Decide for each whether to send it again; the other models continue.',
   undecidedShow: 'Show it',
   states: {
     draft: 'Draft',
@@ -51,11 +51,11 @@ export const job = {
   left: (span: string) => `about ${span} left`,
   leftUnknown: 'estimating time left',
   almost: 'almost there',
-  stale: (ago: string) => `last news ${ago}, time left not known`,
-  pausedHint: 'Paused. Nothing new is started.',
+  stale: (ago: string) => `last update ${ago}, time left unknown`,
+  pausedHint: 'Paused. No new models are started.',
   tally: {
     done: 'done',
-    running: 'in the making',
+    running: 'in progress',
     waiting: 'waiting',
     failed: 'failed',
     cancelled: 'cancelled',
@@ -68,8 +68,8 @@ export const job = {
     offline: 'Connection lost. Trying again …',
     over: 'Finished',
   } satisfies Record<FeedState, string>,
-  notify: 'Tell me when it is done',
-  notifying: 'You will be told when it is done',
+  notify: 'Notify me when it is done',
+  notifying: 'You will be notified when it is done',
   notified: (name: string, made: number, total: number) =>
     `${name}: ${made} of ${total} models made`,
   said: (done: number, total: number) => `${done} of ${total} models are done.`,
@@ -79,7 +79,7 @@ export const job = {
     (cancelled ? `, ${cancelled} cancelled.` : '.'),
   saidUndecided: (made: number, uncertain: number) =>
     `${plural(made, 'model', 'models')} made, ${uncertain} need a decision.`,
-  gone: 'This job is not here',
+  gone: 'Job not found',
   goneText: 'It was deleted, has expired, or belongs to another browser.',
   goneLink: 'See your jobs',
   layout: 'Layout',
@@ -94,10 +94,10 @@ export const job = {
     faces: 'Most faces',
     size: 'Largest file',
   },
-  draftText: 'This job was never started, and its pictures wait on the server.',
+  draftText: 'This job was never started. Its pictures are stored on the server.',
   draftStart: 'Start it now',
   tips: [
-    'You can close this page. The work goes on, and History brings you back.',
+    'You can close this page. The job continues, and you can return to it from History.',
     'Move over a finished model, or focus it and press ← →, to see it from all around.',
     'The arrow keys go from model to model in the viewer; press ? there for more keys.',
     'GLB keeps the texture. STL is for printing and has the shape alone.',
@@ -151,15 +151,16 @@ export const item = {
   faces: (count: string) => `${count} faces`,
   prints: { ready: 'Printable', repairable: 'Repairable', not: 'Not printable' },
   printsWhy: {
-    ready: 'The surface is closed and thick enough: a slicer can print it as it is.',
-    repairable: 'Not printable as it is. “Repair for printing” in the download mends it; we tried.',
+    ready: 'Watertight and thick enough: a slicer can print it as it is.',
+    repairable:
+      'Not printable as it is. “Repair for printing” in the download dialog fixes it; this was tested.',
     not: 'Not printable as it is, and no repair is known to change that.',
   },
   fidelity: (percent: string) => `${percent} like the photo`,
   fidelityUnknown: 'Not compared',
   fidelityParts: (outline: string, colour: string) =>
     `Outlines overlap by ${outline}. Colours differ by ${colour}: 2 is hardly seen, 40 is another colour.`,
-  fidelityOnly: 'Only what the photo shows is judged. The back may be anything.',
+  fidelityOnly: 'Only what the photo shows is compared. The back is not compared.',
   unchecked: 'Not checked',
   expired: 'Expired',
   unsure: 'Outline unsure',
@@ -183,9 +184,9 @@ export const results = {
   costOf: (cost: string, budget: string) => `${cost} of ${budget}`,
   size: 'Size',
   downloadAll: 'Download all',
-  expires: (when: string) => `Kept until ${when}. A star keeps them longer.`,
+  expires: (when: string) => `Kept until ${when}. Star the job to keep them longer.`,
   linked: (when: string) =>
-    `The provider holds them; the links end by ${when}. A star copies them to this server.`,
+    `The provider holds them; the links end by ${when}. Star the job to copy them to this server.`,
   kept: 'Kept until you delete them.',
   next: 'What’s next',
   nextMore: 'More pictures',

@@ -1,4 +1,4 @@
-/** What the page says of API keys. */
+/** The API keys on the settings page. */
 import { plural } from './words';
 
 export const keys = {
@@ -27,7 +27,7 @@ export const keys = {
   revokeNamed: (name: string) => `Revoke the key ${name}`,
   revokeTitle: (name: string) => `Revoke the key ${name}?`,
   revokeText:
-    'It stops working at once and for ever. What waits is not made. What was sent goes on, and its jobs stay.',
+    'It stops working at once and permanently. Waiting models are not made. Requests already sent continue, and its jobs are kept.',
   revoked: (name: string) => `The key ${name} is revoked.`,
   states: { works: 'Works', expired: 'Expired', revoked: 'Revoked' },
   until: (day: string) => `until ${day}`,

@@ -80,7 +80,7 @@ export const order = {
   fetching: (count: number) =>
     `${plural(count, 'picture is', 'pictures are')} being fetched from the web: wait, or remove what takes too long.`,
   notFetched: (count: number) =>
-    `${plural(count, 'picture', 'pictures')} from the web did not come and will be left out.`,
+    `${plural(count, 'picture', 'pictures')} from the web could not be fetched and will be left out.`,
   tooMany: (count: number, limit: number) =>
     `A job has at most ${limit} objects: remove ${count - limit}, or group views.`,
   sending: 'Sending pictures',

@@ -4,15 +4,15 @@ import { plural } from './words';
 export const signIn = {
   title: 'Sign in',
   lead: 'This server asks for an API key.',
-  leadOfGuests: 'With an API key you may use what your key may, and find its jobs.',
+  leadOfGuests: 'Sign in with an API key to use its permissions and see its jobs.',
   cancel: 'Not now',
   key: 'API key',
   keyPlaceholder: 'i2m_…',
   submit: 'Sign in',
   organisation: 'Sign in with your organisation',
   or: 'or with an API key',
-  wrong: 'This key is not known here, or was revoked.',
-  how: 'Whoever runs the server makes one:',
+  wrong: 'This key is unknown or was revoked.',
+  how: 'The operator of the server creates one:',
   command: 'image2model keys create',
   kept: 'Your browser keeps a session, not the key.',
   done: 'You are signed in.',
@@ -22,13 +22,13 @@ export const signIn = {
   account: 'Account',
   guestText: 'Your jobs belong to this browser. Nobody else sees them.',
   keyText: 'Your jobs belong to the key, wherever you sign in with it.',
-  forget: 'Delete all that is mine',
+  forget: 'Delete all my data',
   forgetTitle: 'Delete all your jobs and files?',
   forgetText:
-    'What is under way is cancelled first. Models that are paid for are deleted, too. Nobody can bring them back.',
+    'Jobs in progress are cancelled first. Paid models are deleted, too. This cannot be undone.',
   forgotten: (jobs: number) => `${plural(jobs, 'job is', 'jobs are')} deleted.`,
   forgottenPaid: (jobs: number, paid: number) =>
-    `${plural(jobs, 'job is', 'jobs are')} deleted. ${plural(paid, 'job', 'jobs')} had models that may be paid for and had not come yet.`,
+    `${plural(jobs, 'job is', 'jobs are')} deleted. ${plural(paid, 'job', 'jobs')} had models that may be charged but were not received.`,
 };
 
 export const history = {
@@ -36,7 +36,7 @@ export const history = {
   lead: 'Your jobs, newest first.',
   stored: (jobs: number, size: string, limit: string | null) =>
     `${plural(jobs, 'job', 'jobs')}, ${size}${limit ? ` of ${limit}` : ''} stored`,
-  storedWhy: 'Pictures, results and what was made of them. Deleting a job gives its space back.',
+  storedWhy: 'Pictures, results and files derived from them. Deleting a job frees its space.',
   search: 'Search by name',
   state: 'State',
   all: 'All',
@@ -82,7 +82,7 @@ export const settings = {
   themes: { system: 'System', light: 'Light', dark: 'Dark' },
   generator: 'Default generator',
   generatorText: 'Chosen when you open the upload page. Its options are remembered, too.',
-  serverDefault: 'As the server says',
+  serverDefault: 'Server default',
   forget: 'Forget remembered options',
   forgotten: 'Options are back at their defaults.',
   remembered: (count: number) =>
@@ -110,6 +110,6 @@ export const errors = {
   text: 'The address may be mistyped.',
   back: 'Back to the start',
   away: 'The page could not be loaded',
-  awayText: 'The server does not answer, or has just been updated. Trying again by itself …',
+  awayText: 'The server does not answer, or has just been updated. Retrying automatically …',
   reload: 'Load again',
 };

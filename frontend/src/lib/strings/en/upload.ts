@@ -22,7 +22,7 @@ export const upload = {
   urlPlaceholder: 'https://… or several, with spaces between',
   urlAdd: 'Add',
   urlAbout: 'The server fetches it. Only public https addresses can be read.',
-  urlWrong: 'That is no web address. It should look like https://example.com/cup.jpg.',
+  urlWrong: 'This is not a web address. It should look like https://example.com/cup.jpg.',
   fetching: 'Fetching …',
   add: 'Add pictures',
   limits: (items: number, types: string, megabytes: number, megapixels: number) =>
@@ -36,11 +36,13 @@ export const upload = {
   count: (count: number, limit: number) => `${count} of at most ${limit} objects`,
   clear: 'Remove all',
   clearTitle: (count: number) => `Remove ${count === 1 ? 'the picture' : `all ${count} pictures`}?`,
-  clearText: 'They leave this page and were not sent yet. Your own files stay where they are.',
+  clearText:
+    'They are removed from this page and have not been uploaded. Your own files are not changed.',
   leftOut: (count: number, limit: number) =>
     `${plural(count, 'picture was', 'pictures were')} left out: a job has at most ${limit} objects.`,
   addLeftOut: (count: number) => `Add ${count} of them`,
-  ignored: (count: number) => `${plural(count, 'more file is', 'more files are')} no pictures.`,
+  ignored: (count: number) =>
+    `${plural(count, 'other file is not a picture', 'other files are not pictures')}.`,
   restored: (count: number) =>
     `${plural(count, 'picture', 'pictures')} that you had not sent yet are here again.`,
   suggest: (count: number) =>

@@ -19,7 +19,7 @@ from image2model.jobs.context import Context
 from image2model.jobs.lifecycle.owner_end import forget_owner
 from image2model.jobs.signed_in_users import is_known_owner
 from image2model.jobs.spending.purchase import Buyer
-from image2model.wire.models import AccountOut, BudgetOut, ForgottenOut, SpendingStopOut
+from image2model.wire.account import AccountOut, BudgetOut, ForgottenOut, SpendingStopOut
 
 router = APIRouter(tags=["account"])
 

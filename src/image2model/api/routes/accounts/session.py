@@ -15,7 +15,7 @@ from image2model.api.responses.documented_errors import problems
 from image2model.core import errors
 from image2model.jobs.access import SIGNED_IN_LIFE, open_key_session
 from image2model.jobs.signed_in_users import is_known_owner
-from image2model.wire.models import SessionOut, SignInIn
+from image2model.wire.account import SessionOut, SignInIn
 
 router = APIRouter(tags=["account"])
 

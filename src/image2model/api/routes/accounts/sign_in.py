@@ -17,11 +17,11 @@ from image2model.api.access.callers import (
 )
 from image2model.api.dependencies import Parts, PartsIn
 from image2model.api.responses.documented_errors import problems
-from image2model.api.serializers.jobs import PREFIX
 from image2model.core import errors
 from image2model.core.errors import SignInNotOffered, SignInRefused
 from image2model.jobs.signed_in_users import PERSON_LIFE, open_person_session, person_owner
 from image2model.ports.sign_in import SignIn, SignInAttempt
+from image2model.wire.paths import API_PREFIX
 
 _COOKIE = "image2model_sign_in"
 _LASTS = timedelta(minutes=10)
@@ -114,7 +114,7 @@ def _offered(parts: Parts) -> tuple[SignIn, str]:
     """Find the service, and the address to come back to."""
     if parts.sign_in is None or parts.public_url is None:
         raise SignInNotOffered
-    return parts.sign_in, f"{parts.public_url}{PREFIX}{_BACK}"
+    return parts.sign_in, f"{parts.public_url}{API_PREFIX}{_BACK}"
 
 
 def _own_page(path: str) -> str:

@@ -10,7 +10,7 @@ from image2model.api.serializers.jobs import job_out
 from image2model.core import errors
 from image2model.core.ids import JobId
 from image2model.jobs.lifecycle import control
-from image2model.wire.models import JobOut
+from image2model.wire.jobs import JobOut
 
 router = APIRouter(prefix="/jobs/{job}", tags=["jobs"])
 

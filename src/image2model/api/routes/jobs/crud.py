@@ -31,12 +31,8 @@ from image2model.jobs.intake.pictures import upload_place
 from image2model.jobs.intake.quotas import room_for
 from image2model.jobs.lifecycle import control, watch
 from image2model.ports.jobstore import JobQuery
-from image2model.wire.models import (
-    JobDelta,
-    JobList,
-    JobOut,
-    JobPatch,
-)
+from image2model.wire.job_requests import JobPatch
+from image2model.wire.jobs import JobDelta, JobList, JobOut
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 

@@ -26,7 +26,8 @@ from image2model.jobs.intake.pictures import upload_place
 from image2model.jobs.intake.receive import upload_picture
 from image2model.jobs.intake.spreadsheet import put_sheet
 from image2model.ports.dispatcher import ItemRef
-from image2model.wire.models import JobOut, MoveIn
+from image2model.wire.items import MoveIn
+from image2model.wire.jobs import JobOut
 
 router = APIRouter(prefix="/jobs/{job}", tags=["drafts"])
 

@@ -12,7 +12,8 @@ from image2model.core.ids import JobId
 from image2model.jobs.lifecycle import control
 from image2model.ports.dispatcher import ItemRef
 from image2model.ports.jobstore import Resolution
-from image2model.wire.models import JobOut, ResolveIn
+from image2model.wire.items import ResolveIn
+from image2model.wire.jobs import JobOut
 
 router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["items"])
 

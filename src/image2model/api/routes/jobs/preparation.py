@@ -15,7 +15,7 @@ from image2model.core import errors
 from image2model.documents.spreadsheet import SHEET_BYTES
 from image2model.jobs.intake.fetch_picture import fetch_picture
 from image2model.jobs.intake.spreadsheet import parse_sheet
-from image2model.wire.models import LimitsOut, PictureUrlIn, SheetOut
+from image2model.wire.uploads import LimitsOut, PictureUrlIn, SheetOut
 
 router = APIRouter(tags=["drafts"])
 

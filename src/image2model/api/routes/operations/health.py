@@ -10,7 +10,7 @@ from image2model.api.responses.documented_errors import (
 )
 from image2model.api.responses.problems import INTERNAL_ERROR
 from image2model.jobs.health import OK, QUEUE, check_parts
-from image2model.wire.models import HealthOut
+from image2model.wire.health import HealthOut
 
 router = APIRouter(prefix="/health", tags=["health"])
 

@@ -10,7 +10,7 @@ from image2model.core import errors
 from image2model.core.ids import JobId
 from image2model.jobs.results.fidelity import find_fidelity
 from image2model.ports.dispatcher import ItemRef
-from image2model.wire.models import FidelityOut
+from image2model.wire.inspection import FidelityOut
 
 router = APIRouter(prefix="/jobs/{job}/items/{n}", tags=["files"])
 

@@ -10,7 +10,6 @@ from image2model.api.dependencies import ContextIn
 from image2model.api.requests.params import Cursor
 from image2model.api.responses.documented_errors import problems
 from image2model.api.serializers.jobs import (
-    PREFIX,
     delivery_out,
     event_types,
     webhook_out,
@@ -21,6 +20,7 @@ from image2model.core.errors import WebhookNotFound
 from image2model.core.ids import is_hex_id
 from image2model.core.webhooks import EventId, WebhookId
 from image2model.jobs.webhooks import manage
+from image2model.wire.paths import API_PREFIX
 from image2model.wire.webhooks import (
     EXAMPLE_WEBHOOK,
     DeliveryList,
@@ -88,7 +88,7 @@ async def add_webhook(
             events=event_types(given.events),
             named_only=given.named_only,
         )
-    response.headers["Location"] = f"{PREFIX}/webhooks/{webhook.id}"
+    response.headers["Location"] = f"{API_PREFIX}/webhooks/{webhook.id}"
     return webhook_with_secret(webhook)
 
 
