@@ -125,7 +125,7 @@ def imports() -> None:
     for what, program in {
         "import image2model": ["-c", "import image2model"],
         "image2model --help": ["-m", "image2model", "--help"],
-        "import image2model.cli.main": ["-c", "import image2model.cli"],
+        "import image2model.cli.main": ["-c", "import image2model.cli.main"],
         "import image2model.api": ["-c", "import image2model.api.app"],
     }.items():
         taken_s = best([sys.executable, *program])
