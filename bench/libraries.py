@@ -5,7 +5,6 @@ pygltflib and pyrender are skipped where they are not installed.
 """
 
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from bench.bytecode import with_bytecode
 from bench.formats import ring
 from image2model.geometry.gltf.writer import write_glb
 from tests.hostile.corpus import corpus
@@ -274,10 +274,3 @@ def limit_memory(limit_bytes: int | None) -> Callable[[], None] | None:
     if limit_bytes is None:
         return None
     return lambda: resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
-
-
-def with_bytecode(folder: Path) -> Mapping[str, str]:
-    """Have processes keep compiled modules in *folder*, so that only the first one compiles."""
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    return environment

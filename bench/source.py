@@ -1,18 +1,21 @@
-"""How large the source is, how its folders depend on each other, and how plainly it is written."""
+"""Size of the source, dependencies between its folders, and words to avoid."""
 
 import ast
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bench.bytecode import with_bytecode
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "image2model"
 
-# Words that engineers of the field do not use for what they are used for here.
+# Words that are unusual in the sense in which they are used here; see CONTRIBUTING.
 UNUSUAL = (
     "told", "tells", "goes on", "go on", "given up", "gives up", "by itself", "by themselves",
     "whoever", "somebody", "anybody", "wish", "wishes", "wished", "under way", "lies", "asked for",
@@ -36,7 +39,7 @@ def sources() -> Iterator[Path]:
 
 
 def folders(trees: Mapping[Path, ast.Module]) -> None:
-    """Print the children of the largest folders, and the import arrows inside the folders."""
+    """Print the largest folders, and the import arrows between the children of each folder."""
     folder_sizes = Counter(
         path.parent if path.name != "__init__.py" else path.parent.parent
         for path in trees
@@ -66,14 +69,14 @@ def folders(trees: Mapping[Path, ast.Module]) -> None:
 
 
 def lines(trees: Mapping[Path, ast.Module]) -> None:
-    """Print how many lines there are, and how many small files."""
+    """Print the number of lines and of small files."""
     sizes = [len(path.read_text().splitlines()) for path in trees]
     small = sum(0 < size <= 60 for size in sizes)
     print(f"{sum(sizes)} lines in {len(sizes)} files; {small} files of at most 60 lines")
 
 
 def functions(trees: Mapping[Path, ast.Module]) -> None:
-    """Print how many private functions are used once, and which function is longest."""
+    """Print the share of private functions that are used once, and the longest function."""
     private = once = 0
     longest = (0, "")
     for path, tree in trees.items():
@@ -95,7 +98,7 @@ def functions(trees: Mapping[Path, ast.Module]) -> None:
 
 
 def words() -> None:
-    """Print how often the unusual words stand in code, documentation and the web app."""
+    """Print how often the unusual words occur in code, documentation and the web app."""
     files = [
         *sources(),
         ROOT / "README.md",
@@ -120,30 +123,37 @@ def words() -> None:
 
 
 def imports() -> None:
-    """Print what importing the package costs, beside an empty Python, the best of five each."""
-    empty_s = best([sys.executable, "-c", "pass"])
+    """Print the time of imports and of `--help` as a multiple of an empty Python, best of five."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        measure_imports(with_bytecode(Path(folder)))
+
+
+def measure_imports(environment: Mapping[str, str]) -> None:
+    """Print the times of `imports`, of processes in *environment*."""
+    empty_s = best([sys.executable, "-c", "pass"], environment)
     for what, program in {
         "import image2model": ["-c", "import image2model"],
         "image2model --help": ["-m", "image2model", "--help"],
         "import image2model.cli.main": ["-c", "import image2model.cli.main"],
         "import image2model.api": ["-c", "import image2model.api.app"],
     }.items():
-        taken_s = best([sys.executable, *program])
+        taken_s = best([sys.executable, *program], environment)
         print(f"{what}: {taken_s:.2f} s, {taken_s / empty_s:.1f} x an empty Python")
 
 
-def best(command: Sequence[str]) -> float:
-    """Time a command, the best of five."""
+def best(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Return the least time of five runs of a command, in seconds, after one that compiles."""
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     times_s = []
     for _ in range(5):
         started_s = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
         times_s.append(time.perf_counter() - started_s)
     return min(times_s)
 
 
 def imported_modules(tree: ast.Module, modules: Mapping[str, Path]) -> Iterator[str]:
-    """List what a module imports of the package."""
+    """List the modules of the package that a module imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             for name in node.names:
@@ -153,15 +163,15 @@ def imported_modules(tree: ast.Module, modules: Mapping[str, Path]) -> Iterator[
 
 
 def dotted(path: Path) -> str:
-    """Name a module as imports do."""
+    """Return the dotted name of a module."""
     return ".".join(parts(str(path.relative_to(PACKAGE.parent).with_suffix("")).replace("/", ".")))
 
 
 def parts(module: str) -> list[str]:
-    """Split a module's name; a package is named by its folder."""
+    """Split the dotted name of a module; a package has the name of its folder."""
     return module.removesuffix(".__init__").split(".")
 
 
 def short(path: Path) -> str:
-    """Name a file or folder below the package."""
+    """Return the path of a file or folder, relative to the package."""
     return str(path.relative_to(PACKAGE)) if path != PACKAGE else "image2model"
