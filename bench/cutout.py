@@ -95,7 +95,7 @@ def real_scenes(per_picture: int = 8) -> Iterable[Scene]:
 
 def fit(seeds: Sequence[int], *, rounds: int = 900) -> None:
     """
-    Fit the confidence anew and print `mask_weights.py`.
+    Fit the confidence anew and print `subject/confidence_weights.py`.
 
     An additive model of steps, one sign of a cut at a time, by gradient boosting of the logistic
     loss (Friedman, "Greedy function approximation", Annals of Statistics 29(5), 2001).
@@ -160,7 +160,7 @@ def boost(
 
 def write_weights(odds: float, steps: Sequence[Step], *, good_signs: NDArray[np.float64]) -> str:
     """
-    Write the model as the module `mask_weights.py`.
+    Write the model as the module `subject/confidence_weights.py`.
 
     The weights of each sign are shifted so that good cuts have 0 on average: what is below that
     speaks against a cut.

@@ -1,1 +1,1 @@
-"""Public fakes and contract suites for plug-in authors and for our own tests."""
+"""Public fakes and simulators for plug-in authors and for our own tests."""

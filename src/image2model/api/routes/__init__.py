@@ -1,8 +1,8 @@
 """
 The routes by theme; bodies translate, call one use case, and translate back.
 
-A route finds a caller who may call it, by `api.rights`, unless its router is in `ADMIN_ROUTERS` or
-`PUBLIC_ROUTERS`.
+A route finds a caller who may call it, by `api.access.scopes`, unless its router is in
+`ADMIN_ROUTERS` or `PUBLIC_ROUTERS`.
 """
 
 from image2model.api.routes import generators, ledger

@@ -78,7 +78,7 @@ class ProcessCompute:
 
         What *function* prints goes to the standard error. Any other exception it raises comes
         out as itself where it is Python's own, else as a `RuntimeError`, with the traceback over
-        there as a note. What *function* returns is data, see `core.plain_values`.
+        there as a note. What *function* returns is data, see `core.values.plain_values`.
 
         Raises:
             Image2ModelError: Whatever *function* raised.

@@ -10,9 +10,10 @@ descriptors, core dumps. How long it computes is for the parent to end.
 
 A message to it is a pickle after its length in eight bytes: it trusts the parent. The first is
 `(import path, memory limit in bytes or None, niceness)`; every other is a call, `(function,
-arguments)`. The parent does not trust it: an answer is data (`core.plain_values`), the tuple of
-how the call ended, what it returned or raised, and the traceback as text. It goes as the number of
-parts and the parts, each after its length: the text, and the byte strings beside it as they are.
+arguments)`. The parent does not trust it: an answer is data (`core.values.plain_values`), the
+tuple of how the call ended, what it returned or raised, and the traceback as text. It goes as the
+number of parts and the parts, each after its length: the text, and the byte strings beside it as
+they are.
 """
 
 import faulthandler

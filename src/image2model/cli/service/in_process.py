@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import anyio
 from anyio.from_thread import start_blocking_portal
 
-from image2model.api.serializers import jobs as translate
+from image2model.api.serializers import jobs as serializers
 from image2model.bootstrap import open_app
 from image2model.cli.service.event_loop import call_on
 from image2model.cli.service.operator import EmbeddedOperator
@@ -137,7 +137,7 @@ class EmbeddedDesk:
         """List the generators, the default one first."""
         catalogue = self.context.catalogue
         return [
-            translate.generator_out(card, default=card.id == catalogue.default)
+            serializers.generator_out(card, default=card.id == catalogue.default)
             for card in catalogue.cards()
         ]
 
@@ -145,13 +145,13 @@ class EmbeddedDesk:
         """Describe a generator; None: the default one."""
         catalogue = self.context.catalogue
         card = catalogue.card(GeneratorId(generator or catalogue.default))
-        return translate.generator_out(card, default=card.id == catalogue.default)
+        return serializers.generator_out(card, default=card.id == catalogue.default)
 
     def estimate(
         self, generator: str, options: Mapping[str, Any], *, items: int, items_with_views: int
     ) -> EstimateOut:
         """Forecast a job."""
-        return translate.estimate_out(
+        return serializers.estimate_out(
             estimate_job(
                 self.call(find_buyer, self.context, LOCAL_OWNER),
                 generator=GeneratorId(generator),
@@ -216,7 +216,7 @@ class EmbeddedDesk:
         query = JobQuery(owner=LOCAL_OWNER, text=text, state=wanted)
         for page in self.pages(partial(list_jobs, self.context), query):
             for job in page.jobs:
-                yield translate.job_summary(self.context, job)
+                yield serializers.job_summary(self.context, job)
 
     def cancel(self, job: str, item: int | None) -> JobOut:
         """Cancel a job, or one item of it."""
@@ -250,7 +250,7 @@ class EmbeddedDesk:
         return self._shown(self.call(use_case, self.context, LOCAL_OWNER, JobId(job), *more))
 
     def _shown(self, job: Job) -> JobOut:
-        return translate.job_out(self.context, job)
+        return serializers.job_out(self.context, job)
 
     def ledger(
         self, *, since: datetime | None = None, until: datetime | None = None
@@ -258,7 +258,7 @@ class EmbeddedDesk:
         """List what was sent to providers between two moments, newest first."""
         query = LedgerQuery(owner=LOCAL_OWNER, since=since, until=until, limit=500)
         for page in self.pages(self.context.store.list_ledger, query):
-            yield from map(translate.ledger_entry_out, page.entries)
+            yield from map(serializers.ledger_entry_out, page.entries)
 
     @property
     def operator(self) -> EmbeddedOperator:
@@ -270,7 +270,7 @@ class EmbeddedDesk:
     def webhooks(self) -> Sequence[WebhookOut]:
         """List the webhooks, oldest first."""
         found = self.call(self.context.webhooks.list_webhooks, LOCAL_OWNER)
-        return [translate.webhook_out(webhook) for webhook in found]
+        return [serializers.webhook_out(webhook) for webhook in found]
 
     def add_webhook(self, url: str, *, events: Sequence[str], named_only: bool) -> WebhookSecretOut:
         """Have events posted to a URL."""
@@ -279,15 +279,15 @@ class EmbeddedDesk:
             self.context,
             LOCAL_OWNER,
             url,
-            events=translate.event_types(events),
+            events=serializers.event_types(events),
             named_only=named_only,
         )
-        return translate.webhook_with_secret(added)
+        return serializers.webhook_with_secret(added)
 
     def switch_webhook(self, webhook: str, *, enabled: bool) -> WebhookOut:
         """Switch a webhook on or off."""
         change = manage.WebhookChange(enabled=enabled)
-        return translate.webhook_out(self._hook(manage.change_webhook, webhook, change))
+        return serializers.webhook_out(self._hook(manage.change_webhook, webhook, change))
 
     def remove_webhook(self, webhook: str) -> None:
         """Remove a webhook with its log."""
@@ -295,18 +295,18 @@ class EmbeddedDesk:
 
     def rotate_webhook(self, webhook: str) -> WebhookSecretOut:
         """Give a webhook a new secret."""
-        return translate.webhook_with_secret(self._hook(manage.rotate_secret, webhook))
+        return serializers.webhook_with_secret(self._hook(manage.rotate_secret, webhook))
 
     def test_webhook(self, webhook: str) -> DeliveryOut:
         """Have a test sent."""
-        return translate.delivery_out(self._hook(manage.send_test, webhook))
+        return serializers.delivery_out(self._hook(manage.send_test, webhook))
 
     def deliveries(self, webhook: str) -> Iterator[DeliveryOut]:
         """List what was, or is to be, sent to a webhook, newest first."""
         after: str | None = None
         while True:
             page = self._hook(manage.list_deliveries, webhook, after=after, limit=500)
-            yield from map(translate.delivery_out, page.deliveries)
+            yield from map(serializers.delivery_out, page.deliveries)
             if page.next is None:
                 return
             after = page.next
@@ -314,7 +314,7 @@ class EmbeddedDesk:
     def replay_delivery(self, webhook: str, delivery: str) -> DeliveryOut:
         """Have a delivery sent again."""
         again = self._hook(manage.replay_delivery, webhook, EventId(delivery))
-        return translate.delivery_out(again)
+        return serializers.delivery_out(again)
 
     def _hook(
         self, use_case: Callable[..., Awaitable[T]], webhook: str, *args: object, **more: object

@@ -24,7 +24,7 @@ def sniff(head: bytes, *, size_bytes: int, hint: str = "") -> str:
     Tell a file's format.
 
     Args:
-        head: Its first bytes, `HEAD_BYTES` of `mesh_types` if it has as many.
+        head: Its first bytes, `HEAD_BYTES` of `geometry.formats.detection` if it has as many.
         size_bytes: Its length.
         hint: What it is called, for a format without any signature.
 
