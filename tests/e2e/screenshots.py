@@ -217,9 +217,10 @@ def upload(album: Album) -> None:
     notes = album.folder / "notes.txt"
     notes.write_text("not a picture")
     add(page, [*pictures()[:3], damaged, notes, *sorted(VIEWS.iterdir())])
+    expect(page.get_by_text("The picture is damaged.")).to_be_visible()
+    # Not before: the page reads a file again that it cannot decode.
     damaged.unlink()
     notes.unlink()
-    expect(page.get_by_text("The picture is damaged.")).to_be_visible()
     album.take("upload-mixed")
     page.get_by_role("radio", name="Hull", exact=True).check()
     page.get_by_role("button", name="Group them").click()
